@@ -1,0 +1,1 @@
+"""Keypoint schema, keypoint data, splits, file formats, synthetic faces. No torch in here."""

@@ -1,0 +1,200 @@
+"""Keypoint schemas: names, mirror partners, lines to draw, where the points lie on a face, and normalisers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from training.errors import UserError
+
+Indices = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class KeypointSchema:
+    """The keypoints of a data set. 'Left' is always the subject's left.
+
+    flip[k] is the keypoint that k becomes in a mirrored picture. template: one (x, y) a keypoint in the unit square,
+    y down, a frontal face seen by the camera (the subject's left is at large x). A normaliser is a pair of index
+    groups; the distance between the means of both groups is the unit of an NME:
+    interocular: outer eye corners where the schema has them as the field's standard measure (300-W); eye centres for
+    the Kaggle points, where only they are labelled on nearly every face. interpupil: eye centres (300-W: the mean of
+    each eye's six points). Empty groups: the schema has no such normaliser.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    flip: Indices
+    edges: tuple[tuple[int, int], ...] = ()
+    template: tuple[tuple[float, float], ...] = ()
+    interocular: tuple[Indices, Indices] = ((), ())
+    interpupil: tuple[Indices, Indices] = ((), ())
+
+    def __post_init__(self) -> None:
+        k = len(self.keypoints)
+        if k == 0 or len(set(self.keypoints)) != k:
+            raise UserError(f"The schema {self.name!r} needs keypoints with different names.")
+        if len(self.flip) != k or any(not 0 <= f < k or self.flip[f] != i for i, f in enumerate(self.flip)):
+            raise UserError(f"The left/right pairs of the schema {self.name!r} do not go both ways.")
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the 2K coordinate columns in a CSV: `<keypoint>_x`, `<keypoint>_y`, in order."""
+        return tuple(f"{name}_{axis}" for name in self.keypoints for axis in "xy")
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The keypoints' names as words for people: `left_eye_center` -> `left eye center`."""
+        return tuple(name.replace("_", " ") for name in self.keypoints)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `from_json` gives the schema back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> KeypointSchema:
+        """The schema of `to_json`'s values. Raises UserError where they are not one."""
+        try:
+            return cls(
+                name=str(values["name"]),
+                keypoints=tuple(str(n) for n in values["keypoints"]),
+                flip=tuple(int(i) for i in values["flip"]),
+                edges=tuple((int(a), int(b)) for a, b in values["edges"]),
+                template=tuple((float(x), float(y)) for x, y in values["template"]),
+                interocular=_groups(values["interocular"]),
+                interpupil=_groups(values["interpupil"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"This is not a keypoint schema ({error}).") from error
+
+
+def _groups(pair: Any) -> tuple[Indices, Indices]:
+    left, right = pair
+    return tuple(int(i) for i in left), tuple(int(i) for i in right)
+
+
+def flip_pairs(names: Sequence[str]) -> Indices:
+    """Mirror partners found by name: `left_eye` and `right_eye`, `eye_l` and `eye_r`; all others are their own."""
+    where = {name: i for i, name in enumerate(names)}
+    swap = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+    def partner(name: str) -> int:
+        parts = re.split(r"([^a-z]+)", name.lower())
+        mirrored = "".join(swap.get(part, part) for part in parts)
+        return next((i for n, i in where.items() if n.lower() == mirrored), where[name])
+
+    found = [partner(name) for name in names]
+    return tuple(f if found[f] == i else i for i, f in enumerate(found))
+
+
+def schema_from_names(names: Sequence[str], *, name: str = "custom", mean: np.ndarray | None = None) -> KeypointSchema:
+    """A schema for a CSV's own columns; the known one where the names are its. mean: [K, 2] mean points for the template."""
+    for known in SCHEMAS.values():
+        if tuple(names) == known.keypoints:
+            return known
+    flip = flip_pairs(names)
+    eyes = [
+        (i, flip[i])
+        for i, n in enumerate(names)
+        if flip[i] != i and "left" in n.lower() and "eye" in n.lower() and "brow" not in n.lower()
+    ]
+    centre = next((p for p in eyes if re.search("cent|pupil", names[p[0]].lower())), eyes[0] if eyes else None)
+    groups: tuple[Indices, Indices] = ((centre[0],), (centre[1],)) if centre else ((), ())
+    return KeypointSchema(name, tuple(names), flip, template=_template(names, mean), interocular=groups, interpupil=groups)
+
+
+def _template(names: Sequence[str], mean: np.ndarray | None) -> tuple[tuple[float, float], ...]:
+    if mean is None or not np.isfinite(mean).all():
+        angles = np.linspace(0, 2 * np.pi, len(names), endpoint=False)
+        return tuple((0.5 + 0.35 * float(np.sin(a)), 0.5 - 0.35 * float(np.cos(a))) for a in angles)
+    low, span = mean.min(axis=0), np.ptp(mean, axis=0).max() or 1.0
+    centred = 0.5 + 0.7 * ((mean - low) / span - np.ptp(mean, axis=0) / span / 2)
+    return tuple((float(x), float(y)) for x, y in centred)
+
+
+KAGGLE_15 = KeypointSchema(
+    name="kaggle-15",
+    keypoints=(
+        "left_eye_center",
+        "right_eye_center",
+        "left_eye_inner_corner",
+        "left_eye_outer_corner",
+        "right_eye_inner_corner",
+        "right_eye_outer_corner",
+        "left_eyebrow_inner_end",
+        "left_eyebrow_outer_end",
+        "right_eyebrow_inner_end",
+        "right_eyebrow_outer_end",
+        "nose_tip",
+        "mouth_left_corner",
+        "mouth_right_corner",
+        "mouth_center_top_lip",
+        "mouth_center_bottom_lip",
+    ),
+    flip=(1, 0, 4, 5, 2, 3, 8, 9, 6, 7, 10, 12, 11, 13, 14),
+    edges=((2, 0), (0, 3), (4, 1), (1, 5), (6, 7), (8, 9), (11, 13), (13, 12), (12, 14), (14, 11)),
+    template=(
+        (0.69, 0.39), (0.31, 0.39), (0.61, 0.40), (0.77, 0.40), (0.39, 0.40), (0.23, 0.40), (0.59, 0.30), (0.84, 0.30),
+        (0.41, 0.30), (0.16, 0.30), (0.50, 0.59), (0.66, 0.78), (0.34, 0.78), (0.50, 0.75), (0.50, 0.85),
+    ),
+    interocular=((0,), (1,)),
+    interpupil=((0,), (1,)),
+)  # fmt: skip
+
+# 300-W (iBUG) 68 points: 0-16 jaw, 17-21 and 22-26 brows, 27-35 nose, 36-41 and 42-47 eyes, 48-67 mouth. In the
+# picture 0 is at the left edge, which is the subject's right.
+_IBUG_NAMES = (
+    *(f"jaw_{i}" for i in range(17)),
+    *(f"right_eyebrow_{i}" for i in range(5)),
+    *(f"left_eyebrow_{i}" for i in range(5)),
+    *(f"nose_bridge_{i}" for i in range(4)),
+    *(f"nose_base_{i}" for i in range(5)),
+    *(f"right_eye_{i}" for i in range(6)),
+    *(f"left_eye_{i}" for i in range(6)),
+    *(f"outer_lip_{i}" for i in range(12)),
+    *(f"inner_lip_{i}" for i in range(8)),
+)
+_IBUG_FLIP = (
+    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+)  # fmt: skip
+_IBUG_TEMPLATE = (
+    *((0.5 - 0.42 * float(np.cos(a)), 0.40 + 0.53 * float(np.sin(a))) for a in np.linspace(-0.1, np.pi + 0.1, 17)),
+    (0.15, 0.27), (0.20, 0.22), (0.27, 0.20), (0.35, 0.21), (0.42, 0.24),
+    (0.58, 0.24), (0.65, 0.21), (0.73, 0.20), (0.80, 0.22), (0.85, 0.27),
+    (0.50, 0.33), (0.50, 0.41), (0.50, 0.48), (0.50, 0.55), (0.42, 0.60), (0.46, 0.615), (0.50, 0.63), (0.54, 0.615), (0.58, 0.60),
+    (0.23, 0.34), (0.28, 0.31), (0.34, 0.31), (0.40, 0.35), (0.34, 0.365), (0.28, 0.365),
+    (0.60, 0.35), (0.66, 0.31), (0.72, 0.31), (0.77, 0.34), (0.72, 0.365), (0.66, 0.365),
+    (0.33, 0.75), (0.39, 0.72), (0.45, 0.70), (0.50, 0.715), (0.55, 0.70), (0.61, 0.72), (0.67, 0.75), (0.61, 0.80), (0.56, 0.825),
+    (0.50, 0.83), (0.44, 0.825), (0.39, 0.80),
+    (0.35, 0.75), (0.45, 0.74), (0.50, 0.745), (0.55, 0.74), (0.65, 0.75), (0.55, 0.775), (0.50, 0.78), (0.45, 0.775),
+)  # fmt: skip
+
+
+def _chain(first: int, last: int, *, closed: bool = False) -> tuple[tuple[int, int], ...]:
+    line = tuple((i, i + 1) for i in range(first, last))
+    return (*line, (last, first)) if closed else line
+
+
+IBUG_68 = KeypointSchema(
+    name="ibug-68",
+    keypoints=_IBUG_NAMES,
+    flip=_IBUG_FLIP,
+    edges=(
+        *_chain(0, 16), *_chain(17, 21), *_chain(22, 26), *_chain(27, 30), *_chain(31, 35),
+        *_chain(36, 41, closed=True), *_chain(42, 47, closed=True), *_chain(48, 59, closed=True), *_chain(60, 67, closed=True),
+    ),
+    template=_IBUG_TEMPLATE,
+    interocular=((45,), (36,)),
+    interpupil=(tuple(range(42, 48)), tuple(range(36, 42))),
+)  # fmt: skip
+
+SCHEMAS: dict[str, KeypointSchema] = {s.name: s for s in (KAGGLE_15, IBUG_68)}

@@ -1,0 +1,1 @@
+"""The project on disk: one SQLite database, memory-mapped pixels, runs. No torch, no Qt."""
