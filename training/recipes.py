@@ -1,0 +1,100 @@
+"""The named recipes of the papers: network, loss and settings under one name. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from training.config import RunConfig
+from training.errors import UserError
+
+_MASKED_PAPER = "Masked Loss Residual Convolutional Neural Network for Facial Keypoint Detection, 2017"
+_WING_PAPER = "Wing Loss for Robust Facial Landmark Localisation with Convolutional Neural Networks, CVPR 2018"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A configuration with a name. config: own values that learn within minutes on a CPU; paper: the paper's own."""
+
+    name: str
+    source: str
+    title: str
+    summary: str
+    config: RunConfig
+    paper: RunConfig
+
+
+# Own values: measured on real faces with minutes of two CPU cores (docs/results.md).
+_BASE = RunConfig()
+
+# Adam, 1e-4, decay 5e-4, batch 256, N(0, 0.02), 1,000 epochs, mirror images.
+_MASKED = RunConfig(
+    variant="paper", optimizer="adam", learning_rate=1e-4, weight_decay=5e-4, schedule="constant", warmup=0.0, batch_size=256,
+    epochs=1000, minutes=None, ema=0.0, init="normal", targets="points", dropout=0.5, loss="mse", reduction="mean-all",
+    flip=0.5, rotation=0.0, scale=0.0, shift=0.0, brightness=0.0, contrast=0.0, flip_average=False,
+)  # fmt: skip
+
+# SGD, batch 8, 120k iterations (about 48 epochs of 20,000 AFLW pictures), 3e-5 -> 3e-7, rotation to 30 degrees, box
+# corners moved by 5 %, blur of sigma 1 on half of the pictures.
+_WING = RunConfig(
+    recipe="cnn-6", variant="paper", model="cnn-6", input_size=64, channels=3, optimizer="sgd", momentum=0.9, learning_rate=3e-5, final_rate=0.01,
+    schedule="geometric", warmup=0.0, weight_decay=5e-4, batch_size=8, epochs=48, minutes=None, ema=0.0, targets="points", dropout=0.0,
+    loss="wing", wing_w=10.0, wing_epsilon=2.0, reduction="sum", flip=0.5, rotation=30.0, scale=0.05, shift=0.05,
+    brightness=0.0, contrast=0.0, blur=0.5, flip_average=False,
+)  # fmt: skip
+
+RECIPES: dict[str, Recipe] = {
+    r.name: r
+    for r in (
+        Recipe(
+            "ml-resnet",
+            _MASKED_PAPER,
+            "ML-ResNet, masked MSE",
+            "Two residual blocks after a wide first convolution; every row counts with the labels it has.",
+            replace(_BASE, recipe="ml-resnet", model="ml-resnet"),
+            replace(_MASKED, recipe="ml-resnet", model="ml-resnet"),
+        ),
+        Recipe(
+            "ml-cnn",
+            _MASKED_PAPER,
+            "ML-CNN, masked MSE",
+            "The same six layers without shortcuts; every row counts with the labels it has.",
+            replace(_BASE, recipe="ml-cnn", model="ml-cnn"),
+            replace(_MASKED, recipe="ml-cnn", model="ml-cnn"),
+        ),
+        Recipe(
+            "cnn",
+            _MASKED_PAPER,
+            "CNN, plain MSE",
+            "The same network as ML-CNN, trained only on rows that have every label: what the mask is measured against.",
+            replace(_BASE, recipe="cnn", model="ml-cnn", rows="complete"),
+            replace(_MASKED, recipe="cnn", model="ml-cnn", rows="complete"),
+        ),
+        Recipe(
+            "cnn-6",
+            _WING_PAPER,
+            "CNN-6, masked Wing loss",
+            "A small, fast network of five convolutions on 64 pixels; Wing loss minds small errors more.",
+            replace(
+                _BASE,
+                recipe="cnn-6",
+                model="cnn-6",
+                input_size=64,
+                channels=3,
+                loss="wing",
+                wing_w=10.0,
+                wing_epsilon=2.0,
+            ),
+            _WING,
+        ),
+    )
+}
+
+
+def recipe_config(name: str, variant: str = "default") -> RunConfig:
+    """The settings of a recipe. Raises UserError for a name or variant that is not there."""
+    recipe = RECIPES.get(name)
+    if recipe is None:
+        raise UserError(f"There is no recipe {name!r}; the recipes are {', '.join(RECIPES)}.")
+    if variant not in ("default", "paper"):
+        raise UserError(f"The recipe {name} has the variants default and paper, not {variant!r}.")
+    return recipe.paper if variant == "paper" else recipe.config

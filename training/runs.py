@@ -1,0 +1,273 @@
+"""The run folder `runs/NNNN-recipe`: made before a training starts, written by it, read by window and command line.
+
+config.json (settings, schema, label hash), labels.npz (the snapshot), events.jsonl, metrics.csv, model.safetensors (the
+best), resume.pt, log.txt, lock (held with flock while training), stop (its presence asks the trainer to stop). Torch-free.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from training.config import RunConfig
+from training.data.schema import KeypointSchema
+from training.errors import UserError
+from training.events import EpochDone, Event, RunFailed, RunFinished, RunStarted, from_line
+
+if TYPE_CHECKING:
+    from training.project.project import Project
+
+CONFIG, LABELS, EVENTS, METRICS = "config.json", "labels.npz", "events.jsonl", "metrics.csv"
+MODEL, RESUME, LOG, LOCK, STOP = "model.safetensors", "resume.pt", "log.txt", "lock", "stop"
+_NAME = re.compile(r"(\d{4,})-(.+)")
+_PROGRESS = b'{"event":"Progress"'
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run as its folder tells it. status: queued, running, done, stopped, failed, interrupted (can be resumed)."""
+
+    path: Path
+    name: str  # "0001-ml-resnet"
+    number: int
+    recipe: str
+    status: str
+    config: RunConfig
+    created: float  # seconds since the epoch
+    last: EpochDone | None
+    best: EpochDone | None
+    message: str  # why it failed, with the hint; else ""
+    label_hash: str  # of the labels it was trained on; another one than the project's now: stale
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to predict with."""
+        return (self.path / MODEL).is_file()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The labels of N samples as a run uses them.
+
+    ids: int64 [N]. points: float64 [N, K, 2], px of the original picture, NaN where none. states: uint8 [N, K].
+    splits: uint8 [N], 0 train, 1 val, 2 test. sizes: int32 [N, 2], width and height of the original pictures.
+    """
+
+    ids: np.ndarray
+    points: np.ndarray
+    states: np.ndarray
+    splits: np.ndarray
+    sizes: np.ndarray
+    schema: KeypointSchema
+    label_hash: str
+
+
+def snapshot_project(project: Project) -> Snapshot:
+    """The labels of all samples of a project as they are now."""
+    index = project.index()
+    labels = project.labels(index.ids)
+    sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
+    return Snapshot(index.ids, labels.points, labels.states, index.splits, sizes, project.schema, project.label_hash())
+
+
+def create_run(project: Project, config: RunConfig) -> Path:
+    """Make the folder of a new run in the project, with the labels as they are now. Not quick: call it off the interface thread.
+
+    Raises UserError where there is nothing to train on or the folder can't be written.
+    """
+    return write_run(project.runs_dir, config, snapshot_project(project))
+
+
+def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot) -> Path:
+    """Make a run folder from a snapshot: written beside, then renamed; its number is one more than the largest."""
+    usable = (snapshot.splits == 0) & np.isfinite(snapshot.points).any(axis=(1, 2))
+    if not usable.any():
+        raise UserError("There is nothing to train on: no sample of the train split has a labelled point.")
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=runs_dir))
+        try:
+            beside.chmod(0o755)
+            _write_inputs(beside, config, snapshot)
+            return _take_number(beside, runs_dir, config.recipe)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise UserError(
+            f"The run cannot be made in {runs_dir}: {error.strerror}. Check free space and write permission."
+        ) from error
+
+
+def _write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot) -> None:
+    arrays = {name: getattr(snapshot, name) for name in ("ids", "points", "states", "splits", "sizes")}
+    np.savez(folder / LABELS, **arrays)
+    about = {
+        "config": config.to_json(),
+        "schema": snapshot.schema.to_json(),
+        "label_hash": snapshot.label_hash,
+        "created": time.time(),
+    }
+    (folder / CONFIG).write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _take_number(beside: Path, runs_dir: Path, recipe: str) -> Path:
+    """Rename to the next free number; another process may take it first, then the one after."""
+    while True:
+        run_dir = runs_dir / f"{max(_numbers(runs_dir), default=0) + 1:04d}-{recipe}"
+        try:
+            beside.rename(run_dir)
+            return run_dir
+        except OSError:
+            if not run_dir.exists():
+                raise
+
+
+def _numbers(runs_dir: Path) -> list[int]:
+    found = (_NAME.fullmatch(p.name) for p in runs_dir.iterdir())
+    return [int(m.group(1)) for m in found if m]
+
+
+def load_snapshot(run_dir: Path) -> Snapshot:
+    """The run's labels. Raises UserError where the file is missing or damaged."""
+    about = _read_about(run_dir)
+    try:
+        with np.load(run_dir / LABELS, allow_pickle=False) as arrays:
+            values = {name: arrays[name] for name in ("ids", "points", "states", "splits", "sizes")}
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"The labels of the run {run_dir.name} cannot be read ({error}); train anew.") from error
+    return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
+
+
+def load_config(run_dir: Path) -> RunConfig:
+    """The run's settings. Raises UserError."""
+    return RunConfig.from_json(_read_about(run_dir)["config"])
+
+
+def _read_about(run_dir: Path) -> dict[str, Any]:
+    try:
+        about = json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))
+        return {key: about[key] for key in ("config", "schema", "label_hash", "created")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{run_dir} is not a run folder: its {CONFIG} cannot be read ({error}).") from error
+
+
+def list_runs(runs_dir: Path) -> list[RunInfo]:
+    """All runs by number; folders that are not readable runs are left out."""
+    if not runs_dir.is_dir():
+        return []
+    found = []
+    for path in sorted(runs_dir.iterdir(), key=lambda p: (len(p.name.split("-")[0]), p.name)):
+        if _NAME.fullmatch(path.name) and path.is_dir():
+            try:
+                found.append(read_run(path))
+            except UserError:
+                continue
+    return found
+
+
+def read_run(run_dir: Path) -> RunInfo:
+    """What the folder tells of a run. Raises UserError where it is not one."""
+    about = _read_about(run_dir)
+    name = _NAME.fullmatch(run_dir.name)
+    config = RunConfig.from_json(about["config"])
+    running = is_running(run_dir)
+    events, _ = read_events(run_dir, progress=False)
+    epochs = [e for e in events if isinstance(e, EpochDone)]
+    ends = [e for e in events if isinstance(e, (RunStarted, RunFinished, RunFailed))]
+    end = ends[-1] if ends else None
+    return RunInfo(
+        path=run_dir,
+        name=run_dir.name,
+        number=int(name.group(1)) if name else 0,
+        recipe=config.recipe,
+        status="running" if running else _status(end),
+        config=config,
+        created=float(about["created"]),
+        last=epochs[-1] if epochs else None,
+        best=next((e for e in reversed(epochs) if e.best), None),
+        message=f"{end.message} {end.hint}".strip() if isinstance(end, RunFailed) else "",
+        label_hash=str(about["label_hash"]),
+    )
+
+
+def _status(end: Event | None) -> str:
+    if end is None:
+        return "queued"
+    if isinstance(end, RunFinished):
+        return end.reason
+    return "failed" if isinstance(end, RunFailed) else "interrupted"
+
+
+def read_events(run_dir: Path, *, after: int = 0, progress: bool = True) -> tuple[list[Event], int]:
+    """The events after a byte offset, and the offset to go on from. A line not finished yet is left for later.
+
+    After a resume the file can be shorter than `after` (it was cut to the last checkpoint): then it is read from its
+    start. progress=False leaves out Progress, which are most lines of a long run.
+    """
+    try:
+        with (run_dir / EVENTS).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = after if after <= size else 0
+            file.seek(start)
+            data = file.read()
+    except FileNotFoundError:
+        return [], 0
+    whole = data.rfind(b"\n") + 1
+    lines = (line for line in data[:whole].splitlines() if progress or not line.startswith(_PROGRESS))
+    return [event for event in map(_parse, lines) if event is not None], start + whole
+
+
+def _parse(line: bytes) -> Event | None:
+    """The event of a line, or None for one torn by a power cut."""
+    try:
+        return from_line(line.decode("utf-8"))
+    except ValueError:
+        return None
+
+
+def is_running(run_dir: Path) -> bool:
+    """Whether a trainer holds the run's lock."""
+    try:
+        with (run_dir / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def request_stop(run_dir: Path) -> None:
+    """Ask the trainer to finish its batch, keep the best model and end. Also ends a run that has not begun."""
+    (run_dir / STOP).touch()
+
+
+def discard_run(run_dir: Path) -> None:
+    """Remove the run's folder. Raises UserError while it is training."""
+    if is_running(run_dir):
+        raise UserError(f"The run {run_dir.name} is still training; stop it first.")
+    gone = run_dir.with_name(f".gone-{run_dir.name}-{os.getpid()}")
+    try:
+        run_dir.rename(gone)
+    except OSError as error:
+        raise UserError(f"The run {run_dir.name} cannot be removed: {error.strerror}.") from error
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def best_run(runs: Sequence[RunInfo]) -> RunInfo | None:
+    """The run with the smallest val RMSE that has a model."""
+    usable = [r for r in runs if r.best is not None and r.has_model]
+    return min(usable, key=lambda r: r.best.rmse if r.best else np.inf, default=None)
