@@ -1,0 +1,69 @@
+"""Values that travel between readers, the import pipeline and the project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+
+from training.data.keypoint_data import Labels
+
+
+class Split(IntEnum):
+    """The part of the data a sample belongs to, as stored in `SampleBatch.splits`."""
+
+    TRAIN = 0
+    VAL = 1
+    TEST = 2
+
+    @property
+    def word(self) -> str:
+        """`train`, `val` or `test`."""
+        return self.name.lower()
+
+
+FLAG_OUTSIDE = "outside"  # a keypoint lies outside the picture
+FLAG_HALF_POINT = "half_point"  # only x or only y was given; the point is left unset
+
+
+@dataclass(frozen=True)
+class SampleBatch:
+    """B samples on their way into a project; every sequence has B entries.
+
+    names: unique within a project. sources: where each came from, for people and for export: `training.csv#12` (data
+    row 12), `test.csv#5` (ImageId 5), `helen/trainset/1.pts`.
+    Pictures are either pixels (uint8 [B, H, W], the same H and W in all batches of one import) or absolute paths.
+    widths, heights: int32 [B], pixels, after EXIF orientation.
+    groups: person, photo or near-duplicates; "" is a sample that belongs with no other. splits: uint8 [B], `Split`.
+    source_cells: per sample its 2K label cells as text exactly as in the file (x0, y0, x1, ...), or None.
+    flags: per sample the FLAG_ values found by the reader.
+    """
+
+    names: tuple[str, ...]
+    sources: tuple[str, ...]
+    labels: Labels
+    widths: np.ndarray
+    heights: np.ndarray
+    groups: tuple[str, ...]
+    splits: np.ndarray
+    pixels: np.ndarray | None = None
+    paths: tuple[Path, ...] | None = None
+    source_cells: tuple[tuple[str, ...], ...] | None = None
+    flags: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        parts: list[Sequence[object] | np.ndarray | Labels] = [
+            self.sources, self.labels, self.widths, self.heights, self.groups, self.splits,
+        ]  # fmt: skip
+        optional = (self.pixels, self.paths, self.source_cells, self.flags or None)
+        parts += [part for part in optional if part is not None]
+        if any(len(part) != len(self.names) for part in parts):
+            raise ValueError("the parts of a SampleBatch must have the same length")
+        if (self.pixels is None) == (self.paths is None):
+            raise ValueError("a SampleBatch has either pixels or paths")
+
+    def __len__(self) -> int:
+        return len(self.names)
