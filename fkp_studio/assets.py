@@ -1,0 +1,82 @@
+"""Icons from resources/icons, drawn in the colour of the text around them, sharp on any screen."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QRectF, QSize, QStandardPaths, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QIconEngine, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from training.errors import UserError
+
+
+def icons() -> tuple[str, ...]:
+    """The names of all icons, in order of the alphabet."""
+    return tuple(
+        sorted(p.name.removesuffix(".svg") for p in (files("resources") / "icons").iterdir() if p.name.endswith(".svg"))
+    )
+
+
+def svg(name: str, *, colour: str = "currentColor") -> str:
+    """The text of an icon with `currentColor` replaced. Raises UserError when there is none of this name."""
+    try:
+        text = (files("resources") / "icons" / f"{name}.svg").read_text("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"The program's icon {name!r} is missing; install FKP Studio again.") from None
+    return text.replace("currentColor", colour)
+
+
+class _Engine(QIconEngine):
+    """Paints the drawing in the palette's present text colour, so that a change of theme needs no new icons."""
+
+    def __init__(self, name: str, colour: str | None) -> None:
+        super().__init__()
+        self._name, self._colour = name, colour
+        self._renderers: dict[str, QSvgRenderer] = {}
+
+    def paint(self, painter: QPainter, rect: object, mode: QIcon.Mode, state: QIcon.State) -> None:
+        self._renderer(self._ink(mode)).render(painter, QRectF(rect))  # type: ignore[call-overload]
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        return self.scaledPixmap(size, mode, state, 1.0)
+
+    def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:  # noqa: N802
+        made = QPixmap(size)
+        made.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(made)
+        self.paint(painter, made.rect(), mode, state)
+        painter.end()
+        return made
+
+    def clone(self) -> QIconEngine:
+        return _Engine(self._name, self._colour)
+
+    def _ink(self, mode: QIcon.Mode) -> str:
+        if self._colour is not None and mode != QIcon.Mode.Disabled:
+            return self._colour
+        group = QPalette.ColorGroup.Disabled if mode == QIcon.Mode.Disabled else QPalette.ColorGroup.Active
+        return QGuiApplication.palette().color(group, QPalette.ColorRole.WindowText).name()
+
+    def _renderer(self, ink: str) -> QSvgRenderer:
+        if ink not in self._renderers:
+            self._renderers[ink] = QSvgRenderer(QByteArray(svg(self._name, colour=ink).encode()))
+        return self._renderers[ink]
+
+
+def icon(name: str, *, colour: str | None = None) -> QIcon:
+    """The icon `name` in the text's colour of the present theme, or in `colour`. Raises UserError when there is none."""
+    svg(name)
+    return QIcon(_Engine(name, colour))
+
+
+def icon_path(name: str, *, colour: str) -> Path:
+    """A file with the icon in `colour`, for style sheets, which take only paths. Kept in the user's cache folder."""
+    folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.CacheLocation)) / "icons"
+    path = folder / f"{name}-{QColor(colour).name()[1:]}.svg"
+    text = svg(name, colour=colour)
+    if not path.exists() or path.read_text("utf-8") != text:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return path

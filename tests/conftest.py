@@ -1,0 +1,110 @@
+"""What all tests share: no window unless asked (--headed), a home of their own, a small project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.data.keypoint_data import Labels, PointState
+from training.data.schema import KAGGLE_15
+
+SIDE = 96  # px, as in the Kaggle set
+SAMPLES = 24
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--headed", action="store_true", help="show the windows of the tests on the display")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test file imports Qt."""
+    if not config.getoption("--headed"):
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of this test's own: settings, data, state and cache of the user who runs it stay as they are."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ini_settings() -> None:
+    """QSettings as INI files below XDG_CONFIG_HOME on each system."""
+    from PySide6.QtCore import QSettings
+
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+
+
+@pytest.fixture(autouse=True)
+def _settings_here(home: Path) -> None:
+    """Qt remembers where settings lie when it is first asked: tell it anew for each test."""
+    from PySide6.QtCore import QSettings
+
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home / "config"))
+
+
+@pytest.fixture(autouse=True)
+def _deleted_later() -> Iterator[None]:
+    """Windows that a test let go are gone before the next one begins; hundreds alive at once end in a crash."""
+    yield
+    from PySide6.QtCore import QCoreApplication, QEvent
+
+    if QCoreApplication.instance() is not None:
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def face(*, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A disc with eyes and a mouth, uint8 [96, 96], and its 15 keypoints [15, 2] in px."""
+    random = np.random.default_rng(seed)
+    size, centre = random.uniform(60, 72), random.uniform(44, 52, 2)
+    points = (np.array(KAGGLE_15.template) - 0.5) * size + centre
+    y, x = np.mgrid[:SIDE, :SIDE]
+    picture = np.where(((x - centre[0]) / 0.42) ** 2 + ((y - centre[1]) / 0.5) ** 2 < size**2, 170.0, 60.0)
+    for px, py in points:
+        picture -= 90 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 8)
+    return np.clip(picture + random.normal(0, 4, picture.shape), 0, 255).astype(np.uint8), points
+
+
+def faces(count: int, *, first: int = 0) -> tuple[np.ndarray, Labels]:
+    """Pictures uint8 [N, 96, 96] and labels; every third face has only eyes, nose and lower lip, as in the Kaggle set."""
+    made = [face(seed=first + i) for i in range(count)]
+    points = np.stack([p for _, p in made])
+    points[2::3, [i for i in range(15) if i not in (0, 1, 10, 14)]] = np.nan
+    labels = Labels.from_points(points)
+    labels.states[0, 3] = PointState.OCCLUDED
+    return np.stack([picture for picture, _ in made]), labels
+
+
+def make_project(path: Path, *, count: int = SAMPLES) -> Path:
+    """A project of `count` synthetic faces: three of four are train, the others val."""
+    from training.data.samples import SampleBatch
+    from training.project.project import Project
+
+    pixels, labels = faces(count)
+    batch = SampleBatch(
+        names=[f"face-{i:03d}" for i in range(count)],
+        labels=labels,
+        pixels=pixels,
+        sizes=np.full((count, 2), SIDE),
+        splits=np.where(np.arange(count) % 4 == 3, 1, 0).astype(np.uint8),
+        groups=[f"person-{i:03d}" for i in range(count)],
+    )
+    with Project.create(path, KAGGLE_15) as project, project.importing("synthetic") as importing:
+        importing.add(batch)
+    return path
+
+
+@pytest.fixture
+def project_path(tmp_path: Path) -> Path:
+    """A project folder with 24 faces of 15 keypoints; ids 1 to 24, every third lacks 11 points."""
+    return make_project(tmp_path / "small.fkp")
