@@ -1,0 +1,98 @@
+"""Files read and written so that a fault of the system becomes a sentence, and a half-written file never stays."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from training.errors import UserError
+
+_FULL = {
+    errno.ENOSPC: "the disk is full; free some space and try again",
+    errno.EDQUOT: "your quota on this disk is used up; free some space and try again",
+    errno.EFBIG: "the file would be larger than this disk or system allows; choose another place",
+}
+_WRITE = _FULL | {
+    errno.EACCES: "there is no permission to write here; choose another place or change the permissions",
+    errno.EPERM: "there is no permission to write here; choose another place or change the permissions",
+    errno.EROFS: "this disk is read-only; choose another place",
+    errno.ENOENT: "the folder does not exist; make it or choose another place",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another place",
+    errno.EISDIR: "this is a folder; give the name of a file",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+_READ = {
+    errno.ENOENT: "there is no such file or folder; check the path",
+    errno.ENOTDIR: "there is no such file or folder; check the path",
+    errno.EACCES: "there is no permission to read it; change the permissions or copy it elsewhere",
+    errno.EPERM: "there is no permission to read it; change the permissions or copy it elsewhere",
+    errno.EISDIR: "this is a folder, where a file is needed; give the file",
+    errno.EIO: "the disk reports a read error; copy the file again from where it came",
+    errno.ENAMETOOLONG: "the name is too long; check the path",
+}
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns an OSError while reading `path` into a UserError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: {_READ.get(error.errno or 0, f'cannot be read ({error.strerror or error})')}."
+        ) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError (or SQLite's word for one) while writing `path` into a UserError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: {_WRITE.get(error.errno or 0, f'cannot be written ({error.strerror or error})')}."
+        ) from error
+    except sqlite3.OperationalError as error:
+        raise UserError(f"{path}: {_sqlite_sentence(error)}.") from error
+
+
+def _sqlite_sentence(error: sqlite3.OperationalError) -> str:
+    text = str(error)
+    if "full" in text:
+        return _WRITE[errno.ENOSPC]
+    if "readonly" in text or "unable to open" in text:
+        return _WRITE[errno.EACCES]
+    if "locked" in text:
+        return "another program is writing to it; wait for it to end and try again"
+    return f"cannot be written ({text})"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file written beside `path` and renamed to it at the end; nothing stays where the block raises."""
+    with writing(path):
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+        part = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o666 & ~_umask())
+            part.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

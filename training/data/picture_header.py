@@ -1,0 +1,91 @@
+"""The size of a picture from the first bytes of its file, before any memory is taken for its pixels."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+Size = tuple[int, int]
+
+_JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PNM = re.compile(rb"P[2356](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s")
+
+
+def header_size(data: bytes) -> Size | None:
+    """(width, height) as stored, without EXIF orientation; None where the bytes are no picture of a known kind.
+
+    Known: PNG, JPEG, BMP, WebP, PGM/PPM, TIFF, GIF.
+    """
+    try:
+        return _size_by_kind(data)
+    except (struct.error, IndexError):
+        return None
+
+
+def _size_by_kind(data: bytes) -> Size | None:
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _two(">II", data, 16)
+    if data.startswith(b"\xff\xd8"):
+        return _jpeg_size(data)
+    if data.startswith(b"BM"):
+        width, height = _two("<ii", data, 18)
+        return abs(width), abs(height)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _webp_size(data)
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return _tiff_size(data)
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return _two("<HH", data, 6)
+    match = _PNM.match(data[:1024])
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _two(layout: str, data: bytes, offset: int) -> Size:
+    first, second = struct.unpack_from(layout, data, offset)
+    return first, second
+
+
+def _jpeg_size(data: bytes) -> Size | None:
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker in _JPEG_SIZE_MARKERS:
+            height, width = _two(">HH", data, at + 5)
+            return width, height
+        alone = marker in (0x01, 0xFF) or 0xD0 <= marker <= 0xD8
+        at += (1 if marker == 0xFF else 2) if alone else 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return None
+
+
+def _webp_size(data: bytes) -> Size | None:
+    kind = data[12:16]
+    if kind == b"VP8 ":
+        width, height = _two("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8X":
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    return None
+
+
+def _tiff_size(data: bytes) -> Size | None:
+    tags = tiff_tags(data)
+    return (tags[256], tags[257]) if 256 in tags and 257 in tags else None
+
+
+def tiff_tags(data: bytes) -> dict[int, int]:
+    """The whole-number tags of the first directory of a TIFF file (or an EXIF block, which is one)."""
+    order = "<" if data[:2] == b"II" else ">"
+    directory = struct.unpack_from(order + "I", data, 4)[0]
+    count = struct.unpack_from(order + "H", data, directory)[0]
+    found: dict[int, int] = {}
+    for entry in range(min(count, 512)):
+        at = directory + 2 + 12 * entry
+        tag, kind = struct.unpack_from(order + "HH", data, at)
+        if kind in (3, 4):
+            found[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+    return found
