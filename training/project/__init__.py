@@ -1,1 +1,1 @@
-"""The project on disk: one SQLite database, memory-mapped pixels, runs. No torch, no Qt."""
+"""The project on disk: pictures, labels with their history, predictions. Without Qt and without torch."""

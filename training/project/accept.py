@@ -1,0 +1,159 @@
+"""Accepting predictions as labels, and taking them back: block by block, within one transaction and one step of the journal.
+
+Accepting fills only points that are UNSET. What a person or the source has said is never replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.data.keypoint_data import Labels, Origin, PointState
+from training.errors import UserError
+from training.project.database import Database
+from training.project.history import StepWriter
+from training.project.label_table import blocks, read_labels
+from training.project.predictions import Predictions, read_predictions
+
+
+@dataclass(frozen=True)
+class AcceptPreview:
+    """What accepting would fill: points in faces, whose ids are `ids` (int64), and how many of each keypoint (int64 [K])."""
+
+    points: int
+    faces: int
+    ids: np.ndarray
+    per_keypoint: np.ndarray
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What was changed: `points` points of the samples `ids`; the step of the journal (None: nothing was to be done)."""
+
+    points: int
+    ids: np.ndarray
+    step: int | None
+
+
+def run_number(run: str) -> int:
+    """The number in a run's name: 7 of `0007-ml-resnet`. Raises UserError where there is none."""
+    digits = run.split("-", 1)[0]
+    if not digits.isdecimal() or not 0 < int(digits) < 2**31:
+        raise UserError(f"{run!r} is not the name of a run: it begins with a number, as in `0001-ml-resnet`.")
+    return int(digits)
+
+
+def to_fill(
+    labels: Labels, predictions: Predictions, *, keypoints: Sequence[int] | None = None, min_confidence: float = 0.0
+) -> np.ndarray:
+    """bool [B, K]: the points that accepting fills: unset, predicted, and confident enough."""
+    fill = labels.missing & predictions.present
+    if min_confidence > 0:
+        fill &= predictions.confidences >= min_confidence  # a NaN is not
+    if keypoints is not None:
+        wanted = np.zeros(fill.shape[1], bool)
+        wanted[list(keypoints)] = True
+        fill &= wanted
+    return fill
+
+
+def fill_labels(labels: Labels, predictions: Predictions, where: np.ndarray, *, number: int) -> Labels:
+    """`labels` with the points `where` [B, K] taken from the predictions of run `number`."""
+    filled = labels.copy()
+    filled.points[where] = predictions.points[where]
+    filled.states[where] = PointState.VISIBLE
+    filled.origins[where] = Origin.MODEL
+    filled.runs[where] = number
+    filled.confidences[where] = predictions.confidences[where]
+    return filled
+
+
+def preview(
+    database: Database, run: str, ids: np.ndarray | None, keypoints: int, *, min_confidence: float = 0.0
+) -> AcceptPreview:
+    """What `accept` would fill in `ids` (None: all samples)."""
+    found, per_keypoint = [np.zeros(0, np.int64)], np.zeros(keypoints, np.int64)
+    for block in blocks(database, ids):
+        predictions = read_predictions(database, run, block, keypoints)
+        fill = to_fill(read_labels(database, block, keypoints), predictions, min_confidence=min_confidence)
+        per_keypoint += fill.sum(axis=0)
+        found.append(block[fill.any(axis=1)])
+    faces = np.concatenate(found)
+    return AcceptPreview(int(per_keypoint.sum()), len(faces), faces, per_keypoint)
+
+
+def accept(
+    database: Database,
+    run: str,
+    ids: np.ndarray | None,
+    schema_size: int,
+    *,
+    keypoints: Sequence[int] | None = None,
+    min_confidence: float = 0.0,
+    text: str | None = None,
+) -> Accepted:
+    """Fill the unset points of `ids` (None: all samples) from a run's predictions: one transaction, one step."""
+    number = run_number(run)
+
+    def changes() -> Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]]:
+        for block in blocks(database, ids):
+            labels, predictions = (
+                read_labels(database, block, schema_size),
+                read_predictions(database, run, block, schema_size),
+            )
+            fill = to_fill(labels, predictions, keypoints=keypoints, min_confidence=min_confidence)
+            yield block, labels, fill_labels(labels, predictions, fill, number=number), fill
+
+    return _step(database, changes(), text=text, verb="accept", ending=f" of {run}")
+
+
+def take_back(database: Database, run: str, keypoints: int) -> Accepted:
+    """Make every point that was accepted from `run` unset again: one transaction, one step."""
+    number = run_number(run)
+
+    def changes() -> Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]]:
+        for block in blocks(database, None):
+            labels = read_labels(database, block, keypoints)
+            where = (labels.origins == Origin.MODEL) & (labels.runs == number)
+            yield block, labels, cleared(labels, where), where
+
+    return _step(database, changes(), text=None, verb="take back", ending=f" of {run}")
+
+
+def cleared(labels: Labels, where: np.ndarray) -> Labels:
+    """`labels` in which nothing is known of the points `where` [B, K]."""
+    result, empty = labels.copy(), Labels.empty(1, labels.states.shape[1])
+    for name in ("points", "states", "origins", "runs", "confidences"):
+        values = getattr(result, name)
+        values[where] = np.broadcast_to(getattr(empty, name), values.shape)[where]
+    return result
+
+
+def _step(
+    database: Database,
+    changes: Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]],
+    *,
+    text: str | None,
+    verb: str,
+    ending: str,
+) -> Accepted:
+    touched, points, writer = [np.zeros(0, np.int64)], 0, None
+    with database.transaction():
+        for ids, before, after, where in changes:
+            rows = np.flatnonzero(where.any(axis=1))
+            if not len(rows):
+                continue
+            writer = writer or StepWriter(database, text or verb)
+            writer.write(ids[rows], before[rows], after[rows])
+            points += int(where.sum())
+            touched.append(ids[rows])
+        ids = np.concatenate(touched)
+        if writer is not None:
+            writer.finish(text or f"{verb} {_count(points, 'point')} in {_count(len(ids), 'face')}{ending}")
+    return Accepted(points, ids, writer.id if writer else None)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")

@@ -1,0 +1,166 @@
+"""The project's SQLite database: its tables, opening it with all checks, and transactions whose faults are sentences."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.errors import UserError
+
+DATABASE = "project.db"
+VERSION = 1
+APPLICATION = 0x464B5050  # "FKPP": tells a project from any other SQLite file
+BUSY_MS = 5000
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE imports (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, time REAL NOT NULL, count INTEGER NOT NULL, problems TEXT NOT NULL);
+CREATE TABLE pixel_files (
+    id INTEGER PRIMARY KEY, count INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
+    channels INTEGER NOT NULL);
+CREATE TABLE folders (id INTEGER PRIMARY KEY, near TEXT NOT NULL, absolute TEXT NOT NULL UNIQUE);
+CREATE TABLE samples (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, source TEXT NOT NULL, import INTEGER NOT NULL, pixel_file INTEGER,
+    pixel_row INTEGER, folder INTEGER, file TEXT, grouping TEXT NOT NULL, flags TEXT NOT NULL);
+CREATE TABLE source_cells (id INTEGER PRIMARY KEY, cells TEXT NOT NULL);
+CREATE TABLE labels (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE columns (chunk INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE prediction_runs (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE predictions (key INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE steps (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, text TEXT NOT NULL, undone INTEGER NOT NULL,
+    samples INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE step_parts (
+    step INTEGER NOT NULL, part INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (step, part));
+"""
+
+
+class Database:
+    """One connection, for one thread. Every fault of SQLite comes out as a UserError with a sentence."""
+
+    def __init__(self, folder: Path, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> None:
+        """Open the database of the project in `folder`. Raises UserError where there is none, or none that we can read."""
+        self.folder = folder
+        self.read_only = read_only
+        if not (folder / DATABASE).is_file():
+            raise UserError(_no_project(folder))
+        if not read_only and not (os.access(folder, os.W_OK) and os.access(folder / DATABASE, os.W_OK)):
+            raise UserError(
+                f"The project {folder} is write-protected. Change its permissions, or copy it to a folder of yours."
+            )
+        with self.sentences():
+            self.sql = _connect(folder, read_only=read_only, busy_ms=busy_ms)
+            try:
+                self._check_version()
+                self.sql.execute("PRAGMA journal_size_limit = 67108864")
+            except BaseException:
+                self.sql.close()
+                raise
+
+    @classmethod
+    def create(cls, folder: Path) -> None:
+        """Write a new, empty database into `folder` (which exists)."""
+        sql = sqlite3.connect(folder / DATABASE, isolation_level=None)
+        try:
+            sql.execute("PRAGMA journal_mode = WAL")
+            sql.executescript(
+                f"BEGIN;{TABLES}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {VERSION};COMMIT"
+            )
+        finally:
+            sql.close()
+
+    def close(self) -> None:
+        """Close the connection. A second call does nothing."""
+        self.sql.close()
+
+    def _check_version(self) -> None:
+        application = self.sql.execute("PRAGMA application_id").fetchone()[0]
+        version = self.sql.execute("PRAGMA user_version").fetchone()[0]
+        if application != APPLICATION:
+            raise UserError(f"{self.folder / DATABASE} is not a database of FKP Studio. Choose another project folder.")
+        if version > VERSION:
+            raise UserError(
+                f"The project {self.folder} was written by a newer FKP Studio (format {version}; this one reads up to "
+                f"{VERSION}). Update FKP Studio to open it; nothing was changed."
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block's writes, or none of them. Inside another transaction it is a part of that one."""
+        if self.sql.in_transaction:
+            yield self.sql
+            return
+        if self.read_only:
+            raise UserError(f"The project {self.folder} was opened for reading only.")
+        with self.sentences():
+            self.sql.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.sql
+                self.sql.execute("COMMIT")
+            except BaseException:
+                if self.sql.in_transaction:  # some faults (a full disk) have rolled back already
+                    self.sql.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def sentences(self) -> Iterator[None]:
+        """Turn SQLite's errors into UserErrors."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise UserError(_sentence(error, self.folder)) from error
+
+    def all(self, query: str, values: tuple = ()) -> list[tuple]:
+        """All rows of a query."""
+        with self.sentences():
+            return self.sql.execute(query, values).fetchall()
+
+    def one(self, query: str, values: tuple = ()) -> tuple | None:
+        """The first row of a query, or None."""
+        with self.sentences():
+            row: tuple | None = self.sql.execute(query, values).fetchone()
+            return row
+
+
+def _connect(folder: Path, *, read_only: bool, busy_ms: int) -> sqlite3.Connection:
+    """A connection in WAL mode, where one writer and any number of readers do not wait for each other."""
+    uri = (folder / DATABASE).resolve().as_uri()
+    if read_only:
+        # without write access SQLite cannot share a WAL's index with others; nobody can be writing there either
+        uri += "?mode=ro" if os.access(folder, os.W_OK) else "?immutable=1"
+    sql = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_ms / 1000)
+    sql.execute("PRAGMA synchronous = NORMAL")
+    sql.execute("PRAGMA cache_size = -16000")
+    sql.execute("PRAGMA trusted_schema = OFF")
+    return sql
+
+
+def _no_project(folder: Path) -> str:
+    if not folder.exists():
+        return f"There is no project {folder}. Check the path, or make one with `fkp import` or `fkp demo`."
+    return f"{folder} is not a project of FKP Studio (it has no {DATABASE}). Choose a folder that ends in .fkp."
+
+
+def _sentence(error: sqlite3.Error, folder: Path) -> str:
+    """What went wrong, where, and what to do, for the faults people meet."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    text = str(error)
+    if code == sqlite3.SQLITE_FULL or "disk is full" in text:
+        return (
+            f"The disk of {folder} is full: this change was not written, and everything before it is safe. "
+            "Free some space and try again."
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or "locked" in text:
+        return (
+            f"Another program is writing to the project {folder} just now (an import, or `fkp fill`?). "
+            "Nothing was changed; try again when it is done."
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN) or "readonly" in text:
+        return f"The project {folder} cannot be written. Check the permissions of the folder and of its files."
+    if code == sqlite3.SQLITE_IOERR:
+        return f"The disk of {folder} reports a fault ({text}). Copy the project to another disk and open it there."
+    return f"{folder / DATABASE} is damaged ({text}). Bring back a copy of it, or import the data again into a new project."

@@ -1,0 +1,157 @@
+"""The journal of edits: what each step changed, before and after, so that undo and redo outlive the program.
+
+A step holds whole labels of the samples it touched, in parts of at most 4,096 samples. Undo and redo write only the points in which before and
+after differ. Steps are undone from the newest, one after the other; a new step drops what was undone.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.data.keypoint_data import Labels
+from training.errors import UserError
+from training.project.database import Database
+from training.project.label_table import read_labels, write_labels
+from training.project.labels_codec import pack, row_type, unpack
+
+PART = 4096
+MAX_STEPS = 1000
+MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Step:
+    """One undoable edit. text: in words for the undo menu. time: seconds since the epoch. samples: how many it touched."""
+
+    id: int
+    text: str
+    time: float
+    undone: bool
+    samples: int
+
+
+class StepWriter:
+    """Writes one step part by part, within the caller's transaction; `finish` gives it its final size."""
+
+    def __init__(self, database: Database, text: str) -> None:
+        sql = database.sql
+        sql.execute("DELETE FROM step_parts WHERE step IN (SELECT id FROM steps WHERE undone)")
+        sql.execute("DELETE FROM steps WHERE undone")
+        row = sql.execute(
+            "INSERT INTO steps (time, text, undone, samples, bytes) VALUES (?, ?, 0, 0, 0)", (time.time(), text)
+        )
+        self.id = int(row.lastrowid or 0)
+        self.samples = 0
+        self._bytes, self._parts, self._database = 0, 0, database
+
+    def write(self, ids: np.ndarray, before: Labels, after: Labels) -> None:
+        """Change labels of `ids` from before to after, and note both."""
+        for first in range(0, len(ids), PART):
+            part = slice(first, first + PART)
+            self._part(ids[part], pack(before[part]), pack(after[part]))
+        write_labels(self._database, ids, after)
+
+    def _part(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+        data = zlib.compress(ids.astype("<i8").tobytes() + before.tobytes() + after.tobytes(), 1)
+        self._database.sql.execute("INSERT INTO step_parts VALUES (?, ?, ?, ?)", (self.id, self._parts, len(ids), data))
+        self._parts += 1
+        self.samples += len(ids)
+        self._bytes += len(data)
+
+    def finish(self, text: str | None = None) -> None:
+        """Note the size (and a better text), and drop the oldest steps where the journal grows too long."""
+        sql = self._database.sql
+        values = (self.samples, self._bytes, text, self.id)
+        sql.execute("UPDATE steps SET samples = ?, bytes = ?, text = coalesce(?, text) WHERE id = ?", values)
+        _prune(self._database)
+
+
+def _prune(database: Database) -> None:
+    """Keep at most MAX_STEPS steps and MAX_BYTES bytes, and the newest step whatever its size."""
+    rows = database.all("SELECT id, bytes FROM steps ORDER BY id DESC")
+    total, keep = 0, 0
+    for _, size in rows[:MAX_STEPS]:
+        total += size
+        if keep and total > MAX_BYTES:
+            break
+        keep += 1
+    if keep < len(rows):
+        oldest = rows[keep - 1][0]
+        database.sql.execute("DELETE FROM step_parts WHERE step < ?", (oldest,))
+        database.sql.execute("DELETE FROM steps WHERE id < ?", (oldest,))
+
+
+def read_steps(database: Database) -> list[Step]:
+    """All steps, oldest first."""
+    rows = database.all("SELECT id, text, time, undone, samples FROM steps ORDER BY id")
+    return [Step(i, text, when, bool(undone), samples) for i, text, when, undone, samples in rows]
+
+
+def read_parts(database: Database, step: int, keypoints: int) -> Iterator[tuple[np.ndarray, Labels, Labels]]:
+    """(ids, before, after) of each part. Raises UserError where the journal is damaged."""
+    size = row_type(keypoints, model=True).itemsize
+    for (part,) in database.all("SELECT part FROM step_parts WHERE step = ? ORDER BY part", (step,)):
+        row = database.one("SELECT count, data FROM step_parts WHERE step = ? AND part = ?", (step, part))
+        if row is None or not 0 < row[0] <= PART:
+            raise UserError(f"The journal of edits in {database.folder} is damaged: this step cannot be undone.")
+        count, data = row
+        yield _unpack_part(database, data, count=count, row_size=size, keypoints=keypoints)
+
+
+def _unpack_part(
+    database: Database, data: bytes, *, count: int, row_size: int, keypoints: int
+) -> tuple[np.ndarray, Labels, Labels]:
+    expected = count * (8 + 2 * row_size)
+    try:
+        raw = zlib.decompressobj().decompress(data, expected + 1)
+    except zlib.error:
+        raw = b""
+    if len(raw) != expected:
+        raise UserError(f"The journal of edits in {database.folder} is damaged: this step cannot be undone.")
+    rows = np.frombuffer(raw, row_type(keypoints, model=True), offset=count * 8)
+    return np.frombuffer(raw, "<i8", count).astype(np.int64), unpack(rows[:count]), unpack(rows[count:])
+
+
+def move_step(database: Database, step: int, keypoints: int, *, undo: bool) -> np.ndarray:
+    """Undo or redo a step, within the caller's transaction; the ids of the samples changed.
+
+    Raises UserError unless it is the newest step that is done (the oldest that is undone).
+    """
+    order = "SELECT max(id) FROM steps WHERE NOT undone" if undo else "SELECT min(id) FROM steps WHERE undone"
+    row = database.one(order)
+    if row is None or row[0] != step:
+        raise UserError(
+            "The labels were changed elsewhere meanwhile, so this step has to wait its turn. Nothing was changed."
+        )
+    touched = []
+    for ids, before, after in read_parts(database, step, keypoints):
+        _apply(database, ids, *((after, before) if undo else (before, after)))
+        touched.append(ids)
+    database.sql.execute("UPDATE steps SET undone = ? WHERE id = ?", (int(undo), step))
+    return np.concatenate(touched) if touched else np.zeros(0, np.int64)
+
+
+def _apply(database: Database, ids: np.ndarray, now: Labels, then: Labels) -> None:
+    """Set the points in which `now` and `then` differ to `then`; leave all others as they are in the project."""
+    differ = pack_points(now) != pack_points(then)
+    labels = read_labels(database, ids, differ.shape[1])
+    for name in ("points", "states", "origins", "runs", "confidences"):
+        getattr(labels, name)[differ] = getattr(then, name)[differ]
+    write_labels(database, ids, labels)
+
+
+def pack_points(labels: Labels) -> np.ndarray:
+    """Each point with its state and provenance as bytes that can be compared, [B, K]; equal NaNs are equal."""
+    kind = np.dtype(
+        [("points", "<f8", 2), ("states", "u1"), ("origins", "u1"), ("runs", "<i4"), ("confidences", "<f4")]
+    )
+    rows = np.zeros(labels.states.shape, kind)
+    for name in kind.names or ():
+        values = getattr(labels, name)
+        rows[name] = np.where(np.isnan(values), np.nan, values) if values.dtype.kind == "f" else values
+    return rows.view(f"V{kind.itemsize}")
