@@ -87,20 +87,23 @@ def faces(count: int, *, first: int = 0) -> tuple[np.ndarray, Labels]:
 
 def make_project(path: Path, *, count: int = SAMPLES) -> Path:
     """A project of `count` synthetic faces: three of four are train, the others val."""
-    from training.data.samples import SampleBatch
     from training.project.project import Project
+
+    from training.data.samples import SampleBatch, Split
 
     pixels, labels = faces(count)
     batch = SampleBatch(
-        names=[f"face-{i:03d}" for i in range(count)],
+        names=tuple(f"face-{i:03d}" for i in range(count)),
+        sources=tuple(f"training.csv#{i + 1}" for i in range(count)),
         labels=labels,
+        widths=np.full(count, SIDE, np.int32),
+        heights=np.full(count, SIDE, np.int32),
+        groups=tuple(f"person-{i:03d}" for i in range(count)),
+        splits=np.where(np.arange(count) % 4 == 3, Split.VAL, Split.TRAIN).astype(np.uint8),
         pixels=pixels,
-        sizes=np.full((count, 2), SIDE),
-        splits=np.where(np.arange(count) % 4 == 3, 1, 0).astype(np.uint8),
-        groups=[f"person-{i:03d}" for i in range(count)],
     )
-    with Project.create(path, KAGGLE_15) as project, project.importing("synthetic") as importing:
-        importing.add(batch)
+    with Project.create(path, KAGGLE_15) as project, project.importing("training.csv") as importing:
+        importing.add_samples(batch)
     return path
 
 
