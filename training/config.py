@@ -114,10 +114,10 @@ class RunConfig:
     )
     reduction: str = setting(
         "mean",
-        "mean: over present coordinates; mean-all: over all, missing ones as 0 (masked-loss paper, Eq. 5); "
-        "sum: over coordinates, mean over pictures (Wing paper, Eq. 3).",
+        "mean: over present coordinates; masked-eq4: over all, missing ones as 0 (masked-loss paper, Eq. 4); "
+        "wing-eq3: sum over coordinates, mean over pictures (Wing paper, Eq. 3).",
         group="Loss",
-        choices=("mean", "mean-all", "sum"),
+        choices=("mean", "masked-eq4", "wing-eq3"),
     )
     rows: str = setting(
         "all", "Train on all rows with the mask, or on complete rows only.", group="Loss", choices=("all", "complete")
@@ -181,7 +181,7 @@ def _given(texts: Mapping[str, str], name: str) -> bool:
     return texts.get(name, "").strip().lower() not in ("", "none")
 
 
-def _typed(name: str, value: Any, kind: str) -> Any:
+def _typed(name: str, value: Any, kind: str) -> Any:  # kind: the annotation as text
     """The value as the field's type; texts are read. Raises UserError."""
     if isinstance(value, str) and kind != "str":
         return _read(name, value.strip(), kind)
@@ -190,9 +190,9 @@ def _typed(name: str, value: Any, kind: str) -> Any:
     wanted: tuple[type, ...] = (
         (int, float) if "float" in kind else (int,) if "int" in kind else (bool,) if kind == "bool" else (str,)
     )
-    if not isinstance(value, wanted) or (isinstance(value, bool) and kind != "bool"):
+    if type(value) not in wanted:
         raise UserError(f"The setting {name} cannot be {value!r}.")
-    return float(value) if "float" in kind else value.strip() if isinstance(value, str) else value
+    return float(value) if "float" in kind else value
 
 
 def _read(name: str, text: str, kind: str) -> Any:

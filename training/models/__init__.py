@@ -1,1 +1,1 @@
-"""The models of the papers and their one registry."""
+"""The networks, one file each, and the registry that makes them by name."""

@@ -1,0 +1,92 @@
+"""Losses over present keypoints: pure functions of predicted points, target points and mask.
+
+All take pred and target [B, K, 2] in pixels of the network's input and mask [B, K] (bool, or weights of 0..1), and give
+a scalar. A missing point has no error and no gradient whatever stands in target there, NaN included.
+
+reduction says what the sum of errors is divided by:
+"mean": the number of present coordinates (ours: the step does not shrink where labels are missing);
+"masked-eq4": the number of all coordinates B*K*2 (masked-loss paper 2017, Eq. 4 with the mask of Eq. 5);
+"wing-eq3": the number of pictures B (Wing loss paper 2018, Eq. 3: the sum over a picture's coordinates).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Loss(Protocol):
+    """A loss of this module with its parameters filled in."""
+
+    def __call__(self, pred: Tensor, target: Tensor, mask: Tensor, /) -> Tensor: ...
+
+
+def mse(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Masked squared error x^2 (masked-loss paper, Eq. 3 to 5)."""
+    return _reduce(lambda x: x.square(), pred, target, mask, reduction)
+
+
+def l2(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Masked x^2 / 2 (Wing loss paper, Eq. 4)."""
+    return _reduce(lambda x: x.square() / 2, pred, target, mask, reduction)
+
+
+def l1(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Masked |x| (Wing loss paper, Eq. 4)."""
+    return _reduce(torch.abs, pred, target, mask, reduction)
+
+
+def smooth_l1(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Masked x^2 / 2 where |x| < 1 pixel, |x| - 1/2 else (Wing loss paper, Eq. 4)."""
+    return _reduce(_huber, pred, target, mask, reduction)
+
+
+def wing(
+    pred: Tensor, target: Tensor, mask: Tensor, *, w: float = 10.0, epsilon: float = 2.0, reduction: str = "mean"
+) -> Tensor:
+    """Masked Wing loss (Wing loss paper, Eq. 5), w and epsilon in pixels of the input.
+
+    w ln(1 + |x| / epsilon) where |x| < w, |x| - C else, with C = w - w ln(1 + w / epsilon): no jump at |x| = w.
+    """
+    constant = w - w * math.log1p(w / epsilon)
+
+    def error(x: Tensor) -> Tensor:
+        size = x.abs()
+        return torch.where(size < w, w * torch.log1p(size / epsilon), size - constant)
+
+    return _reduce(error, pred, target, mask, reduction)
+
+
+def make_loss(name: str, *, w: float = 10.0, epsilon: float = 2.0, reduction: str = "mean") -> Loss:
+    """The loss of this name with its parameters filled in."""
+    if name == "wing":
+        return lambda pred, target, mask: wing(pred, target, mask, w=w, epsilon=epsilon, reduction=reduction)
+    plain = LOSSES[name]
+    return lambda pred, target, mask: plain(pred, target, mask, reduction=reduction)
+
+
+LOSSES: dict[str, Callable[..., Tensor]] = {"mse": mse, "l2": l2, "l1": l1, "smooth_l1": smooth_l1, "wing": wing}
+
+
+def _huber(x: Tensor) -> Tensor:
+    size = x.abs()
+    return torch.where(size < 1, x.square() / 2, size - 0.5)
+
+
+def _reduce(error: Callable[[Tensor], Tensor], pred: Tensor, target: Tensor, mask: Tensor, reduction: str) -> Tensor:
+    """The masked sum of error(pred - target), divided as reduction says; 0 with zero gradient where nothing is present."""
+    weights = mask.to(pred.dtype).unsqueeze(-1)  # [B, K, 1]
+    # Before the arithmetic: 0 * NaN is NaN, in the gradient too.
+    difference = torch.where(weights > 0, pred - target, torch.zeros_like(pred))
+    total = (error(difference) * weights).sum()
+    if reduction == "mean":
+        return total / (2 * weights.sum()).clamp(min=1)
+    if reduction == "masked-eq4":
+        return total / max(pred.numel(), 1)
+    if reduction == "wing-eq3":
+        return total / max(len(pred), 1)
+    raise ValueError(f"no reduction {reduction!r}")

@@ -1,0 +1,83 @@
+"""Networks by name, and the wrapper that turns their outputs into points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from training.config import RunConfig
+from training.errors import UserError
+from training.models.cnn6 import CNN6
+from training.models.ml_resnet import MLResNet
+
+# name -> (constructor, the input size must be a multiple of this)
+MODELS: dict[str, tuple[Callable[..., nn.Module], int]] = {
+    "ml-resnet": (MLResNet, 8),
+    "ml-cnn": (partial(MLResNet, residual=False), 8),
+    "cnn-6": (CNN6, 32),
+}
+
+
+class PointNet(nn.Module):
+    """A network whose outputs are read as points: pictures [B, C, S, S] -> points [B, K, 2], px of the input.
+
+    The outputs count in half sides from `origin` [K, 2] (px): the mean shape, or the picture's centre.
+    """
+
+    origin: Tensor
+
+    def __init__(self, network: nn.Module, origin: Tensor, *, input_size: int) -> None:
+        super().__init__()
+        self.network = network
+        self.half = input_size / 2
+        self.register_buffer("origin", origin.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        offsets = self.network(x).float().view(len(x), -1, 2)  # [B, K, 2]
+        return self.origin + self.half * offsets
+
+
+def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None = None) -> PointNet:
+    """The config's network. mean_shape: [K, 2], px of the input. Raises UserError for an input size it can't take."""
+    make, multiple = MODELS[config.model]
+    if config.input_size % multiple:
+        raise UserError(
+            f"The network {config.model} needs an input size that is a multiple of {multiple}, not {config.input_size}."
+        )
+    network = make(
+        input_size=config.input_size, channels=config.channels, outputs=2 * keypoints, dropout=config.dropout
+    )
+    _initialise(network, config.init)
+    centre = torch.full((keypoints, 2), (config.input_size - 1) / 2)
+    origin = centre if mean_shape is None or config.targets == "points" else mean_shape.float()
+    return PointNet(network, origin, input_size=config.input_size)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """The number of trained values."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def recipe_parameters(config: RunConfig, keypoints: int) -> int:
+    """The parameters of a recipe's network, counted without taking the memory."""
+    with torch.device("meta"):
+        make, _ = MODELS[config.model]
+        model = make(input_size=config.input_size, channels=config.channels, outputs=2 * keypoints, dropout=0.0)
+    return count_parameters(model)
+
+
+def _initialise(network: nn.Module, rule: str) -> None:
+    """He's rule, small at the output so that training starts at the origin; or N(0, 0.02) everywhere, as the paper."""
+    for name, value in network.named_parameters():
+        if value.ndim < 2:
+            if name.endswith("bias"):
+                nn.init.zeros_(value)
+        elif rule == "normal":
+            nn.init.normal_(value, std=0.02)
+        elif name.startswith("output"):
+            nn.init.normal_(value, std=0.001)
+        else:
+            nn.init.kaiming_normal_(value, nonlinearity="relu")
