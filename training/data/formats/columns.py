@@ -1,0 +1,103 @@
+"""Which column of a CSV means what: found by name, then editable by the caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from training.data.samples import Split
+from training.data.schema import KAGGLE_15, SCHEMAS, KeypointSchema, schema_from_names
+from training.errors import UserError
+
+GROUP_NAMES = ("group", "person", "subject", "identity", "person_id", "subject_id", "photo", "video", "id")
+SPLIT_NAMES = ("split", "subset", "partition", "usage", "set")
+IMAGE_NAMES = ("image", "filename", "file", "file_name", "image_name", "image_path", "path", "picture", "img", "name")
+_SPLIT_WORDS = {
+    Split.TRAIN: ("train", "training", "0"),
+    Split.VAL: ("val", "valid", "validation", "dev", "1"),
+    Split.TEST: ("test", "testing", "2"),
+}
+_AXIS = re.compile(r"^(?P<name>.+?)[_. -]?(?P<axis>[xyXY])$")
+
+
+@dataclass(frozen=True)
+class KeypointColumns:
+    """One keypoint and the two columns it is read from."""
+
+    name: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """Which columns are read as what; all others are ignored. `image` holds file names, or pixels in Kaggle's files."""
+
+    image: str
+    keypoints: tuple[KeypointColumns, ...]
+    group: str = ""
+    split: str = ""
+
+    def schema(self) -> KeypointSchema:
+        """The known schema whose names these are, in whatever order; else one made from the names."""
+        names = tuple(k.name for k in self.keypoints)
+        for known in SCHEMAS.values():
+            if set(names) == set(known.keypoints):
+                return known
+        return schema_from_names(names) if names else KAGGLE_15
+
+    def pairs(self, schema: KeypointSchema) -> list[tuple[str, str]]:
+        """The (x, y) columns in the order of the schema's keypoints. Raises UserError where one is missing."""
+        where = {k.name: (k.x, k.y) for k in self.keypoints}
+        missing = [name for name in schema.keypoints if name not in where]
+        if missing:
+            raise UserError(f"No columns are chosen for the keypoint {missing[0]}; choose its x and y column.")
+        return [where[name] for name in schema.keypoints]
+
+    def check(self, header: Sequence[str], *, file: str) -> None:
+        """Raises UserError where a column of this mapping is not in the file."""
+        wanted = [self.image, self.group, self.split, *(c for k in self.keypoints for c in (k.x, k.y))]
+        missing = [column for column in wanted if column and column not in header]
+        if missing:
+            raise UserError(f"{file}, line 1: the column {missing[0]} is missing; add it or choose another column.")
+
+
+def find_keypoints(header: Sequence[str], *, file: str, taken: Sequence[str] = ()) -> tuple[KeypointColumns, ...]:
+    """The `<name>_x`, `<name>_y` pairs in the order of the file. Raises UserError where one of a pair is missing."""
+    found: dict[str, dict[str, str]] = {}
+    for column in header:
+        match = _AXIS.match(column)
+        if match and column not in taken:
+            found.setdefault(match["name"], {})[match["axis"].lower()] = column
+    pairs = []
+    for name, axes in found.items():
+        if len(axes) == 2:
+            pairs.append(KeypointColumns(name, axes["x"], axes["y"]))
+        elif next(iter(axes.values())).lower().endswith(("_x", "_y")):
+            there = next(iter(axes.values()))
+            other = there[:-1] + {"x": "y", "y": "x", "X": "Y", "Y": "X"}[there[-1]]
+            raise UserError(
+                f"{file}, line 1: there is a column {there} but no column {other}; add it or remove {there}."
+            )
+    return tuple(pairs)
+
+
+def named(header: Sequence[str], names: Sequence[str]) -> str:
+    """The first column with one of these names, upper or lower case; "" where there is none."""
+    lower = {column.lower(): column for column in reversed(header)}
+    return next((lower[name] for name in names if name in lower), "")
+
+
+def split_of(word: str) -> Split | None:
+    """The split that a word of a file or a folder's name means; None where it means none."""
+    return next((split for split, words in _SPLIT_WORDS.items() if word.strip().lower() in words), None)
+
+
+def require_known(mapping: ColumnMapping, schema: KeypointSchema, *, file: str) -> None:
+    """Raises UserError where a file has some but not all of a known schema's columns."""
+    names = {k.name for k in mapping.keypoints}
+    missing = [f"{name}_{axis}" for name in schema.keypoints if name not in names for axis in "xy"]
+    if names & set(schema.keypoints) and missing:
+        few = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise UserError(f"{file}, line 1: the columns {few} are missing; add them, empty where nothing is known.")
