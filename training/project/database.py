@@ -77,6 +77,14 @@ class Database:
         """Close the connection. A second call does nothing."""
         self.sql.close()
 
+    def set_busy(self, busy_ms: int) -> None:
+        """How long a write waits for another program's before it gives up."""
+        self.one(f"PRAGMA busy_timeout = {int(busy_ms)}")
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has written."""
+        return int((self.one("PRAGMA data_version") or (0,))[0])
+
     def _check_version(self) -> None:
         application = self.sql.execute("PRAGMA application_id").fetchone()[0]
         version = self.sql.execute("PRAGMA user_version").fetchone()[0]

@@ -22,6 +22,7 @@ from training.project.labels_codec import pack, row_type, unpack
 PART = 4096
 MAX_STEPS = 1000
 MAX_BYTES = 256 << 20
+ALWAYS_KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class StepWriter:
         write_labels(self._database, ids, after)
 
     def _part(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
-        data = zlib.compress(ids.astype("<i8").tobytes() + before.tobytes() + after.tobytes(), 1)
+        data = _pack_part(ids, before, after)
         self._database.sql.execute("INSERT INTO step_parts VALUES (?, ?, ?, ?)", (self.id, self._parts, len(ids), data))
         self._parts += 1
         self.samples += len(ids)
@@ -72,12 +73,12 @@ class StepWriter:
 
 
 def _prune(database: Database) -> None:
-    """Keep at most MAX_STEPS steps and MAX_BYTES bytes, and the newest step whatever its size."""
+    """Keep at most MAX_STEPS steps and MAX_BYTES bytes, and the newest 20 steps whatever their size."""
     rows = database.all("SELECT id, bytes FROM steps ORDER BY id DESC")
     total, keep = 0, 0
     for _, size in rows[:MAX_STEPS]:
         total += size
-        if keep and total > MAX_BYTES:
+        if keep >= ALWAYS_KEPT and total > MAX_BYTES:
             break
         keep += 1
     if keep < len(rows):
@@ -134,6 +135,24 @@ def move_step(database: Database, step: int, keypoints: int, *, undo: bool) -> n
         touched.append(ids)
     database.sql.execute("UPDATE steps SET undone = ? WHERE id = ?", (int(undo), step))
     return np.concatenate(touched) if touched else np.zeros(0, np.int64)
+
+
+def amend_step(database: Database, step: int, ids: np.ndarray, after: Labels) -> None:
+    """Give the newest step other labels to end in, within the caller's transaction; `ids` are those of the step.
+
+    Raises UserError where it is not the newest, or is undone.
+    """
+    row = database.one("SELECT id, undone FROM steps ORDER BY id DESC LIMIT 1")
+    parts = list(read_parts(database, step, after.states.shape[1])) if row == (step, 0) else []
+    if len(parts) != 1 or not np.array_equal(parts[0][0], ids):
+        raise UserError("The labels were changed elsewhere meanwhile. Nothing was changed; try again.")
+    data = _pack_part(ids, pack(parts[0][1]), pack(after))
+    database.sql.execute("UPDATE step_parts SET data = ? WHERE step = ? AND part = 0", (data, step))
+    write_labels(database, ids, after)
+
+
+def _pack_part(ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> bytes:
+    return zlib.compress(ids.astype("<i8").tobytes() + before.tobytes() + after.tobytes(), 1)
 
 
 def _apply(database: Database, ids: np.ndarray, now: Labels, then: Labels) -> None:

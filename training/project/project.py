@@ -247,6 +247,15 @@ class Project:
         """The journal of edits, oldest first; undone ones at the end."""
         return history.read_steps(self.database)
 
+    def oldest_step(self) -> int:
+        """The id of the oldest step in the journal; 0 where it is empty."""
+        return int((self.database.one("SELECT min(id) FROM steps") or (0,))[0] or 0)
+
+    def state(self) -> tuple[int, int, int]:
+        """(number of samples, newest step, number of undone steps): another program's edit changes it."""
+        newest, undone = self.database.one("SELECT max(id), sum(undone) FROM steps") or (0, 0)
+        return len(self), int(newest or 0), int(undone or 0)
+
     # writing: each call is one transaction
 
     @contextmanager
@@ -278,6 +287,11 @@ class Project:
             writer.write(as_ids(ids), before, after)
             writer.finish()
         return writer.id
+
+    def amend_step(self, step: int, ids: Sequence[int] | np.ndarray, after: Labels) -> None:
+        """Let the newest step (of the same few samples `ids`) end in other labels, as when a point is nudged on."""
+        with self.database.transaction():
+            history.amend_step(self.database, step, as_ids(ids), after)
 
     def undo_step(self, step: int) -> np.ndarray:
         """Undo the newest step; the ids changed. Raises UserError where `step` is not the newest."""

@@ -1,0 +1,432 @@
+"""ProjectStore: the window's only way to the project. It reads, writes, undoes, and tells everybody what changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QUndoStack
+
+from fkp_studio.project.background import Background, Done, Work
+from fkp_studio.project.changes import EVERYTHING, Changes
+from fkp_studio.project.commands import JournalStep
+from fkp_studio.project.edits import placed, with_state
+from fkp_studio.project.run_cache import Columns, RunCache
+from training.data.keypoint_data import Labels, PointState
+from training.data.schema import KeypointSchema
+from training.errors import UserError
+from training.project.accept import Accepted, AcceptPreview
+from training.project.columns import SampleIndex, missing_counts, review_counts
+from training.project.history import MAX_STEPS, Step
+from training.project.predictions import Predictions
+from training.project.project import Project, Sample
+
+__all__ = ["EVERYTHING", "Changes", "ProjectStore"]
+
+BULK = 256  # edits of more samples are written on the worker thread
+WAIT_MS = 250  # how long the window waits for another program that writes
+LOOK_MS = 1000  # how often we look whether another program wrote
+NUDGE = 1.001  # px: moves of at most this, one after the other, are one undo step
+NUDGE_SECONDS = 1.0
+
+STATE_TEXTS = {
+    PointState.VISIBLE: "mark {} visible",
+    PointState.OCCLUDED: "mark {} occluded",
+    PointState.ABSENT: "mark {} absent",
+    PointState.UNSET: "unset {}",
+}
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """The last small move: further ones of the same point, soon, go into its step."""
+
+    step: int
+    sample_id: int
+    keypoint: int
+    time: float
+
+
+class ProjectStore(QObject):
+    """The open project in the interface thread. It owns the project and closes it.
+
+    An edit is one transaction and one step of the journal; when the method returns it is on disk. Edits of more than
+    256 samples run on a worker thread (`busy` meanwhile, further edits are refused with a UserError).
+    """
+
+    changed = Signal(object)  # Changes
+    saved = Signal(str)  # the step just written, in words: "place nose tip", "undone: place nose tip"
+    failed = Signal(str)  # an undo or a write in the background did not work: the sentence
+    busy_changed = Signal(bool)
+
+    def __init__(self, project: Project, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.project, self.schema = project, project.schema
+        project.database.set_busy(WAIT_MS)
+        self.undo_stack = QUndoStack(self)
+        self.undo_stack.setUndoLimit(MAX_STEPS)
+        self._index = project.index()
+        self._columns = RunCache()
+        self._background = Background(project.path, self)
+        self._busy = self._replaying = self._closed = self._looking = False
+        self._edits = 0  # counts what was written here, to tell whether something read elsewhere is old
+        self._nudge: Nudge | None = None
+        self._restore_stack(project.history())
+        self._version = project.database.data_version()
+        self._timer = QTimer(self, interval=LOOK_MS)
+        self._timer.timeout.connect(self.look)
+        self._timer.start()
+
+    def close(self) -> None:
+        """Finish what is being written and close the project. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._timer.stop()
+            self._background.close()
+            self.undo_stack.clear()
+            self.project.close()
+
+    # reading
+
+    @property
+    def path(self) -> Path:
+        """The project's folder."""
+        return self.project.path
+
+    @property
+    def busy(self) -> bool:
+        """A large edit is being written; others are refused until it is done."""
+        return self._busy
+
+    def index(self) -> SampleIndex:
+        """The columns of all samples: the store's own arrays, which follow each edit. Not to be written."""
+        return self._index
+
+    def ids(self) -> np.ndarray:
+        """int64 [N], in the order of import."""
+        return self._index.ids
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def sample(self, sample_id: int) -> Sample:
+        """One sample. Raises UserError for an unknown id."""
+        return self.project.sample(sample_id)
+
+    def labels(self, ids: Sequence[int] | np.ndarray) -> Labels:
+        """The labels of `ids`, in their order."""
+        return self.project.labels(ids)
+
+    def picture(self, sample_id: int) -> np.ndarray:
+        """uint8 [H, W] or [H, W, 3] RGB. Raises UserError where the file is missing or unreadable."""
+        return self.project.picture(sample_id)
+
+    def predictions(self, run: str, ids: Sequence[int] | np.ndarray) -> Predictions:
+        """What `run` predicted for `ids`; NaN where it has nothing."""
+        return self.project.predictions(run, ids)
+
+    def prediction_runs(self) -> list[str]:
+        """Names of the runs with predictions."""
+        return self.project.prediction_runs()
+
+    def run_columns(self, run: str) -> Columns:
+        """(mean error to the labels px, mean confidence), float32 [N], NaN where there is none.
+
+        Computed in the background at the first call, which returns NaNs; `changed` with `predictions` tells when they are
+        there. The arrays are the store's own and follow each edit.
+        """
+        known = self._columns.get(run)
+        if known is not None:
+            return known
+        if self._columns.begin(run):
+            self._background.run(
+                lambda project: project.run_columns(run),
+                done=lambda columns: self._got_columns(run, columns),
+                failed=lambda error: self._no_columns(run, error),
+            )
+        nothing = np.full(len(self), np.nan, np.float32)
+        return nothing, nothing.copy()
+
+    def _got_columns(self, run: str, columns: Columns) -> None:
+        edited = self._columns.finish(run, columns)
+        if edited is not None:
+            self._columns.update(run, edited, self.project.run_columns(run, edited))
+            self.changed.emit(Changes(predictions=True))
+
+    def _no_columns(self, run: str, error: Exception) -> None:
+        self._columns.finish(run, None)
+        self.failed.emit(str(error))
+
+    def count_accept(self, run: str, ids: np.ndarray | None = None, min_confidence: float = 0.0) -> AcceptPreview:
+        """What `accept` would fill. Takes a second for 100,000 samples: for many use Project.accept_preview in a task."""
+        return self.project.accept_preview(run, ids, min_confidence=min_confidence)
+
+    # edits: one undo step, one transaction, then `changed`
+
+    def place(
+        self,
+        sample_id: int,
+        keypoint: int,
+        xy: tuple[float, float],
+        *,
+        state: PointState = PointState.VISIBLE,
+        source: object | None = None,
+    ) -> None:
+        """Put a point at xy (px of the picture), by a person's hand."""
+        before = self.labels([sample_id])
+        after = placed(before, keypoint, xy, state=state)
+        verb = "move" if before.mask[0, keypoint] else "place"
+        if not self._nudged(sample_id, keypoint, before, after, source=source):
+            self._edit(sample_id, before, after, text=f"{verb} {self.schema.titles[keypoint]}", source=source)
+            self._note_nudge(sample_id, keypoint)
+
+    def _nudged(self, sample_id: int, keypoint: int, before: Labels, after: Labels, *, source: object | None) -> bool:
+        """Put a small move right after another one of the same point into the same step; False where it isn't one."""
+        last, self._nudge = self._nudge, None
+        moved = np.hypot(*(after.points[0, keypoint] - before.points[0, keypoint]))
+        soon = last is not None and time.monotonic() - last.time < NUDGE_SECONDS
+        if last is None or not soon or (last.sample_id, last.keypoint) != (sample_id, keypoint) or not moved <= NUDGE:
+            return False
+        if not self._on_top(last.step) or self._busy:
+            return False
+        ids = np.array([sample_id], np.int64)
+        self.project.amend_step(last.step, ids, after)
+        self._note_nudge(sample_id, keypoint)
+        self._labels_changed(ids, source=source)
+        self.saved.emit(self.undo_stack.undoText())
+        return True
+
+    def _on_top(self, step: int) -> bool:
+        stack = self.undo_stack
+        command = stack.command(stack.index() - 1) if stack.index() == stack.count() > 0 else None
+        return isinstance(command, JournalStep) and command.step == step
+
+    def _note_nudge(self, sample_id: int, keypoint: int) -> None:
+        command = self.undo_stack.command(self.undo_stack.index() - 1)
+        if isinstance(command, JournalStep):
+            self._nudge = Nudge(command.step, sample_id, keypoint, time.monotonic())
+
+    def set_state(self, sample_id: int, keypoint: int, state: PointState, *, source: object | None = None) -> None:
+        """Set what is known of a point, by a person's hand. Absent and unset drop the point; occluded keeps it.
+
+        Raises UserError for visible or occluded where there is no point.
+        """
+        before, title = self.labels([sample_id]), self.schema.titles[keypoint]
+        after = with_state(before, keypoint, state, title=title)
+        self._edit(sample_id, before, after, text=STATE_TEXTS[state].format(title), source=source)
+
+    def _edit(self, sample_id: int, before: Labels, after: Labels, *, text: str, source: object | None) -> None:
+        self._refuse_while_busy()
+        if before.same_as(after):
+            return
+        ids = np.array([sample_id], np.int64)
+        step = self.project.write_step(ids, before, after, text=text)
+        self._took(Step(step, text, 0.0, False, 1), ids, source=source)
+
+    def accept(
+        self,
+        run: str,
+        ids: np.ndarray | Sequence[int] | None = None,
+        *,
+        keypoints: Sequence[int] | None = None,
+        min_confidence: float = 0.0,
+        text: str | None = None,
+        source: object | None = None,
+    ) -> int | None:
+        """Fill the unset points of `ids` (None: all) from a run's predictions; a label that is there is never replaced.
+
+        Returns how many points; None for more than 256 samples: it goes on in the background, `saved` tells the outcome.
+        """
+        wanted = None if ids is None else np.asarray(ids, np.int64)
+
+        def work(project: Project) -> Accepted:
+            return project.accept(run, wanted, keypoints=keypoints, min_confidence=min_confidence, text=text)
+
+        return self._accepting(work, many=wanted is None or len(wanted) > BULK, source=source)
+
+    def take_back(self, run: str, *, source: object | None = None) -> int | None:
+        """Unset every point accepted from `run`. Returns how many, or None when it goes on in the background."""
+        return self._accepting(lambda project: project.take_back(run), many=len(self) > BULK, source=source)
+
+    def _accepting(self, work: Work, *, many: bool, source: object | None) -> int | None:
+        self._refuse_while_busy()
+        if many and len(self) > BULK:
+            self._bulk(work, done=lambda accepted: self._accepted(accepted, source=source))
+            return None
+        accepted: Accepted = work(self.project)
+        self._accepted(accepted, source=source)
+        return accepted.points
+
+    def _accepted(self, accepted: Accepted, *, source: object | None) -> None:
+        if accepted.step is None:
+            self.saved.emit("nothing to change")
+        else:
+            step = next(s for s in reversed(self.project.history()) if s.id == accepted.step)
+            self._took(step, accepted.ids, source=source)
+
+    def put_predictions(
+        self, run: str, ids: np.ndarray, points: np.ndarray, confidences: np.ndarray, *, source: object | None = None
+    ) -> None:
+        """Keep a run's predictions (points [B, K, 2] px, confidences [B, K]); written in the background, then `changed`."""
+        wanted = np.array(ids, np.int64)
+
+        def work(project: Project) -> Columns:
+            project.write_predictions(run, wanted, points, confidences)
+            return project.run_columns(run, wanted)
+
+        def done(columns: Columns) -> None:
+            self._columns.edited(wanted)
+            self._columns.update(run, wanted, columns)
+            self.changed.emit(Changes(wanted, predictions=True, source=source))
+
+        self._background.run(work, done=done, failed=self._tell)
+
+    def _tell(self, error: Exception) -> None:
+        self.failed.emit(str(error))
+
+    def forget_predictions(self, run: str) -> None:
+        """Drop a run's predictions, as when the run is discarded. Accepted points stay."""
+
+        def done(_: None) -> None:
+            self._columns.clear()
+            self.changed.emit(Changes(predictions=True))
+
+        self._background.run(lambda project: project.delete_predictions(run), done=done, failed=self._tell)
+
+    # undo
+
+    def move_step(self, command: JournalStep, *, undo: bool) -> None:
+        """Undo or redo a command's step; called by the command. What goes wrong comes as `failed`, and nothing changed."""
+        if self._replaying:
+            return
+        if self._busy:
+            self._move_failed(UserError("A large change is being written. Wait until it is done, then undo or redo."))
+        elif command.samples > BULK:
+            self._bulk(
+                lambda project: _move(project, command.step, undo), done=lambda ids: self._moved(command, ids, undo)
+            )
+        else:
+            try:
+                ids = _move(self.project, command.step, undo)
+            except UserError as error:
+                self._move_failed(error)
+            else:
+                self._moved(command, ids, undo)
+
+    def _moved(self, command: JournalStep, ids: np.ndarray, undo: bool) -> None:
+        self._labels_changed(ids, source=None)
+        self.saved.emit(f"{'undone' if undo else 'redone'}: {command.text()}")
+
+    def _move_failed(self, error: Exception) -> None:
+        """The stack has moved already: put it back as the journal has it, once it is done with the present call."""
+        self.failed.emit(str(error))
+        QTimer.singleShot(0, self, self.reload)
+
+    def _restore_stack(self, steps: list[Step]) -> None:
+        self._replaying = True
+        try:
+            self.undo_stack.clear()
+            for step in steps:
+                self.undo_stack.push(JournalStep(self, step.id, text=step.text, samples=step.samples))
+            self.undo_stack.setIndex(sum(not step.undone for step in steps))
+        finally:
+            self._replaying = False
+
+    def _took(self, step: Step, ids: np.ndarray, *, source: object | None) -> None:
+        """A new step is on disk: take it into the stack, and tell everybody."""
+        self.undo_stack.push(JournalStep(self, step.id, text=step.text, samples=step.samples))
+        oldest = self.undo_stack.command(0)
+        if isinstance(oldest, JournalStep) and oldest.step < self.project.oldest_step():
+            self._restore_stack(self.project.history())
+        self._labels_changed(ids, source=source)
+        self.saved.emit(step.text)
+
+    def _labels_changed(self, ids: np.ndarray, *, source: object | None) -> None:
+        self._edits += 1
+        if len(ids) <= BULK:  # the worker thread has read the index after a larger one
+            labels = self.project.labels(ids)
+            self._index.missing[ids - 1] = missing_counts(labels)
+            self._index.to_review[ids - 1] = review_counts(labels)
+            self._columns.edited(ids)
+            for run in self._columns.runs():
+                self._columns.update(run, ids, self.project.run_columns(run, ids))
+        self.changed.emit(Changes(ids, labels=True, source=source))
+
+    # large edits
+
+    def _refuse_while_busy(self) -> None:
+        if self._busy:
+            raise UserError("A large change is still being written. Wait until it is done, then go on.")
+
+    def _bulk(self, work: Work, *, done: Done) -> None:
+        """Write on the worker thread; nobody else edits meanwhile."""
+        self._set_busy(True)
+
+        def finished(result: tuple[Any, SampleIndex]) -> None:
+            self._index = result[1]
+            self._columns.clear()
+            self._set_busy(False)
+            done(result[0])
+
+        def failed(error: Exception) -> None:
+            self._set_busy(False)
+            self._move_failed(error)
+
+        self._background.run(lambda project: (work(project), project.index()), done=finished, failed=failed)
+
+    def _set_busy(self, busy: bool) -> None:
+        self._busy = busy
+        self.busy_changed.emit(busy)
+
+    # other programs
+
+    def look(self) -> None:
+        """Take in what another program wrote. Runs each second."""
+        if self._closed or self._looking or self._background.pending:
+            return
+        version, ours = self.project.database.data_version(), self._background.take_worked()
+        if version != self._version:
+            self._version = version
+            if not ours or self.project.state() != self._state():
+                self.reload()
+
+    def _state(self) -> tuple[int, int, int]:
+        """What `Project.state` must be when nobody else wrote."""
+        stack = self.undo_stack
+        newest = stack.command(stack.count() - 1) if stack.count() else None
+        step = newest.step if isinstance(newest, JournalStep) else 0
+        return len(self), step, stack.count() - stack.index()
+
+    def reload(self) -> None:
+        """Read everything again, in the background, and tell everybody."""
+        if self._looking or self._closed:
+            return
+        self._looking, edits = True, self._edits
+        self._background.run(
+            lambda project: (project.index(), project.history(), project.schema),
+            done=lambda found: self._reloaded(*found, edits=edits),
+            failed=self._not_reloaded,
+        )
+
+    def _reloaded(self, index: SampleIndex, steps: list[Step], schema: KeypointSchema, *, edits: int) -> None:
+        self._looking = False
+        if edits != self._edits or self._busy:
+            self.reload()
+            return
+        self._index, self.schema = index, schema
+        self._restore_stack(steps)
+        self._columns.clear()
+        self.changed.emit(replace(EVERYTHING))
+
+    def _not_reloaded(self, error: Exception) -> None:
+        self._looking = False
+        self.failed.emit(str(error))
+
+
+def _move(project: Project, step: int, undo: bool) -> np.ndarray:
+    return project.undo_step(step) if undo else project.redo_step(step)
