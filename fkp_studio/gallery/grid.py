@@ -1,0 +1,211 @@
+"""The grid of thumbnails: a table of fixed cells, so that a million faces open as fast as ten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
+
+Index = QModelIndex | QPersistentModelIndex
+NOTHING = QModelIndex()
+AHEAD = 1  # screens of thumbnails drawn before they are scrolled to
+
+
+class GridModel(QAbstractTableModel):
+    """Cell (row, column) is face `row * columns + column` of an order of ids. It knows no pictures."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.order = np.empty(0, np.int64)
+        self.columns = 1
+
+    def rowCount(self, parent: Index = NOTHING) -> int:
+        return 0 if parent.isValid() else -(-len(self.order) // self.columns)
+
+    def columnCount(self, parent: Index = NOTHING) -> int:
+        return 0 if parent.isValid() else self.columns
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role == Qt.ItemDataRole.AccessibleTextRole and self.sample_id(index) >= 0:
+            return f"face {self.position(index) + 1:,} of {len(self.order):,}"
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        usable = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return usable if self.sample_id(index) >= 0 else Qt.ItemFlag.NoItemFlags
+
+    def position(self, index: Index) -> int:
+        """The cell's place in the order; beyond its end for the empty cells of the last row."""
+        return index.row() * self.columns + index.column()
+
+    def sample_id(self, index: Index) -> int:
+        """The face in this cell, -1 where there is none."""
+        place = self.position(index)
+        return int(self.order[place]) if index.isValid() and place < len(self.order) else -1
+
+    def index_of(self, position: int) -> QModelIndex:
+        """The cell of the face at this place of the order."""
+        return self.index(position // self.columns, position % self.columns)
+
+    def set_order(self, order: np.ndarray, *, columns: int) -> None:
+        """Show these ids in this many columns."""
+        self.beginResetModel()
+        self.order, self.columns = order, max(1, columns)
+        self.endResetModel()
+
+
+class GridView(QTableView):
+    """Shows a GridModel; fits the number of columns to its width and tells which faces are in sight."""
+
+    chosen = Signal(int)  # the face that the user went to
+    opened = Signal(int)  # the face that was double-clicked, or Return pressed on
+    in_sight = Signal(list)  # ids on the screen, then those a screen ahead
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cell = 104
+        self._syncing = False
+        self._grid = GridModel(self)
+        self.setModel(self._grid)
+        self._plain()
+        self._look = QTimer(self, singleShot=True, interval=0)
+        self._look.timeout.connect(self._tell_in_sight)
+        self.verticalScrollBar().valueChanged.connect(self._look.start)
+        self.selectionModel().currentChanged.connect(self._on_current)
+        self.activated.connect(self._open)
+
+    def _plain(self) -> None:
+        self.setAccessibleName("faces")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setCornerButtonEnabled(False)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)  # else columns could flip to and fro
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        for header in (self.horizontalHeader(), self.verticalHeader()):
+            header.hide()
+            header.setMinimumSectionSize(1)
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+
+    @property
+    def grid(self) -> GridModel:
+        """The model."""
+        return self._grid
+
+    def set_cell(self, pixels: int) -> None:
+        """The cells' height and least width."""
+        self._cell = pixels
+        self.verticalHeader().setDefaultSectionSize(pixels)
+        self.verticalScrollBar().setSingleStep(pixels // 3)
+        self._fit(force=True)
+
+    def set_order(self, order: np.ndarray, *, current: int) -> None:
+        """Show these ids; `current` is the place of the current face among them, -1 for none."""
+        self._reset(order, self._columns(), current)
+
+    def set_current(self, position: int) -> None:
+        """Mark the face at this place and bring it into sight; -1 marks none."""
+        self._syncing = True
+        try:
+            if position < 0:
+                self.clearSelection()
+                self.selectionModel().clearCurrentIndex()
+            elif self._grid.index_of(position) != self.currentIndex():
+                self.setCurrentIndex(self._grid.index_of(position))
+                self.scrollTo(self.currentIndex())
+        finally:
+            self._syncing = False
+
+    def refresh(self, ids: list[int] | None = None) -> None:
+        """Paint these faces again, as far as they are in sight; None: all."""
+        if ids is None:
+            self.viewport().update()
+            return
+        changed = set(ids)
+        first, end = self._visible()
+        for place in np.flatnonzero(np.isin(self._grid.order[first:end], list(changed))):
+            self.update(self._grid.index_of(first + int(place)))
+
+    def look_again(self) -> None:
+        """Say again what is in sight."""
+        self._look.start()
+
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:  # noqa: ARG002, N802
+        """Left and right go on over the ends of rows; Home and End mean the first and the last face."""
+        grid, count = self._grid, len(self._grid.order)
+        if not count:
+            return NOTHING
+        moves, page = QAbstractItemView.CursorAction, max(1, self.viewport().height() // self._cell) * grid.columns
+        step = {
+            moves.MoveLeft: -1, moves.MovePrevious: -1, moves.MoveRight: 1, moves.MoveNext: 1,
+            moves.MoveUp: -grid.columns, moves.MoveDown: grid.columns, moves.MovePageUp: -page, moves.MovePageDown: page,
+            moves.MoveHome: -count, moves.MoveEnd: count,
+        }[action]  # fmt: skip
+        here = grid.position(self.currentIndex()) if self.currentIndex().isValid() else 0
+        target = here + step
+        if not 0 <= target < count and abs(step) == grid.columns and action in (moves.MoveUp, moves.MoveDown):
+            last_row = target >= count and here // grid.columns < (count - 1) // grid.columns
+            target = count - 1 if last_row else here
+        return grid.index_of(min(max(target, 0), count - 1))
+
+    def keyboardSearch(self, text: str) -> None:  # noqa: N802
+        """Letters are shortcuts of the window; Qt would look through a million cells for them."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+        self._look.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()
+        self._look.start()
+
+    def _columns(self) -> int:
+        return max(1, self.viewport().width() // self._cell)
+
+    def _fit(self, *, force: bool = False) -> None:
+        """As many columns as the width holds, the rest of the width shared among them."""
+        columns = self._columns()
+        if force or columns != self._grid.columns:
+            current = self._grid.position(self.currentIndex()) if self.currentIndex().isValid() else -1
+            top = self._visible()[0]
+            self._reset(self._grid.order, columns, current)
+            if len(self._grid.order):
+                self.scrollTo(self._grid.index_of(top), QAbstractItemView.ScrollHint.PositionAtTop)
+        self.horizontalHeader().setDefaultSectionSize(self.viewport().width() // columns)
+
+    def _reset(self, order: np.ndarray, columns: int, current: int) -> None:
+        self._syncing = True
+        self._grid.set_order(order, columns=columns)
+        self._syncing = False
+        self.horizontalHeader().setDefaultSectionSize(self.viewport().width() // self._grid.columns)
+        self.set_current(current)
+        self._look.start()
+
+    def _visible(self) -> tuple[int, int]:
+        """The range of places in the order that is on the screen."""
+        top = self.verticalScrollBar().value()
+        first = top // self._cell * self._grid.columns
+        end = (-(-(top + self.viewport().height()) // self._cell)) * self._grid.columns
+        return min(first, len(self._grid.order)), min(end, len(self._grid.order))
+
+    def _tell_in_sight(self) -> None:
+        first, end = self._visible()
+        ahead = (end - first) * AHEAD
+        self.in_sight.emit(self._grid.order[first : end + ahead].tolist() if self.isVisible() else [])
+
+    def _on_current(self, index: QModelIndex) -> None:
+        if not self._syncing and self._grid.sample_id(index) >= 0:
+            self.chosen.emit(self._grid.sample_id(index))
+
+    def _open(self, index: QModelIndex) -> None:
+        if self._grid.sample_id(index) >= 0:
+            self.opened.emit(self._grid.sample_id(index))
