@@ -32,12 +32,12 @@ class PointNet(nn.Module):
     def __init__(self, network: nn.Module, origin: Tensor, *, input_size: int) -> None:
         super().__init__()
         self.network = network
-        self.half = input_size / 2
+        self.half_side = input_size / 2
         self.register_buffer("origin", origin.clone())
 
     def forward(self, x: Tensor) -> Tensor:
         offsets = self.network(x).float().view(len(x), -1, 2)  # [B, K, 2]
-        return self.origin + self.half * offsets
+        return self.origin + self.half_side * offsets
 
 
 def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None = None) -> PointNet:
