@@ -1,0 +1,84 @@
+"""Which predictions of a run are there and by its present model: a run in training, or resumed, gets better models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from training import runs
+from training.project.project import Project
+
+STAMP = "predicted"  # file in the run folder: the model that all stored predictions are by
+
+
+class Freshness:
+    """Answers in the thread it was made in; keeps a reading connection to the project that was asked for last."""
+
+    def __init__(self) -> None:
+        self._project: Project | None = None
+        self._done: dict[tuple[Path, str], set[int]] = {}  # (run, model) -> samples predicted since the window started
+
+    def needed(self, project: Path, run_dir: Path, ids: np.ndarray | None) -> np.ndarray:
+        """Those of `ids` (None: of all samples) without a prediction by the run's present model.
+
+        None at all while the run has no model. Raises UserError where the project can't be read.
+        """
+        stamp = model_stamp(run_dir)
+        if not stamp:
+            return np.empty(0, np.int64)
+        opened = self._open(project)
+        wanted = opened.ids() if ids is None else ids
+        there = np.fromiter(self._done.get((run_dir, stamp), ()), np.int64)
+        if stamp == stored_stamp(run_dir):
+            there = np.union1d(there, _stored(opened, run_dir.name, wanted))
+        return wanted[~np.isin(wanted, there)]
+
+    def note(self, run_dir: Path, ids: np.ndarray) -> None:
+        """These samples have been predicted by the present model."""
+        self._done.setdefault((run_dir, model_stamp(run_dir)), set()).update(ids.tolist())
+
+    def all_done(self, run_dir: Path) -> None:
+        """Every sample has a prediction by the present model: remember that beside the run."""
+        beside = run_dir / f"{STAMP}.{os.getpid()}"
+        try:
+            beside.write_text(model_stamp(run_dir), encoding="utf-8")
+            beside.replace(run_dir / STAMP)
+        except OSError:  # a read-only or removed run folder: it costs no more than predicting again next time
+            return
+
+    def close(self) -> None:
+        """Let go of the project."""
+        if self._project is not None:
+            self._project.close()
+            self._project = None
+
+    def _open(self, path: Path) -> Project:
+        if self._project is None or self._project.path != path.absolute():
+            self.close()
+            self._project = Project.open(path, read_only=True)
+        return self._project
+
+
+def _stored(project: Project, run: str, wanted: np.ndarray) -> np.ndarray:
+    if len(wanted) > 1:
+        return project.predicted_ids(run)
+    return wanted[project.predictions(run, wanted).present.any(axis=1)]
+
+
+def model_stamp(run_dir: Path) -> str:
+    """Tells one model file of a run from a later one; "" while there is none."""
+    try:
+        status = (run_dir / runs.MODEL).stat()
+    except OSError:
+        return ""
+    return f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def stored_stamp(run_dir: Path) -> str:
+    """The stamp of the model that all stored predictions are by; "" where they are not all there."""
+    try:
+        return (run_dir / STAMP).read_text(encoding="utf-8")
+    except OSError:
+        return ""

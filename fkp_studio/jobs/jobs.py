@@ -1,0 +1,225 @@
+"""Everything that goes on behind the window: trainings, their queue, and predictions. The panels ask here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, QThread, Signal
+
+from fkp_studio.jobs import child, prediction
+from fkp_studio.jobs.prediction import PredictionWorker
+from fkp_studio.jobs.run_book import RunBook
+from fkp_studio.jobs.tasks import run_task
+from fkp_studio.jobs.training_queue import TrainingQueue
+from fkp_studio.project.store import ProjectStore
+from fkp_studio.session import Session
+from training import runs
+from training.config import RunConfig
+from training.events import CheckpointSaved, Event
+from training.project.project import Project
+
+
+class Jobs(QObject):
+    """The background work of the open project. Nothing here blocks; errors come as `message` or in a run's row."""
+
+    run_event = Signal(str, object)  # (run, Event), after the run's history took it
+    runs_changed = Signal()  # the list, a status, a tick or a note is different
+    prediction_progress = Signal(int, int)  # (done, total) of all faces of a run; equal when it ended
+    message = Signal(str)  # a sentence for the status bar
+
+    _face = Signal(object, object, int)
+    _all = Signal(object, object, object)
+    _cancel = Signal()
+    _close = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        parent: QObject | None = None,
+        *,
+        train_command: Sequence[str] = child.TRAIN,
+        serve_command: Sequence[str] = prediction.SERVE,
+    ) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.book = RunBook(self)
+        self.queue = TrainingQueue(self.book, self, command=train_command)
+        self._asked_to_predict = False
+        self._closed = False
+        self._thread = QThread(self)
+        self._thread.setObjectName("predictions")
+        self._worker = PredictionWorker(serve_command)
+        self._worker.moveToThread(self._thread)
+        self._connect_worker()
+        self._connect()
+        self._thread.start()
+        self._open()
+
+    def _connect(self) -> None:
+        self.book.happened.connect(self._on_event)
+        self.book.listed.connect(self.runs_changed)
+        self.book.changed.connect(lambda _name: self.runs_changed.emit())
+        self.queue.changed.connect(self.runs_changed)
+        self.queue.ended.connect(self._on_ended)
+        self.session.project_changed.connect(self._open)
+        self.session.run_changed.connect(lambda _run: self._predict_shown())
+        self.session.sample_changed.connect(lambda _id: self._predict_face())
+
+    def _connect_worker(self) -> None:
+        worker = self._worker
+        self._face.connect(worker.predict_face)
+        self._all.connect(worker.predict_all)
+        self._cancel.connect(worker.cancel)
+        self._close.connect(worker.close)
+        worker.predicted.connect(self._keep)
+        worker.progress.connect(self._on_progress)
+        worker.failed.connect(self._on_failed)
+
+    # ---- training
+
+    def train(self, configs: Sequence[RunConfig]) -> None:
+        """Make runs of these settings, all on the labels and the split as they are now, and train one after another."""
+        store = self.session.store
+        if store is None:
+            self.message.emit("Open a project first: there is nothing to train on.")
+            return
+        path = store.project.path
+        run_task(
+            make_runs, path, tuple(configs), done=lambda made: self._train(path, made), failed=self._say, owner=self
+        )
+
+    def _train(self, project: Path, made: list[Path]) -> None:
+        if self.book.folder is None or self.book.folder.parent != project:
+            return  # another project was opened meanwhile; they wait on the disk
+        for run_dir in made:
+            self.queue.add(run_dir)
+        self.book.refresh()
+
+    def resume(self, name: str) -> None:
+        """Go on with a run that was stopped, interrupted or failed, or start one that waits."""
+        info = self.book.info(name)
+        if info is not None:
+            self.queue.add(info.path, resume=info.status != "queued")
+
+    def stop(self, name: str) -> None:
+        """Ask a run to keep its best model and end; one that waits is taken out of the queue."""
+        self.queue.stop(name)
+
+    def stop_all(self) -> None:
+        """Stop what trains and remove what only waits: nothing starts again by itself."""
+        for name in self.queue.waiting():
+            info = self.book.info(name)
+            self.queue.remove(name)
+            if info is not None and info.status == "queued":
+                self.discard(name)
+        for name in self.queue.training():
+            self.queue.stop(name)
+
+    def discard(self, name: str) -> None:
+        """Remove a run with its model and its predictions, for good. Ask before. A training run is stopped, not removed."""
+        info, store = self.book.info(name), self.session.store
+        if info is None or store is None:
+            return
+        if name in self.queue.training():
+            self.message.emit(f"{name} is still training; stop it first.")
+            return
+        self.queue.remove(name)
+        if self.session.run == name:
+            self.session.set_run("")
+        run_task(runs.discard_run, info.path, done=lambda _: self._discarded(store, name), failed=self._say, owner=self)
+
+    def _discarded(self, store: ProjectStore, name: str) -> None:
+        if store is self.session.store:
+            store.forget_predictions(name)
+            self.book.forget(name)
+
+    def status(self, name: str) -> str:
+        """queued (in turn), waiting (not in the queue), starting, running, stopping, done, stopped, failed, interrupted."""
+        info = self.book.info(name)
+        if info is not None:
+            return self.queue.status(info)
+        return "starting" if name in self.queue.training() else "queued"
+
+    # ---- predictions
+
+    def predict(self, run: str, ids: np.ndarray | None = None) -> None:
+        """Predict these faces with a run's model, or all that lack a prediction by it, in the background."""
+        info, store = self.book.info(run), self.session.store
+        if info is None or store is None:
+            return
+        if not info.has_model:
+            self.message.emit(f"{run} has no model yet; predictions come after its first epoch.")
+            return
+        self._all.emit(store.project.path, info.path, ids)
+
+    def cancel_prediction(self) -> None:
+        """End the prediction of all faces; what came so far stays."""
+        self._cancel.emit()
+
+    def _predict_shown(self) -> None:
+        """A run was chosen: its current face at once, all others in the background unless it is still training."""
+        run = self.session.run
+        self._predict_face()
+        self._cancel.emit()
+        if run and run not in self.queue.training():
+            info = self.book.info(run)
+            if info is not None and info.has_model:
+                self.predict(run)
+
+    def _predict_face(self) -> None:
+        info, store = self.book.info(self.session.run), self.session.store
+        if info is not None and store is not None and self.session.sample_id >= 0:
+            self._face.emit(store.project.path, info.path, self.session.sample_id)
+
+    def _keep(self, run: str, ids: np.ndarray, points: np.ndarray, confidences: np.ndarray) -> None:
+        store = self.session.store
+        if store is None or self.book.info(run) is None:
+            return  # it was closed, or the run discarded, while they were on their way
+        store.put_predictions(run, ids, points, confidences, source=self)
+
+    # ---- the window's end
+
+    def close(self) -> None:
+        """Before the window goes: trainings go on without it, predictions end."""
+        if self._closed:
+            return
+        self._closed = True
+        self.queue.leave()
+        self._close.emit()
+        self._thread.quit()
+        self._thread.wait(5000)
+
+    # ---- inside
+
+    def _open(self) -> None:
+        self.queue.leave()
+        self._cancel.emit()
+        store = self.session.store
+        self.book.set_folder(None if store is None else store.project.runs_dir)
+
+    def _on_event(self, name: str, event: Event) -> None:
+        if isinstance(event, CheckpointSaved) and name == self.session.run:
+            self._predict_face()
+        self.run_event.emit(name, event)
+
+    def _on_ended(self, name: str) -> None:
+        if name == self.session.run:
+            self._predict_shown()
+
+    def _on_progress(self, _run: str, done: int, total: int) -> None:
+        self.prediction_progress.emit(done, total)
+
+    def _on_failed(self, run: str, sentence: str) -> None:
+        self.message.emit(f"{run}: {sentence}")
+
+    def _say(self, error: Exception) -> None:
+        self.message.emit(str(error))
+
+
+def make_runs(project: Path, configs: Sequence[RunConfig]) -> list[Path]:
+    """Run folders for these settings, all with the same snapshot of labels and split."""
+    with Project.open(project, read_only=True) as opened:
+        snapshot = runs.snapshot_project(opened)
+        return [runs.write_run(opened.runs_dir, config, snapshot) for config in configs]

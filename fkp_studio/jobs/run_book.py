@@ -1,0 +1,195 @@
+"""The runs of the open project as the window knows them: their list, their curves, and which are shown in the plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
+
+from fkp_studio import theme
+from fkp_studio.jobs.history import RunHistory, read_history
+from fkp_studio.jobs.tasks import run_task
+from training import runs
+from training.events import Event, Progress
+from training.runs import RunInfo
+
+SHOWN_AT_FIRST = 4  # newest runs that are ticked when a project is opened
+
+
+class RunBook(QObject):
+    """The list is read off the interface thread and again when the folder changes; `listed` tells that it arrived."""
+
+    listed = Signal()  # the list was read anew
+    changed = Signal(str)  # something about this run is different: its ticks, its note, its history was read
+    happened = Signal(str, object)  # (run, Event): what was just added to its history
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._dir: Path | None = None
+        self._infos: dict[str, RunInfo] = {}
+        self._histories: dict[str, RunHistory] = {}
+        self._followed: set[str] = set()
+        self._hidden: set[str] = set()
+        self._shown: set[str] = set()
+        self._notes: dict[str, str] = {}
+        self._reading = self._again = self._listed_once = False
+        self._watcher = QFileSystemWatcher(self)
+        self._soon = QTimer(self, singleShot=True, interval=200)
+        self._soon.timeout.connect(self.refresh)
+        self._watcher.directoryChanged.connect(lambda _path: self._soon.start())
+
+    # ---- which project
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the open project's runs."""
+        return self._dir
+
+    def set_folder(self, runs_dir: Path | None) -> None:
+        """Look at another project's runs, or at none; what was known of the former is forgotten."""
+        if self._dir is not None and self._watcher.directories():
+            self._watcher.removePaths(self._watcher.directories())
+        self._dir = runs_dir
+        for known in (self._infos, self._histories, self._notes):
+            known.clear()
+        for names in (self._followed, self._hidden, self._shown):
+            names.clear()
+        self._listed_once = False
+        self.listed.emit()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the list anew, off this thread; asked again while it is being read, it is read once more."""
+        if self._dir is None:
+            return
+        if self._reading:
+            self._again = True
+            return
+        if self._dir.is_dir() and not self._watcher.directories():
+            self._watcher.addPath(str(self._dir))
+        self._reading = True
+        folder = self._dir
+        run_task(runs.list_runs, folder, done=lambda infos: self._take(folder, infos), ended=self._read_on, owner=self)
+
+    def _take(self, folder: Path, infos: list[RunInfo]) -> None:
+        if folder != self._dir:
+            return
+        self._infos = {info.name: info for info in infos}
+        if not self._listed_once:
+            self._listed_once = True
+            self._shown.update(list(self._infos)[-SHOWN_AT_FIRST:])
+        for name in self._infos:
+            if name in self._shown:
+                self._load(name)
+        self.listed.emit()
+
+    def _read_on(self) -> None:
+        self._reading = False
+        if self._again:
+            self._again = False
+            self.refresh()
+
+    # ---- what is known of a run
+
+    def names(self) -> list[str]:
+        """All runs by number."""
+        return list(self._infos)
+
+    def info(self, name: str) -> RunInfo | None:
+        """What the folder told when it was last read; None for a run that is not there."""
+        return self._infos.get(name)
+
+    def infos(self) -> list[RunInfo]:
+        """All runs by number."""
+        return list(self._infos.values())
+
+    def history(self, name: str) -> RunHistory:
+        """The run's curves as far as they are known here; empty until they were read."""
+        return self._histories.get(name) or RunHistory()
+
+    def note(self, name: str) -> str:
+        """What happened to a run that it could not tell itself (it was killed), or why it failed; else ""."""
+        info = self._infos.get(name)
+        return self._notes.get(name) or (info.message if info else "")
+
+    def set_note(self, name: str, sentence: str) -> None:
+        """Keep a sentence on what happened to a run; "" takes it away."""
+        self._notes[name] = sentence
+        self.changed.emit(name)
+
+    def set_status(self, name: str, status: str) -> None:
+        """What is known sooner than the list is read: that a run has ended, and how."""
+        if name in self._infos:
+            self._infos[name] = replace(self._infos[name], status=status)
+
+    def colour(self, name: str) -> str:
+        """The run's colour, the same everywhere: the set's colours in the order of the runs' numbers."""
+        info = self._infos.get(name)
+        number = info.number if info else int(name.split("-")[0]) if name[:1].isdigit() else 1
+        return theme.run_colour(number - 1)
+
+    # ---- what the plots show
+
+    def is_shown(self, name: str) -> bool:
+        """Whether the plots show this run."""
+        return name in self._shown
+
+    def shown(self) -> list[str]:
+        """The runs that the plots show, by number."""
+        return [name for name in self._infos if name in self._shown]
+
+    def set_shown(self, name: str, shown: bool) -> None:
+        """Show or hide a run in all plots."""
+        if shown == (name in self._shown):
+            return
+        (self._shown.add if shown else self._shown.discard)(name)
+        if shown:
+            self._load(name)
+        self.changed.emit(name)
+
+    # ---- events
+
+    def follow(self, name: str) -> None:
+        """From now on this run's events come through `add`, from its first; what was known of its curves is dropped."""
+        self._followed.add(name)
+        self._histories[name] = RunHistory()
+        self._notes.pop(name, None)
+        self._shown.add(name)
+
+    def add(self, name: str, events: tuple[Event, ...]) -> None:
+        """Take in events of a followed run; `happened` is emitted for each, of the Progress only for the last."""
+        if name not in self._followed:
+            return
+        history = self._histories[name]
+        last = max((i for i, e in enumerate(events) if isinstance(e, Progress)), default=-1)
+        for event in events:
+            history.add(event)
+        for i, event in enumerate(events):
+            if i == last or not isinstance(event, Progress):
+                self.happened.emit(name, event)
+
+    def forget(self, name: str) -> None:
+        """The run's folder was removed."""
+        self._infos.pop(name, None)
+        self._histories.pop(name, None)
+        self._followed.discard(name)
+        self._shown.discard(name)
+        self.listed.emit()
+
+    def _load(self, name: str) -> None:
+        info = self._infos.get(name)
+        if info is None or name in self._histories:
+            return
+        self._histories[name] = RunHistory()
+        run_task(read_history, info.path, done=self._loaded(name, info.path), owner=self)
+
+    def _loaded(self, name: str, path: Path) -> Callable[[RunHistory], None]:
+        def take(history: RunHistory) -> None:
+            info = self._infos.get(name)
+            if info is not None and info.path == path and name not in self._followed:
+                self._histories[name] = history
+                self.changed.emit(name)
+
+        return take

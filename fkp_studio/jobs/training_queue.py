@@ -1,0 +1,161 @@
+"""Which run trains now and which wait: one at a time, each with its own training thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from fkp_studio.jobs import child
+from fkp_studio.jobs.run_book import RunBook
+from fkp_studio.jobs.training_thread import TrainingThread
+from training import runs
+from training.events import Event, RunFinished, RunStarted
+from training.runs import RunInfo
+
+OURS_AFTER_SECONDS = 10.0  # a run that waits longer than this is not one that a command line is about to start
+
+
+class TrainingQueue(QObject):
+    """Starts the runs of the open project one after another, and follows those that somebody else started."""
+
+    changed = Signal()  # what trains or waits is different
+    ended = Signal(str)  # this run's training ended, in whichever way
+
+    def __init__(self, book: RunBook, parent: QObject | None = None, *, command: Sequence[str] = child.TRAIN) -> None:
+        super().__init__(parent)
+        self._book = book
+        self._command = command
+        self._waiting: list[tuple[Path, bool]] = []  # (run folder, resume)
+        self._threads: dict[str, TrainingThread] = {}
+        self._own: set[str] = set()  # of the threads: those whose process is our child
+        self._stopping: set[str] = set()
+        self._started: set[str] = set()  # the trainer has said RunStarted
+        self._requeued = False
+        book.listed.connect(self._look_round)
+
+    # ---- what is asked for
+
+    def add(self, run_dir: Path, *, resume: bool = False) -> None:
+        """Let a run train when its turn comes."""
+        if run_dir.name not in (*self._threads, *self.waiting()):
+            self._waiting.append((run_dir, resume))
+            self._next()
+            self.changed.emit()
+
+    def stop(self, name: str) -> None:
+        """Ask a training to keep its best model and end; a run that only waits is taken out of the queue."""
+        thread = self._threads.get(name)
+        if thread is not None:
+            self._stopping.add(name)
+            runs.request_stop(thread.run_dir)
+        self.remove(name)
+        self.changed.emit()
+
+    def kill(self, name: str) -> None:
+        """End at once a training process of ours that does not react to `stop`."""
+        if name in self._own:
+            self._threads[name].kill()
+
+    def remove(self, name: str) -> None:
+        """Take a run out of the queue."""
+        self._waiting = [(path, resume) for path, resume in self._waiting if path.name != name]
+
+    def leave(self) -> None:
+        """Stop following everything; what trains goes on without us, what waits does so on the disk."""
+        threads, self._threads = self._threads, {}
+        self._waiting = []
+        for names in (self._own, self._stopping, self._started):
+            names.clear()
+        for thread in threads.values():
+            thread.leave()
+            thread.deleteLater()
+        self._requeued = False
+        self.changed.emit()
+
+    # ---- what goes on
+
+    def waiting(self) -> list[str]:
+        """The runs that wait, next first."""
+        return [path.name for path, _ in self._waiting]
+
+    def training(self) -> list[str]:
+        """The runs that train now, ours first."""
+        return sorted(self._threads, key=lambda name: name not in self._own)
+
+    def status(self, info: RunInfo) -> str:
+        """A run's status: as RunInfo's, or starting, stopping."""
+        if info.name in self._threads:
+            if info.name in self._stopping:
+                return "stopping"
+            return "running" if info.name in self._started else "starting"
+        if info.name in self.waiting():
+            return "queued"
+        return "waiting" if info.status == "queued" else info.status
+
+    def is_own(self, name: str) -> bool:
+        """Whether this training is a child of this window."""
+        return name in self._own
+
+    # ---- inside
+
+    def _next(self) -> None:
+        if self._waiting and not self._own:
+            run_dir, resume = self._waiting.pop(0)
+            (run_dir / runs.STOP).unlink(missing_ok=True)
+            self._follow(run_dir, start=True, resume=resume)
+
+    def _follow(self, run_dir: Path, *, start: bool, resume: bool = False) -> None:
+        name = run_dir.name
+        self._book.follow(name)
+        thread = TrainingThread(run_dir, start=start, resume=resume, command=self._command, parent=self)
+        self._threads[name] = thread
+        if start:
+            self._own.add(name)
+        thread.events.connect(lambda events: self._take(name, events))
+        thread.over.connect(lambda sentence: self._over(name, sentence))
+        thread.start()
+        self.changed.emit()
+
+    def _take(self, name: str, events: tuple[Event, ...]) -> None:
+        if name not in self._threads:
+            return  # left a moment ago
+        if any(isinstance(event, RunStarted) for event in events) and name not in self._started:
+            self._started.add(name)
+            self.changed.emit()
+        self._book.add(name, events)
+
+    def _over(self, name: str, sentence: str) -> None:
+        thread = self._threads.pop(name, None)
+        if thread is None:
+            return
+        thread.wait()
+        thread.deleteLater()
+        for names in (self._own, self._stopping, self._started):
+            names.discard(name)
+        self._book.set_status(name, self._end_status(name, sentence))
+        if sentence:
+            self._book.set_note(name, sentence)
+        self._book.refresh()
+        self._next()
+        self.changed.emit()
+        self.ended.emit(name)
+
+    def _end_status(self, name: str, sentence: str) -> str:
+        end = self._book.history(name).end
+        if sentence:
+            return "interrupted"
+        return end.reason if isinstance(end, RunFinished) else "failed"
+
+    def _look_round(self) -> None:
+        """The list was read: follow what somebody else trains, and put what waits on the disk back in the queue."""
+        for info in self._book.infos():
+            if info.status == "running" and info.name not in self._threads:
+                self._follow(info.path, start=False)
+        if not self._requeued and self._book.infos():
+            self._requeued = True
+            for info in self._book.infos():
+                if info.status == "queued" and time.time() - info.created > OURS_AFTER_SECONDS:
+                    self.add(info.path)
