@@ -188,7 +188,6 @@ class Jobs(QObject):
         self._closed = True
         self.queue.leave()
         self._close.emit()
-        self._thread.quit()
         self._thread.wait(5000)
 
     # ---- inside

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QProcess, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Signal, Slot
 
 from fkp_studio.jobs.freshness import Freshness
 from training.errors import UserError
@@ -112,7 +112,7 @@ class PredictionWorker(QObject):
 
     @Slot()
     def close(self) -> None:
-        """End the process; nothing is asked or told any more."""
+        """End the process and this object's thread; nothing is asked or told any more."""
         self._closing = True
         self._face = self._next_face = self._whole = None
         self._fresh.close()
@@ -123,6 +123,12 @@ class PredictionWorker(QObject):
             if not process.waitForFinished(300):
                 process.kill()
                 process.waitForFinished(2000)
+        if self._idle is not None:
+            self._idle.stop()
+        thread, app = self.thread(), QCoreApplication.instance()
+        if app is not None:
+            self.moveToThread(app.thread())  # this thread ends; timers must die in one that lives
+        thread.quit()
 
     # ---- the process
 
