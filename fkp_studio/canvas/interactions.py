@@ -1,0 +1,115 @@
+"""Mouse gestures: one class each, made at the press, then `move`, and at last `end` or `cancel`.
+
+The result of a gesture is at most one call of the editor, so one undo step. Places are picture pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+Place = tuple[float, float]
+
+DRAG_DISTANCE = 3.0  # screen pixels before a press on a point becomes a drag
+
+
+class Stage(Protocol):
+    """What a gesture may do to the canvas."""
+
+    def preview(self, keypoint: int, at: Place | None) -> None:
+        """Show a point somewhere else for the moment (with the magnifier); None ends it."""
+
+    def commit(self, keypoint: int, at: Place) -> None:
+        """Put the point there: one undo step."""
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Move the picture by screen pixels."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where the mouse is: on the screen (window pixels) and on the picture (picture pixels)."""
+
+    screen: Place
+    picture: Place
+
+
+class Gesture(Protocol):
+    """A mouse gesture in progress."""
+
+    def move(self, cursor: Cursor) -> None:
+        """The mouse moved with its button down."""
+
+    def end(self, cursor: Cursor) -> None:
+        """The button was let go."""
+
+    def cancel(self) -> None:
+        """Esc: as if nothing had happened."""
+
+
+class PlacePoint:
+    """Press where the point is; it can be shifted until the button is let go."""
+
+    def __init__(self, stage: Stage, keypoint: int, cursor: Cursor) -> None:
+        self._stage, self._keypoint, self._start = stage, keypoint, cursor.screen
+        self._moved = False
+
+    def move(self, cursor: Cursor) -> None:
+        self._moved = self._moved or _far(self._start, cursor.screen)
+        if self._moved:
+            self._stage.preview(self._keypoint, cursor.picture)
+
+    def end(self, cursor: Cursor) -> None:
+        self._stage.preview(self._keypoint, None)
+        self._stage.commit(self._keypoint, cursor.picture)
+
+    def cancel(self) -> None:
+        self._stage.preview(self._keypoint, None)
+
+
+class DragPoint:
+    """Takes a point (or a prediction) where it was gripped, so that it doesn't jump to the cursor."""
+
+    def __init__(self, stage: Stage, keypoint: int, cursor: Cursor, *, point: Place) -> None:
+        self._stage, self._keypoint, self._start = stage, keypoint, cursor.screen
+        self._grip = (point[0] - cursor.picture[0], point[1] - cursor.picture[1])
+        self._moved = False
+
+    def move(self, cursor: Cursor) -> None:
+        self._moved = self._moved or _far(self._start, cursor.screen)
+        if self._moved:
+            self._stage.preview(self._keypoint, self._at(cursor))
+
+    def end(self, cursor: Cursor) -> None:
+        self._stage.preview(self._keypoint, None)
+        if self._moved:
+            self._stage.commit(self._keypoint, self._at(cursor))
+
+    def cancel(self) -> None:
+        self._stage.preview(self._keypoint, None)
+
+    def _at(self, cursor: Cursor) -> Place:
+        return cursor.picture[0] + self._grip[0], cursor.picture[1] + self._grip[1]
+
+
+class Pan:
+    """Moves the picture under the window."""
+
+    def __init__(self, stage: Stage, cursor: Cursor) -> None:
+        self._stage, self._last = stage, cursor.screen
+        self._way = (0.0, 0.0)
+
+    def move(self, cursor: Cursor) -> None:
+        dx, dy = cursor.screen[0] - self._last[0], cursor.screen[1] - self._last[1]
+        self._last, self._way = cursor.screen, (self._way[0] + dx, self._way[1] + dy)
+        self._stage.pan(dx, dy)
+
+    def end(self, cursor: Cursor) -> None:
+        self.move(cursor)
+
+    def cancel(self) -> None:
+        self._stage.pan(-self._way[0], -self._way[1])
+
+
+def _far(a: Place, b: Place) -> bool:
+    return abs(a[0] - b[0]) + abs(a[1] - b[1]) >= DRAG_DISTANCE

@@ -1,0 +1,42 @@
+"""What is painted over the face for a moment: the dragged point with its magnifier, the name under the pointer."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from fkp_studio import theme
+from fkp_studio.canvas.face import Face
+from fkp_studio.canvas.loupe import paint_loupe
+from fkp_studio.canvas.marks import ToScreen, caption, disc
+from fkp_studio.canvas.picture_item import PictureItem
+from fkp_studio.canvas.words import hover_text
+
+
+def paint_drag(
+    painter: QPainter, item: PictureItem, *, place: ToScreen, at: tuple[float, float], radius: float, limits: QRectF
+) -> None:
+    """The point at `at` (picture pixels) above all others, and the magnifier within `limits`, the window."""
+    cursor = QPointF(*place(np.array(at)).tolist())
+    disc(painter, cursor, radius)
+    image = item.image(place.scale)
+    if image is not None and item.picture is not None:
+        width = item.picture.width
+        paint_loupe(painter, image, width=width, at=at, cursor=cursor, scale=place.scale, limits=limits)
+
+
+def paint_hover(
+    painter: QPainter, face: Face, keypoint: int, *, title: str, ring: bool, place: ToScreen, radius: float
+) -> None:
+    """A tag beside a label, or beside a prediction (`ring`)."""
+    x, y = place(face.predicted[keypoint] if ring else face.points[keypoint]).tolist()
+    if np.isfinite(x):
+        caption(painter, hover_text(face, keypoint, title, ring=ring), QPointF(x, y), gap=radius + 8)
+
+
+def paint_focus(painter: QPainter, window: QRect) -> None:
+    """The hairline that says that the canvas has the keyboard."""
+    painter.setPen(QPen(QColor(theme.colours().link), 1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(window.adjusted(0, 0, -1, -1))

@@ -1,0 +1,70 @@
+"""The centre of the window: the picture with its guided walk, or many faces at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from fkp_studio.canvas.contact_sheet import ContactSheet
+from fkp_studio.canvas.pictures import PictureCache
+from fkp_studio.canvas.view import CanvasView
+from fkp_studio.canvas.walk_bar import WalkBar
+
+if TYPE_CHECKING:
+    from fkp_studio.session import Session
+
+
+class CanvasPanel(QWidget):
+    """`view` with its walk bar, and `sheet`; one of them is shown."""
+
+    hint = Signal(str)  # a short sentence for the status bar
+    contact_sheet_shown = Signal(bool)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        pictures = PictureCache(self)
+        self.view = CanvasView(session, pictures=pictures)
+        self.walk_bar = WalkBar(session, self.view.editor)
+        self.sheet = ContactSheet(session, pictures=pictures)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.walk_bar)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(page)
+        self._stack.addWidget(self.sheet)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._stack)
+        self.setFocusProxy(self.view)
+        self.view.editor.hint.connect(self.hint)
+        self.view.display_changed.connect(self.sheet.set_display)
+        self.sheet.chosen.connect(self.show_face)
+
+    @property
+    def shows_sheet(self) -> bool:
+        """Whether the contact sheet is shown."""
+        return self._stack.currentWidget() is self.sheet
+
+    def toggle_contact_sheet(self) -> None:
+        """From one face to many, and back."""
+        if self.shows_sheet:
+            self.show_face()
+        else:
+            self._show(sheet=True)
+
+    def show_face(self) -> None:
+        """Show one face."""
+        self._show(sheet=False)
+
+    def _show(self, *, sheet: bool) -> None:
+        if sheet == self.shows_sheet:
+            return
+        self._stack.setCurrentIndex(1 if sheet else 0)
+        self.setFocusProxy(self.sheet if sheet else self.view)
+        self.setFocus()
+        self.contact_sheet_shown.emit(sheet)

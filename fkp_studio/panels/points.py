@@ -1,0 +1,185 @@
+"""The points table of the current face."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from fkp_studio import theme
+from fkp_studio.canvas import marks
+from fkp_studio.canvas.current_face import CurrentFace
+from fkp_studio.canvas.walk import progress
+from fkp_studio.panels.points_model import Column, MarkRole, PointsModel
+
+if TYPE_CHECKING:
+    from fkp_studio.session import Session
+
+ROW = 24
+RADIUS = 4.5
+WIDTHS = {Column.STATE: 26, Column.X: 44, Column.Y: 44, Column.ERROR: 44, Column.CONFIDENCE: 46, Column.MAKER: 64}
+
+
+class PointsPanel(QWidget):
+    """Which points the face has, where, by whom, and how far the prediction is. A row is the current keypoint."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._current = CurrentFace(session, self)
+        self.model = PointsModel(session, self._current, self)
+        self.table = _table(self.model)
+        self.progress = QLabel()
+        self.progress.setProperty("role", "heading")
+        self.accept_button = QPushButton()
+        self.accept_button.setToolTip("Take the shown run's predictions for the points of this face that are unset")
+        self.refusal = QLabel()
+        self.refusal.setProperty("role", "danger")
+        self.refusal.setWordWrap(True)
+        self.refusal.hide()
+        self._lay_out()
+        self.accept_button.clicked.connect(self._on_accept)
+        self.model.refused.connect(self._on_refused)
+        self.model.modelReset.connect(self._select_current)
+        self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
+        session.keypoint_changed.connect(self._select_current)
+        self._current.changed.connect(self._refresh)
+        self._refresh()
+        self._select_current()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setContentsMargins(8, 4, 8, 4)
+        row.addWidget(self.progress)
+        row.addStretch()
+        row.addWidget(self.accept_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.refusal)
+        self.refusal.setContentsMargins(8, 4, 8, 8)
+        self.setFocusProxy(self.table)
+
+    def _refresh(self) -> None:
+        face = self._current.face
+        self.refusal.hide()
+        self.table.setEnabled(face is not None)
+        count = int(face.acceptable.sum()) if face is not None else 0
+        self.accept_button.setText(f"Accept missing ({count})")
+        self.accept_button.setEnabled(count > 0)
+        if face is None:
+            self.progress.setText("NO FACE CHOSEN")
+        else:
+            self.progress.setText("POINTS  {}/{}".format(*progress(face.states)))
+
+    def _on_accept(self) -> None:
+        face, store = self._current.face, self._session.store
+        if face is not None and store is not None:
+            store.accept(self._session.run, [face.sample_id], source=self)
+
+    def _on_refused(self, sentence: str) -> None:
+        self.refusal.setText(sentence)
+        self.refusal.show()
+
+    def _on_row_changed(self, row: QModelIndex, _before: QModelIndex) -> None:
+        if row.isValid():
+            self.refusal.hide()
+            self._session.set_keypoint(row.row())
+
+    def _select_current(self) -> None:
+        keypoint, selection = self._session.keypoint, self.table.selectionModel()
+        if not 0 <= keypoint < self.model.rowCount():
+            self.table.clearSelection()
+            self.table.setCurrentIndex(QModelIndex())
+        elif selection.currentIndex().row() != keypoint or not selection.isRowSelected(keypoint):
+            column = max(selection.currentIndex().column(), Column.NAME)
+            self.table.setCurrentIndex(self.model.index(keypoint, column))
+
+
+class _MarkDelegate(QStyledItemDelegate):
+    """Draws the symbol of a point as the canvas does."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().paint(painter, option, index)
+        kind = index.data(MarkRole)
+        at = QPointF(QRectF(option.rect).center())  # type: ignore[attr-defined]
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        drawn = {"occluded": marks.barred, "suspect": marks.diamond, "predicted": marks.ring}
+        if kind in ("label", "accepted"):
+            marks.disc(painter, at, RADIUS, accepted=kind == "accepted")
+        elif kind in drawn:
+            drawn[kind](painter, at, RADIUS - 0.5)
+        elif kind is not None:
+            painter.setPen(QPen(QColor(theme.colours().dim), 1.5))
+            _dash(painter, at, cross=kind == "absent")
+        painter.restore()
+
+
+def _dash(painter: QPainter, at: QPointF, *, cross: bool) -> None:
+    r = RADIUS - 1
+    if cross:
+        painter.drawLine(at + QPointF(-r, -r), at + QPointF(r, r))
+        painter.drawLine(at + QPointF(-r, r), at + QPointF(r, -r))
+    else:
+        painter.drawLine(at + QPointF(-r, 0), at + QPointF(r, 0))
+
+
+class _Table(QTableView):
+    """Full-width rows; the name takes what the figures leave and is elided."""
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.viewport().update()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.currentIndex().isValid():
+            self.scrollTo(self.currentIndex())
+
+
+def _table(model: PointsModel) -> QTableView:
+    table = _Table()
+    table.setModel(model)
+    table.setFont(theme.table_font())
+    table.setAccessibleName("Points of the face")
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setTextElideMode(Qt.TextElideMode.ElideRight)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setTabKeyNavigation(False)
+    table.setItemDelegateForColumn(Column.STATE, _MarkDelegate(table))
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(ROW)
+    table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    header = table.horizontalHeader()
+    header.setFont(theme.table_font())
+    header.setHighlightSections(False)
+    header.setSectionsClickable(False)
+    header.setMinimumSectionSize(20)
+    for column in Column:
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+    header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+    for column, width in WIDTHS.items():
+        table.setColumnWidth(column, width)
+    return table

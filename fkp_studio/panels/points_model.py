@@ -1,0 +1,211 @@
+"""The points of the current face as a table: one row a keypoint."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from fkp_studio.canvas.current_face import CurrentFace
+from fkp_studio.canvas.face import Face
+from fkp_studio.canvas.hit_test import HALF_PIXEL
+from fkp_studio.canvas.words import STATE_WORDS, maker
+from training.data.keypoint_data import Origin, PointState
+
+if TYPE_CHECKING:
+    from fkp_studio.session import Session
+
+Index = QModelIndex | QPersistentModelIndex
+Role = Qt.ItemDataRole
+
+
+class Column(IntEnum):
+    """The columns from left to right."""
+
+    STATE = 0
+    NAME = 1
+    X = 2
+    Y = 3
+    ERROR = 4
+    CONFIDENCE = 5
+    MAKER = 6
+
+
+TITLES = {
+    Column.STATE: ("", "State of the point"),
+    Column.NAME: ("point", "The keypoint"),
+    Column.X: ("x", "Pixels from the left; the centre of the first pixel is 0"),
+    Column.Y: ("y", "Pixels from the top; the centre of the first pixel is 0"),
+    Column.ERROR: ("Δ px", "Distance from the label to the shown run's prediction, in pixels of the picture"),
+    Column.CONFIDENCE: ("conf.", "Confidence of the shown run's prediction; of an accepted point, its confidence then"),
+    Column.MAKER: ("by", "Who made the label"),
+}
+MarkRole = int(Role.UserRole)  # "label", "accepted", "occluded", "suspect", "predicted", "absent", "unset"
+
+
+class PointsModel(QAbstractTableModel):
+    """Follows CurrentFace. x and y can be typed; that is one undo step, as a drag is."""
+
+    refused = Signal(str)  # what was typed can't be: the sentence
+
+    def __init__(self, session: Session, current: CurrentFace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._current = session, current
+        self._titles: tuple[str, ...] = ()
+        current.changed.connect(self._on_face_changed)
+        self._on_face_changed()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._titles)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(Column)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Role.DisplayRole:
+            return TITLES[Column(section)][0]
+        if role == Role.TextAlignmentRole:
+            return _alignment(section)
+        return TITLES[Column(section)][1] if role in (Role.ToolTipRole, Role.AccessibleTextRole) else None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsEditable if index.column() in (Column.X, Column.Y) else flags
+
+    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
+        face, k = self._current.face, index.row()
+        if face is None or not index.isValid():
+            return None
+        if role == Role.DisplayRole:
+            return self._text(face, k, Column(index.column()))
+        if role == Role.EditRole and index.column() in (Column.X, Column.Y) and face.present[k]:
+            return f"{face.points[k, index.column() - Column.X]:.3f}"
+        if role == Role.TextAlignmentRole:
+            return _alignment(index.column())
+        if role == MarkRole:
+            return mark(face, k)
+        if role in (Role.ToolTipRole, Role.AccessibleTextRole):
+            return self._long(face, k, Column(index.column()))
+        return None
+
+    def setData(self, index: Index, value: Any, role: int = Role.EditRole) -> bool:
+        face, store = self._current.face, self._session.store
+        if face is None or store is None or role != Role.EditRole:
+            return False
+        k, axis = index.row(), index.column() - Column.X
+        number = _number(str(value))
+        size = (face.width, face.height)[axis]
+        if not -HALF_PIXEL <= number <= size - HALF_PIXEL:  # also where it is NaN
+            typed = str(value).strip()
+            self.refused.emit(f"“{typed}” is not on the picture. Type pixels from 0 to {size - 1}, such as 45.2.")
+            return False
+        at = face.points[k].copy() if face.present[k] else face.predicted[k].copy()
+        if not np.isfinite(at).all():
+            at[:] = (face.width - 1) / 2, (face.height - 1) / 2  # the other coordinate of a point without a place
+        if number == round(float(at[axis]), 3) and face.present[k]:
+            return False
+        at[axis] = number
+        state = PointState(int(face.states[k])) if face.present[k] else PointState.VISIBLE
+        store.place(face.sample_id, k, (float(at[0]), float(at[1])), state=state, source=self)
+        return True
+
+    def _text(self, face: Face, k: int, column: Column) -> str:
+        if column == Column.NAME:
+            return self._titles[k]
+        if column in (Column.X, Column.Y):
+            return _figure(face.points[k, column - Column.X]) if face.present[k] else "–" if column == Column.X else ""
+        if column == Column.ERROR:
+            return _figure(face.errors[k])
+        if column == Column.CONFIDENCE:
+            return _percent(_confidence(face, k))
+        if column == Column.MAKER:
+            return _made(face, k)
+        return ""
+
+    def _long(self, face: Face, k: int, column: Column) -> str:
+        words = _STATE_OF_MARK.get(mark(face, k), "")
+        if column == Column.STATE:
+            return words
+        if column == Column.NAME:
+            return f"{self._titles[k]}: {words}"
+        if column == Column.MAKER:
+            return self._maker_in_full(face, k)
+        return self._text(face, k, column)
+
+    def _maker_in_full(self, face: Face, k: int) -> str:
+        if face.labels.origins[0, k] != Origin.MODEL or self._session.store is None:
+            return maker(face, k)
+        number = int(face.labels.runs[0, k])
+        names = sorted(p.name for p in self._session.store.project.runs_dir.glob(f"{number:04d}-*"))
+        return f"accepted from {names[0] if names else f'run {number}'}, confidence {_percent(_confidence(face, k))}"
+
+    def _on_face_changed(self) -> None:
+        face, store = self._current.face, self._session.store
+        titles = store.schema.titles if face is not None and store is not None else ()
+        if titles != self._titles:
+            self.beginResetModel()
+            self._titles = titles
+            self.endResetModel()
+        elif titles:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(titles) - 1, len(Column) - 1))
+
+
+def mark(face: Face, k: int) -> str:
+    """The symbol of a point, as the canvas draws it."""
+    if face.suspect[k]:
+        return "suspect"
+    state = PointState(int(face.states[k]))
+    if state == PointState.VISIBLE:
+        return "accepted" if face.labels.origins[0, k] == Origin.MODEL else "label"
+    if state == PointState.UNSET:
+        return "predicted" if np.isfinite(face.predicted[k]).all() else "unset"
+    return STATE_WORDS[state]
+
+
+_STATE_OF_MARK = {
+    "label": "visible",
+    "accepted": "visible, accepted from a prediction",
+    "occluded": "occluded: its place is an estimate",
+    "absent": "absent from this picture",
+    "suspect": "looks wrong: swapped with its partner, or outside the picture",
+    "predicted": "unset, with a prediction",
+    "unset": "unset: nobody has looked",
+}
+
+
+def _confidence(face: Face, k: int) -> float:
+    if face.labels.origins[0, k] == Origin.MODEL:
+        return float(face.labels.confidences[0, k])
+    return float(face.confidences[k])
+
+
+def _made(face: Face, k: int) -> str:
+    if face.labels.origins[0, k] == Origin.MODEL:
+        return f"run {int(face.labels.runs[0, k])}"
+    state = PointState(int(face.states[k]))
+    return maker(face, k) or (STATE_WORDS[state] if state != PointState.VISIBLE else "")
+
+
+def _figure(value: float) -> str:
+    return f"{value:.1f}" if np.isfinite(value) else ""
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}" if np.isfinite(value) else ""
+
+
+def _number(text: str) -> float:
+    """The number typed, NaN where it is none."""
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return float("nan")
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    right = column in (Column.X, Column.Y, Column.ERROR, Column.CONFIDENCE)
+    return (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
