@@ -72,7 +72,7 @@ class KaggleReader:
         total = 0
         for path in self.paths:
             with open_table(path) as table:
-                reads = [row.read for row, _ in zip(table.rows(), range(20), strict=False)]
+                reads = [row.read for row, _ in zip(table.rows(), range(60), strict=False)]
             if len(reads) > 1:
                 each = (reads[-1] - reads[0]) / (len(reads) - 1)
                 total += len(reads) + round((path.stat().st_size - reads[-1]) / each)

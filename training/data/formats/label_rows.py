@@ -16,6 +16,8 @@ from training.data.samples import Split
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 
+_PLAIN = b"0123456789.-+"
+
 
 class LabelRows:
     """Collects rows of one CSV and turns them into labels, a chunk at a time."""
@@ -41,17 +43,21 @@ class LabelRows:
     def add(self, row: Row) -> None:
         """Take one row. Raises UserError naming row and column of a cell that is wrong."""
         raw = [row.cells[i] for i in self._indices]
-        try:
-            values = [float(cell) if cell else math.nan for cell in raw]
-        except ValueError:
-            values = [math.inf]
-        if not all(math.isfinite(v) or not cell for v, cell in zip(values, raw, strict=False)) or b"_" in b"".join(raw):
+        if b"".join(raw).translate(None, _PLAIN):  # anything but digits, points and signs is looked at cell by cell
             values = [cell_number(cell, row.place, column) for cell, column in zip(raw, self.columns, strict=True)]
+        else:
+            values = self._plain(raw, row.place)
         self.values.append(values)
-        self.cells.append(tuple(cell.decode("ascii") for cell in raw))
+        self.cells.append(tuple(cell.decode("utf-8") for cell in raw))
         self.places.append(row.place)
         self.groups.append(self._text(row, self._group, self._mapping.group).strip())
         self.splits.append(self._split_of(row))
+
+    def _plain(self, raw: list[bytes], place: Place) -> list[float]:
+        try:
+            return [float(cell) if cell else math.nan for cell in raw]
+        except ValueError:
+            return [cell_number(cell, place, column) for cell, column in zip(raw, self.columns, strict=True)]
 
     def _text(self, row: Row, index: int, column: str) -> str:
         return cell_text(row.cells[index], row.place, column) if index >= 0 else ""

@@ -14,6 +14,9 @@ class Problem:
     row: int = 0
     column: str = ""
 
+    def __str__(self) -> str:
+        return self.sentence
+
 
 @dataclass
 class Findings:

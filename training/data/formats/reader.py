@@ -55,8 +55,7 @@ def check_points(labels: Labels, *, widths: np.ndarray, heights: np.ndarray) -> 
 
 def flags_of(outside: np.ndarray, half: np.ndarray) -> tuple[tuple[str, ...], ...]:
     """The flags of B samples from bool [B, K] each."""
-    out, lone = outside.any(axis=1), half.any(axis=1)
+    rows = np.stack([outside.any(axis=1), half.any(axis=1)], axis=1).tolist()  # [B, 2]
     return tuple(
-        tuple(flag for flag, on in ((FLAG_OUTSIDE, a), (FLAG_HALF_POINT, b)) if on)
-        for a, b in zip(out, lone, strict=True)
+        tuple(flag for flag, on in zip((FLAG_OUTSIDE, FLAG_HALF_POINT), row, strict=True) if on) for row in rows
     )

@@ -1,0 +1,217 @@
+"""A folder of pictures and a CSV with one row a picture: file name, `<keypoint>_x`, `<keypoint>_y`, group, split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from training.data.formats.columns import (
+    GROUP_NAMES,
+    IMAGE_NAMES,
+    SPLIT_NAMES,
+    ColumnMapping,
+    find_keypoints,
+    named,
+)
+from training.data.formats.folder import PERSONS
+from training.data.formats.kaggle import is_kaggle_header
+from training.data.formats.label_rows import LabelRows, drop
+from training.data.formats.picture_files import Examined, examine_files
+from training.data.formats.problems import Findings, Place
+from training.data.formats.reader import CHUNK, Chunk
+from training.data.formats.table import Row, Table, cell_number, cell_text, open_table
+from training.data.pictures import PICTURE_SUFFIXES
+from training.data.progress import Progress
+from training.data.samples import SampleBatch
+from training.data.schema import SCHEMAS, KeypointSchema, schema_from_names
+from training.errors import UserError
+
+LABELS = "labels.csv"
+_HEAD = 200  # rows looked at to understand the columns
+_SUBFOLDERS = ("images", "pictures", "imgs", "img", "faces", "jpg", "png")
+
+
+class CsvFolderReader:
+    """`source`: the CSV, or a folder that holds it. images: where the pictures are, found by itself if not given."""
+
+    def __init__(self, source: Path, *, images: Path | None = None, mapping: ColumnMapping | None = None) -> None:
+        self.source = source
+        self.path = find_csv(source)
+        self.findings = Findings()
+        with open_table(self.path) as table:
+            self.header = table.header
+            head = list(islice(table.rows(), _HEAD))
+            if not head:
+                raise UserError(
+                    f"{self.path}: there are no rows below the header; copy the file again from where it came."
+                )
+            folders = _folders(self.path.parent, images)
+            self.mapping = mapping or guess_mapping(table, head, folders=folders)
+            self.mapping.check(table.header, file=self.path.name)
+            self.images = self._images(table, head, folders)
+            self._each = head[-1].read / len(head)
+            self.schema = self._schema(table, head) if self.mapping.keypoints else None
+
+    def count(self) -> tuple[int, bool]:
+        """Lines of the file, without the header."""
+        with self.path.open("rb") as file:
+            lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+            file.seek(max(self.path.stat().st_size - 1, 0))
+            lines += file.read(1) != b"\n"
+        return lines - 1, True
+
+    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Iterator[Chunk]:
+        """Rows in the order of the file; those whose picture can't be read are left out and listed."""
+        with open_table(self.path) as table:
+            rows = LabelRows(table, self.mapping, schema)
+            names: list[str] = []
+            seen: dict[str, Place] = {}
+            for row in table.rows():
+                names.append(self._name(table, row, seen))
+                rows.add(row)
+                self._check_cut(table, row)
+                if len(names) == size:
+                    progress(row.read / table.size, f"Reading {names[-1]}")
+                    yield self._chunk(names, rows)
+            if names:
+                progress(1.0, f"Reading {names[-1]}")
+                yield self._chunk(names, rows)
+
+    def _name(self, table: Table, row: Row, seen: dict[str, Place]) -> str:
+        column = self.mapping.image
+        name = cell_text(row.cells[table.header.index(column)], row.place, column).strip()
+        if not name:
+            raise UserError(f"{row.place.at(column)}: the name of the picture is missing; add it or remove the row.")
+        if name in seen:
+            raise UserError(
+                f"{row.place.at(column)}: {name} is in row {seen[name].row} already; remove or rename one of the two."
+            )
+        seen[name] = row.place
+        return name
+
+    def _check_cut(self, table: Table, row: Row) -> None:
+        """A last row without a line end was cut off where its last point is half there or has fewer decimals than all others."""
+        if not table.at_end(row) or not self.mapping.keypoints or table.header[-1] != self.mapping.keypoints[-1].y:
+            return
+        first = table.header.index(self.mapping.keypoints[0].x)
+        decimals = {len(cell.partition(b".")[2]) for cell in row.cells[first:-1] if b"." in cell}
+        last = row.cells[-1]
+        shorter = len(decimals) == 1 and len(last.partition(b".")[2]) < min(decimals)
+        if row.cells[-2] and (not last or shorter):
+            place = row.place.at(table.header[-1])
+            raise UserError(
+                f"{place}: the file ends within this cell ({last.decode('utf-8', 'replace')!r}); it was cut off, so copy it again."
+            )
+
+    def _chunk(self, names: list[str], rows: LabelRows) -> Chunk:
+        paths = [_existing(self.images, name) for name in names]
+        found = examine_files(paths)
+        kept = [i for i, seen in enumerate(found) if isinstance(seen, Examined)]
+        for i, seen in enumerate(found):
+            if isinstance(seen, UserError):
+                self.findings.left_out.append(rows.places[i].problem(f"left out: {seen}", self.mapping.image))
+        drop(rows, kept)
+        sizes = [seen for seen in found if isinstance(seen, Examined)]
+        widths = np.array([seen.width for seen in sizes], np.int32)
+        heights = np.array([seen.height for seen in sizes], np.int32)
+        labels, flags = rows.labels(widths, heights, self.findings)
+        splits, given = rows.given()
+        batch = SampleBatch(
+            names=tuple(names[i] for i in kept),
+            sources=tuple(f"{self.path.name}#{place.row}" for place in rows.places),
+            labels=labels, widths=widths, heights=heights, groups=tuple(rows.groups), splits=splits,
+            paths=tuple(paths[i].absolute() for i in kept),
+            source_cells=tuple(rows.cells) if rows.columns else None, flags=flags,
+        )  # fmt: skip
+        rows.clear()
+        names.clear()
+        return Chunk(batch, np.array([seen.look for seen in sizes], np.uint8).reshape(-1, 16, 16), given)
+
+    def _images(self, table: Table, head: Sequence[Row], folders: Sequence[Path]) -> Path:
+        """The folder in which the first rows' pictures are. Raises UserError where none is."""
+        names = _cells(table, head[:20], self.mapping.image)
+        for folder in folders:
+            if any(_existing(folder, name).is_file() for name in names):
+                return folder
+        where = folders[0] if len(folders) == 1 else self.path.parent
+        raise UserError(
+            f"{self.path}, row 1 (line 2), column {self.mapping.image}: the picture {names[0]!r} is not in {where};"
+            " give the folder of the pictures with --images."
+        )
+
+    def _schema(self, table: Table, head: Sequence[Row]) -> KeypointSchema:
+        """The known schema, or one of the columns' names with the mean of the first complete faces as its template."""
+        schema = self.mapping.schema()
+        if schema.name in SCHEMAS:
+            return schema
+        columns = [(table.header.index(c), c) for pair in self.mapping.pairs(schema) for c in pair]
+        points = np.array([[cell_number(row.cells[i], row.place, c) for i, c in columns] for row in head])
+        complete = points[np.isfinite(points).all(axis=1)].reshape(-1, len(schema), 2)
+        return schema_from_names(schema.keypoints, mean=complete.mean(axis=0) if len(complete) else None)
+
+
+def find_csv(source: Path) -> Path:
+    """The CSV of a folder: `labels.csv`, else the only one. Raises UserError where it isn't clear which."""
+    if not source.is_dir():
+        return source
+    found = sorted(p for p in source.glob("*.csv") if p.name != PERSONS and not p.name.startswith("."))
+    if len(found) > 1:
+        found = [p for p in found if p.name.lower() == LABELS] or found
+    if not found:
+        raise UserError(f"{source}: there is no CSV file in this folder; give the CSV and the folder of the pictures.")
+    if len(found) > 1:
+        names = ", ".join(p.name for p in found[:4])
+        raise UserError(f"{source}: there are several CSV files ({names}); give the one to import.")
+    return found[0]
+
+
+def guess_mapping(table: Table, head: Sequence[Row], *, folders: Sequence[Path]) -> ColumnMapping:
+    """Columns by their names; the picture's column also by its cells, which name files that are there."""
+    image = named(table.header, IMAGE_NAMES)
+    if not image or not _names_files(table, head, image, folders):
+        image = next((c for c in table.header if _names_files(table, head, c, folders)), image)
+    if not image or is_kaggle_header(table.header):
+        raise UserError(f"{table.path}, line 1: the column image with the pictures' file names is missing; add it.")
+    keypoints = find_keypoints(table.header, file=table.name, taken=(image,))
+    if not keypoints:
+        raise UserError(
+            f"{table.path}, line 1: the keypoint columns (left_eye_center_x, left_eye_center_y, ...) are missing; add them."
+        )
+    taken = {image, *(c for k in keypoints for c in (k.x, k.y))}
+    rest = [column for column in table.header if column not in taken]
+    group = named(rest, GROUP_NAMES)
+    if group.lower() == "id" and len({row.cells[table.header.index(group)] for row in head}) == len(head):
+        group = ""  # numbers the rows, so it groups nothing
+    return ColumnMapping(image, keypoints, group=group, split=named(rest, SPLIT_NAMES))
+
+
+def _names_files(table: Table, head: Sequence[Row], column: str, folders: Sequence[Path]) -> bool:
+    names = _cells(table, head[:5], column)
+    return any(_existing(folder, name).is_file() for name in names if name for folder in folders)
+
+
+def _cells(table: Table, rows: Sequence[Row], column: str) -> list[str]:
+    index = table.header.index(column)
+    return [cell_text(row.cells[index], row.place, column).strip() for row in rows]
+
+
+def _folders(beside: Path, images: Path | None) -> list[Path]:
+    if images is not None:
+        if not images.is_dir():
+            raise UserError(f"{images}: there is no such folder; give the folder of the pictures.")
+        return [images]
+    below = [beside / name for name in _SUBFOLDERS if (beside / name).is_dir()]
+    others = sorted(p for p in beside.iterdir() if p.is_dir() and p not in below and not p.name.startswith("."))
+    return [beside, *below, *others[:50]]
+
+
+def _existing(folder: Path, name: str) -> Path:
+    """The picture's file; a name without a suffix gets the one that is there."""
+    path = folder / name.replace("\\", "/")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return path
+    tries = (path.with_name(path.name + suffix) for suffix in PICTURE_SUFFIXES if path.name)
+    return next((p for p in tries if p.is_file()), path)

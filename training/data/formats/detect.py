@@ -1,0 +1,71 @@
+"""Which format a source is in, and the reader for it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from training.data.formats.columns import ColumnMapping
+from training.data.formats.csv_folder import CsvFolderReader
+from training.data.formats.folder import PERSONS, FolderReader
+from training.data.formats.kaggle import KaggleReader, is_kaggle_header
+from training.data.formats.picture_files import files_below, is_picture
+from training.data.formats.reader import Reader
+from training.data.formats.table import open_table
+from training.errors import UserError
+
+KAGGLE, PTS, CSV, PICTURES = "kaggle", "pts", "csv", "pictures"
+IMPORT_FORMATS = (KAGGLE, PTS, CSV, PICTURES)
+
+
+def detect_format(source: Path) -> str:
+    """One of IMPORT_FORMATS. Raises UserError where the source is none of them."""
+    if not source.exists():
+        raise UserError(f"{source}: there is no such file or folder; check the path.")
+    if not source.is_dir():
+        return _file_format(source)
+    if any(_is_kaggle(source / name) for name in ("training.csv", "test.csv")):
+        return KAGGLE
+    if any(path.name != PERSONS and not path.name.startswith(".") for path in source.glob("*.csv")):
+        return CSV
+    found = {path.suffix.lower() for path in islice(files_below(source, lambda s: is_picture(s) or s == ".pts"), 50)}
+    if ".pts" in found or next(files_below(source, lambda s: s == ".pts"), None):
+        return PTS
+    if found:
+        return PICTURES
+    raise UserError(f"{source}: there are neither pictures nor a CSV in this folder; give another folder.")
+
+
+def open_reader(
+    source: Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the word of the command line
+    images: Path | None = None,
+    mapping: ColumnMapping | None = None,
+) -> tuple[str, Reader]:
+    """(format, reader) of a source. Raises UserError where its head is not as it should be."""
+    kind = format or detect_format(source)
+    if kind not in IMPORT_FORMATS:
+        raise UserError(f"There is no import format {kind!r}; choose one of {', '.join(IMPORT_FORMATS)}.")
+    if not source.exists():
+        raise UserError(f"{source}: there is no such file or folder; check the path.")
+    if kind == KAGGLE:
+        return kind, KaggleReader(source, mapping=mapping)
+    if kind == CSV:
+        return kind, CsvFolderReader(source, images=images, mapping=mapping)
+    return kind, FolderReader(source, labelled=kind == PTS)
+
+
+def _file_format(source: Path) -> str:
+    suffix = source.suffix.lower()
+    if is_picture(suffix) or suffix == ".pts":
+        raise UserError(f"{source}: this is a single file; give the folder that holds the pictures.")
+    with open_table(source) as table:
+        return KAGGLE if is_kaggle_header(table.header) else CSV
+
+
+def _is_kaggle(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with open_table(path) as table:
+        return is_kaggle_header(table.header)

@@ -1,0 +1,214 @@
+"""Bringing data into a project: all of a source, or (after a fault or a cancel) nothing of it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.data.files import writing
+from training.data.formats.columns import ColumnMapping
+from training.data.formats.detect import IMPORT_FORMATS, detect_format, open_reader
+from training.data.formats.problems import Problem
+from training.data.formats.reader import Reader
+from training.data.pictures import read_picture
+from training.data.progress import Cancelled, IsCancelled, Progress, Report
+from training.data.samples import Split
+from training.data.schema import KAGGLE_15, KeypointSchema
+from training.data.splits import Assigned, assign
+from training.errors import UserError
+from training.project.importing import Importing
+from training.project.project import Project
+
+__all__ = [
+    "IMPORT_FORMATS", "Cancelled", "ColumnMapping", "ImportReport", "PreviewFace", "Problem", "SourcePreview",
+    "detect_format", "import_source", "preview",
+]  # fmt: skip
+
+PREVIEW_FACES = 9
+_READ = 0.9  # the share of reading in the time of an import
+
+
+@dataclass(frozen=True)
+class PreviewFace:
+    """One of the first samples. picture: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where there is none."""
+
+    name: str
+    picture: np.ndarray
+    points: np.ndarray
+    group: str
+    split: str
+
+
+@dataclass(frozen=True)
+class SourcePreview:
+    """What would be imported. count is exact or an estimate. columns: all of the CSV's; mapping: how they are read now."""
+
+    format: str
+    schema: KeypointSchema
+    count: int
+    exact: bool
+    columns: tuple[str, ...]
+    mapping: ColumnMapping | None
+    faces: tuple[PreviewFace, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did. left_out: what could not be imported; flagged: imported, but to be looked at. seconds: in all."""
+
+    format: str
+    count: int
+    left_out: tuple[Problem, ...]
+    flagged: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    train: int
+    val: int
+    test: int
+    seconds: float
+
+
+def preview(
+    source: Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the word of the command line
+    images: Path | None = None,
+    mapping: ColumnMapping | None = None,
+) -> SourcePreview:
+    """Look at a source's first faces without importing anything. Raises UserError as the import would."""
+    kind, reader = open_reader(Path(source), format=format, images=images, mapping=mapping)
+    schema = reader.schema or KAGGLE_15
+    count, exact = reader.count()
+    chunk = next(reader.chunks(schema, progress=Progress(), size=min(PREVIEW_FACES, max(count, 1))), None)
+    faces: list[PreviewFace] = []
+    if chunk is not None:
+        batch = chunk.batch
+        for i, name in enumerate(batch.names):
+            picture = batch.pixels[i] if batch.pixels is not None else read_picture((batch.paths or ())[i], channels=3)
+            split = Split(int(batch.splits[i])).word if chunk.given[i] else ""
+            faces.append(PreviewFace(name, picture, batch.labels.points[i], batch.groups[i], split))
+    return SourcePreview(
+        format=kind, schema=schema, count=count, exact=exact, columns=getattr(reader, "header", ()),
+        mapping=getattr(reader, "mapping", None), faces=tuple(faces),
+        problems=(*reader.findings.left_out, *reader.findings.flagged),
+    )  # fmt: skip
+
+
+def import_source(
+    source: Path,
+    project_path: Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the word of the command line
+    images: Path | None = None,
+    mapping: ColumnMapping | None = None,
+    schema: KeypointSchema | None = None,
+    seed: int = 0,
+    progress: Report | None = None,
+    cancelled: IsCancelled | None = None,
+) -> ImportReport:
+    """Import a source into a project, which is made where there is none; else the samples are added to it.
+
+    schema: for a source without labels, of a new project. seed: of the split drawn where the source has none.
+    progress: called with 0..1 and a few words; cancelled: asked often; where it says yes, Cancelled is raised.
+    Raises UserError for all that the user can mend. After any exception nothing of the source is in the project, and a
+    project that was not there before is not there.
+    """
+    begun = time.perf_counter()
+    source, project_path = Path(source), Path(project_path).absolute()
+    tell = Progress(progress, cancelled)
+    tell(0.0, f"Looking at {source.name}")
+    kind, reader = open_reader(source, format=format, images=images, mapping=mapping)
+    with _target(project_path, reader.schema, schema or KAGGLE_15) as project:
+        assigned = _fill(project, reader, tell=tell, seed=seed)
+    tell_splits = np.bincount(assigned.splits, minlength=3)
+    found = reader.findings
+    return ImportReport(
+        format=kind, count=len(assigned.groups), left_out=tuple(found.left_out), flagged=tuple(found.flagged),
+        notes=(*found.notes, *assigned.notes), train=int(tell_splits[0]), val=int(tell_splits[1]), test=int(tell_splits[2]),
+        seconds=time.perf_counter() - begun,
+    )  # fmt: skip
+
+
+def _fill(project: Project, reader: Reader, *, tell: Progress, seed: int) -> Assigned:
+    names = set(project.names())
+    known = _known_groups(project)
+    seen: list[Any] = []
+    with writing(project.path), project.importing(reader.source.name) as importing:
+        ids = _add_all(project.schema, reader, importing, tell=tell, names=names, seen=seen)
+        tell(_READ, "Looking for near-duplicate pictures")
+        assigned = assign(
+            [group for groups, *_ in seen for group in groups],
+            np.concatenate([splits for _, splits, *_ in seen]),
+            given=np.concatenate([given for *_, given, _ in seen]),
+            looks=np.concatenate([looks for *_, looks in seen]),
+            known=known,
+            seed=seed,
+        )
+        tell(0.97, "Writing the project")
+        importing.set_groups(ids, assigned.groups, assigned.splits)
+        importing.problems += [p.sentence for p in (*reader.findings.left_out, *reader.findings.flagged)]
+        tell(0.99, "Writing the project")
+    return assigned
+
+
+def _add_all(
+    schema: KeypointSchema, reader: Reader, importing: Importing, *, tell: Progress, names: set[str], seen: list[Any]
+) -> np.ndarray:
+    """Add chunk by chunk; the ids of all samples. Memory holds one chunk, and 256 bytes a sample."""
+    ids = [np.zeros(0, np.int64)]
+    for chunk in reader.chunks(schema, progress=tell.part(0.0, _READ)):
+        batch = chunk.batch
+        if len(batch) == 0:
+            continue
+        twice = next((name for name in batch.names if name in names), None)
+        if twice is not None:
+            raise UserError(
+                f"{reader.source}: the project has a sample {twice} already; import this source into a new project."
+            )
+        names.update(batch.names)
+        ids.append(importing.add_samples(batch))
+        seen.append((batch.groups, batch.splits, chunk.given, chunk.looks))
+    if not seen:
+        first = reader.findings.left_out[0].sentence if reader.findings.left_out else "the source is empty"
+        raise UserError(f"{reader.source}: no picture could be read, so nothing was imported. The first: {first}")
+    return np.concatenate(ids)
+
+
+def _known_groups(project: Project) -> dict[str, int]:
+    if len(project) == 0:
+        return {}
+    splits = project.index().splits.tolist()
+    return {group: split for group, split in zip(project.groups(), splits, strict=True) if group}
+
+
+@contextmanager
+def _target(path: Path, found: KeypointSchema | None, default: KeypointSchema) -> Iterator[Project]:
+    """The project to fill: the one at `path`, or a new one that appears there when the block has ended well."""
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        with Project.open(path) as project:
+            if found is not None and found.keypoints != project.schema.keypoints:
+                raise UserError(
+                    f"{path}: the project has the {len(project.schema)} keypoints of {project.schema.name}, the source has "
+                    f"{len(found)} ({found.name}); import it into a new project."
+                )
+            yield project
+        return
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.importing"
+    try:
+        with Project.create(part, found or default, name=path.stem) as project:
+            yield project
+        with writing(path):
+            part.rename(path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
