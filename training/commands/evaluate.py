@@ -1,0 +1,75 @@
+"""fkp evaluate: the errors of a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.commands.find_run import find_run
+from training.commands.output import say, say_json, table
+
+if TYPE_CHECKING:
+    from training.metrics import Evaluation
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """PROJECT --run RUN [--split S] [--json]"""
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
+    parser.add_argument(
+        "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run"
+    )
+    parser.add_argument("--split", default="val", choices=("val", "test", "train"), help="which samples (val)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate."""
+    from training.evaluate import evaluate_run
+    from training.project.project import Project
+
+    with Project.open(args.project, read_only=True) as project:
+        run_dir = find_run(args.run_name, project.path)
+        result = evaluate_run(project, run_dir, args.split)
+        facts = collect(result, project.schema.keypoints, run=run_dir.name, split=args.split)
+    if args.json:
+        say_json(facts)
+    else:
+        for line in lines(facts):
+            say(line)
+    return 0
+
+
+def collect(result: Evaluation, keypoints: tuple[str, ...], *, run: str, split: str) -> dict[str, Any]:
+    """The measures as plain values."""
+    return {
+        "run": run,
+        "split": split,
+        "n": result.n,
+        "rmse": result.rmse,
+        "nme_interocular": result.nme_interocular,
+        "nme_interpupil": result.nme_interpupil,
+        "nme_box": result.nme_box,
+        "nme_width": result.nme_width,
+        "normaliser": result.normaliser,
+        "auc@0.08": result.auc,
+        "fr@0.10": result.failure_rate,
+        "detection_failures": result.detection_failures,
+        "per_keypoint": dict(zip(keypoints, result.per_keypoint, strict=True)),
+        "left_out": result.left_out,
+    }
+
+
+def lines(facts: dict[str, Any]) -> list[str]:
+    """The measures for people."""
+    names = ("n", "rmse", "nme_interocular", "nme_interpupil", "nme_box", "nme_width", "auc@0.08", "fr@0.10")
+    text = [f"{facts['run']} on {facts['split']}; auc and fr by {facts['normaliser']}", ""]
+    text += [f"{name:16} {_number(facts[name])}" for name in names]
+    text += ["", *table([(k, _number(v)) for k, v in facts["per_keypoint"].items()], head=("keypoint", "error px"))]
+    return text + [f"left out: {count:,} ({reason})" for reason, count in facts["left_out"].items()]
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4f}" if value == value else "-"

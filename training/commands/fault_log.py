@@ -1,0 +1,34 @@
+"""Where an unexpected error is written down."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from training import __version__
+
+
+def state_folder() -> Path:
+    """The user's folder for logs: $XDG_STATE_HOME/fkp-studio."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "fkp-studio"
+
+
+def write_fault(words: list[str]) -> Path:
+    """Append the exception being handled to the log; the log's path."""
+    head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} FKP Studio {__version__}, Python {platform.python_version()}, fkp {words}"
+    text = f"{head}\n{traceback.format_exc()}\n"
+    for folder in (state_folder(), Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / "fkp.log"
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:
+            continue
+        return path
+    return Path("(nowhere: no folder can be written)")

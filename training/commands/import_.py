@@ -1,0 +1,37 @@
+"""fkp import: data of others into a project."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.commands.output import note, progress_bar, say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """SOURCE PROJECT [--format F] [--images DIR]"""
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE", help="training.csv, or a folder of pictures with .pts or a CSV"
+    )
+    parser.add_argument(
+        "project", type=Path, metavar="PROJECT", help="folder of the project; made where it is not there"
+    )
+    parser.add_argument("--format", choices=("kaggle", "pts", "csv"), help="what SOURCE is (found out)")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="where the pictures of a CSV are (beside it)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import, and tell what was left out."""
+    from training.data.import_ import import_source
+
+    with progress_bar("import") as report:
+        done = import_source(args.source, args.project, format=args.format, images=args.images, progress=report)
+    say(f"{done.count:,} samples imported into {args.project}")
+    for title, problems in (("left out", done.left_out), ("to look at", done.flagged)):
+        if problems:
+            note(f"{len(problems):,} {title}:")
+            for problem in problems[:10]:
+                note(f"  {problem}")
+            if len(problems) > 10:
+                note(f"  ... and {len(problems) - 10:,} more; `fkp info {args.project}` lists them")
+    return 0

@@ -1,0 +1,144 @@
+"""fkp predict: the keypoints a model finds, as a CSV."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from training.commands.find_run import find_run
+from training.commands.output import Report, note, progress_bar, say
+from training.commands.predicting import check_keypoints, chunks, predict_pictures, project_batches
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from training.data.schema import KeypointSchema
+    from training.predict import Predictor
+
+FILES = 32  # pictures of unknown size at a time
+
+Rows = Iterator[tuple[list[str], np.ndarray, np.ndarray]]  # names, points [B, K, 2], confidences [B, K]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """SOURCE... --model RUN|FILE --out FILE.csv"""
+    parser.add_argument(
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="a project, pictures, or a folder of pictures"
+    )
+    parser.add_argument("--model", required=True, metavar="RUN|FILE", help="a run, or a model.safetensors")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE.csv", help="the file to write")
+    parser.add_argument(
+        "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict and write."""
+    from training.predict import Predictor
+
+    project = args.sources[0] if (args.sources[0] / "project.db").is_file() else None
+    if project is not None and len(args.sources) > 1:
+        raise UserError("Give one project, or pictures and folders; not both.")
+    pictures = [] if project else find_pictures(args.sources)
+    model = Path(args.model)
+    predictor = Predictor.load(model if model.is_file() else find_run(args.model, project), device=args.device)
+    unreadable: list[str] = []
+    with progress_bar("predict") as report:
+        rows = (
+            project_rows(project, predictor, unreadable, report)
+            if project
+            else file_rows(pictures, predictor, unreadable, report)
+        )
+        count = write_csv(args.out, rows, predictor.schema)
+    for sentence in unreadable[:10]:
+        note(f"left out: {sentence}")
+    if len(unreadable) > 10:
+        note(f"... and {len(unreadable) - 10:,} more left out")
+    if not count:
+        args.out.unlink()
+        raise UserError(f"None of the {len(unreadable):,} pictures could be read; {args.out} was not written.")
+    say(f"{count:,} pictures predicted: {args.out}")
+    return 0
+
+
+def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:
+    """(name, path) of the pictures named, and of those in folders (by their path in the folder). Raises UserError."""
+    from training.data.pictures import PICTURE_SUFFIXES
+
+    found = []
+    for source in sources:
+        if source.is_dir():
+            inside = sorted(p for p in source.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+            found += [(p.relative_to(source).as_posix(), p) for p in inside]
+        elif source.exists():
+            found.append((str(source), source))
+        else:
+            raise UserError(f"There is no file or folder {source}.")
+    if not found:
+        raise UserError(
+            f"There are no pictures in {', '.join(map(str, sources))} (known: {' '.join(PICTURE_SUFFIXES)})."
+        )
+    return found
+
+
+def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report: Report) -> Rows:
+    """The predictions of all samples of a project."""
+    from training.project.project import Project
+
+    with Project.open(path, read_only=True) as project:
+        check_keypoints(predictor, project)
+        ids, names = project.ids(), project.names()
+        for part, pictures in project_batches(project, ids, unreadable):
+            yield [names[i - 1] for i in part.tolist()], *predict_pictures(predictor, pictures)
+            report(float(part[-1]) / len(ids), "")
+
+
+def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: list[str], report: Report) -> Rows:
+    """The predictions of picture files."""
+    from training.data.pictures import read_picture
+
+    done = 0
+    for part in chunks(files, FILES):
+        names, pictures = [], []
+        for name, path in part:
+            try:
+                pictures.append(read_picture(path, channels=3))
+            except UserError as error:
+                unreadable.append(str(error))
+            else:
+                names.append(name)
+        if names:
+            yield names, *predict_pictures(predictor, pictures)
+        done += len(part)
+        report(done / len(files), "")
+
+
+def write_csv(path: Path, rows: Rows, schema: KeypointSchema) -> int:
+    """Write the file beside and rename it; the number of rows. Coordinates in px, the first pixel's centre is (0, 0)."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with beside.open("w", newline="", encoding="utf-8") as file:
+            count = _write_rows(file, rows, schema)
+        beside.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}. Choose another folder, or free space.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return count
+
+
+def _write_rows(file: IO[str], rows: Rows, schema: KeypointSchema) -> int:
+    writer = csv.writer(file)
+    writer.writerow(["image", *schema.columns, *(f"{name}_confidence" for name in schema.keypoints)])
+    count = 0
+    for names, points, confidences in rows:
+        for name, xy, confidence in zip(names, points, confidences, strict=True):
+            numbers = [*(f"{v:.3f}" for v in xy.ravel().tolist()), *(f"{v:.3f}" for v in confidence.tolist())]
+            writer.writerow([name, *("" if n == "nan" else n for n in numbers)])
+            count += 1
+    return count

@@ -1,0 +1,73 @@
+"""Predicting pictures of any sizes in batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from training.predict import Predictor
+    from training.project.project import Project
+
+BATCH = 256
+LARGE = 512 * 512  # px: such pictures come in small batches
+
+
+def predict_pictures(predictor: Predictor, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Points [B, K, 2] in px of each picture and confidences [B, K], of pictures that may differ in size."""
+    shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for n, picture in enumerate(pictures):
+        shapes[picture.shape].append(n)
+    points: list[np.ndarray] = [np.empty(0)] * len(pictures)
+    confidences = points.copy()
+    for rows in shapes.values():
+        found = predictor.predict(np.stack([pictures[n] for n in rows]))
+        for n, p, c in zip(rows, *found, strict=True):
+            points[n], confidences[n] = p, c
+    return np.stack(points), np.stack(confidences)
+
+
+def project_batches(
+    project: Project, ids: np.ndarray, unreadable: list[str]
+) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """(ids, pictures) of samples whose picture can be read; sentences on the others go into `unreadable`."""
+    index = project.index()
+    pixels = int(index.widths.max(initial=1)) * int(index.heights.max(initial=1))
+    size = BATCH if pixels < LARGE else 16
+    for first in range(0, len(ids), size):
+        kept, pictures = [], []
+        for sample in ids[first : first + size].tolist():
+            try:
+                pictures.append(project.picture(sample))
+            except UserError as error:
+                unreadable.append(str(error))
+            else:
+                kept.append(sample)
+        if kept:
+            yield np.array(kept, np.int64), pictures
+
+
+def check_keypoints(predictor: Predictor, project: Project) -> None:
+    """Raise UserError where the model finds other keypoints than the project has."""
+    if predictor.schema.keypoints != project.schema.keypoints:
+        raise UserError(
+            f"The model finds the {len(predictor.schema)} keypoints of {predictor.schema.name}; the project has "
+            f"{len(project.schema)} of {project.schema.name}. Choose a run of this project."
+        )
+
+
+def chunks(items: Iterable, size: int) -> Iterator[list]:
+    """Lists of at most `size` items."""
+    part = []
+    for item in items:
+        part.append(item)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part

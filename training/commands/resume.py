@@ -1,0 +1,28 @@
+"""fkp resume: go on with a run."""
+
+from __future__ import annotations
+
+import argparse
+
+from training.commands.find_run import find_run
+from training.commands.training_run import follow
+from training.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """RUN [--json]"""
+    parser.add_argument("run_dir", metavar="RUN", help="the run's folder, PROJECT/runs/0001-...")
+    parser.add_argument("--json", action="store_true", help="events as JSON lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train on, exactly from the last checkpoint."""
+    from training.runs import read_run
+
+    run_dir = find_run(args.run_dir)
+    status = read_run(run_dir).status
+    if status == "done":
+        raise UserError(f"{run_dir.name} is done: its budget is used up. Train a new run with a larger one.")
+    if status == "running":
+        raise UserError(f"{run_dir.name} is training already, in the window or in another terminal.")
+    return follow(run_dir, json=args.json, resume=status != "queued")

@@ -1,0 +1,62 @@
+"""fkp train: a new run of a recipe."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.commands.output import note
+from training.commands.training_run import follow
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """PROJECT --recipe NAME [--minutes M | --epochs N] [--seed S] [--device D] [--set key=value ...] [--json]"""
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
+    parser.add_argument("--recipe", required=True, metavar="NAME", help="see `fkp recipes`")
+    parser.add_argument("--variant", default="default", choices=("default", "paper"), help="the paper's own values")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, metavar="M", help="train for so long")
+    budget.add_argument("--epochs", type=int, metavar="N", help="train for so many passes over the data")
+    parser.add_argument("--seed", type=int, metavar="S", help="random seed (0)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)")
+    parser.add_argument(
+        "--set", action="append", default=[], nargs="+", metavar="KEY=VALUE", help="any other setting, as batch_size=64"
+    )
+    parser.add_argument("--json", action="store_true", help="events as JSON lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train. The last line on stdout names the run folder."""
+    from training.project.project import Project
+    from training.runs import create_run
+
+    config = configured(args)
+    with Project.open(args.project, read_only=True) as project:
+        run_dir = create_run(project, config)
+    note(f"{run_dir.name} on {args.project}: Ctrl-C stops it and keeps the best model")
+    return follow(run_dir, json=args.json)
+
+
+def configured(args: argparse.Namespace) -> RunConfig:
+    """The recipe's settings with those of the command line. Raises UserError naming a wrong one."""
+    from training.config import with_budget, with_overrides
+    from training.recipes import recipe_config
+
+    texts = dict(map(_pair, (text for texts in args.set for text in texts)))
+    for name in ("seed", "device"):
+        if getattr(args, name) is not None:
+            texts[name] = str(getattr(args, name))
+    config = with_overrides(recipe_config(args.recipe, args.variant), texts)
+    return with_budget(config, epochs=args.epochs, minutes=args.minutes)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set takes key=value, as in batch_size=64, not {text!r}.")
+    return key.strip(), value.strip()
