@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QEnterEvent
+from PySide6.QtGui import QEnterEvent, QPalette
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from fkp_studio import assets
@@ -18,6 +18,8 @@ class Title(QWidget):
     def __init__(self, text: str, dock: QDockWidget) -> None:
         super().__init__(dock)
         self.setFixedHeight(HEIGHT)
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(QPalette.ColorRole.Base)
         heading = QLabel(text.upper())
         heading.setProperty("role", "heading")
         self.note = QLabel()
@@ -48,6 +50,13 @@ class Title(QWidget):
     def leaveEvent(self, event: QEvent) -> None:
         self.hide_button.hide()
         super().leaveEvent(event)
+
+
+def fill(dock: QDockWidget, widget: QWidget) -> None:
+    """Put a part into its dock, on the panels' background."""
+    widget.setAutoFillBackground(True)
+    widget.setBackgroundRole(QPalette.ColorRole.Base)
+    dock.setWidget(widget)
 
 
 def make_dock(part: Part, parent: QWidget) -> QDockWidget:

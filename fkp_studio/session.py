@@ -56,9 +56,8 @@ class Session(QObject):
 
     def open_project(self, path: Path) -> None:
         """Open a project in place of the present one. Raises UserError, and keeps the present one, when it can't be read."""
-        from training.project.project import Project
-
         from fkp_studio.project.store import ProjectStore
+        from training.project.project import Project
 
         self.set_store(ProjectStore(Project.open(path), self))
 

@@ -72,7 +72,8 @@ QScrollBar::handle:hover { background: $edge; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
-QMenuBar { background: $window; padding: 2px 6px; }
+QFrame[role="line"] { color: $line; }
+QMenuBar { background: transparent; padding: 0 4px; }
 QMenuBar::item { padding: 4px 8px; border-radius: 4px; background: transparent; }
 QMenuBar::item:selected { background: $hover; }
 QMenu { background: $raised; border: 1px solid $line; padding: 4px; }
@@ -95,6 +96,17 @@ QTabBar::tab { color: $dim; padding: 5px 12px; border: none; border-bottom: 2px 
 QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
 QTabBar::tab:hover { color: $text; }
 QTabWidget::pane { border: none; border-top: 1px solid $line; }
+
+QPushButton[role="card"] { background: $panel; border: 1px solid $line; border-radius: 8px; padding: 0; text-align: left; }
+QPushButton[role="card"]:hover { border-color: $edge; background: $raised; }
+QPushButton[role="card"]:focus { border-color: $link; }
+QFrame#overlay { background: $panel; border: 1px solid $edge; border-radius: 0; }
+QLineEdit[role="large"] { font-size: 15px; padding: 6px 8px; }
+QToolButton[role="search"] { border: 1px solid $line; padding: 3px 10px; color: $dim; }
+QToolButton[role="search"]:hover { border-color: $edge; }
+QToolButton[role="search"]:focus { border-color: $link; }
+QListWidget::item { border-radius: 4px; padding-left: 8px; }
+QListWidget::item:selected { background: $selection; color: $text; }
 """)
 
 

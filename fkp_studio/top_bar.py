@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenuBar, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QMenuBar, QSizePolicy, QToolButton, QWidget
 
 from fkp_studio import assets, theme
 from fkp_studio.actions import BY_ID, key_text
@@ -70,16 +70,20 @@ class TopBar(QWidget):
         super().__init__(parent)
         self.setFixedHeight(HEIGHT)
         self.menu_bar = QMenuBar()
-        self.menu_bar.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self.menu_bar.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
         self.name = Elided(width=NAME_WIDTH)
         self.name.setFont(theme.font(bold=True))
+        self._divider = QFrame(frameShape=QFrame.Shape.VLine)
+        self._divider.setFixedHeight(16)
+        self._divider.setProperty("role", "line")
         self.workspaces = Segments([(w.id, w.title) for w in WORKSPACES])
         self.workspaces.chosen.connect(lambda name: menus.actions[name].trigger())
         self.theme_button = _button(menus, "theme")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 8, 0)
         layout.setSpacing(8)
-        layout.addWidget(self.menu_bar)
+        layout.addWidget(self.menu_bar, alignment=Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self._divider)
         layout.addWidget(self.name)
         layout.addStretch(1)
         layout.addWidget(self.workspaces)
@@ -95,6 +99,7 @@ class TopBar(QWidget):
         """The open project's name; "" on the start page, where there is nothing to lay out."""
         self.name.set_text(name)
         self.name.setVisible(bool(name))
+        self._divider.setVisible(bool(name))
         self.workspaces.setVisible(bool(name))
 
     def _search(self, menus: Menus) -> QToolButton:

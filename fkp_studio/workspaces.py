@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import QByteArray, QObject, Qt, Signal
+from PySide6.QtCore import QByteArray, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from fkp_studio.settings import Settings
@@ -129,6 +129,7 @@ class Workspaces(QObject):
             self._window.addDockWidget(part.area, self._docks[part.id])
             self._docks[part.id].hide()
         self._measure(workspace)
+        QTimer.singleShot(0, self, lambda: self._measure(workspace))  # again when the parts' own wishes are known
 
     def _measure(self, workspace: Workspace) -> None:
         width, height = self._window.width(), self._window.height()
@@ -140,7 +141,10 @@ class Workspaces(QObject):
         self._resize({part: share * width for part, share in side}, Qt.Orientation.Horizontal)
         if workspace.plots:
             self._resize({workspace.plots[0]: workspace.bottom * height}, Qt.Orientation.Vertical)
-            self._resize(dict.fromkeys(workspace.plots, width / 3), Qt.Orientation.Horizontal)
+            self._resize(
+                dict.fromkeys(workspace.plots, (1 - workspace.right) * width / len(workspace.plots)),
+                Qt.Orientation.Horizontal,
+            )
         self._resize({part: share * height for part, share in workspace.tall.items()}, Qt.Orientation.Vertical)
 
     def _resize(self, sizes: Mapping[str, float], orientation: Qt.Orientation) -> None:

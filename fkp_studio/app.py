@@ -1,0 +1,93 @@
+"""The entry: arguments, log, crash handling, then the window."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training import __version__
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the window (or the tour) and return the exit code. argv: without the program's name, None for sys.argv."""
+    arguments = parse(argv)
+    if arguments.tour is not None:
+        from fkp_studio.tour import main as tour
+
+        return tour(arguments.tour, minutes=arguments.tour_minutes)
+    return run(arguments.what)
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; a wrong one ends the program with exit code 2 and a sentence."""
+    parser = argparse.ArgumentParser(prog="fkp-studio", description="A workbench for facial keypoints.")
+    parser.add_argument(
+        "what", nargs="?", type=Path, metavar="PROJECT|SOURCE", help="a project (NAME.fkp), or data to import"
+    )
+    parser.add_argument(
+        "--tour", type=Path, metavar="OUT", help="run the loop on the demo and write pictures and a report to OUT"
+    )
+    parser.add_argument(
+        "--tour-minutes", type=float, default=0.5, metavar="M", help="training time of each recipe on the tour"
+    )
+    parser.add_argument("--version", action="version", version=f"FKP Studio {__version__}")
+    return parser.parse_args(argv)
+
+
+def run(what: Path | None = None) -> int:
+    """Show the window, and open `what` or the project of last time. Returns when the window was closed."""
+    from PySide6.QtCore import QTimer
+
+    from fkp_studio.errors import CrashReporter, start_log
+    from fkp_studio.settings import Settings, state_folder
+
+    app = make_application()
+    with start_log(state_folder()):
+        CrashReporter(app)
+        settings = Settings(app)
+
+        from fkp_studio import theme
+
+        theme.current().set_mode(settings.get("theme"))
+
+        from fkp_studio.main_window import MainWindow
+
+        window = MainWindow(settings)
+        window.restore()
+        window.show()
+        QTimer.singleShot(0, window, lambda: window.open_at_start(what))
+        _quit_on_signal(app)
+        return app.exec()
+
+
+def make_application() -> QApplication:
+    """The QApplication with its name, so that settings and data have their places."""
+    from PySide6.QtWidgets import QApplication
+
+    from fkp_studio.settings import NAME
+
+    there = QApplication.instance()
+    app = there if isinstance(there, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName(NAME)
+    app.setApplicationDisplayName("FKP Studio")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName(NAME)
+    app.setStyle("Fusion")
+    return app
+
+
+def _quit_on_signal(app: QApplication) -> None:
+    """Ctrl-C in the terminal closes the window; Python looks for signals only when it runs, hence the timer."""
+    from PySide6.QtCore import QTimer
+
+    signal.signal(signal.SIGINT, lambda *_: app.closeAllWindows())
+    timer = QTimer(app, interval=500)
+    timer.timeout.connect(lambda: None)
+    timer.start()

@@ -1,0 +1,29 @@
+"""Leaving while a model trains: shall it go on without the window, or stop?"""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from fkp_studio.jobs.jobs import Jobs
+
+
+def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
+    """Whether the window may close; asks only while something trains, and stops it when told so."""
+    names = jobs.queue.training()
+    if not names:
+        return True
+    box = QMessageBox(parent)
+    box.setObjectName("leave")
+    box.setWindowTitle("FKP Studio")
+    waiting = len(jobs.queue.waiting())
+    more = f" {waiting} more {'waits' if waiting == 1 else 'wait'} for their turn." if waiting else ""
+    box.setText(f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} still training.{more}")
+    box.setInformativeText("It can go on without the window; open the project again to see how far it got.")
+    go_on = box.addButton("Go on in the background", QMessageBox.ButtonRole.AcceptRole)
+    stop = box.addButton("Stop and keep the best model", QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(go_on)
+    box.exec()
+    if box.clickedButton() is stop:
+        jobs.stop_all()
+    return box.clickedButton() in (go_on, stop)

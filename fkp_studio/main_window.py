@@ -1,0 +1,291 @@
+"""The window: it makes the parts, puts them in docks, and connects them. It decides nothing."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import QDialog, QDockWidget, QMainWindow, QMenu, QMessageBox, QStackedWidget, QWidget
+
+from fkp_studio import theme
+from fkp_studio.canvas import CanvasPanel
+from fkp_studio.closing import ask_to_leave
+from fkp_studio.dialogs.welcome import WelcomePage
+from fkp_studio.docks import Title, fill, make_dock
+from fkp_studio.gallery import GalleryPanel
+from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.menus import Menus
+from fkp_studio.opening import Opener
+from fkp_studio.panels.points import PointsPanel
+from fkp_studio.parts import Panels
+from fkp_studio.session import Session
+from fkp_studio.settings import Settings
+from fkp_studio.status_bar import StatusBar
+from fkp_studio.top_bar import TopBar
+from fkp_studio.wiring import handlers
+from fkp_studio.workspaces import PARTS, Workspaces
+from training import __version__
+
+SMALLEST = QSize(960, 600)  # px
+WIDE = 1500  # px: on a smaller screen the window takes all of it at first
+
+
+class MainWindow(QMainWindow):
+    """One window, one project."""
+
+    first_shown = Signal()  # the first frame can be on the screen: the time to make what can wait
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("main_window")
+        self.setWindowTitle("FKP Studio")
+        self.setMinimumSize(SMALLEST)
+        self.setAcceptDrops(True)
+        self.setDockOptions(QMainWindow.DockOption.AllowNestedDocks | QMainWindow.DockOption.AllowTabbedDocks)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.settings = settings
+        self.session = Session(self)
+        self.opener = Opener(self.session, settings, self)
+        self.jobs = Jobs(self.session, self)
+        self.docks: dict[str, QDockWidget] = {part.id: make_dock(part, self) for part in PARTS}
+        self.workspaces = Workspaces(self, self.docks, settings)
+        self.canvas = CanvasPanel(self.session)
+        self.gallery = GalleryPanel(self.session)
+        self.points = PointsPanel(self.session)
+        self.panels = Panels(self.session, self.jobs)
+        self.menus = Menus(self, handlers(self))
+        self._build()
+        self._connect()
+        self._on_project_changed()
+
+    def _build(self) -> None:
+        self.welcome = WelcomePage({n: a.trigger for n, a in self.menus.actions.items()}, self.opener.open)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.welcome)
+        self._pages.addWidget(self.canvas)
+        self.setCentralWidget(self._pages)
+        fill(self.docks["gallery"], self.gallery)
+        fill(self.docks["points"], self.points)
+        for part, dock in self.docks.items():
+            if part in ("gallery", "points"):
+                self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+            else:
+                self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+            dock.hide()
+        self.top_bar = TopBar(self.menus)
+        self.setMenuWidget(self.top_bar)
+        self._recent_menu = QMenu("Open recent", self)
+        self._recent_menu.aboutToShow.connect(self._fill_recent)
+        self.menus.fill(self.top_bar.menu_bar, extra={"File": self._recent_menu, "View": self._panels_menu()})
+        self.status = StatusBar(self.session, self)
+        self.setStatusBar(self.status)
+
+    def _panels_menu(self) -> QMenu:
+        menu = QMenu("Panels", self)
+        for dock in self.docks.values():
+            menu.addAction(dock.toggleViewAction())
+        return menu
+
+    def _connect(self) -> None:
+        session = self.session
+        session.project_changed.connect(self._on_project_changed)
+        for signal in (session.sample_changed, session.run_changed):
+            signal.connect(self._on_place_changed)
+        self.workspaces.changed.connect(self._on_workspace_changed)
+        self.settings.changed.connect(self._apply_setting)
+        self.status.follow(self.jobs)
+        self.canvas.hint.connect(self.status.show_hint)
+        self.gallery.hint.connect(self.status.show_hint)
+        self.panels.face_wanted.connect(session.set_sample)
+        self.panels.faces_wanted.connect(self.gallery.show_ids)
+        self.opener.demo_progress.connect(self.welcome.show_progress)
+        self.opener.demo_ended.connect(self.welcome.end_progress)
+        self.first_shown.connect(self._fill_docks)
+
+    def _fill_docks(self) -> None:
+        """Make the panels that import the plotting library: after the first face is on the screen."""
+        for part, widget in self.panels.make().items():
+            fill(self.docks[part], widget)
+        for key in ("point_size", "thumbnail_size", "minutes", "device"):
+            self._apply_setting(key)
+
+    # ---- what the session says
+
+    def _on_project_changed(self) -> None:
+        store = self.session.store
+        name = store.project.path.name if store is not None else ""
+        self.setWindowTitle(f"{name} – FKP Studio" if name else "FKP Studio")
+        self.top_bar.set_project(name)
+        self._pages.setCurrentWidget(self.canvas if name else self.welcome)
+        if name and not self.workspaces.shown:
+            self.workspaces.start()
+            self.canvas.setFocus()
+        elif not name and self.workspaces.shown:
+            self.workspaces.end()
+        if not name:
+            self.welcome.show_recent(self.settings.recent())
+        if store is not None:
+            store.changed.connect(self._note_counts)
+        self._on_place_changed()
+
+    def _on_place_changed(self) -> None:
+        session = self.session
+        self.menus.set_present(project=session.store is not None, face=session.sample_id >= 0, run=bool(session.run))
+        self._note_counts()
+
+    def _note_counts(self) -> None:
+        """In the heading of the points: how many of this face's are known."""
+        session, title = self.session, self.docks["points"].titleBarWidget()
+        if isinstance(title, Title):
+            known = ""
+            if session.store is not None and session.sample_id >= 0:
+                count = len(session.store.schema)
+                known = f"{count - int(session.store.index().missing[session.sample_id - 1])}/{count}"
+            title.note.setText(known)
+
+    def _on_workspace_changed(self, name: str) -> None:
+        self.top_bar.workspaces.set_current(name)
+        for space in self.top_bar.workspaces.buttons:
+            self.menus.actions[space].setChecked(space == name)
+
+    def _apply_setting(self, key: str) -> None:
+        value = self.settings.get(key)
+        if key == "theme":
+            theme.current().set_mode(value)
+        elif key == "point_size":
+            self.canvas.view.set_point_size(value)
+        elif key == "thumbnail_size":
+            self.gallery.set_thumbnail_size(value)
+        else:
+            self.panels.set_default(key, value)
+
+    # ---- acts that are neither the session's nor a panel's
+
+    def show_export(self) -> None:
+        """The export dialog."""
+        from fkp_studio.dialogs.export_data import ExportDialog
+
+        ExportDialog(self.session, self).open()
+
+    def show_accept(self) -> None:
+        """The dialog that fills many faces from the chosen run."""
+        from fkp_studio.dialogs.accept import AcceptDialog
+
+        AcceptDialog(self.session, self.session.run, self).open()
+
+    def take_back(self) -> None:
+        """Unset all that was accepted from the chosen run."""
+        if self.session.store is not None and self.session.run:
+            self.session.store.take_back(self.session.run)
+
+    def next_incomplete(self) -> None:
+        """Go to the next face that lacks points; say so where there is none."""
+        if not self.session.next_incomplete():
+            self.status.show_hint("No other face in the gallery lacks points.")
+
+    def train(self) -> None:
+        """Press the Train button."""
+        self.panels.train()
+
+    def show_compare(self) -> None:
+        """The dialog that queues several recipes."""
+        from fkp_studio.dialogs.compare import CompareDialog
+
+        CompareDialog(self.session, self.jobs, self).open()
+
+    def stop_training(self) -> None:
+        """Stop what trains, keep its best model."""
+        for name in self.jobs.queue.training():
+            self.jobs.stop(name)
+
+    def close_project(self) -> None:
+        """Back to the start page."""
+        self.session.close_project()
+
+    def show_settings(self) -> None:
+        """The settings dialog."""
+        from fkp_studio.dialogs.settings import SettingsDialog
+
+        SettingsDialog(self.settings, self).open()
+
+    def show_search(self) -> None:
+        """The field that finds actions, faces and runs."""
+        from fkp_studio.dialogs.search import SearchDialog
+
+        SearchDialog(self.session, self.menus, self.jobs.book.names(), parent=self).open()
+
+    def show_keys(self) -> None:
+        """The overlay of keys."""
+        from fkp_studio.dialogs.shortcuts import ShortcutsOverlay
+
+        self._centred(ShortcutsOverlay(self)).open()
+
+    def show_about(self) -> None:
+        """Name, version, licence."""
+        text = f"<b>FKP Studio {__version__}</b><br>A workbench for facial keypoints.<br>Apache-2.0. Uses Qt, PySide6 and pyqtgraph."
+        QMessageBox(QMessageBox.Icon.NoIcon, "About", text, QMessageBox.StandardButton.Ok, self).open()
+
+    def toggle_theme(self) -> None:
+        """Light to dark, dark to light."""
+        self.settings.set("theme", "light" if theme.colours().dark else "dark")
+
+    def toggle_full_screen(self) -> None:
+        """All of the screen, or as it was."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def _centred(self, dialog: QDialog) -> QDialog:
+        dialog.adjustSize()
+        rect = dialog.rect()
+        rect.moveCenter(self.geometry().center())
+        dialog.move(rect.topLeft())
+        return dialog
+
+    def _fill_recent(self) -> None:
+        self._recent_menu.clear()
+        for path in self.settings.recent():
+            self._recent_menu.addAction(str(path), partial(self.opener.open, path))
+        if self._recent_menu.isEmpty():
+            self._recent_menu.addAction("No project was opened yet").setEnabled(False)
+
+    def open_at_start(self, what: Path | None) -> None:
+        """Open what the program was started for; then make the panels that can wait."""
+        self.opener.open_at_start(what)
+        QTimer.singleShot(0, self, self.first_shown.emit)
+
+    # ---- Qt
+
+    def restore(self) -> None:
+        """Take the size and place the window had when it was last closed."""
+        if not self.restoreGeometry(self.settings.state("geometry")):
+            room = self.screen().availableSize()
+            self.resize(room * 0.9)
+            if room.width() < WIDE:
+                self.setWindowState(Qt.WindowState.WindowMaximized)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.welcome.show_recent(self.settings.recent())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.opener.open(paths[0])
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not ask_to_leave(self.jobs, self):
+            event.ignore()
+            return
+        self.settings.set_state("geometry", self.saveGeometry())
+        self.workspaces.keep()
+        self.opener.stop()
+        self.jobs.close()
+        if self.session.store is not None:
+            self.session.store.close()
+        event.accept()

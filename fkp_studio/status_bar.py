@@ -1,0 +1,117 @@
+"""The line at the bottom: what was saved and what undo would take back; at the right what goes on in the background."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
+
+from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.session import Session
+from training.events import Event, Progress, RunFailed, RunFinished, RunStarted
+
+HINT_MS = 6000
+
+
+def clock(seconds: float) -> str:
+    """`0:05`, `1:20`, `1:02:03`."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+class StatusBar(QStatusBar):
+    """Follows the store's `saved`, the events of runs, and predictions."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self._session = session
+        self._started: dict[str, RunStarted] = {}
+        self.saved = QLabel()
+        self.saved.setContentsMargins(8, 0, 0, 0)
+        self.training = QLabel()
+        self.bar = QProgressBar(maximum=1000)
+        self.bar.setFixedWidth(96)
+        self.bar.setAccessibleName("Progress")
+        self.predicting = QLabel()
+        self.addWidget(self.saved)
+        for widget in (self.predicting, self.training, self.bar):
+            widget.setContentsMargins(0, 0, 8, 0)
+            widget.hide()
+            self.addPermanentWidget(widget)
+        session.project_changed.connect(self._on_project_changed)
+
+    def follow(self, jobs: Jobs) -> None:
+        """Show what these jobs do."""
+        jobs.run_event.connect(self._on_run_event)
+        jobs.prediction_progress.connect(self._on_prediction_progress)
+        jobs.message.connect(self.show_hint)
+        jobs.runs_changed.connect(lambda: self._on_runs_changed(jobs))
+
+    def show_hint(self, sentence: str) -> None:
+        """A short sentence for a few seconds."""
+        self.showMessage(sentence, HINT_MS)
+
+    def _on_project_changed(self) -> None:
+        for widget in (self.predicting, self.training, self.bar):
+            widget.hide()
+        store = self._session.store
+        if store is None:
+            self.saved.setText("")
+            return
+        store.saved.connect(self._on_saved)
+        store.failed.connect(self.show_hint)
+        store.undo_stack.indexChanged.connect(lambda _index: self._tell(""))
+        self._tell("everything is saved")
+
+    def _on_saved(self, text: str) -> None:
+        self.clearMessage()
+        if text == "nothing to change":
+            self.show_hint("Nothing to change: no missing point has a prediction that is sure enough.")
+        else:
+            self._tell(f"saved {time.strftime('%H:%M:%S')}")
+
+    def _tell(self, head: str) -> None:
+        store = self._session.store
+        head = head or self.saved.text().split(" · ")[0]
+        undo = store.undo_stack.undoText() if store is not None else ""
+        self.saved.setText(f"{head} · undo: {undo}" if undo else head)
+
+    def _on_run_event(self, name: str, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._started[name] = event
+        elif isinstance(event, Progress):
+            self._show_progress(name, event)
+        elif isinstance(event, RunFinished | RunFailed):
+            self.training.hide()
+            self.bar.hide()
+
+    def _show_progress(self, name: str, event: Progress) -> None:
+        started = self._started.get(name)
+        epochs = f"/{started.epochs}" if started is not None and started.epochs else ""
+        device = started.device if started is not None else ""
+        recipe = name.split("-", 1)[-1]
+        parts = (
+            f"{recipe} epoch {event.epoch}{epochs}",
+            f"{clock(event.seconds_left)} left",
+            f"{event.images_per_second:,.0f} img/s",
+            device,
+        )
+        self.training.setText("   ".join(part for part in parts if part))
+        self.bar.setValue(round(event.done * 1000))
+        self.training.show()
+        self.bar.show()
+
+    def _on_runs_changed(self, jobs: Jobs) -> None:
+        training = jobs.queue.training()
+        if not training:
+            self.training.hide()
+            self.bar.hide()
+        elif jobs.status(training[0]) == "starting":
+            self.training.setText(f"{training[0].split('-', 1)[-1]} is starting…")
+            self.training.show()
+
+    def _on_prediction_progress(self, done: int, total: int) -> None:
+        self.predicting.setText(f"predicting {done:,} of {total:,}")
+        self.predicting.setVisible(done < total)

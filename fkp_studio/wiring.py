@@ -1,0 +1,93 @@
+"""Which method each entry of the table of actions calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+
+from fkp_studio.menus import Handler
+from fkp_studio.settings import state_folder
+from fkp_studio.workspaces import WORKSPACES
+from training.data.keypoint_data import PointState
+
+if TYPE_CHECKING:
+    from fkp_studio.main_window import MainWindow
+
+
+def handlers(window: MainWindow) -> Mapping[str, Handler]:
+    """A handler for every action of scope "window"."""
+    return {**_file(window), **_edit(window), **_face(window), **_training(window), **_view(window)}
+
+
+def _file(w: MainWindow) -> dict[str, Handler]:
+    return {
+        "open": w.opener.choose_project,
+        "import": w.opener.import_data,
+        "import_photos": w.opener.choose_photos,
+        "demo": w.opener.open_demo,
+        "export": w.show_export,
+        "report": lambda: _show_folder(str(w.session.store.path)) if w.session.store is not None else None,
+        "close": w.close_project,
+        "settings": w.show_settings,
+        "quit": w.close,
+    }
+
+
+def _edit(w: MainWindow) -> dict[str, Handler]:
+    return {
+        "undo": lambda: w.session.store.undo_stack.undo() if w.session.store is not None else None,
+        "redo": lambda: w.session.store.undo_stack.redo() if w.session.store is not None else None,
+        "next_face": lambda: w.session.next_sample(1),
+        "previous_face": lambda: w.session.next_sample(-1),
+        "next_incomplete": w.next_incomplete,
+        "contact_sheet": w.canvas.toggle_contact_sheet,
+        "visible": lambda: w.canvas.view.set_state_of_current(PointState.VISIBLE),
+        "occluded": lambda: w.canvas.view.set_state_of_current(PointState.OCCLUDED),
+        "absent": lambda: w.canvas.view.set_state_of_current(PointState.ABSENT),
+        "unset": lambda: w.canvas.view.set_state_of_current(PointState.UNSET),
+        "next_point": lambda: w.canvas.view.next_point(1),
+        "previous_point": lambda: w.canvas.view.next_point(-1),
+    }
+
+
+def _face(w: MainWindow) -> dict[str, Handler]:
+    view = w.canvas.view
+    return {
+        "accept_point": view.accept_current_point,
+        "accept_face": view.accept_missing_of_face,
+        "accept_all": w.show_accept,
+        "take_back": w.take_back,
+        "predict_all": lambda: w.jobs.predict(w.session.run),
+        "fit": view.fit,
+        "zoom_in": view.zoom_in,
+        "zoom_out": view.zoom_out,
+        "toggle_predictions": view.toggle_predictions,
+        "toggle_edges": view.toggle_edges,
+        "toggle_names": view.toggle_names,
+        "adjust": view.toggle_adjust,
+    }
+
+
+def _training(w: MainWindow) -> dict[str, Handler]:
+    return {"train": w.train, "compare": w.show_compare, "stop": w.stop_training}
+
+
+def _view(w: MainWindow) -> dict[str, Handler]:
+    return {
+        **{space.id: partial(w.workspaces.switch, space.id) for space in WORKSPACES},
+        "reset_workspace": w.workspaces.reset,
+        "theme": w.toggle_theme,
+        "full_screen": w.toggle_full_screen,
+        "search": w.show_search,
+        "keys": w.show_keys,
+        "log": lambda: _show_folder(str(state_folder())),
+        "about": w.show_about,
+    }
+
+
+def _show_folder(path: str) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(path))
