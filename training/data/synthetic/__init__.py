@@ -1,0 +1,97 @@
+"""Synthetic faces: a 3-D head drawn by our own code, whose keypoints are exact because they are projected.
+
+For the demo project, for tests, and for data sets whose every fault is known. NumPy and OpenCV only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from training.data.keypoint_data import Labels
+from training.data.synthetic.labels import PlantedError, kaggle_missing, make_labels, plant_errors, take_away
+from training.data.synthetic.person import Person, Scene, random_person, random_scene
+from training.data.synthetic.picture import Face, Model
+
+__all__ = [
+    "Face",
+    "Model",
+    "Person",
+    "PlantedError",
+    "Scene",
+    "SyntheticFaces",
+    "make_faces",
+    "random_person",
+    "random_scene",
+]
+
+PICTURES_PER_PERSON = 5
+_VAL, _TEST = 0.15, 0.10  # shares of the people
+
+
+@dataclass(frozen=True)
+class SyntheticFaces:
+    """pictures: uint8 [N, 96, 96]. points: float64 [N, 15, 2], exact, px. visible: bool [N, 15]: not hidden by anything.
+
+    labels: what a labeller would have left: `points` with noise, holes and planted errors. groups: one name a person.
+    splits: "train", "val" or "test", never two for one person. planted: every error made on purpose.
+    """
+
+    pictures: np.ndarray
+    points: np.ndarray
+    visible: np.ndarray
+    labels: Labels
+    groups: list[str]
+    splits: list[str]
+    planted: tuple[PlantedError, ...]
+
+
+def make_faces(
+    count: int,
+    *,
+    seed: int = 0,
+    label_noise: float = 0.0,
+    planted_errors: float = 0.0,
+    missing: Literal["kaggle", "none"] = "kaggle",
+    progress: Callable[[float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> SyntheticFaces:
+    """`count` faces, the same for the same arguments; picture i and its exact points depend on (seed, i) alone.
+
+    label_noise: spread of the labels round the exact points, px. planted_errors: share of the samples with a gross error.
+    missing: Kaggle's pattern of missing labels over all samples, or none. progress is told the share done (0..1).
+    Raises InterruptedError once `cancelled` says so.
+    """
+    pictures = np.empty((count, 96, 96), np.uint8)
+    points, visible = np.empty((count, 15, 2)), np.empty((count, 15), bool)
+    model = None
+    for i in range(count):
+        if cancelled is not None and cancelled():
+            raise InterruptedError("Making synthetic faces was cancelled.")
+        if model is None or i % PICTURES_PER_PERSON == 0:
+            model = Model(random_person(seed, i // PICTURES_PER_PERSON))
+        face = model.draw(random_scene(seed, i))
+        pictures[i], points[i], visible[i] = face.picture, face.points, face.visible
+        if progress is not None:
+            progress((i + 1) / count)
+    rng = np.random.default_rng([seed, 8])
+    labels = make_labels(points, visible, noise=label_noise, rng=rng)
+    if missing == "kaggle":
+        take_away(labels, kaggle_missing(count, rng=rng))
+    wrong = np.sort(rng.choice(count, round(count * planted_errors), replace=False))
+    planted = plant_errors(labels, wrong, rng=rng)
+    people = [i // PICTURES_PER_PERSON for i in range(count)]
+    splits = _splits(max(people, default=-1) + 1, np.random.default_rng([seed, 9]))
+    return SyntheticFaces(
+        pictures, points, visible, labels, [f"person-{p:04d}" for p in people], [splits[p] for p in people], planted
+    )
+
+
+def _splits(people: int, rng: np.random.Generator) -> list[str]:
+    val, test = (max(round(people * share), 1) if people > 2 else 0 for share in (_VAL, _TEST))
+    names = np.array(["val"] * val + ["test"] * test + ["train"] * (people - val - test), dtype=object)
+    rng.shuffle(names)
+    return [str(name) for name in names]
