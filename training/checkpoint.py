@@ -1,0 +1,150 @@
+"""The files a run leaves: `model.safetensors` with everything needed to predict, and `resume.pt`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+import training
+from training.confidence import Calibration
+from training.config import RunConfig
+from training.data.schema import KeypointSchema
+from training.errors import UserError
+from training.models.registry import PointNet, make_model
+from training.runs import MODEL
+
+FORMAT = 1
+_KEY = "fkp-studio"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model file tells beside the weights. metrics: of val, as in EpochDone. precision: it was trained in."""
+
+    config: RunConfig
+    schema: KeypointSchema
+    precision: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """One JSON text for the file's header."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "config": self.config.to_json(),
+                "schema": self.schema.to_json(),
+                "normalisation": "each picture: mean 0, standard deviation 1",
+                "precision": self.precision,
+                "metrics": self.metrics,
+                "calibration": self.calibration.to_json() if self.calibration else None,
+                "versions": self.versions or {"fkp-studio": training.__version__, "torch": torch.__version__},
+            }
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> ModelInfo:
+        """Raises UserError for a header of another kind or of a newer program."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            if values["format"] != FORMAT:
+                raise UserError(
+                    f"The model file is of format {values['format']}, this program reads {FORMAT}; update FKP Studio."
+                )
+            calibration = values["calibration"]
+            return cls(
+                config=RunConfig.from_json(values["config"]),
+                schema=KeypointSchema.from_json(values["schema"]),
+                precision=str(values["precision"]),
+                metrics={str(k): float(v) for k, v in values["metrics"].items() if v is not None},
+                calibration=Calibration.from_json(calibration) if calibration else None,
+                versions={str(k): str(v) for k, v in values["versions"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"The model file's header cannot be read ({error}).") from error
+
+
+def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None:
+    """Write the weights and the header beside, then rename: the file is whole at any time."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        safetensors.torch.save_file(tensors, beside, metadata={_KEY: info.to_text()})
+    except safetensors.SafetensorError as error:
+        beside.unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written: {error}") from error
+    _put(beside, path)
+
+
+def load_model(path: Path) -> tuple[PointNet, ModelInfo]:
+    """The model of a run folder or a model file, on the CPU, ready to predict. Raises UserError where it is missing or damaged."""
+    file = path / MODEL if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"There is no model in {path}: it is written when the first epoch of a run is done.")
+    try:
+        with safetensors.safe_open(file, framework="pt") as stored:
+            text = (stored.metadata() or {}).get(_KEY)
+            if text is None:
+                raise UserError(f"{file} is not a model of FKP Studio: its header lacks {_KEY!r}.")
+            info = ModelInfo.from_text(text)
+            shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118  - not a dict
+            model = _matching_model(info, shapes, file)
+            model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
+    except (safetensors.SafetensorError, OSError, RuntimeError) as error:
+        raise UserError(f"The model file {file} is damaged and cannot be read ({error}).") from error
+    return model.eval(), info
+
+
+def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> PointNet:
+    """An empty model of the header's config, after checking the file's tensors against it: no memory is taken before."""
+    keypoints = len(info.schema)
+    with torch.device("meta"):
+        wanted = {name: tuple(value.shape) for name, value in make_model(info.config, keypoints).state_dict().items()}
+    wrong = [name for name in wanted.keys() | shapes.keys() if wanted.get(name) != shapes.get(name)]
+    if wrong:
+        raise UserError(f"The model file {file} does not fit its header: {min(wrong)} is missing or of another size.")
+    return make_model(info.config, keypoints)
+
+
+def calibrate_file(path: Path, calibration: Calibration) -> None:
+    """Write a calibration into a model file's header."""
+    model, info = load_model(path)
+    save_model(path, model.state_dict(), replace(info, calibration=calibration))
+
+
+def save_resume(path: Path, state: dict[str, Any]) -> None:
+    """Write a training state (tensors and plain values) beside, then rename."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        torch.save(state, beside)
+    except RuntimeError as error:  # torch's writer tells a full disk as RuntimeError
+        beside.unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written: {error}") from error
+    _put(beside, path)
+
+
+def load_resume(path: Path) -> dict[str, Any]:
+    """The state of `save_resume`; only tensors and plain values are read. Raises UserError."""
+    if not path.is_file():
+        raise UserError(f"The run {path.parent.name} has no saved state to go on from; train anew.")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises a dozen different types
+        raise UserError(f"The saved state {path} is damaged ({type(error).__name__}); train anew.") from error
+    return state
+
+
+def _put(beside: Path, path: Path) -> None:
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,114 @@
+"""The pictures and labels of a run in memory: one uint8 array at network size, points scaled with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.config import RunConfig
+from training.data.keypoint_data import PointState
+from training.data.schema import KeypointSchema
+from training.errors import UserError
+from training.project.project import Project
+from training.runs import Snapshot, load_snapshot
+
+_CHUNK = 512
+MAX_VAL = 2000  # pictures evaluated each epoch; evenly spread where there are more
+
+
+@dataclass(frozen=True)
+class RunData:
+    """N samples with side S.
+
+    pictures: uint8 [N, S, S] or [N, S, S, 3]. points: float32 [N, K, 2], px of the picture at side S, NaN where there is
+    no label. sizes: int32 [N, 2], width and height of the originals. train, val: int64 rows. val_is_train: there is no
+    val split, so val holds rows of train.
+    """
+
+    pictures: np.ndarray
+    points: np.ndarray
+    sizes: np.ndarray
+    train: np.ndarray
+    val: np.ndarray
+    schema: KeypointSchema
+    val_is_train: bool = False
+
+    @property
+    def side(self) -> int:
+        """S, pixels."""
+        return int(self.pictures.shape[1])
+
+    @property
+    def mask(self) -> np.ndarray:
+        """bool [N, K]: points with a label."""
+        return np.isfinite(self.points).all(axis=-1)
+
+    def mean_shape(self) -> np.ndarray:
+        """The mean of the train rows' labels [K, 2], px at side S; the picture's centre for a keypoint nobody labelled."""
+        points = self.points[self.train].astype(np.float64)
+        present = np.isfinite(points)
+        mean = np.where(present, points, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+        return np.where(present.any(axis=0), mean, (self.side - 1) / 2).astype(np.float32)
+
+
+def resize_points(
+    points: np.ndarray, old: np.ndarray | tuple[int, int], new: np.ndarray | tuple[int, int]
+) -> np.ndarray:
+    """Points [N, K, 2] of pictures of width and height old ([2] or [N, 2]) after stretching them to new (pixel centres at 0, 1...)."""
+    ratio = np.asarray(new, np.float64) / np.asarray(old, np.float64)
+    ratio = ratio[..., None, :] if ratio.ndim == 2 else ratio
+    return (points + 0.5) * ratio - 0.5
+
+
+def load_run_data(run_dir: Path, config: RunConfig) -> RunData:
+    """The run's label snapshot with the pictures of its project (the folder above `runs`). Raises UserError."""
+    snapshot = load_snapshot(run_dir)
+    points = np.where(_has_point(snapshot)[..., None], snapshot.points, np.nan)
+    train, val = choose_rows(points, snapshot.splits, rows=config.rows)
+    used = np.union1d(train, val if len(val) else train[:0])
+    with Project.open(run_dir.parent.parent, read_only=True) as project:
+        pictures = load_pictures(project, snapshot.ids[used], config)
+    scaled = resize_points(points[used], snapshot.sizes[used], (config.input_size, config.input_size)).astype(
+        np.float32
+    )
+    train, val = np.searchsorted(used, train), np.searchsorted(used, val)
+    fallback = spread_rows(train, MAX_VAL) if not len(val) else val
+    return RunData(pictures, scaled, snapshot.sizes[used], train, fallback, snapshot.schema, val_is_train=not len(val))
+
+
+def choose_rows(points: np.ndarray, splits: np.ndarray, *, rows: str) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to train on (all with a label, or the complete ones) and the val rows with a label. Raises UserError."""
+    present = np.isfinite(points).all(axis=-1)
+    usable = present.all(axis=1) if rows == "complete" else present.any(axis=1)
+    train = np.flatnonzero((splits == 0) & usable)
+    if not len(train):
+        what = (
+            "has every point labelled; use a recipe with a masked loss"
+            if rows == "complete"
+            else "has a labelled point"
+        )
+        raise UserError(f"There is nothing to train on: no sample of the train split {what}.")
+    return train, spread_rows(np.flatnonzero((splits == 1) & present.any(axis=1)), MAX_VAL)
+
+
+def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the rows, evenly spread."""
+    return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
+
+
+def load_pictures(project: Project, ids: np.ndarray, config: RunConfig) -> np.ndarray:
+    """The pictures at network size, uint8 [N, S, S] or [N, S, S, 3]."""
+    size = config.input_size
+    shape = (len(ids), size, size) if config.channels == 1 else (len(ids), size, size, 3)
+    pictures = np.empty(shape, np.uint8)
+    for start in range(0, len(ids), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        pictures[rows] = project.pictures(ids[rows], size=size, channels=config.channels)
+    return pictures
+
+
+def _has_point(snapshot: Snapshot) -> np.ndarray:
+    state = snapshot.states
+    return ((state == PointState.VISIBLE) | (state == PointState.OCCLUDED)) & np.isfinite(snapshot.points).all(axis=-1)

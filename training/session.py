@@ -1,0 +1,240 @@
+"""A training under way: model, average, optimiser and position, and what can be done with it: a step, an evaluation, a save."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training import metrics
+from training.augment import augment, prepare
+from training.checkpoint import ModelInfo, load_resume, save_model, save_resume
+from training.confidence import Calibration, fit_calibration
+from training.config import RunConfig
+from training.device import choose_device, choose_precision, mixed_precision, to_channels_last
+from training.doctor import Doctor
+from training.errors import UserError
+from training.events import EpochDone
+from training.losses import make_loss
+from training.models.registry import make_model
+from training.optim import WeightAverage, make_optimizer, rate_at, set_rate
+from training.rundata import RunData, resize_points
+from training.runs import MODEL, RESUME
+from training.views import averaged_points, points_and_disagreement
+
+_EVALUATION_BATCH = 128
+
+
+class Session:
+    """The state of a run. Each step's random numbers follow from (seed, epoch, batch) alone, so a resumed run repeats them."""
+
+    def __init__(self, config: RunConfig, data: RunData) -> None:
+        self.config, self.data = config, data
+        self.device = choose_device(config.device)
+        torch.manual_seed(config.seed)
+        mean = torch.from_numpy(data.mean_shape())
+        self.model = to_channels_last(make_model(config, len(data.schema), mean_shape=mean)).to(self.device)
+        self.average = WeightAverage(self.model, copy.deepcopy(self.model), config.ema)
+        self.optimizer = make_optimizer(self.model, config)
+        self.loss = make_loss(config.loss, w=config.wing_w, epsilon=config.wing_epsilon, reduction=config.reduction)
+        self._put_data_on_device()
+        self.precision = "float32"
+        self.epoch, self.batch, self.step_count, self.elapsed = 0, 0, 0, 0.0  # epoch: whole ones done
+        self.loss_sum, self.seen = torch.zeros((), device=self.device), 0  # of the epoch under way
+        self.best_rmse, self.best_nme, self.best_epoch = math.inf, math.nan, 0
+        self.best: dict[str, Tensor] | None = None  # weights not written yet
+        val_points, sizes = self._val_labels()
+        shape = np.broadcast_to(data.mean_shape(), val_points.shape)
+        self.mean_shape_rmse = metrics.rmse(self._to_original(shape), val_points)
+        self.doctor = Doctor(self.mean_shape_rmse)
+        self._val_points, self._val_sizes = val_points, sizes
+
+    def _put_data_on_device(self) -> None:
+        data = self.data
+        self.pictures = torch.from_numpy(data.pictures).to(self.device)
+        self.points = torch.from_numpy(np.nan_to_num(data.points)).to(self.device)
+        self.mask = torch.from_numpy(data.mask).to(self.device)
+        self.flip = torch.tensor(data.schema.flip, device=self.device)
+
+    def _val_labels(self) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.data.val
+        sizes = self.data.sizes[rows]
+        return resize_points(self.data.points[rows], (self.data.side, self.data.side), sizes), sizes
+
+    def _to_original(self, points: np.ndarray) -> np.ndarray:
+        return resize_points(points, (self.data.side, self.data.side), self.data.sizes[self.data.val])
+
+    def choose_precision(self) -> None:
+        """Settle the number format, by trying it on one batch where the config says auto. Leaves the weights as they were."""
+        trial = copy.deepcopy(self.model)
+        x = prepare(self.pictures[: self.config.batch_size], channels=self.config.channels)
+
+        def step(precision: str) -> None:
+            trial.zero_grad()
+            with mixed_precision(self.device, precision):
+                points = trial(x)
+            points.square().mean().backward()
+
+        self.precision = choose_precision(self.config.precision, self.device, step)
+
+    @property
+    def batches(self) -> int:
+        """Steps an epoch."""
+        return -(-len(self.data.train) // self.config.batch_size)
+
+    def epoch_rows(self) -> list[Tensor]:
+        """The rows of each batch of the epoch under way, in an order that follows from (seed, epoch)."""
+        generator = torch.Generator().manual_seed(_seed(self.config.seed, self.epoch, -1))
+        order = torch.randperm(len(self.data.train), generator=generator)
+        return list(torch.from_numpy(self.data.train)[order].tensor_split(self.batches))
+
+    def train_step(self, rows: Tensor, *, done: float) -> None:
+        """One optimiser step on these rows; done: how much of the budget is used, 0..1."""
+        seed = _seed(self.config.seed, self.epoch, self.batch)
+        torch.manual_seed(seed)  # dropout
+        generator = torch.Generator().manual_seed(seed)
+        rows = rows.to(self.device)
+        x, points, mask = augment(
+            self.pictures[rows],
+            self.points[rows],
+            self.mask[rows],
+            config=self.config,
+            flip=self.flip,
+            generator=generator,
+        )
+        self.model.train()
+        set_rate(self.optimizer, rate_at(self.config, done))
+        with mixed_precision(self.device, self.precision):
+            pred = self.model(x)
+        loss = self.loss(pred, points, mask)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step_count += 1
+        self.batch += 1
+        self.average.update(self.step_count)
+        self.loss_sum += loss.detach() * len(rows)
+        self.seen += len(rows)
+
+    @property
+    def train_loss(self) -> float:
+        """Mean loss of the epoch under way."""
+        return float(self.loss_sum) / max(self.seen, 1)
+
+    def end_epoch(self) -> None:
+        """Count the epoch as done and start the next at its first batch."""
+        self.epoch += 1
+        self.batch, self.seen = 0, 0
+        self.loss_sum.zero_()
+
+    def _val_batches(self) -> Iterator[Tensor]:
+        rows = torch.from_numpy(self.data.val).to(self.device)
+        for part in rows.split(_EVALUATION_BATCH):
+            yield prepare(self.pictures[part], channels=self.config.channels)
+
+    @torch.inference_mode()
+    def predict_val(self) -> np.ndarray:
+        """The average model's points of the val rows, [V, K, 2], px of the input."""
+        model = self.average.ready()
+        parts = []
+        with mixed_precision(self.device, self.precision):
+            for x in self._val_batches():
+                points = averaged_points(model, x, flip=self.flip, flip_average=self.config.flip_average)
+                parts.append(points.float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def evaluate(self, *, rate: float, speed: float) -> EpochDone:
+        """Measure the average model on val; the best so far is kept in memory for the next save."""
+        pred = self.predict_val()
+        rows = torch.from_numpy(self.data.val).to(self.device)
+        target, mask = self.points[rows], self.mask[rows]
+        val_loss = float(self.loss(torch.from_numpy(pred).to(self.device), target, mask))
+        result = metrics.evaluate(self._to_original(pred), self._val_points, self.data.schema, sizes=self._val_sizes)
+        best = result.rmse < self.best_rmse
+        if best:
+            self.best_rmse, self.best_nme, self.best_epoch = result.rmse, result.nme, self.epoch + 1
+            self.best = {name: value.clone() for name, value in self.average.average.state_dict().items()}
+        self.doctor.look_at_predictions(pred, target.cpu().numpy(), mask.cpu().numpy())
+        return EpochDone(
+            epoch=self.epoch + 1,
+            train_loss=self.train_loss,
+            val_loss=val_loss,
+            rmse=result.rmse,
+            nme=result.nme,
+            normaliser=result.normaliser,
+            ced=result.ced,
+            auc=result.auc,
+            failure_rate=result.failure_rate,
+            per_keypoint=result.per_keypoint,
+            learning_rate=rate,
+            images_per_second=speed,
+            seconds=self.elapsed,
+            best=best,
+        )
+
+    def info(self, calibration: Calibration | None = None) -> ModelInfo:
+        """What the model file tells of this run."""
+        values = {"rmse": self.best_rmse, "nme": self.best_nme, "epoch": float(self.best_epoch)}
+        found = {name: value for name, value in values.items() if math.isfinite(value)}
+        return ModelInfo(self.config, self.data.schema, self.precision, metrics=found, calibration=calibration)
+
+    def save_best(self, run_dir: Path) -> None:
+        """Write the best model, where it is not on the disk yet."""
+        if self.best is not None:
+            save_model(run_dir / MODEL, self.best, self.info())
+            self.best = None
+
+    def save(self, run_dir: Path) -> None:
+        """Write the best model and all that is needed to go on exactly."""
+        self.save_best(run_dir)
+        plain = ("precision", "epoch", "batch", "step_count", "elapsed", "seen", "best_rmse", "best_nme", "best_epoch")
+        state: dict[str, Any] = {name: getattr(self, name) for name in plain}
+        state["loss_sum"] = float(self.loss_sum)
+        state["doctor"] = self.doctor.to_json()
+        state["model"] = self.model.state_dict()
+        state["average"] = self.average.average.state_dict()
+        state["optimizer"] = self.optimizer.state_dict()
+        save_resume(run_dir / RESUME, state)
+
+    def restore(self, run_dir: Path) -> None:
+        """Go back to what `save` wrote. Raises UserError where it is missing, damaged or of another network."""
+        state = load_resume(run_dir / RESUME)
+        try:
+            self.model.load_state_dict(state.pop("model"))
+            self.average.average.load_state_dict(state.pop("average"))
+            self.optimizer.load_state_dict(state.pop("optimizer"))
+            self.loss_sum.fill_(state.pop("loss_sum"))
+            self.doctor.from_json(state.pop("doctor"))
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise UserError(
+                f"The saved state of {run_dir.name} does not fit its settings ({error}); train anew."
+            ) from error
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    @torch.inference_mode()
+    def calibrate(self, weights: dict[str, Tensor]) -> Calibration:
+        """Fit the confidence of a model with these weights on val."""
+        model = copy.deepcopy(self.average.average)
+        model.load_state_dict(weights)
+        points, spreads = [], []
+        with mixed_precision(self.device, self.precision):
+            for x in self._val_batches():
+                p, d = points_and_disagreement(model, x, flip=self.flip, flip_average=self.config.flip_average)
+                points.append(p.float().cpu().numpy())
+                spreads.append(d.float().cpu().numpy())
+        errors = metrics.point_errors(self._to_original(np.concatenate(points)), self._val_points)
+        unit = metrics.normaliser(self._val_points, "interocular", self.data.schema, sizes=self._val_sizes)
+        unit = np.where(np.isfinite(unit), unit, self._val_sizes[:, 0])
+        return fit_calibration(np.concatenate(spreads), errors / unit[:, None])
+
+
+def _seed(seed: int, epoch: int, batch: int) -> int:
+    """One number for each (seed, epoch, batch); batch -1 is the epoch's order."""
+    return (seed * 1_000_003 + epoch) * 1_000_003 + batch + 1 & (2**63 - 1)

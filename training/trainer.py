@@ -1,0 +1,188 @@
+"""fit(): the training of a run as a generator of events. train_run(): the same, written into the run's folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from training.checkpoint import save_model
+from training.config import RunConfig
+from training.device import set_threads
+from training.doctor import no_val_split, not_a_number
+from training.events import CheckpointSaved, EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted
+from training.models.registry import count_parameters
+from training.optim import rate_at
+from training.rundata import RunData, load_run_data
+from training.runs import MODEL, load_config
+from training.session import Session
+
+_EVENT_SECONDS = (0.2, 1.0)  # between Progress events: at first, and in long runs
+_SAVE_SECONDS = 10.0  # between saves at the end of epochs
+_SAVE_WITHIN_EPOCH = 60.0
+
+NAN_HINT = "Resume with nothing changed will fail again: train anew with a learning rate three to ten times smaller."
+
+
+def fit(
+    run_dir: Path, *, resume: bool = False, should_stop: Callable[[], bool] = lambda: False, data: RunData | None = None
+) -> Iterator[Event]:
+    """Train the run of this folder and yield its events; models and states are written into the folder, events are not.
+
+    should_stop is asked after each batch: True ends the run with the best model kept. data: instead of the project's
+    pictures. Raises UserError for what the user can mend, OSError for a full disk; what was saved before stays whole.
+    """
+    config = load_config(run_dir)
+    threads = set_threads(config.threads)
+    session = Session(config, data if data is not None else load_run_data(run_dir, config))
+    if resume:
+        session.restore(run_dir)
+    else:
+        session.choose_precision()
+    yield _started(session, threads)
+    if session.data.val_is_train and not resume:
+        yield no_val_split(len(session.data.val))
+    yield from _Loop(run_dir, session, should_stop).run()
+
+
+class _Loop:
+    """Goes through the epochs until the budget is used or a stop is asked for."""
+
+    def __init__(self, run_dir: Path, session: Session, should_stop: Callable[[], bool]) -> None:
+        self.run_dir, self.session, self.should_stop = run_dir, session, should_stop
+        self.config: RunConfig = session.config
+        self.began = time.perf_counter() - session.elapsed
+        self.last_event = self.last_save = time.perf_counter()
+        self.seen_at_event = session.seen
+        self.speed = 0.0
+        self.save_cost = 0.0
+        self.stopped = self.failed = False
+
+    def run(self) -> Iterator[Event]:
+        while self._done() < 1 and not self.stopped:
+            yield from self._batches()
+            if self.stopped:
+                break
+            yield from self._end_of_epoch()
+            if self.failed:
+                return
+        yield from self._finish()
+
+    def _done(self) -> float:
+        """How much of the budget is used: 0..1, by epochs or minutes, whichever ends first."""
+        session, config = self.session, self.config
+        session.elapsed = time.perf_counter() - self.began
+        by_epochs = (session.epoch + session.batch / session.batches) / config.epochs if config.epochs else 0.0
+        by_minutes = session.elapsed / (60 * config.minutes) if config.minutes else 0.0
+        return min(1.0, max(by_epochs, by_minutes))
+
+    def _batches(self) -> Iterator[Event]:
+        """The batches that are left of the epoch under way, as far as budget and user let it."""
+        for rows in self.session.epoch_rows()[self.session.batch :]:
+            self.session.train_step(rows, done=self._done())
+            now = time.perf_counter()
+            if now - self.last_event >= min(max(_EVENT_SECONDS[0], self.session.elapsed / 3000), _EVENT_SECONDS[1]):
+                yield self._progress(now)
+            if now - self.last_save >= _SAVE_WITHIN_EPOCH:
+                yield self._save()
+            if self.should_stop():
+                self.stopped = True
+                return
+            if self.config.minutes and self._done() >= 1:
+                return
+
+    def _progress(self, now: float) -> Progress:
+        session = self.session
+        seen = session.seen - self.seen_at_event
+        self.speed = _smooth(self.speed, seen / max(now - self.last_event, 1e-9))
+        self.last_event, self.seen_at_event = now, session.seen
+        done = self._done()
+        return Progress(
+            epoch=session.epoch + 1,
+            batch=session.batch,
+            batches=session.batches,
+            loss=session.train_loss,
+            images_per_second=self.speed,
+            done=done,
+            seconds_left=session.elapsed * (1 - done) / max(done, 1e-6),
+        )
+
+    def _end_of_epoch(self) -> Iterator[Event]:
+        """Evaluate, tell, save. The save comes after the event: whoever resumes cuts the events to what was saved."""
+        now = time.perf_counter()
+        yield self._progress(now)
+        if not self.session.train_loss < float("inf"):
+            yield from self._fail()
+            return
+        result = self._evaluate()
+        yield result
+        yield from self.session.doctor.check(result, done=self._done())
+        self.session.end_epoch()
+        self.seen_at_event = 0
+        self.last_event = time.perf_counter()
+        if self._done() >= 1 or time.perf_counter() - self.last_save >= max(_SAVE_SECONDS, 20 * self.save_cost):
+            yield self._save()
+
+    def _evaluate(self) -> EpochDone:
+        done = self._done()
+        return self.session.evaluate(rate=rate_at(self.config, done), speed=self.speed)
+
+    def _save(self) -> CheckpointSaved:
+        start = time.perf_counter()
+        self._done()  # brings the elapsed time up to date
+        self.session.save(self.run_dir)
+        self.last_save = time.perf_counter()
+        self.save_cost = self.last_save - start
+        return CheckpointSaved(self.session.epoch, self.session.best_rmse)
+
+    def _fail(self) -> Iterator[Event]:
+        self.failed = True
+        self.session.save_best(self.run_dir)
+        trouble = not_a_number(self.session.epoch + 1)
+        yield trouble
+        yield RunFailed(trouble.sentence, NAN_HINT)
+
+    def _finish(self) -> Iterator[Event]:
+        """Save; a run stopped in its first epoch is evaluated as it is, so that there is a model. Then the confidence."""
+        session = self.session
+        if self.stopped:
+            yield self._save()
+            if session.best_epoch == 0:
+                yield self._evaluate()
+        if session.best is not None:
+            session.save_best(self.run_dir)
+        self._calibrate()
+        epochs = session.epoch + (1 if session.batch else 0)
+        reason = "stopped" if self.stopped else "done"
+        yield RunFinished(reason, epochs, session.best_epoch, session.best_rmse, session.best_nme, session.elapsed)
+
+    def _calibrate(self) -> None:
+        """Put the confidence calibration into the best model's file."""
+        from training.checkpoint import load_model
+
+        if (self.run_dir / MODEL).is_file():
+            model, _ = load_model(self.run_dir)
+            weights = model.state_dict()
+            save_model(self.run_dir / MODEL, weights, self.session.info(self.session.calibrate(weights)))
+
+
+def _smooth(old: float, new: float) -> float:
+    return new if old == 0 else 0.8 * old + 0.2 * new
+
+
+def _started(session: Session, threads: int) -> RunStarted:
+    config, data = session.config, session.data
+    return RunStarted(
+        recipe=config.recipe,
+        parameters=count_parameters(session.model),
+        train_samples=len(data.train),
+        train_points=int(data.mask[data.train].sum()),
+        val_samples=0 if data.val_is_train else len(data.val),
+        device=str(session.device),
+        precision=session.precision,
+        threads=threads,
+        epochs=config.epochs,
+        minutes=config.minutes,
+        epoch=session.epoch,
+        mean_shape_rmse=session.mean_shape_rmse,
+    )
