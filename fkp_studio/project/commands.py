@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from PySide6.QtGui import QUndoCommand
-
-if TYPE_CHECKING:
-    from fkp_studio.project.store import ProjectStore
 
 
 class JournalStep(QUndoCommand):
@@ -16,18 +13,18 @@ class JournalStep(QUndoCommand):
     The same command serves an edit just made, one of last week after a restart, and ten thousand accepted faces.
     """
 
-    def __init__(self, store: ProjectStore, step: int, *, text: str, samples: int) -> None:
-        """step: its id in the journal. samples: how many it touches; large ones are moved in the background."""
+    def __init__(self, move: Callable[[JournalStep, bool], None], step: int, *, text: str, samples: int) -> None:
+        """move(self, undo) undoes or redoes. step: its id in the journal. samples: how many it touches."""
         super().__init__(text)
         self.step, self.samples = step, samples
-        self._store = store
+        self._move = move
         self._written = True
 
     def redo(self) -> None:
         if self._written:
             self._written = False
         else:
-            self._store.move_step(self, undo=False)
+            self._move(self, False)
 
     def undo(self) -> None:
-        self._store.move_step(self, undo=True)
+        self._move(self, True)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtGui import QUndoStack
 
 from fkp_studio.project.background import Background, Done, Work
 from fkp_studio.project.changes import EVERYTHING, Changes
 from fkp_studio.project.commands import JournalStep
 from fkp_studio.project.edits import placed, with_state
+from fkp_studio.project.journal_stack import JournalStack
+from fkp_studio.project.nudges import Nudges
 from fkp_studio.project.run_cache import Columns, RunCache
 from training.data.keypoint_data import Labels, PointState
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.project.accept import Accepted, AcceptPreview
 from training.project.columns import SampleIndex, missing_counts, review_counts
-from training.project.history import MAX_STEPS, Step
+from training.project.history import Step
 from training.project.predictions import Predictions
 from training.project.project import Project, Sample
 
@@ -31,8 +31,6 @@ __all__ = ["EVERYTHING", "Changes", "ProjectStore"]
 BULK = 256  # edits of more samples are written on the worker thread
 WAIT_MS = 250  # how long the window waits for another program that writes
 LOOK_MS = 1000  # how often we look whether another program wrote
-NUDGE = 1.001  # px: moves of at most this, one after the other, are one undo step
-NUDGE_SECONDS = 1.0
 
 STATE_TEXTS = {
     PointState.VISIBLE: "mark {} visible",
@@ -40,16 +38,6 @@ STATE_TEXTS = {
     PointState.ABSENT: "mark {} absent",
     PointState.UNSET: "unset {}",
 }
-
-
-@dataclass(frozen=True)
-class Nudge:
-    """The last small move: further ones of the same point, soon, go into its step."""
-
-    step: int
-    sample_id: int
-    keypoint: int
-    time: float
 
 
 class ProjectStore(QObject):
@@ -68,15 +56,14 @@ class ProjectStore(QObject):
         super().__init__(parent)
         self.project, self.schema = project, project.schema
         project.database.set_busy(WAIT_MS)
-        self.undo_stack = QUndoStack(self)
-        self.undo_stack.setUndoLimit(MAX_STEPS)
+        self.undo_stack = JournalStack(self._move_step, self)
         self._index = project.index()
         self._columns = RunCache()
         self._background = Background(project.path, self)
-        self._busy = self._replaying = self._closed = self._looking = False
+        self._busy = self._closed = self._looking = False
         self._edits = 0  # counts what was written here, to tell whether something read elsewhere is old
-        self._nudge: Nudge | None = None
-        self._restore_stack(project.history())
+        self._nudges = Nudges()
+        self.undo_stack.restore(project.history())
         self._version = project.database.data_version()
         self._timer = QTimer(self, interval=LOOK_MS)
         self._timer.timeout.connect(self.look)
@@ -178,38 +165,19 @@ class ProjectStore(QObject):
         source: object | None = None,
     ) -> None:
         """Put a point at xy (px of the picture), by a person's hand."""
+        self._refuse_while_busy()
         before = self.labels([sample_id])
         after = placed(before, keypoint, xy, state=state)
-        verb = "move" if before.mask[0, keypoint] else "place"
-        if not self._nudged(sample_id, keypoint, before, after, source=source):
+        step = self._nudges.step_for(sample_id, keypoint, before, after)
+        if step is not None and step == self.undo_stack.newest() and not self.undo_stack.undone():
+            ids = np.array([sample_id], np.int64)
+            self.project.amend_step(step, ids, after)
+            self._labels_changed(ids, source=source)
+            self.saved.emit(self.undo_stack.undoText())
+        else:
+            verb = "move" if before.mask[0, keypoint] else "place"
             self._edit(sample_id, before, after, text=f"{verb} {self.schema.titles[keypoint]}", source=source)
-            self._note_nudge(sample_id, keypoint)
-
-    def _nudged(self, sample_id: int, keypoint: int, before: Labels, after: Labels, *, source: object | None) -> bool:
-        """Put a small move right after another one of the same point into the same step; False where it isn't one."""
-        last, self._nudge = self._nudge, None
-        moved = np.hypot(*(after.points[0, keypoint] - before.points[0, keypoint]))
-        soon = last is not None and time.monotonic() - last.time < NUDGE_SECONDS
-        if last is None or not soon or (last.sample_id, last.keypoint) != (sample_id, keypoint) or not moved <= NUDGE:
-            return False
-        if not self._on_top(last.step) or self._busy:
-            return False
-        ids = np.array([sample_id], np.int64)
-        self.project.amend_step(last.step, ids, after)
-        self._note_nudge(sample_id, keypoint)
-        self._labels_changed(ids, source=source)
-        self.saved.emit(self.undo_stack.undoText())
-        return True
-
-    def _on_top(self, step: int) -> bool:
-        stack = self.undo_stack
-        command = stack.command(stack.index() - 1) if stack.index() == stack.count() > 0 else None
-        return isinstance(command, JournalStep) and command.step == step
-
-    def _note_nudge(self, sample_id: int, keypoint: int) -> None:
-        command = self.undo_stack.command(self.undo_stack.index() - 1)
-        if isinstance(command, JournalStep):
-            self._nudge = Nudge(command.step, sample_id, keypoint, time.monotonic())
+        self._nudges.placed(self.undo_stack.newest(), sample_id, keypoint)
 
     def set_state(self, sample_id: int, keypoint: int, state: PointState, *, source: object | None = None) -> None:
         """Set what is known of a point, by a person's hand. Absent and unset drop the point; occluded keeps it.
@@ -300,15 +268,15 @@ class ProjectStore(QObject):
 
     # undo
 
-    def move_step(self, command: JournalStep, *, undo: bool) -> None:
-        """Undo or redo a command's step; called by the command. What goes wrong comes as `failed`, and nothing changed."""
-        if self._replaying:
-            return
+    def _move_step(self, command: JournalStep, undo: bool) -> None:
+        """Undo or redo a command's step. What goes wrong comes as `failed`, and nothing is changed."""
+        self._nudges.forget()
         if self._busy:
             self._move_failed(UserError("A large change is being written. Wait until it is done, then undo or redo."))
         elif command.samples > BULK:
             self._bulk(
-                lambda project: _move(project, command.step, undo), done=lambda ids: self._moved(command, ids, undo)
+                lambda project: _move(project, command.step, undo),
+                done=lambda ids: self._moved(ids, command.text(), undo),
             )
         else:
             try:
@@ -316,33 +284,22 @@ class ProjectStore(QObject):
             except UserError as error:
                 self._move_failed(error)
             else:
-                self._moved(command, ids, undo)
+                self._moved(ids, command.text(), undo)
 
-    def _moved(self, command: JournalStep, ids: np.ndarray, undo: bool) -> None:
+    def _moved(self, ids: np.ndarray, text: str, undo: bool) -> None:
         self._labels_changed(ids, source=None)
-        self.saved.emit(f"{'undone' if undo else 'redone'}: {command.text()}")
+        self.saved.emit(f"{'undone' if undo else 'redone'}: {text}")
 
     def _move_failed(self, error: Exception) -> None:
         """The stack has moved already: put it back as the journal has it, once it is done with the present call."""
         self.failed.emit(str(error))
         QTimer.singleShot(0, self, self.reload)
 
-    def _restore_stack(self, steps: list[Step]) -> None:
-        self._replaying = True
-        try:
-            self.undo_stack.clear()
-            for step in steps:
-                self.undo_stack.push(JournalStep(self, step.id, text=step.text, samples=step.samples))
-            self.undo_stack.setIndex(sum(not step.undone for step in steps))
-        finally:
-            self._replaying = False
-
     def _took(self, step: Step, ids: np.ndarray, *, source: object | None) -> None:
         """A new step is on disk: take it into the stack, and tell everybody."""
-        self.undo_stack.push(JournalStep(self, step.id, text=step.text, samples=step.samples))
-        oldest = self.undo_stack.command(0)
-        if isinstance(oldest, JournalStep) and oldest.step < self.project.oldest_step():
-            self._restore_stack(self.project.history())
+        self.undo_stack.take(step)
+        if self.undo_stack.oldest() < self.project.oldest_step():  # the journal has dropped what was too much
+            self.undo_stack.restore(self.project.history())
         self._labels_changed(ids, source=source)
         self.saved.emit(step.text)
 
@@ -397,10 +354,7 @@ class ProjectStore(QObject):
 
     def _state(self) -> tuple[int, int, int]:
         """What `Project.state` must be when nobody else wrote."""
-        stack = self.undo_stack
-        newest = stack.command(stack.count() - 1) if stack.count() else None
-        step = newest.step if isinstance(newest, JournalStep) else 0
-        return len(self), step, stack.count() - stack.index()
+        return len(self), self.undo_stack.newest(), self.undo_stack.undone()
 
     def reload(self) -> None:
         """Read everything again, in the background, and tell everybody."""
@@ -419,7 +373,7 @@ class ProjectStore(QObject):
             self.reload()
             return
         self._index, self.schema = index, schema
-        self._restore_stack(steps)
+        self.undo_stack.restore(steps)
         self._columns.clear()
         self.changed.emit(replace(EVERYTHING))
 
