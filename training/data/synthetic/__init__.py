@@ -55,39 +55,38 @@ def make_faces(
     seed: int = 0,
     label_noise: float = 0.0,
     planted_errors: float = 0.0,
+    planted_in: Literal["all", "train"] = "all",
     missing: Literal["kaggle", "none"] = "kaggle",
     progress: Callable[[float], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
 ) -> SyntheticFaces:
     """`count` faces, the same for the same arguments; picture i and its exact points depend on (seed, i) alone.
 
-    label_noise: spread of the labels round the exact points, px. planted_errors: share of the samples with a gross error.
-    missing: Kaggle's pattern of missing labels over all samples, or none. progress is told the share done (0..1).
-    Raises InterruptedError once `cancelled` says so.
+    label_noise: spread of the labels round the exact points, px. planted_errors: share of the samples (of all, or of train) with a
+    gross error.
+    missing: Kaggle's pattern of missing labels over all samples, or none. progress is told the share done (0..1); what
+    it raises ends the work.
     """
     pictures = np.empty((count, 96, 96), np.uint8)
     points, visible = np.empty((count, 15, 2)), np.empty((count, 15), bool)
     model = None
     for i in range(count):
-        if cancelled is not None and cancelled():
-            raise InterruptedError("Making synthetic faces was cancelled.")
         if model is None or i % PICTURES_PER_PERSON == 0:
             model = Model(random_person(seed, i // PICTURES_PER_PERSON))
         face = model.draw(random_scene(seed, i))
         pictures[i], points[i], visible[i] = face.picture, face.points, face.visible
         if progress is not None:
             progress((i + 1) / count)
+    people = [i // PICTURES_PER_PERSON for i in range(count)]
+    splits = _splits(max(people, default=-1) + 1, np.random.default_rng([seed, 9]))
     rng = np.random.default_rng([seed, 8])
     labels = make_labels(points, visible, noise=label_noise, rng=rng)
     if missing == "kaggle":
         take_away(labels, kaggle_missing(count, rng=rng))
-    wrong = np.sort(rng.choice(count, round(count * planted_errors), replace=False))
+    rows = np.array([i for i, p in enumerate(people) if planted_in == "all" or splits[p] == "train"], int)
+    wrong = np.sort(rng.choice(rows, round(len(rows) * planted_errors), replace=False))
     planted = plant_errors(labels, wrong, rng=rng)
-    people = [i // PICTURES_PER_PERSON for i in range(count)]
-    splits = _splits(max(people, default=-1) + 1, np.random.default_rng([seed, 9]))
-    return SyntheticFaces(
-        pictures, points, visible, labels, [f"person-{p:04d}" for p in people], [splits[p] for p in people], planted
-    )
+    groups = [f"person-{p + 1:04d}" for p in people]
+    return SyntheticFaces(pictures, points, visible, labels, groups, [splits[p] for p in people], planted)
 
 
 def _splits(people: int, rng: np.random.Generator) -> list[str]:
