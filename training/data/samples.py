@@ -34,7 +34,7 @@ class SampleBatch:
     """B samples on their way into a project; every sequence has B entries.
 
     names: unique within a project. sources: where each came from, for people and for export: `training.csv#12` (data
-    row 12), `test.csv#5` (ImageId 5), `helen/trainset/1.pts`.
+    row 12), `test.csv#ImageId=5`, `helen/trainset/1.pts`.
     Pictures are either pixels (uint8 [B, H, W], the same H and W in all batches of one import) or absolute paths.
     widths, heights: int32 [B], pixels, after EXIF orientation.
     groups: person, photo or near-duplicates; "" is a sample that belongs with no other. splits: uint8 [B], `Split`.

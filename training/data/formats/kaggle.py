@@ -29,6 +29,7 @@ from training.errors import UserError
 
 PIXELS = "image"
 IMAGE_ID = "imageid"
+IMAGE_ID_MARK = "ImageId="  # in a sample's source: what a submission's table calls the picture
 
 
 def kaggle_mapping(header: Sequence[str], *, file: str) -> ColumnMapping:
@@ -112,6 +113,7 @@ class _File:
         self.pixel_column = table.header.index(mapping.image)
         id_column = named(table.header, (IMAGE_ID,))
         self.id_column = table.header.index(id_column) if id_column else -1
+        self.id_mark = IMAGE_ID_MARK if id_column else ""
         self.numbers: list[int] = []
         self.pictures: list[np.ndarray] = []
         self.seen: dict[int, Place] = {}
@@ -172,7 +174,7 @@ class _File:
         stem = self.table.path.stem
         batch = SampleBatch(
             names=tuple(f"{stem}-{number:05d}" for number in self.numbers),
-            sources=tuple(f"{self.table.name}#{number}" for number in self.numbers),
+            sources=tuple(f"{self.table.name}#{self.id_mark}{number}" for number in self.numbers),
             labels=labels, widths=sides, heights=sides, groups=tuple(rows.groups), splits=splits, pixels=pixels,
             source_cells=tuple(rows.cells) if rows.columns else None, flags=flags,
         )  # fmt: skip

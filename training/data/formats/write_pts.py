@@ -1,0 +1,96 @@
+"""300-W `.pts` files with their pictures, in folders train, val and test."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import uuid
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from training.data.files import reading, writing
+from training.data.formats.folder import PERSONS
+from training.data.formats.picture_files import folder_split
+from training.data.formats.pts import pts_text
+from training.data.formats.write_csv import write_png
+from training.data.formats.written import Values, in_chunks, safe_names
+from training.data.progress import Progress
+from training.data.samples import Split
+from training.errors import UserError
+
+
+def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[str]]:
+    """A new folder: each labelled sample's picture, its `.pts`, and persons.csv where there are groups.
+
+    Files are copied as they are; pixels become PNG. A missing point is written `nan nan`.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: there is something already; give a new or empty folder.")
+    part = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
+    with writing(out):
+        try:
+            part.mkdir()
+            count, holes = _Folder(values, part).write(progress)
+            part.rename(out)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+    notes = [f"{holes:,} faces have missing points, which are written as nan nan."] if holes else []
+    without = len(values.project) - count
+    return count, notes + ([f"{without:,} faces without any point were left out."] if without else [])
+
+
+class _Folder:
+    def __init__(self, values: Values, folder: Path) -> None:
+        self.values, self.folder = values, folder
+        project = values.project
+        self.groups = project.groups()
+        splits = np.asarray(project.index().splits).tolist()
+        self.names = safe_names([_in_split(n, Split(s)) for n, s in zip(project.names(), splits, strict=True)])
+
+    def write(self, progress: Progress) -> tuple[int, int]:
+        """(faces written, faces with missing points)."""
+        ids = self.values.project.ids()
+        count = holes = 0
+        persons: dict[PurePosixPath, list[tuple[str, str]]] = defaultdict(list)
+        for some in in_chunks(ids):
+            progress(int(some[0] - 1) / len(ids), f"Writing {self.names[some[0] - 1]}")
+            for sample, points in zip(some.tolist(), self.values.points(some), strict=True):
+                if np.isnan(points).all():
+                    continue
+                picture = self._picture(sample)
+                (self.folder / picture).with_suffix(".pts").write_text(pts_text(points), encoding="ascii")
+                count, holes = count + 1, holes + bool(np.isnan(points).any())
+                if self.groups[sample - 1]:
+                    persons[picture.parent].append((picture.name, self.groups[sample - 1]))
+        for folder, rows in persons.items():
+            self._persons(self.folder / folder / PERSONS, rows)
+        return count, holes
+
+    def _picture(self, sample: int) -> PurePosixPath:
+        name = PurePosixPath(self.names[sample - 1])
+        path = self.values.project.sample(sample).path
+        name = name.with_suffix(path.suffix if path is not None else ".png")
+        target = self.folder / name
+        if path is None:
+            write_png(target, self.values.project.picture(sample))
+            return name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with reading(path):
+            data = path.read_bytes()
+        target.write_bytes(data)
+        return name
+
+    @staticmethod
+    def _persons(path: Path, rows: list[tuple[str, str]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([("image", "person"), *rows])
+        path.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _in_split(name: str, split: Split) -> str:
+    parts = [part for part in name.replace("\\", "/").split("/")[:-1] if part not in ("", ".", "..")]
+    return name if folder_split(parts[::-1]) == split else f"{split.word}/{name}"
