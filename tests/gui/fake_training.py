@@ -62,6 +62,12 @@ class Writer:
         self.run_dir = run_dir
         self.file = (run_dir / "events.jsonl").open("ab", buffering=0)
 
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+
     def write(self, *events: Event) -> None:
         for event in events:
             self.file.write(to_line(event, time=time.time()).encode() + b"\n")
@@ -82,9 +88,9 @@ def main(mode: str, run_dir: Path, *, resume: bool) -> int:
     with (run_dir / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         print("a line for the log", flush=True)
-        writer = Writer(run_dir)
         first = 1 + (int(json.loads((run_dir / "fake.json").read_text())) if resume else 0)
-        return MODES[mode](writer, first)
+        with Writer(run_dir) as writer:
+            return MODES[mode](writer, first)
 
 
 def good(writer: Writer, first: int) -> int:
@@ -119,7 +125,9 @@ def garbage(writer: Writer, first: int) -> int:
 
 def failing(writer: Writer, first: int) -> int:
     writer.write(started(), *an_epoch(1), Trouble("nan", "The loss is not a number any more."))
-    writer.write(RunFailed("The disk is full: the model of epoch 2 could not be written.", "Free some space, then resume."))
+    writer.write(
+        RunFailed("The disk is full: the model of epoch 2 could not be written.", "Free some space, then resume.")
+    )
     return 1
 
 

@@ -1,0 +1,171 @@
+"""Loss per epoch, train and val, with single batches as faint dots; or the error on val."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
+
+from fkp_studio import theme
+from fkp_studio.jobs.history import RunHistory
+from fkp_studio.panels.plot_base import PlotBase, Table, recipe_title
+
+SMOOTHING = 0.7  # of the running mean, an epoch
+MOST_DOTS = 1000
+
+
+@dataclass
+class Curves:
+    """The items of one run."""
+
+    val: pg.PlotDataItem
+    train: pg.PlotDataItem
+    dots: pg.PlotDataItem
+    best: pg.PlotDataItem
+
+    @property
+    def all(self) -> tuple[pg.PlotDataItem, ...]:
+        """Every item."""
+        return self.val, self.train, self.dots, self.best
+
+
+class LossPlot(PlotBase):
+    """Val solid, train dashed, batches as dots, the epoch that is kept as a diamond."""
+
+    title = "Loss"
+    empty = "The loss of each epoch is drawn here while a run trains."
+
+    def make(self) -> None:
+        self._curves: dict[str, Curves] = {}
+        self.rmse_button = self.add_toggle("RMSE", "Error on val in pixels, which compares runs with different losses")
+        self.log_button = self.add_toggle("log", "Logarithmic axis")
+        self.smooth_button = self.add_toggle("smooth", "Running mean over epochs")
+        self.unit_button = self.add_toggle("0..1", "Each run's val curve scaled to 0..1, as in the masked-loss paper")
+        label = {"position": 0.2, "color": theme.colours().dim, "anchors": [(0, 1), (0, 1)]}
+        self._mean_shape = pg.InfiniteLine(angle=0, label="mean shape", labelOpts=label)
+        self.item.addItem(self._mean_shape, ignoreBounds=True)
+
+    def caption(self) -> str:
+        return "— val   ╌ train   · batch   ◆ kept"
+
+    def redraw(self) -> bool:
+        shown = self.jobs.book.shown()
+        for name in [name for name in self._curves if name not in shown]:
+            for item in self._curves.pop(name).all:
+                self.item.removeItem(item)
+        self._label_axes()
+        self.item.setLogMode(x=False, y=self.log_button.isChecked())
+        drawn = [self._draw(name, shown) for name in shown]
+        self._draw_mean_shape(shown)
+        return any(drawn)
+
+    def read(self, at: QPointF) -> str:
+        epoch = max(1, round(at.x()))
+        shown = self.jobs.book.shown()
+        values = []
+        for name in shown:
+            found = next((e for e in self.jobs.book.history(name).epochs if e.epoch == epoch), None)
+            if found is not None:
+                one = (
+                    f"{found.rmse:.2f} px"
+                    if self.rmse_button.isChecked()
+                    else f"{found.train_loss:.3g} / {found.val_loss:.3g}"
+                )
+                values.append(f"{recipe_title(name, among=shown)} {one}")
+        return f"epoch {epoch}   " + "   ".join(values)
+
+    def table(self) -> Table:
+        header = ("run", "epoch", "train_loss", "val_loss", "rmse_px", "nme", "normaliser", "seconds")
+        return header, [
+            (name, e.epoch, e.train_loss, e.val_loss, e.rmse, e.nme, e.normaliser, e.seconds)
+            for name in self.jobs.book.shown()
+            for e in self.jobs.book.history(name).epochs
+        ]
+
+    def restyle(self) -> None:
+        for curves in self._curves.values():
+            for item in curves.all:
+                self.item.removeItem(item)
+        self._curves.clear()
+        c = theme.colours()
+        self._mean_shape.setPen(pg.mkPen(c.edge, style=Qt.PenStyle.DotLine))
+        self._mean_shape.label.setColor(c.dim)
+
+    # ---- inside
+
+    def _label_axes(self) -> None:
+        rmse, unit = self.rmse_button.isChecked(), self.unit_button.isChecked()
+        name = "val RMSE" if rmse else "loss"
+        left = f"{name}, scaled to 0..1" if unit else f"{name} (px)" if rmse else name
+        self.item.setLabel("left", left)
+        self.item.setLabel("bottom", "epoch")
+
+    def _draw(self, name: str, shown: list[str]) -> bool:
+        history = self.jobs.book.history(name)
+        curves = self._curves.get(name) or self._make(name, title=recipe_title(name, among=shown))
+        epochs = np.array([e.epoch for e in history.epochs], np.float64)
+        val, train = self._values(history)
+        curves.val.setData(epochs, val, symbol="o" if len(epochs) == 1 else None)
+        unit, rmse = self.unit_button.isChecked(), self.rmse_button.isChecked()
+        hidden = unit or rmse
+        curves.train.setData(*((), ()) if hidden else (epochs, train))
+        dots = np.empty((0, 2)) if hidden else _thin(history.batches)
+        curves.dots.setData(dots[:, 0], dots[:, 1])
+        kept = [i for i, e in enumerate(history.epochs) if e.best][-1:]
+        curves.best.setData(epochs[kept], val[kept])
+        return bool(len(epochs) or len(dots))
+
+    def _values(self, history: RunHistory) -> tuple[np.ndarray, np.ndarray]:
+        rmse = self.rmse_button.isChecked()
+        val = np.array([e.rmse if rmse else e.val_loss for e in history.epochs], np.float64)
+        train = np.array([e.train_loss for e in history.epochs], np.float64)
+        if self.smooth_button.isChecked():
+            val, train = smooth(val), smooth(train)
+        return (scale_to_unit(val) if self.unit_button.isChecked() else val), train
+
+    def _make(self, name: str, *, title: str) -> Curves:
+        colour = QColor(self.jobs.book.colour(name))
+        faint = QColor(colour)
+        faint.setAlpha(70)
+        dots = self.item.plot(pen=None, symbol="o", symbolSize=3, symbolPen=None, symbolBrush=faint)
+        train = self.item.plot(pen=pg.mkPen(colour, width=1.2, style=Qt.PenStyle.DashLine), connect="finite")
+        val = self.item.plot(
+            pen=pg.mkPen(colour, width=2), name=title, connect="finite", symbolSize=6, symbolBrush=colour
+        )
+        best = self.item.plot(pen=None, symbol="d", symbolSize=10, symbolBrush=colour, symbolPen=theme.colours().panel)
+        self._curves[name] = Curves(val, train, dots, best)
+        return self._curves[name]
+
+    def _draw_mean_shape(self, shown: list[str]) -> None:
+        started = [self.jobs.book.history(name).started for name in shown]
+        values = [s.mean_shape_rmse for s in started if s is not None and np.isfinite(s.mean_shape_rmse)]
+        wanted = bool(values) and self.rmse_button.isChecked() and not self.unit_button.isChecked()
+        self._mean_shape.setVisible(wanted)
+        if wanted:
+            value = min(values)
+            self._mean_shape.setPos(np.log10(value) if self.log_button.isChecked() else value)
+
+
+def smooth(values: np.ndarray, *, weight: float = SMOOTHING) -> np.ndarray:
+    """Running mean that forgets: v[i] = mean of all before, each weighing `weight` of the next; without its usual lag at 0."""
+    out, mean, total = np.empty_like(values), 0.0, 0.0
+    for i, value in enumerate(values):
+        if np.isfinite(value):
+            mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)
+        out[i] = mean / total if total else np.nan
+    return out
+
+
+def scale_to_unit(values: np.ndarray) -> np.ndarray:
+    """Values scaled so that the smallest is 0 and the largest is 1."""
+    finite = values[np.isfinite(values)]
+    if not len(finite) or finite.min() == finite.max():
+        return np.where(np.isfinite(values), 0.0, values)
+    return (values - finite.min()) / (finite.max() - finite.min())
+
+
+def _thin(dots: np.ndarray) -> np.ndarray:
+    return dots[:: max(1, -(-len(dots) // MOST_DOTS))]

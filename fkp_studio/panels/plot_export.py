@@ -1,0 +1,63 @@
+"""A plot as a file: SVG, PNG, written beside and then renamed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyqtgraph as pg
+from PySide6.QtCore import QBuffer, QIODevice, QRectF, QSizeF
+from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator
+
+from training.errors import UserError
+
+PNG_SCALE = 2  # sharp in a paper or on a slide
+
+
+def svg(item: pg.PlotItem, *, background: str) -> bytes:
+    """The plot as SVG."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    generator = QSvgGenerator()
+    generator.setOutputDevice(buffer)
+    size = QSizeF(item.size())
+    generator.setSize(size.toSize())
+    generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
+    painter = QPainter(generator)
+    _paint(painter, item, size, background=background)
+    painter.end()
+    return bytes(buffer.data().data())
+
+
+def png(item: pg.PlotItem, *, background: str) -> bytes:
+    """The plot as PNG, at twice its size on the screen."""
+    size = QSizeF(item.size()) * PNG_SCALE
+    image = QImage(size.toSize(), QImage.Format.Format_RGB32)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    _paint(painter, item, size, background=background)
+    painter.end()
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # the stub knows only bytes here, Qt takes text too
+    return bytes(buffer.data().data())
+
+
+def _paint(painter: QPainter, item: pg.PlotItem, size: QSizeF, *, background: str) -> None:
+    target = QRectF(0, 0, size.width(), size.height())
+    painter.fillRect(target, QColor(background))
+    item.scene().render(painter, target, item.sceneBoundingRect())
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all. Raises UserError."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UserError(
+            f"{path} cannot be written: {error.strerror}. Choose another folder or free some space."
+        ) from error
