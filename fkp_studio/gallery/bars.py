@@ -58,8 +58,9 @@ class FilterBar(QWidget):
         top.addStretch(1)
         top.addWidget(self.refresh)
         top.addWidget(self.size_button)
-        choice.addWidget(self.filter, 1)
-        choice.addWidget(self.sort, 1)
+        choice.setSpacing(4)
+        choice.addWidget(self.filter, 6)
+        choice.addWidget(self.sort, 5)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 8)
         column.setSpacing(4)
@@ -91,7 +92,7 @@ class FilterBar(QWidget):
 
     def set_count(self, shown: int, total: int) -> None:
         """How many faces are shown, of how many."""
-        self.count.setText(faces(total) if shown == total else f"{shown:,} of {faces(total)}")
+        self.count.setText(faces(total) if shown == total else f"{shown:,} of {total:,}")
 
     def set_left(self, count: int, *, outdated: bool = False) -> None:
         """How many of the shown faces no longer belong here."""

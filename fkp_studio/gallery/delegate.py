@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fkp_studio.gallery.thumbnails import Thumbnails
     from training.project.columns import SampleIndex
 
-MARGIN = 4  # px round a thumbnail
+MARGIN = 3  # px round a thumbnail
 BAR = 3  # px, height of the bar that tells how much is labelled
 
 
@@ -43,7 +43,7 @@ class ThumbnailDelegate(QStyledItemDelegate):
         self._selection = QColor(colours.selection)
         self._frame = QPen(QColor(colours.link), 2)
         self._veil = QColor(colours.panel)
-        self._veil.setAlpha(150)
+        self._veil.setAlpha(90)
         self._mark = QColor(theme.SUSPECT)
         self._label = QColor(theme.LABEL)
 
@@ -59,13 +59,13 @@ class ThumbnailDelegate(QStyledItemDelegate):
         box.moveTop(cell.top() + MARGIN)
         selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
         if selected:
-            painter.fillRect(cell.adjusted(1, 1, -1, -1), self._selection)
+            painter.fillRect(box.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN + BAR), self._selection)
         self._picture(painter, box, sample_id)
         self._marks(painter, box, sample_id)
         if selected and self.is_focused():
             painter.setPen(self._frame)
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(cell.adjusted(2, 2, -2, -2))
+            painter.drawRect(box.adjusted(-2, -2, 2, 2 + BAR))
 
     def _picture(self, painter: QPainter, box: QRect, sample_id: int) -> None:
         pixmap = self._thumbnails.get(sample_id)
@@ -100,10 +100,10 @@ class ThumbnailDelegate(QStyledItemDelegate):
         painter.fillRect(box, self._veil)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        middle = QPointF(box.center())
+        middle = QPointF(box.topLeft()) + QPointF(12, 12)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.ACCENT))
-        painter.drawEllipse(middle, 10, 10)
+        painter.drawEllipse(middle, 9, 9)
         painter.setPen(
             QPen(QColor("white"), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
         )

@@ -19,7 +19,7 @@ class Filter(StrEnum):
     ALL = "all faces"
     MISSING = "missing labels"
     COMPLETE = "complete"
-    PREDICTED = "with predictions"
+    PREDICTED = "predicted"
     REVIEW = "to review"
     FLAGGED = "flagged"
     TRAIN = "split: train"
@@ -31,7 +31,7 @@ class Filter(StrEnum):
 class Sort(StrEnum):
     """What comes first."""
 
-    INDEX = "order of import"
+    INDEX = "as imported"
     MISSING = "most missing"
     ERROR = "worst error"
     CONFIDENCE = "least sure"

@@ -22,7 +22,7 @@ from fkp_studio.project.store import Changes, ProjectStore
 from fkp_studio.session import Session
 
 REFRESH_MS = 50  # changes that come together are shown together
-SIZES = {"S": 64, "M": 96, "L": 144}  # px of a thumbnail's longer side
+SIZES = {"S": 56, "M": 80, "L": 128}  # px of a thumbnail's longer side
 
 
 class GalleryPanel(QWidget):

@@ -126,9 +126,10 @@ class Thumbnails(QObject):
         self._problems.clear()
         self._bytes = 0
 
-    def _on_drawn(self, drawn: list[Drawn], look: Look, version: int) -> None:
-        if self.sender() not in self._threads:
-            return
+    def _on_drawn(self, batch: _Batch) -> None:
+        if batch.wanted is not self._wanted:
+            return  # of a project that was closed
+        drawn, look = batch.drawn, batch.look
         self._wanted.finish(one.sample_id for one in drawn)
         if look != self._look:
             return
@@ -139,7 +140,7 @@ class Thumbnails(QObject):
                 pixmap = QPixmap.fromImage(one.image)
                 pixmap.setDevicePixelRatio(look.ratio)
                 self._keep(one.sample_id, pixmap)
-                fresh = version == self._wanted.version
+                fresh = batch.version == self._wanted.version
                 (self._stale.discard if fresh else self._stale.add)(one.sample_id)
         self.ready.emit([one.sample_id for one in drawn])
 
@@ -201,10 +202,20 @@ class _Wanted:
             return ids, self._look, self.version
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What a thread delivers."""
+
+    drawn: list[Drawn]
+    look: Look
+    version: int
+    wanted: _Wanted
+
+
 class _Artist(QThread):
     """Draws what is wanted until it is told to end."""
 
-    drawn = Signal(list, object, int)  # list[Drawn], Look, version
+    drawn = Signal(object)  # _Batch
 
     def __init__(self, path: Path, wanted: _Wanted, parent: QObject) -> None:
         super().__init__(parent)
@@ -226,7 +237,7 @@ class _Artist(QThread):
                             return
                 except UserError as error:
                     drawn = [Drawn(i, None, str(error)) for i in ids]
-                self.drawn.emit(drawn, look, version)
+                self.drawn.emit(_Batch(drawn, look, version, self._wanted))
         finally:
             if project is not None:
                 project.close()
