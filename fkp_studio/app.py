@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fkp_studio.platforms import has_display
 from training import __version__
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fkp_studio.tour import main as tour
 
         return tour(arguments.tour, minutes=arguments.tour_minutes)
+    if not has_display() and "QT_QPA_PLATFORM" not in os.environ:
+        print("There is no display to show the window on. `fkp-studio --tour OUT` runs without one.", file=sys.stderr)
+        return 2
     return run(arguments.what)
 
 

@@ -126,6 +126,7 @@ class MainWindow(QMainWindow):
             self.workspaces.end()
         if not name:
             self.welcome.show_recent(self.settings.recent())
+            self.welcome.setFocus()
         if store is not None:
             store.changed.connect(self._note_counts)
         self._on_place_changed()

@@ -15,7 +15,7 @@ from fkp_studio.settings import Settings, data_folder
 from training.errors import UserError
 
 DEMO = "demo.fkp"
-DEMO_SAMPLES = 2000
+DEMO_SAMPLES = 1000
 
 
 class Opener(QObject):

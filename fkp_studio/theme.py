@@ -43,11 +43,11 @@ class Colours:
 
 DARK = Colours(
     dark=True, window="#1E1F22", panel="#26282C", raised="#303338", hover="#3A3D43", line="#393C41", edge="#7D828A",
-    text="#D6D8DC", dim="#A3A8B0", accent="#0072B2", accent_text="#FFFFFF", link="#6DB8EA", selection="#1F425A",
+    text="#D6D8DC", dim="#A9AEB6", accent="#0072B2", accent_text="#FFFFFF", link="#6DB8EA", selection="#1F425A",
     danger="#FF9A6B", canvas="#17181A",
 )  # fmt: skip
 LIGHT = Colours(
-    dark=False, window="#F6F6F7", panel="#FFFFFF", raised="#FFFFFF", hover="#ECEDEF", line="#DCDEE1", edge="#8A9099",
+    dark=False, window="#F6F6F7", panel="#FFFFFF", raised="#FFFFFF", hover="#ECEDEF", line="#DCDEE1", edge="#868C95",
     text="#1F2328", dim="#5D646D", accent="#0072B2", accent_text="#FFFFFF", link="#0067A0", selection="#D3E8F5",
     danger="#A84300", canvas="#E7E8EA",
 )  # fmt: skip

@@ -160,6 +160,7 @@ class WelcomePage(QWidget):
     def __init__(self, acts: dict[str, Callable[[], object]], open_path: Callable[[Path], object]) -> None:
         super().__init__()
         self._open_path = open_path
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # takes the first focus: no card is marked before a key is pressed
         title = QLabel("FKP Studio")
         title.setFont(theme.font(pixels=26, bold=True))
         line = QLabel(
@@ -167,7 +168,7 @@ class WelcomePage(QWidget):
         )
         line.setProperty("role", "dim")
         line.setWordWrap(True)
-        self.demo = Card("face", "Open the demo", "2,000 synthetic faces with missing labels to try everything on.")
+        self.demo = Card("face", "Open the demo", "1,000 synthetic faces with missing labels to try everything on.")
         self._demo_text = self.demo.line.text()
         self.data = Card(
             "import", "Import a data set", "Kaggle CSV, pictures with .pts files, or pictures with a CSV of points."
@@ -227,7 +228,7 @@ class WelcomePage(QWidget):
         """The demo is being made."""
         self.demo.bar.show()
         self.demo.bar.setValue(round(done * 1000))
-        self.demo.line.setText(sentence)
+        self.demo.line.setText(sentence[:1].upper() + sentence[1:])
         self.demo.setEnabled(False)
 
     def end_progress(self) -> None:
