@@ -102,16 +102,16 @@ class Importing:
 
     def _file(self, path: Path) -> tuple[int, str]:
         """The number of the file's folder, and its name in there."""
-        absolute = os.path.abspath(path.parent)  # noqa: PTH100 - resolve() would follow links, and cost a call per part
-        if absolute not in self._folders:
-            near = os.path.relpath(absolute, self._database.folder.absolute().parent)
-            sql = self._database.sql
-            sql.execute(
-                "INSERT OR IGNORE INTO folders (near, absolute) VALUES (?, ?)", (Path(near).as_posix(), absolute)
-            )
-            row = sql.execute("SELECT id FROM folders WHERE absolute = ?", (absolute,)).fetchone()
-            self._folders[absolute] = int(row[0])
-        return self._folders[absolute], path.name
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = self._new_folder(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
+        return self._folders[folder], name
+
+    def _new_folder(self, absolute: str) -> int:
+        near = Path(os.path.relpath(absolute, self._database.folder.absolute().parent)).as_posix()
+        sql = self._database.sql
+        sql.execute("INSERT OR IGNORE INTO folders (near, absolute) VALUES (?, ?)", (near, absolute))
+        return int(sql.execute("SELECT id FROM folders WHERE absolute = ?", (absolute,)).fetchone()[0])
 
     def finish(self) -> None:
         """Write what belongs to the whole import; the transaction is the caller's."""
