@@ -139,6 +139,10 @@ class ProjectStore(QObject):
         nothing = np.full(len(self), np.nan, np.float32)
         return nothing, nothing.copy()
 
+    def knows_run(self, run: str) -> bool:
+        """Whether `run_columns` has its values ready."""
+        return self._columns.get(run) is not None
+
     def _got_columns(self, run: str, columns: Columns) -> None:
         edited = self._columns.finish(run, columns)
         if edited is not None:

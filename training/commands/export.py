@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="file to write; for pts a folder")
     parser.add_argument("--format", required=True, choices=("kaggle", "submission", "csv", "pts"), help="what to write")
     parser.add_argument("--lookup", type=Path, metavar="FILE", help="Kaggle's IdLookupTable.csv, for a submission")
-    parser.add_argument("--run", metavar="RUN", help="the predictions of this run instead of the labels")
+    parser.add_argument("--run", dest="run_name", metavar="RUN", help="the predictions of this run instead of the labels")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from training.project.project import Project
 
     with Project.open(args.project, read_only=True) as project, progress_bar("export") as report:
-        name = None if args.run is None else find_run(args.run, project.path).name
+        name = None if args.run_name is None else find_run(args.run_name, project.path).name
         done = export_project(project, args.out, format=args.format, lookup=args.lookup, run=name, progress=report)
     say(f"{done.count:,} samples written to {args.out}")
     return 0

@@ -26,7 +26,12 @@ def run(args: argparse.Namespace) -> int:
 
     with progress_bar("import") as report:
         done = import_source(args.source, args.project, format=args.format, images=args.images, progress=report)
-    say(f"{done.count:,} samples imported into {args.project}")
+    say(
+        f"{done.count:,} samples imported into {args.project} ({done.train:,} train, {done.val:,} val, {done.test:,} test) "
+        f"in {done.seconds:.1f} s"
+    )
+    for text in done.notes:
+        note(text)
     for title, problems in (("left out", done.left_out), ("to look at", done.flagged)):
         if problems:
             note(f"{len(problems):,} {title}:")
