@@ -21,7 +21,7 @@ def _edges(person: Person) -> list[float]:
         "short": [top, top + 3, top + 12, -38, -12, 8, -22, 18, 48, 52],
         "receding": [top - 16, top - 20, top - 8, -48, -14, 6, -22, 18, 48, 52],
         "fringe": [-27, -26, -25, -18, 0, 12, 0, 22, 50, 54],
-        "long": [top, top + 4, top + 18, -22, 30, long, long, long, long, long],
+        "long": [top, top + 5, top + 22, -12, long, long, long, long, long, long],
         "cap": [-46, -44, -40, -34, -24, -18, -22, -10, 8, 10],
         "bald": [-200.0] * 10,
     }
@@ -51,7 +51,7 @@ def hair(person: Person) -> Surface | None:
     size = (len(rows), COLUMNS)
     fine_size = (size[0] * FINE, size[1] * FINE)
     depth = _edge(person)[None] - rows[:, :1]  # mm above the edge
-    full = person.hair_thickness * (1.5 if person.hair_kind == "long" else 1.0)
+    full = person.hair_thickness * (1.7 if person.hair_kind == "long" else 1.0)
     thick = full * np.clip(depth / 28, 0.12, 1) * (1 + 0.14 * noise(rng, size, (8, 22)))
     x, z = ring(*rows[:, 1:].T)
     scale = 1 + thick / np.hypot(x, z).clip(25)
@@ -62,7 +62,13 @@ def hair(person: Person) -> Surface | None:
     tone = np.clip(1 + (0.06 if cap else 0.28) * strands, 0.25, 2)
     tone *= np.where(limit < 9, 0.6, 1) if cap else np.clip(0.55 + limit / 22, 0.55, 1)
     albedo = (person.hair * tone).astype(np.float32)
-    return Surface(grid_of(x * scale, y, z * scale), albedo, limit > 0, gloss=0.02 if cap else 0.10)
+    return Surface(
+        grid_of(x * scale, y, z * scale),
+        albedo,
+        limit > 0,
+        gloss=0.02 if cap else 0.10,
+        inside=person.hair_kind == "long",
+    )
 
 
 def _rows(person: Person) -> np.ndarray:
@@ -70,11 +76,11 @@ def _rows(person: Person) -> np.ndarray:
     rows = outline(person, 0.0)
     upper = rows[rows[:, 0] < 5]
     bottom = max(_edges(person)) + 12
-    count = max(int((bottom - upper[-1, 0]) / 2.2), 4)
+    count = max(int((bottom - upper[-1, 0]) / 1.8), 4)
     y = np.linspace(upper[-1, 0], bottom, count + 1)[1:]
     fall = np.clip((y - 20) / 120, 0, 1)
     widest, (_, width, front, back, _) = upper[:, 1].max(), upper[-1]
-    half = width + (widest - width) * np.clip((y - y[0]) / 40, 0, 1) + 16 * fall
+    half = width + (widest - width) * np.clip((y - y[0]) / 40, 0, 1) + 26 * fall
     nape = back if person.hair_kind == "long" else back + 30 * fall
     lower = [y, half, front - 10 - 12 * fall, np.broadcast_to(nape, y.shape), np.zeros(count)]
     return np.concatenate([upper, np.column_stack(lower)])

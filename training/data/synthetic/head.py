@@ -215,7 +215,7 @@ def _nose(person: Person, side: np.ndarray, y: np.ndarray) -> np.ndarray:
     at = [-0.75, -0.4, 0.0, 0.25, 0.6, 0.88, 0.98, 1.06, 1.14, 1.22]
     ridge = np.interp(along, at, [0, 1.5, 4, 8, 17, 24.0, 25.0, 20, 9, 0])
     ridge = np.asarray(cv2.GaussianBlur(ridge, (1, 7), 1.3), np.float64)
-    breadth = person.nose_width * np.interp(along, [-0.3, 0.1, 0.5, 0.9, 1.1], [10, 6.5, 8.0, 10.5, 10])
+    breadth = person.nose_width * np.interp(along, [-0.3, 0.1, 0.5, 0.9, 1.1], [10, 6.5, 7.5, 9.3, 9.0])
     body = ridge * np.exp(-((side / breadth) ** 2))
-    wings = 9.0 * _bump(side, y, (11.5 * person.nose_width, tip + 0.5), (5.5 * person.nose_width, 6.0))
+    wings = 8.0 * _bump(side, y, (11.0 * person.nose_width, tip + 0.5), (5.0 * person.nose_width, 5.5))
     return person.nose_height * body + wings * np.exp(-np.maximum(y - tip - 6, 0) / 1.6)

@@ -16,7 +16,8 @@ class Surface:
     """A grid of points with a painted texture.
 
     grid: float32 [rows, columns, 3], mm. albedo: float32 [rows * FINE, columns * FINE]. keep: bool, the same shape:
-    points that are there (None: all). gloss: share of mirror-like reflection. round: the columns go once round the head.
+    points that are there (None: all). gloss: share of mirror-like reflection. round: the columns go once round the head;
+    inside: the far side can be seen from within.
     """
 
     grid: np.ndarray
@@ -24,6 +25,7 @@ class Surface:
     keep: np.ndarray | None = None
     gloss: float = 0.05
     round: bool = True
+    inside: bool = False
 
 
 def grid_of(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -101,7 +101,11 @@ def random_person(seed: int, number: int) -> Person:
     rng = np.random.default_rng([seed, 1, number])
     skin = float(np.exp(rng.uniform(np.log(0.09), np.log(0.55))))
     grey = rng.random() < 0.22
-    hair = float(rng.uniform(0.2, 0.5)) if grey else float(np.exp(rng.uniform(np.log(0.012), np.log(min(0.22, skin)))))
+    hair = (
+        float(min(rng.uniform(0.2, 0.45), skin + 0.12))
+        if grey
+        else float(np.exp(rng.uniform(np.log(0.012), np.log(min(0.22, skin)))))
+    )
     bearded = rng.random() < 0.25
     kind: HairKind = rng.choice(
         ["bald", "short", "fringe", "long", "receding", "cap"], p=[0.06, 0.34, 0.14, 0.28, 0.12, 0.06]
@@ -134,7 +138,7 @@ def random_person(seed: int, number: int) -> Person:
         mouth_drop=around(68.5, 2.3),
         mouth_width=around(24.0, 1.8),
         lip_fullness=max(0.55, around(1.0, 0.22)),
-        lip_tone=float(rng.uniform(0.45, 0.85)),
+        lip_tone=float(rng.uniform(0.38, 0.78)),
         hair_kind=kind,
         hair=hair,
         hairline=around(-65.0, 6.0),
@@ -154,7 +158,7 @@ def random_scene(seed: int, index: int) -> Scene:
     """The scene of picture `index` of this seed, always the same."""
     rng = np.random.default_rng([seed, 2, index])
     side = rng.uniform(-60, 60) if rng.random() < 0.4 else np.clip(13 * rng.standard_normal(), -60, 60)
-    light = np.array([rng.normal(0, 0.75), rng.normal(-0.4, 0.35), 1.0])
+    light = np.array([rng.normal(0, 0.85), rng.normal(-0.5, 0.35), 1.0])
     smiling = rng.random() < 0.45
     talking = rng.random() < 0.35
     return Scene(
@@ -172,11 +176,11 @@ def random_scene(seed: int, index: int) -> Scene:
         gaze=(float(np.clip(rng.normal(0, 0.45), -1, 1)), float(np.clip(rng.normal(0, 0.3), -1, 1))),
         brow_raise=float(rng.normal(0.3, 1.3)),
         light=(float(light[0]), float(light[1]), float(light[2])),
-        ambient=float(rng.uniform(0.2, 0.7)),
+        ambient=float(rng.uniform(0.15, 0.6)),
         exposure=float(np.exp(rng.normal(0.1, 0.4))),
         contrast=float(np.clip(rng.normal(1.0, 0.15), 0.6, 1.35)),
         blur=float(rng.uniform(0.1, 0.75)) if rng.random() < 0.85 else float(rng.uniform(0.8, 1.8)),
-        noise=float(rng.uniform(0.002, 0.03)),
+        noise=float(0.003 + 0.02 * rng.random() ** 2),
         detail=float(rng.uniform(0.45, 0.8)) if rng.random() < 0.25 else 1.0,
         jpeg=int(rng.integers(45, 96)),
         occluder=rng.choice(["none", "bar", "hand", "strands", "microphone"], p=[0.84, 0.02, 0.04, 0.06, 0.04]),

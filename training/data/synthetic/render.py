@@ -110,23 +110,22 @@ class Film:
 
 
 def _mend(value: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Close pinholes, where points lie further apart than pixels: what is far behind most of its neighbours."""
-    depth = np.minimum(depth, _FAR)
-    for _ in range(2):
-        around = cv2.medianBlur(depth, 3)
-        hole = depth > around + 9
-        good = (~hole & (depth < _FAR)).astype(np.float32)
-        near = good * (depth < cv2.erode(depth, np.ones((3, 3), np.uint8)) + 25)
-        filled = cv2.blur(value * near, (3, 3)) / np.maximum(cv2.blur(near, (3, 3)), 1e-6)
-        value, depth = np.where(hole, filled, value), np.where(hole, around, depth)
-    return value, np.where(depth >= _FAR, np.float32(np.inf), depth)
+    """Close pinholes, where points lie further apart than pixels: far places in which no 2 x 2 square fits."""
+    depth, square = np.minimum(depth, _FAR), np.ones((2, 2), np.uint8)
+    opened = cv2.dilate(cv2.erode(depth, square, anchor=(1, 1)), square, anchor=(0, 0))
+    hole = depth > opened + 6
+    near = (~hole & (depth < opened + 6) & (depth < _FAR)).astype(np.float32)
+    near *= depth < cv2.erode(depth, np.ones((3, 3), np.uint8)) + 25
+    filled = cv2.blur(value * near, (3, 3)) / np.maximum(cv2.blur(near, (3, 3)), 1e-6)
+    depth = np.where(hole, opened, depth)
+    return np.where(hole, filled, value), np.where(depth >= _FAR, np.float32(np.inf), depth)
 
 
 def draw_surface(film: Film, surface: Surface, camera: Camera, light: Light, *, turned: bool = True) -> None:
     """Add a surface to the film: only the columns that can be seen, lit, FINE x FINE points a grid cell."""
     grid, albedo, keep = surface.grid, surface.albedo, surface.keep
     if surface.round:
-        columns = _facing(camera if turned else None)
+        columns = np.arange(COLUMNS) if surface.inside else _facing(camera if turned else None)
         many = (columns[:, None] * FINE + np.arange(FINE)).ravel()
         grid, albedo = grid[:, columns], albedo[:, many]
         keep = None if keep is None else keep[:, many]

@@ -77,9 +77,9 @@ def skin(person: Person, shape: HeadShape) -> np.ndarray:
     face = whole.part(-66, -75, 66, 118)
     side = np.abs(face.x)
     face.darken(0.10 * _spot(side, face.y, (40, 28), (16, 14)))
-    face.darken(0.5 * _spot(side, face.y, (9.0 * person.nose_width, person.nose_length + 5), (3.4, 1.7)) * 1.7)
+    face.darken(0.5 * _spot(side, face.y, (7.5 * person.nose_width, person.nose_length + 4.5), (3.6, 1.8)) * 1.7)
     face.darken(0.22 * _spot(side, face.y, (17.0 * person.nose_width, person.nose_length + 2), (2.0, 6)))
-    face.darken(0.30 * _spot(face.x, face.y, (0, person.nose_length + 8.5), (13, 2.6)))
+    face.darken(0.16 * _spot(face.x, face.y, (0, person.nose_length + 8.0), (11, 2.4)))
     face.darken((0.12 + 0.15 * person.age) * _spot(side, face.y, (person.eye_spacing, 13), (12, 3.5)))
     face.darken(0.18 * _spot(side, face.y, (15.5, -3), (6, 9)))
     _wrinkles(face, person)
@@ -150,7 +150,7 @@ def eye(part: Canvas, person: Person, marks: Features, *, left: bool) -> None:
     part.darken(0.22 * _spot(x, part.y, (marks.eye[0], -marks.lid_up - 5), (17, 5)))
     fold = soft(0.7 - np.abs(part.y - (upper - 3.3 - 1.2 * arch)), 1.2)
     part.darken(0.38 * fold * within)
-    white = np.minimum(2.0 * person.skin + 0.12, 0.62) * (0.72 + 0.28 * soft(part.y - upper - 1.6, 3.0))
+    white = min(1.2 * person.skin + 0.09, 0.5) * (0.72 + 0.28 * soft(part.y - upper - 1.6, 3.0))
     part.blend(open_, white)
     (cx, cy), radius = marks.iris[0 if left else 1], 5.9
     distance = np.hypot(part.x - cx, part.y - cy)
@@ -159,7 +159,7 @@ def eye(part: Canvas, person: Person, marks: Features, *, left: bool) -> None:
     )
     part.blend(open_ * soft(radius - distance, 0.8), tone)
     part.blend(open_ * soft(2.3 - distance, 0.8), 0.006)
-    part.blend(open_ * soft(0.95 - np.hypot(part.x - cx - 2.2, part.y - cy + 2.2), 0.7), 0.85)
+    part.blend(open_ * soft(0.95 - np.hypot(part.x - cx - 2.2, part.y - cy + 2.2), 0.7), 0.6)
     lash = soft(0.95 - np.abs(part.y - upper + 0.4), 1.1) * within
     part.blend(0.85 * lash, min(0.015, person.skin * 0.2))
     part.darken(0.3 * soft(0.6 - np.abs(part.y - lower - 0.3), 1.2) * within)
@@ -189,7 +189,7 @@ def mouth(part: Canvas, person: Person, marks: Features, *, smile: float) -> Non
     if marks.gap > 2.0:
         height = min(marks.gap * 0.7, 6.5) if smile > 0.2 else min(marks.gap * 0.35, 4.0)
         teeth = soft(np.minimum(y - upper_line - 0.4, upper_line + height - y), 1.0) * np.clip(1.2 - along**2, 0, 1)
-        part.blend(hole * teeth * 0.9, 0.5)
+        part.blend(hole * teeth * 0.85, min(0.42, 0.1 + 0.9 * person.skin))
     part.blend(0.8 * ends * soft(0.55 - np.abs(y - upper_line), 1.2), 0.02 + 0.05 * person.skin)
     for side, (cx, cy) in ((1, (xl, yl)), (-1, (xr, yr))):
         part.darken(0.45 * _spot(x, y, (cx + side * 0.5, cy), (2.4, 1.8)))
@@ -202,6 +202,6 @@ def _fold(part: Canvas, side: int, corner: tuple[float, float], person: Person, 
     along = np.clip((part.y - top) / (corner[1] + 3 - top), 0, 1)
     outer = abs(corner[0]) + 6
     path = 18 + (outer - 18) * along**1.2
-    strength = 0.10 + 0.18 * person.age + 0.22 * max(smile, 0)
+    strength = 0.04 + 0.16 * person.age + 0.22 * max(smile, 0)
     cover = np.exp(-(((part.x * side - path) / 1.9) ** 2)) * soft(np.minimum(part.y - top, corner[1] + 5 - part.y), 5)
     part.darken(strength * cover)
