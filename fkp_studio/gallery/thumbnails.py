@@ -258,5 +258,10 @@ def _draw_one(project: Project, sample_id: int, labels: Labels, predicted: np.nd
         pixels = draw_thumbnail(project.picture(sample_id), labels, predicted, side=side)
     except UserError as error:
         return Drawn(sample_id, None, str(error))
+    return Drawn(sample_id, to_image(pixels))
+
+
+def to_image(pixels: np.ndarray) -> QImage:
+    """A QImage of its own of uint8 [h, w, 4] BGRA."""
     height, width = pixels.shape[:2]
-    return Drawn(sample_id, QImage(pixels.data, width, height, width * 4, QImage.Format.Format_RGB32).copy())
+    return QImage(pixels.data, width, height, width * 4, QImage.Format.Format_RGB32).copy()

@@ -1,0 +1,104 @@
+"""What accepting would fill: all candidates once, then any threshold in an instant. No widgets; runs in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fkp_studio.dialogs.data_parts import FaceCard
+from training.data.keypoint_data import Labels
+from training.errors import UserError
+from training.project.accept import fill_labels, run_number, to_fill
+from training.project.project import Project
+
+CHUNK = 1024  # samples read at once
+NEVER = -1.0  # stands for a confidence that is not a number: only accepted when none is asked for
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Every point that could be accepted, surest first.
+
+    confidences: float32 [M]. ids: int64 [M], samples. keypoints: int16 [M]. count: K.
+    """
+
+    confidences: np.ndarray
+    ids: np.ndarray
+    keypoints: np.ndarray
+    count: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a threshold comes to. per_keypoint: int64 [K]. examples: ids of the faces with the least sure of the points."""
+
+    threshold: float
+    points: int
+    faces: int
+    per_keypoint: np.ndarray
+    examples: tuple[int, ...]
+
+
+def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Candidates:
+    """Unset points for which the run has a prediction, of all faces."""
+    with Project.open(path, read_only=True) as project:
+        confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
+        everyone = project.ids()
+        for start in range(0, len(everyone), CHUNK):
+            if cancelled():
+                break
+            some = everyone[start : start + CHUNK]
+            predictions = project.predictions(run, some)
+            if predictions.present.any():
+                rows, points = np.nonzero(to_fill(project.labels(some), predictions))
+                confidences.append(predictions.confidences[rows, points])
+                ids.append(some[rows])
+                keypoints.append(points.astype(np.int16))
+        sure = np.nan_to_num(np.concatenate(confidences), nan=NEVER)
+        order = np.argsort(-sure, kind="stable")
+        return Candidates(
+            sure[order], np.concatenate(ids)[order], np.concatenate(keypoints)[order], len(project.schema)
+        )
+
+
+def outcome(candidates: Candidates, threshold: float, *, examples: int) -> Outcome:
+    """What would be accepted from this confidence on; 0 asks for none."""
+    every = len(candidates.confidences)
+    points = (
+        every if threshold <= 0 else int(np.searchsorted(-candidates.confidences, -np.float32(threshold), side="right"))
+    )
+    ids = candidates.ids[:points]
+    faces = int(np.count_nonzero(np.bincount(ids))) if points else 0
+    shown = tuple(dict.fromkeys(ids[::-1][: 50 * examples].tolist()))[:examples]
+    return Outcome(
+        threshold, points, faces, np.bincount(candidates.keypoints[:points], minlength=candidates.count), shown
+    )
+
+
+def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[FaceCard]:
+    """The examples as they would be after accepting."""
+    from fkp_studio.gallery.thumbnail import draw_thumbnail
+    from fkp_studio.gallery.thumbnails import to_image
+
+    cards = []
+    with Project.open(path, read_only=True) as project:
+        for sample_id in found.examples:
+            ids = np.array([sample_id], np.int64)
+            labels, predictions = project.labels(ids), project.predictions(run, ids)
+            where = to_fill(labels, predictions, min_confidence=found.threshold)
+            after = fill_labels(labels, predictions, where, number=run_number(run))
+            try:
+                pixels = draw_thumbnail(project.picture(sample_id), after, _nothing(labels), side=side)
+            except UserError:  # a picture that can't be read is no example
+                continue
+            lowest = predictions.confidences[where].min() if where.any() else np.nan
+            sure = f", from {lowest:.0%} sure" if np.isfinite(lowest) else ""
+            cards.append(FaceCard(to_image(pixels), f"{int(where.sum())} points{sure}"))
+    return cards
+
+
+def _nothing(labels: Labels) -> np.ndarray:
+    return np.full(labels.points.shape[1:], np.nan)

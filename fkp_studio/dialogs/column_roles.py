@@ -1,0 +1,54 @@
+"""What each column of a CSV is read as: between the table a person edits and the mapping the import takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from training.data.formats.columns import ColumnMapping, KeypointColumns
+from training.errors import UserError
+
+IGNORE, PICTURE, GROUP, SPLIT = "ignore", "picture", "group", "split"
+ONCE = (PICTURE, GROUP, SPLIT)
+
+
+def roles_of(columns: Sequence[str], mapping: ColumnMapping) -> list[str]:
+    """One role a column: ignore, picture, group, split, 'x of NAME', 'y of NAME'."""
+    roles = {mapping.image: PICTURE, mapping.group: GROUP, mapping.split: SPLIT}
+    for keypoint in mapping.keypoints:
+        roles[keypoint.x], roles[keypoint.y] = f"x of {keypoint.name}", f"y of {keypoint.name}"
+    return [roles.get(column, IGNORE) for column in columns]
+
+
+def choices(roles: Sequence[str], column: str) -> list[str]:
+    """What a column can be read as, the likely names first."""
+    own = column[:-1].rstrip("_. -") or column
+    names = list(dict.fromkeys([own, *(role[5:] for role in roles if role[1:5] == " of ")]))
+    return [IGNORE, *ONCE, *(f"{axis} of {name}" for name in names for axis in "xy")]
+
+
+def with_role(roles: Sequence[str], place: int, role: str) -> list[str]:
+    """The roles with another one for a column; a role that only one column can have is taken from the other."""
+    role = " ".join(role.split())
+    taken = role in ONCE or role[1:5] == " of "
+    changed = [IGNORE if taken and r == role else r for r in roles]
+    changed[place] = role
+    return changed
+
+
+def mapping_of(columns: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
+    """The mapping of these roles. Raises UserError where they do not go together."""
+    where: dict[str, str] = {}
+    for column, role in zip(columns, roles, strict=True):
+        if role not in (IGNORE, *ONCE) and (role[:1] not in "xy" or role[1:5] != " of " or not role[5:]):
+            raise UserError(f"Column {column}: choose ignore, picture, group, split, or “x of …” and “y of …”.")
+        if role != IGNORE:
+            where[role] = column
+    if PICTURE not in where:
+        raise UserError("Choose the column that names the pictures.")
+    names = list(dict.fromkeys(role[5:] for role in roles if role[1:5] == " of "))
+    for name in names:
+        for axis in "xy":
+            if f"{axis} of {name}" not in where:
+                raise UserError(f"No column is read as {axis} of {name}. Choose one, or ignore the other column of it.")
+    keypoints = tuple(KeypointColumns(name, where[f"x of {name}"], where[f"y of {name}"]) for name in names)
+    return ColumnMapping(where[PICTURE], keypoints, where.get(GROUP, ""), where.get(SPLIT, ""))

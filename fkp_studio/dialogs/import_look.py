@@ -1,0 +1,94 @@
+"""Looks at a source before it is imported, and says where its project could go. No widgets; runs in the background."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fkp_studio.dialogs.data_parts import FaceCard
+from training.data.import_ import ColumnMapping, ImportReport, PreviewFace, SourcePreview, preview
+from training.data.keypoint_data import Labels
+
+FORMAT_WORDS = {
+    "kaggle": "Kaggle's facial keypoints (pictures as text in a CSV)",
+    "pts": "pictures with 300-W .pts files",
+    "csv": "pictures with a CSV of points",
+    "pictures": "pictures without labels",
+}
+PLAIN_NAMES = {"training", "train", "test", "labels", "label", "data", "points", "keypoints", "images", "annotations"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found in a source, with its first faces drawn."""
+
+    preview: SourcePreview
+    cards: tuple[FaceCard, ...]
+
+
+def look(source: Path, mapping: ColumnMapping | None, *, side: int) -> Seen:
+    """Read the head of a source. side: px of the drawn faces. Raises UserError as the import would."""
+    found = preview(source, mapping=mapping)
+    return Seen(found, tuple(_card(face, side=side) for face in found.faces))
+
+
+def _card(face: PreviewFace, *, side: int) -> FaceCard:
+    from fkp_studio.gallery.thumbnail import draw_thumbnail
+    from fkp_studio.gallery.thumbnails import to_image
+
+    labels = Labels.from_points(face.points[None])
+    pixels = draw_thumbnail(face.picture, labels, np.full(face.points.shape, np.nan), side=side)
+    words = [face.name, *(f"group {face.group}" for _ in "1" if face.group), *(face.split for _ in "1" if face.split)]
+    return FaceCard(to_image(pixels), ", ".join(words))
+
+
+def suggested_project(source: Path) -> Path:
+    """A project folder that does not exist yet: beside the source where that can be written, else in the home folder."""
+    source = source.absolute()
+    home = source.parent
+    name = source.name if source.is_dir() else source.stem
+    if not source.is_dir() and name.lower() in PLAIN_NAMES:
+        name, home = source.parent.name or name, source.parent.parent
+    if not os.access(home, os.W_OK):
+        home = Path.home()
+    path, n = home / f"{name}.fkp", 2
+    while path.exists():
+        path, n = home / f"{name}-{n}.fkp", n + 1
+    return path
+
+
+def about(found: SourcePreview) -> str:
+    """Format, number of faces, keypoints: one line."""
+    points = f"{len(found.schema)} keypoints ({found.schema.name})"
+    return f"{FORMAT_WORDS.get(found.format, found.format)} · {count_words(found)} · {points}"
+
+
+def count_words(found: SourcePreview) -> str:
+    """'7,049 faces', 'about 7,000 faces'."""
+    if found.exact:
+        return f"{found.count:,} face{'' if found.count == 1 else 's'}"
+    rounded = round(found.count, -max(len(str(found.count)) - 2, 0))
+    return f"about {rounded:,} faces"
+
+
+def splits_words(found: SourcePreview) -> str:
+    """What will become of people and splits."""
+    grouped = any(face.group for face in found.faces)
+    given = any(face.split for face in found.faces)
+    first = (
+        "Faces of the same group stay in the same split."
+        if grouped
+        else "There is no group column: near-duplicate pictures are found and kept in the same split."
+    )
+    second = "The source's own split is kept." if given else "15 % of the groups are put aside for validation."
+    return f"{first} {second}"
+
+
+def report_words(report: ImportReport) -> str:
+    """The outcome in a sentence."""
+    parts = [f"{n:,} {word}" for n, word in ((report.train, "train"), (report.val, "val"), (report.test, "test")) if n]
+    faces = f"{report.count:,} face{'' if report.count == 1 else 's'}"
+    return f"{faces} imported in {report.seconds:.1f} s: {', '.join(parts)}."

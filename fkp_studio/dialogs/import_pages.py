@@ -1,0 +1,244 @@
+"""The pages of the import dialog: what to import, what it looks like, how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QListWidget, QVBoxLayout, QWidget
+
+from fkp_studio.dialogs.column_roles import mapping_of, roles_of
+from fkp_studio.dialogs.column_table import ColumnTable
+from fkp_studio.dialogs.data_parts import FaceGrid, button, row, text_label
+from fkp_studio.dialogs.import_look import Seen, about, count_words, report_words, splits_words
+from training.data.import_ import ColumnMapping, ImportReport, Problem
+from training.errors import UserError
+
+AGAIN_MS = 400  # after the last change of a column's role the faces are read again
+SHOWN = 200  # problems in a list
+SIDE = 104  # px of a face
+
+
+class ChoosePage(QWidget):
+    """Where is the data?"""
+
+    chosen = Signal(object)  # Path
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.file, self.folder = button("Choose a CSV file…", "primary"), button("Choose a folder…")
+        self.file.clicked.connect(self._ask_file)
+        self.folder.clicked.connect(self._ask_folder)
+        self.problem = text_label(role="danger")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(text_label("What do you want to import?", "title"))
+        column.addWidget(self.problem)
+        column.addSpacing(8)
+        for title, text in (
+            (
+                "A CSV file",
+                "Kaggle's training.csv or test.csv, or a table of picture names and points beside its pictures.",
+            ),
+            (
+                "A folder",
+                "of pictures with .pts files, of pictures with a CSV, or just of pictures: you label them here.",
+            ),
+        ):
+            column.addWidget(QLabel(title))
+            column.addWidget(text_label(text, "dim"))
+            column.addSpacing(4)
+        column.addLayout(row(self.file, self.folder, None))
+        column.addWidget(text_label("You can also drop a file or a folder onto this window.", "dim"))
+        column.addStretch(1)
+
+    def show_problem(self, sentence: str) -> None:
+        """Why what was chosen can't be imported; "" for nothing."""
+        self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+
+    def _ask_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Choose a CSV file", "", "Tables (*.csv *.txt *.zip);;All files (*)"
+        )
+        if path:
+            self.chosen.emit(Path(path))
+
+    def _ask_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of pictures")
+        if path:
+            self.chosen.emit(Path(path))
+
+
+class PreviewPage(QWidget):
+    """The first faces, how columns are read, what is wrong, and where the project will be."""
+
+    mapping_changed = Signal(object)  # ColumnMapping
+    import_wanted = Signal(object)  # Path of the project
+    back_wanted = Signal()
+    close_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title, self.about, self.splits = text_label(role="title"), text_label(role="dim"), text_label(role="dim")
+        self.faces = FaceGrid(columns=3, side=SIDE)
+        self.table = ColumnTable()
+        self.problem, self.problems = text_label(role="danger"), ProblemList()
+        self.path, self.note = QLineEdit(), text_label(role="dim")
+        self.go, self.back, self.cancel = button("Import", "primary"), button("Back"), button("Cancel")
+        self._again = QTimer(self, singleShot=True, interval=AGAIN_MS)
+        self._lay_out()
+        self._again.timeout.connect(self._on_again)
+        self.table.columns.roles_changed.connect(self._on_roles_changed)
+        self.path.textChanged.connect(self._on_path_changed)
+        self.go.clicked.connect(lambda: self.import_wanted.emit(self.project_path()))
+        self.back.clicked.connect(self.back_wanted)
+        self.cancel.clicked.connect(self.close_wanted)
+
+    def _lay_out(self) -> None:
+        browse = button("Choose…")
+        browse.clicked.connect(self._choose_path)
+        self.path.setAccessibleName("project folder")
+        side = QVBoxLayout()
+        side.setSpacing(8)
+        side.addWidget(self.table, 3)
+        side.addWidget(self.problem)
+        side.addWidget(self.problems, 2)
+        side.addWidget(self.splits)
+        middle = QHBoxLayout()
+        middle.setSpacing(16)
+        middle.addWidget(self.faces)
+        middle.addLayout(side, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.title)
+        column.addWidget(self.about)
+        column.addLayout(middle, 1)
+        column.addLayout(row(QLabel("Project"), self.path, browse))
+        column.addWidget(self.note)
+        column.addLayout(row(self.back, None, self.cancel, self.go))
+
+    def show_source(self, source: Path, project: Path) -> None:
+        """Begin with another source."""
+        self.title.setText(source.name)
+        self.path.setText(str(project))
+
+    def show_seen(self, seen: Seen) -> None:
+        """Show what was found."""
+        found = seen.preview
+        self.about.setText(about(found))
+        self.faces.set_faces(seen.cards)
+        self.table.setVisible(found.mapping is not None)
+        if found.mapping is not None:
+            self.table.columns.set_columns(found.columns, roles_of(found.columns, found.mapping))
+        self.problems.show_problems(found.problems, title="Noticed in the first faces")
+        self.splits.setText(splits_words(found))
+        self.go.setText(f"Import {count_words(found)}")
+        self._say("")
+
+    def show_problem(self, sentence: str) -> None:
+        """The columns do not go together, or the first rows can't be read this way."""
+        self._say(sentence)
+
+    def project_path(self) -> Path:
+        """The folder that was typed, with its ending."""
+        path = Path(self.path.text().strip()).expanduser()
+        return path if path.suffix == ".fkp" or path.exists() else path.with_name(f"{path.name}.fkp")
+
+    def _say(self, sentence: str) -> None:
+        self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+        self.go.setEnabled(not sentence and bool(self.path.text().strip()))
+
+    def _on_roles_changed(self) -> None:
+        self.go.setEnabled(False)
+        self._again.start()
+
+    def _on_again(self) -> None:
+        columns = self.table.columns
+        try:
+            mapping: ColumnMapping = mapping_of(columns.columns, columns.roles)
+        except UserError as error:
+            self._say(str(error))
+        else:
+            self.mapping_changed.emit(mapping)
+
+    def _on_path_changed(self) -> None:
+        text = self.path.text().strip()
+        there = bool(text) and (self.project_path() / "project.db").is_file()
+        self.note.setText(
+            "This project exists: the faces are added to it."
+            if there
+            else "A new project. Picture files stay where they are; everything else is kept in this folder."
+        )
+        self.go.setEnabled(bool(text) and not self.problem.text())
+
+    def _choose_path(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Where to keep the project", self.path.text(), "FKP Studio project (*.fkp)",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )  # fmt: skip
+        if path:
+            self.path.setText(path)
+
+
+class ProblemList(QWidget):
+    """Sentences about rows and files, under a count."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.heading, self.list = text_label(role="heading"), QListWidget()
+        self.list.setWordWrap(True)
+        self.list.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        self.list.setAccessibleName("problems")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.heading)
+        column.addWidget(self.list)
+
+    def show_problems(self, problems: Sequence[Problem], *, title: str) -> None:
+        """Show them; nothing is shown when there are none."""
+        self.setVisible(bool(problems))
+        self.heading.setText(f"{title.upper()} · {len(problems):,}")
+        self.list.clear()
+        self.list.addItems([problem.sentence for problem in problems[:SHOWN]])
+        if len(problems) > SHOWN:
+            self.list.addItem(f"… and {len(problems) - SHOWN:,} more")
+
+
+class ReportPage(QWidget):
+    """How it went."""
+
+    open_wanted = Signal()
+    close_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title, self.sentence, self.notes = text_label(role="title"), text_label(), text_label(role="dim")
+        self.left_out, self.flagged = ProblemList(), ProblemList()
+        self.open, self.close_button = button("Open the project", "primary"), button("Close")
+        self.open.clicked.connect(self.open_wanted)
+        self.close_button.clicked.connect(self.close_wanted)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        for widget in (self.title, self.sentence, self.notes):
+            column.addWidget(widget)
+        column.addSpacing(8)
+        column.addWidget(self.left_out, 1)
+        column.addWidget(self.flagged, 1)
+        column.addStretch(0)
+        column.addLayout(row(None, self.close_button, self.open))
+
+    def show_report(self, report: ImportReport, project: Path) -> None:
+        """Say what was imported and what was not."""
+        self.title.setText(f"{project.name} is ready")
+        self.sentence.setText(report_words(report))
+        self.notes.setText("\n".join(report.notes))
+        self.notes.setVisible(bool(report.notes))
+        self.left_out.show_problems(report.left_out, title="Left out")
+        self.flagged.show_problems(report.flagged, title="Imported, but look at them")
