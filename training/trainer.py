@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from training.checkpoint import save_model
+from training.checkpoint import load_model, save_model
 from training.config import RunConfig
 from training.device import set_threads
 from training.doctor import no_val_split, not_a_number
@@ -18,8 +18,8 @@ from training.runs import MODEL, load_config
 from training.session import Session
 
 _EVENT_SECONDS = (0.2, 1.0)  # between Progress events: at first, and in long runs
-_SAVE_SECONDS = 10.0  # between saves at the end of epochs
-_SAVE_WITHIN_EPOCH = 60.0
+_SAVE_SECONDS = 10.0  # between saves, at least
+_SAVE_SHARE = 0.05  # of the time, at most
 
 NAN_HINT = "Resume with nothing changed will fail again: train anew with a learning rate three to ten times smaller."
 
@@ -59,6 +59,8 @@ class _Loop:
         self.stopped = self.failed = False
 
     def run(self) -> Iterator[Event]:
+        if self.session.step_count == 0:
+            yield self._save()  # from now on the run can be resumed; and a folder that can't be written shows at once
         while self._done() < 1 and not self.stopped:
             yield from self._batches()
             if self.stopped:
@@ -83,7 +85,7 @@ class _Loop:
             now = time.perf_counter()
             if now - self.last_event >= min(max(_EVENT_SECONDS[0], self.session.elapsed / 3000), _EVENT_SECONDS[1]):
                 yield self._progress(now)
-            if now - self.last_save >= _SAVE_WITHIN_EPOCH:
+            if self._is_time_to_save():
                 yield self._save()
             if self.should_stop():
                 self.stopped = True
@@ -120,12 +122,15 @@ class _Loop:
         self.session.end_epoch()
         self.seen_at_event = 0
         self.last_event = time.perf_counter()
-        if self._done() >= 1 or time.perf_counter() - self.last_save >= max(_SAVE_SECONDS, 20 * self.save_cost):
+        if self._done() >= 1 or self._is_time_to_save():
             yield self._save()
 
     def _evaluate(self) -> EpochDone:
         done = self._done()
         return self.session.evaluate(rate=rate_at(self.config, done), speed=self.speed)
+
+    def _is_time_to_save(self) -> bool:
+        return time.perf_counter() - self.last_save >= max(_SAVE_SECONDS, self.save_cost / _SAVE_SHARE)
 
     def _save(self) -> CheckpointSaved:
         start = time.perf_counter()
@@ -158,8 +163,6 @@ class _Loop:
 
     def _calibrate(self) -> None:
         """Put the confidence calibration into the best model's file."""
-        from training.checkpoint import load_model
-
         if (self.run_dir / MODEL).is_file():
             model, _ = load_model(self.run_dir)
             weights = model.state_dict()

@@ -1,0 +1,63 @@
+"""`python -m training train RUN_DIR [--resume] [--nice]` trains a run; `python -m training serve` predicts for the window."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from training.errors import UserError
+from training.events import RunFailed
+
+_NICE = 10
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0, 1 when the run failed, 2 for a user's error."""
+    args = _parser().parse_args(arguments)
+    try:
+        if args.command == "serve":
+            from training.serve import serve
+
+            serve(sys.stdin, sys.stdout)
+            return 0
+        return _train(args.run_dir, resume=args.resume, nice=args.nice)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    train = commands.add_parser("train", help="train the run of a folder that was made before")
+    train.add_argument("run_dir", type=Path)
+    train.add_argument("--resume", action="store_true", help="go on from the saved state")
+    train.add_argument("--nice", action="store_true", help="leave the processor to others where they need it")
+    commands.add_parser("serve", help="answer requests on stdin, JSON lines")
+    return parser
+
+
+def _train(run_dir: Path, *, resume: bool, nice: bool) -> int:
+    """SIGTERM and SIGINT end the run after the batch, with the best model kept."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if nice:
+        os.nice(_NICE)
+    from training.train_run import (
+        train_run,
+    )  # after the handlers: loading torch takes a second in which a stop may come
+
+    last = train_run(run_dir.resolve(), resume=resume, should_stop=stop.is_set)
+    if isinstance(last, RunFailed):
+        sys.stderr.write(f"{last.message} {last.hint}\n{last.traceback}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

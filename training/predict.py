@@ -1,0 +1,100 @@
+"""Points and confidences for pictures of any size, from a run's best model or a model file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.augment import prepare
+from training.checkpoint import ModelInfo, load_model
+from training.confidence import default_calibration
+from training.data.pictures import resize_pictures
+from training.data.schema import KeypointSchema
+from training.device import choose_device, choose_precision, mixed_precision, to_channels_last
+from training.models.registry import PointNet
+from training.rundata import resize_points
+from training.views import averaged_points, points_and_disagreement
+
+_BATCH = 64
+
+
+class Predictor:
+    """A loaded model. Use one instance in one thread at a time."""
+
+    def __init__(self, model: PointNet, info: ModelInfo, device: torch.device) -> None:
+        self.info, self.device = info, device
+        self.model = to_channels_last(model).to(device).eval()
+        self.flip = torch.tensor(info.schema.flip, device=device)
+        self.calibration = info.calibration or default_calibration(len(info.schema))
+        self.precision = "float32" if info.precision == "float32" else self._faster_precision()
+
+    @classmethod
+    def load(cls, path: Path, device: str = "auto") -> Predictor:
+        """The model of a run folder or a `.safetensors` file. Raises UserError where it is missing or damaged."""
+        model, info = load_model(path)
+        return cls(model, info, choose_device(device))
+
+    @property
+    def schema(self) -> KeypointSchema:
+        """The keypoints the model finds."""
+        return self.info.schema
+
+    def predict(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of these pictures, and confidences [B, K].
+
+        A confidence is the probability that a point's error is under 5 % of the interocular distance.
+        """
+        found = [self._predict_batch(x) for x in self._inputs(pictures)]
+        if not found:
+            none = np.zeros((0, len(self.info.schema)), np.float32)
+            return np.zeros((*none.shape, 2), np.float32), none
+        points, spread = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return self._to_pictures(points, pictures), self.calibration.probability(spread)
+
+    def predict_points(self, pictures: np.ndarray) -> np.ndarray:
+        """As predict, the points only: half the work."""
+        parts = [self._points(x) for x in self._inputs(pictures)]
+        return self._to_pictures(np.concatenate(parts), pictures)
+
+    def _inputs(self, pictures: np.ndarray) -> Iterator[Tensor]:
+        config = self.info.config
+        for start in range(0, len(pictures), _BATCH):
+            part = pictures[start : start + _BATCH]
+            if part.shape[1:3] != (config.input_size, config.input_size):
+                part = resize_pictures(part, config.input_size)
+            yield prepare(torch.from_numpy(np.ascontiguousarray(part)).to(self.device), channels=config.channels)
+
+    @torch.inference_mode()
+    def _predict_batch(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        with mixed_precision(self.device, self.precision):
+            points, spread = points_and_disagreement(
+                self.model, x, flip=self.flip, flip_average=self.info.config.flip_average
+            )
+        return points.float().cpu().numpy(), spread.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def _points(self, x: Tensor) -> np.ndarray:
+        with mixed_precision(self.device, self.precision):
+            points = averaged_points(self.model, x, flip=self.flip, flip_average=self.info.config.flip_average)
+        return points.float().cpu().numpy()
+
+    def _to_pictures(self, points: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+        height, width = pictures.shape[1:3]
+        side = self.info.config.input_size
+        return resize_points(points, (side, side), (width, height)).astype(np.float32)
+
+    def _faster_precision(self) -> str:
+        """A model trained in half precision may stand on a machine that is slow at it."""
+        config = self.info.config
+        x = torch.zeros(8, config.channels, config.input_size, config.input_size, device=self.device)
+
+        @torch.inference_mode()
+        def step(precision: str) -> None:
+            with mixed_precision(self.device, precision):
+                self.model(x)
+
+        return choose_precision("auto", self.device, step, repeats=2)
