@@ -30,6 +30,7 @@ __all__ = ["EVERYTHING", "Changes", "ProjectStore"]
 
 BULK = 256  # edits of more samples are written on the worker thread
 WAIT_MS = 250  # how long the window waits for another program that writes
+FOLD_EDITS = 100  # after so many the write-ahead log is folded into the database, on the worker thread
 LOOK_MS = 1000  # how often we look whether another program wrote
 
 STATE_TEXTS = {
@@ -56,12 +57,13 @@ class ProjectStore(QObject):
         super().__init__(parent)
         self.project, self.schema = project, project.schema
         project.database.set_busy(WAIT_MS)
+        project.database.leave_folding()
         self.undo_stack = JournalStack(self._move_step, self)
         self._index = project.index()
         self._columns = RunCache()
         self._background = Background(project.path, self)
         self._busy = self._closed = self._looking = False
-        self._edits = 0  # counts what was written here, to tell whether something read elsewhere is old
+        self._edits = self._folded = 0  # counts what was written here, to tell whether something read elsewhere is old
         self._nudges = Nudges()
         self.undo_stack.restore(project.history())
         self._version = project.database.data_version()
@@ -347,9 +349,12 @@ class ProjectStore(QObject):
     # other programs
 
     def look(self) -> None:
-        """Take in what another program wrote. Runs each second."""
+        """Take in what another program wrote, and keep the write-ahead log short. Runs each second."""
         if self._closed or self._looking or self._background.pending:
             return
+        if self._edits - self._folded >= FOLD_EDITS:
+            self._folded = self._edits
+            self._background.run(lambda project: project.database.fold(), done=lambda _: None, failed=self._tell)
         version, ours = self.project.database.data_version(), self._background.take_worked()
         if version != self._version:
             self._version = version

@@ -305,3 +305,14 @@ def test_discarded_predictions_go_and_accepted_points_stay(store: ProjectStore, 
     assert store.prediction_runs() == []
     assert not store.predictions(RUN, [POOR]).present.any()
     assert store.labels([POOR]).mask.all()
+
+
+def test_the_log_of_many_edits_is_folded_in(store: ProjectStore, qtbot: QtBot) -> None:
+    database, log = store.path / "project.db", store.path / "project.db-wal"
+    size = database.stat().st_mtime_ns
+    for i in range(100):
+        store.place(1 + i % 20, i % 15, (i % 90, i % 80 + 3))
+    assert log.stat().st_size > 100_000
+    assert database.stat().st_mtime_ns == size
+    store.look()
+    qtbot.waitUntil(lambda: database.stat().st_mtime_ns != size)

@@ -81,6 +81,14 @@ class Database:
         """How long a write waits for another program's before it gives up."""
         self.one(f"PRAGMA busy_timeout = {int(busy_ms)}")
 
+    def leave_folding(self) -> None:
+        """Never fold the write-ahead log into the database at the end of a write: it takes up to 20 ms."""
+        self.one("PRAGMA wal_autocheckpoint = 0")
+
+    def fold(self) -> None:
+        """Fold the write-ahead log into the database as far as no reader needs it."""
+        self.one("PRAGMA wal_checkpoint(PASSIVE)")
+
     def data_version(self) -> int:
         """A number that changes when another connection has written."""
         return int((self.one("PRAGMA data_version") or (0,))[0])

@@ -1,0 +1,117 @@
+"""How quick a project is at 7,000 and at a million samples: python benchmarks/project_scale.py [--samples N]
+
+Prints medians (and the slowest of 20) in milliseconds. Labels are random, pictures are paths that nobody reads; the
+projects go into a folder under /tmp that is removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from training.data.keypoint_data import Labels, Origin
+from training.data.samples import SampleBatch
+from training.data.schema import KAGGLE_15
+from training.project.project import Project
+
+RUN = "0001-ml-resnet"
+BLOCK = 10_000
+
+
+def batch(first: int, count: int, random: np.random.Generator) -> SampleBatch:
+    points = random.uniform(10, 86, (count, 15, 2))
+    points[random.random(count) < 0.67, 4:] = np.nan
+    return SampleBatch(
+        names=tuple(f"{first + i:07d}.png" for i in range(count)),
+        sources=tuple(f"faces.csv#{first + i}" for i in range(count)),
+        labels=Labels.from_points(points),
+        widths=np.full(count, 96, np.int32),
+        heights=np.full(count, 96, np.int32),
+        groups=tuple(f"p{(first + i) // 8}" for i in range(count)),
+        splits=(np.arange(count) % 10 == 0).astype(np.uint8),
+        paths=tuple(Path(f"/pictures/{(first + i) // 1000}/{first + i:07d}.png") for i in range(count)),
+    )
+
+
+def make(path: Path, samples: int) -> None:
+    random = np.random.default_rng(0)
+    with Project.create(path, KAGGLE_15) as project, project.importing("faces.csv") as importing:
+        for first in range(0, samples, BLOCK):
+            importing.add_samples(batch(first, min(BLOCK, samples - first), random))
+
+
+def timed(call: Callable[[int], object], *, times: int = 20) -> tuple[float, float]:
+    """(median, slowest) in milliseconds."""
+    taken = []
+    for n in range(times):
+        start = time.perf_counter()
+        call(n)
+        taken.append(1000 * (time.perf_counter() - start))
+    return statistics.median(taken), max(taken)
+
+
+def measure(path: Path, samples: int) -> dict[str, tuple[float, float]]:
+    random = np.random.default_rng(1)
+    some = random.integers(1, samples + 1, 1000)
+    found = {"open": timed(lambda _: Project.open(path).close())}
+    with Project.open(path) as project:
+        found["index of all"] = timed(lambda _: project.index(), times=5)
+        found["labels of a face"] = timed(lambda n: project.labels([int(some[n])]), times=1000)
+        found["a face's sample row"] = timed(lambda n: project.sample(int(some[n])), times=1000)
+        found["labels of 200 faces"] = timed(lambda n: project.labels(some[n * 40 : n * 40 + 200]))
+        found["edit (write_step)"] = timed(lambda n: edit(project, int(some[n])), times=200)
+        steps = [s.id for s in project.history()][::-1]
+        found["undo"] = timed(lambda n: project.undo_step(steps[n]), times=200)
+        found["labels of all"] = timed(lambda _: project.label_hash(), times=1)
+        found["predictions of all"] = timed(lambda _: predict(project), times=1)
+        found["run columns of all"] = timed(lambda _: project.run_columns(RUN), times=1)
+        accepted = []
+        found["accept in all"] = timed(lambda _: accepted.append(project.accept(RUN)), times=1)
+        found["undo of that"] = timed(lambda _: project.undo_step(accepted[0].step), times=1)
+    return found
+
+
+def edit(project: Project, sample: int) -> None:
+    before = project.labels([sample])
+    after = before.copy()
+    after.points[0, 0] += 1
+    after.origins[0, 0] = Origin.PERSON
+    project.write_step([sample], before, after, text="move left eye center")
+
+
+def predict(project: Project) -> None:
+    for ids in np.array_split(project.ids(), max(1, len(project) // BLOCK)):
+        project.write_predictions(RUN, ids, np.full((len(ids), 15, 2), 40.0), np.full((len(ids), 15), 0.9))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=1_000_000)
+    sizes = (7_000, parser.parse_args().samples)
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        columns = []
+        for samples in sizes:
+            path = Path(folder) / f"{samples}.fkp"
+            start = time.perf_counter()
+            make(path, samples)
+            made = 1000 * (time.perf_counter() - start)
+            columns.append({"make and import": (made, made), **measure(path, samples)})
+            size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+            print(f"{samples:,} samples: {size / 1e6:,.0f} MB on disk")
+    print(f"{'ms: median (slowest)':24}" + "".join(f"{n:>24,}" for n in sizes))
+    for name in columns[0]:
+        print(f"{name:24}" + "".join(f"{c[name][0]:14.3f} ({c[name][1]:.3f})".rjust(24) for c in columns))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << (20 if sys.platform == "darwin" else 10))
+    print(f"peak memory {peak:,.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
