@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -96,10 +97,9 @@ class MainWindow(QMainWindow):
         self.workspaces.changed.connect(self._on_workspace_changed)
         self.settings.changed.connect(self._apply_setting)
         self.status.follow(self.jobs)
+        self.canvas.view.display_changed.connect(lambda shown: self.settings.set("point_size", round(shown.point_size)))
         self.canvas.hint.connect(self.status.show_hint)
         self.gallery.hint.connect(self.status.show_hint)
-        self.panels.face_wanted.connect(session.set_sample)
-        self.panels.faces_wanted.connect(self.gallery.show_ids)
         self.opener.demo_progress.connect(self.welcome.show_progress)
         self.opener.demo_ended.connect(self.welcome.end_progress)
         self.first_shown.connect(self._fill_docks)
@@ -156,7 +156,7 @@ class MainWindow(QMainWindow):
         if key == "theme":
             theme.current().set_mode(value)
         elif key == "point_size":
-            self.canvas.view.set_point_size(value)
+            self.canvas.view.set_display(replace(self.canvas.view.display, point_size=float(value)))
         elif key == "thumbnail_size":
             self.gallery.set_thumbnail_size(value)
         else:
@@ -192,9 +192,7 @@ class MainWindow(QMainWindow):
 
     def show_compare(self) -> None:
         """The dialog that queues several recipes."""
-        from fkp_studio.dialogs.compare import CompareDialog
-
-        CompareDialog(self.session, self.jobs, self).open()
+        self.panels.show_compare()
 
     def stop_training(self) -> None:
         """Stop what trains, keep its best model."""
@@ -286,7 +284,7 @@ class MainWindow(QMainWindow):
         self.settings.set_state("geometry", self.saveGeometry())
         self.workspaces.keep()
         self.opener.stop()
+        self.hide()
         self.jobs.close()
-        if self.session.store is not None:
-            self.session.store.close()
+        self.session.close_project()  # every view ends its threads
         event.accept()

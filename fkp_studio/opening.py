@@ -90,7 +90,8 @@ class Opener(QObject):
             )
 
     def stop(self) -> None:
-        """Cancel what is being made; nothing of it stays."""
+        """The window closes: cancel what is being made, and remember the open project for the next start."""
+        self._session.project_changed.disconnect(self._remember)
         if self._making is not None:
             self._making.cancel()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from fkp_studio.jobs.jobs import Jobs
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 
 class Panels(QObject):
-    """Makes them when asked, and passes on what they want shown. Before `make`, acts on them do nothing."""
-
-    face_wanted = Signal(int)
-    faces_wanted = Signal(object, str)
+    """Makes them when asked. Before `make`, acts on them do nothing."""
 
     def __init__(self, session: Session, jobs: Jobs) -> None:
         super().__init__(jobs)
@@ -46,6 +43,11 @@ class Panels(QObject):
         """Press the Train button."""
         if self._training is not None:
             self._training.train()
+
+    def show_compare(self) -> None:
+        """The dialog that trains several recipes."""
+        if self._training is not None:
+            self._training.show_compare()
 
     def set_default(self, key: str, value: Any) -> None:
         """Give the training panel a changed setting: "minutes" or "device"."""

@@ -31,7 +31,7 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("theme", "Theme", "system", "Light, dark, or as the system is set", "Appearance",
             choices=(("system", "As the system"), ("light", "Light"), ("dark", "Dark"))),
-    Setting("point_size", "Point size", 7, "Diameter of a point on the face, whatever the zoom", "Appearance", 3, 20, " px"),
+    Setting("point_size", "Point size", 9, "Diameter of a point on the face, whatever the zoom", "Appearance", 3, 20, " px"),
     Setting("thumbnail_size", "Thumbnails", "M", "How large faces are in the gallery", "Appearance",
             choices=(("S", "Small"), ("M", "Medium"), ("L", "Large"))),
     Setting("minutes", "Training time", 6.0, "How long a run trains unless you say otherwise", "Training", 0.1, 600, " min"),

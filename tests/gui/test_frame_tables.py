@@ -80,7 +80,7 @@ def test_a_setting_of_nonsense_reads_as_its_default(qtbot: QtBot, home: Path) ->
     file.parent.mkdir(parents=True)
     file.write_text("[settings]\npoint_size=huge\nminutes=-3\ntheme=pink\n")
     settings = Settings()
-    assert [settings.get(k) for k in ("point_size", "minutes", "theme")] == [7, 6.0, "system"]
+    assert [settings.get(k) for k in ("point_size", "minutes", "theme")] == [9, 6.0, "system"]
     with pytest.raises(ValueError, match="theme"):
         settings.set("theme", "pink")
 

@@ -1,0 +1,70 @@
+"""From the start of the process to the first face painted, of a project of 7,049 samples; beside it an empty Qt window.
+
+python benchmarks/start_to_first_face.py [--times N] [--keep DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+from window import make_project, run_child, where
+
+# The reference: what any program with this Qt needs at least
+EMPTY = """
+import json, os, time
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QWidget
+class Window(QWidget):
+    def paintEvent(self, event):
+        QTimer.singleShot(0, app.quit)
+app = QApplication([])
+window = Window()
+window.show()
+app.exec()
+print(json.dumps({"seconds": time.time() - float(os.environ["BENCH_START"])}))
+"""
+
+FACE = """
+import json, os, sys, time
+from fkp_studio import app
+from fkp_studio.canvas.view import CanvasView
+paint = CanvasView.paintEvent
+shown = {}
+def paintEvent(self, event):
+    paint(self, event)
+    shown.setdefault("window", time.time())
+    if self.shown_face is not None and "face" not in shown:
+        shown["face"] = time.time()
+        self.window().close()
+CanvasView.paintEvent = paintEvent
+app.main([sys.argv[1]])
+print(json.dumps({"seconds": shown["face"] - float(os.environ["BENCH_START"])}))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=7)
+    parser.add_argument(
+        "--keep", type=Path, default=Path(tempfile.gettempdir()) / "fkp-bench", help="where projects are kept"
+    )
+    arguments = parser.parse_args()
+    project = make_project(arguments.keep, 7049)
+    with tempfile.TemporaryDirectory() as home:
+        run_child(FACE, str(project), home=Path(home))  # fills the disk's cache and writes what a first start writes
+        faces, empties = [], []
+        for _ in range(arguments.times):
+            empties.append(float(run_child(EMPTY, home=Path(home))["seconds"]))
+            faces.append(float(run_child(FACE, str(project), home=Path(home))["seconds"]))
+    print(f"start to first face, {arguments.times} starts, {where()}")
+    print(
+        f"  first face         median {statistics.median(faces):.2f} s   best {min(faces):.2f}   worst {max(faces):.2f}"
+    )
+    print(f"  an empty Qt window median {statistics.median(empties):.2f} s   (reference)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What the window's benchmarks share: large projects, a window that tells when it has painted, figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+SIDE = 96
+FILES = 500  # pictures on disk that all samples of a large project share
+BATCH = 8192
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+def make_project(folder: Path, count: int) -> Path:
+    """A project of `count` samples with 15 keypoints; it is kept in `folder` for the next time. Its pictures are PNG files."""
+    path = folder / f"bench-{count}.fkp"
+    if path.exists():
+        return path
+    from training.data.keypoint_data import Labels
+    from training.data.samples import SampleBatch
+    from training.data.schema import KAGGLE_15
+    from training.project.project import Project
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = _pictures(folder / "pictures")
+    random = np.random.default_rng(0)
+    points = (np.array(KAGGLE_15.template) * SIDE)[None] + random.normal(0, 3, (BATCH, 15, 2))
+    points[random.random((BATCH, 15)) < 0.4] = np.nan
+    with Project.create(path, KAGGLE_15) as project, project.importing("benchmark") as importing:
+        for first in range(0, count, BATCH):
+            size = min(BATCH, count - first)
+            rows = range(first, first + size)
+            importing.add_samples(
+                SampleBatch(
+                    names=tuple(f"{i:07d}" for i in rows),
+                    sources=tuple(f"bench#{i}" for i in rows),
+                    labels=Labels.from_points(points[:size]),
+                    widths=np.full(size, SIDE, np.int32),
+                    heights=np.full(size, SIDE, np.int32),
+                    groups=("",) * size,
+                    splits=np.zeros(size, np.uint8),
+                    paths=tuple(files[i % FILES] for i in rows),
+                )
+            )
+    return path
+
+
+def _pictures(folder: Path) -> list[Path]:
+    import cv2
+
+    folder.mkdir(exist_ok=True)
+    random = np.random.default_rng(1)
+    paths = [folder / f"{i:03d}.png" for i in range(FILES)]
+    for path in paths:
+        cv2.imwrite(str(path), cv2.GaussianBlur(random.integers(0, 255, (SIDE, SIDE)).astype(np.uint8), (0, 0), 3))
+    return paths
+
+
+def run_child(code: str, *arguments: str, home: Path) -> dict[str, float | list[float]]:
+    """Run Python code in a process of its own with its own settings; it prints one JSON object as its last line.
+
+    The child finds the second of the epoch at which it was started in BENCH_START.
+    """
+    env = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT)}
+    env |= {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
+    if not os.environ.get("DISPLAY"):
+        env["QT_QPA_PLATFORM"] = "offscreen"
+    env["BENCH_START"] = repr(time.time())
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=env, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    found: dict[str, float | list[float]] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def where() -> str:
+    """On what the figures were taken, for the printed line."""
+    display = "on a display" if os.environ.get("DISPLAY") else "offscreen"
+    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {display}"
