@@ -57,7 +57,9 @@ def write_picture(path: Path, picture: np.ndarray) -> Path:
     return path
 
 
-def csv_folder(folder: Path, count: int = 6, *, extra: Sequence[str] = (), values: Sequence[Sequence[str]] = ()) -> Path:
+def csv_folder(
+    folder: Path, count: int = 6, *, extra: Sequence[str] = (), values: Sequence[Sequence[str]] = ()
+) -> Path:
     """`folder`/labels.csv with pictures in images/, two keypoints, and extra columns with their values for each row."""
     rng = np.random.default_rng(1)
     header = ["image", *extra, "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y"]
@@ -66,17 +68,13 @@ def csv_folder(folder: Path, count: int = 6, *, extra: Sequence[str] = (), value
         write_picture(folder / "images" / f"{i}.png", picture)
         cells = [f"{v:.3f}" for v in rng.uniform(2, 17, 4)]
         rows.append([f"{i}.png", *(values[i] if values else []), *cells])
-    return write_rows(folder / "labels.csv", rows, header=header)
+    write_rows(folder / "labels.csv", rows, header=header)
+    return folder
 
 
 def all_labels(project: Project) -> Labels:
     """Everything a project knows."""
     return project.labels(project.ids())
-
-
-def left_nothing(folder: Path, before: set[str]) -> bool:
-    """Whether a folder holds just what it held, hidden files included."""
-    return {path.name for path in folder.iterdir()} == before
 
 
 def names_in(folder: Path) -> set[str]:

@@ -100,7 +100,7 @@ def test_quotes_byte_order_mark_and_a_missing_last_line_end_are_fine(tmp_path: P
 
 def test_columns_in_another_order_find_their_keypoints(tmp_path: Path) -> None:
     rows = kaggle_cells(4)
-    order = list(np.random.default_rng(0).permutation(30)) + [30]
+    order = [*np.random.default_rng(0).permutation(30), 30]
     path = write_rows(tmp_path / "t.csv", [[r[i] for i in order] for r in rows], header=[HEADER[i] for i in order])
     import_source(path, tmp_path / "p.fkp", format="kaggle")
     with Project.open(tmp_path / "p.fkp") as project:
@@ -109,7 +109,9 @@ def test_columns_in_another_order_find_their_keypoints(tmp_path: Path) -> None:
 
 def test_other_keypoint_names_make_their_own_schema(tmp_path: Path) -> None:
     rows = [["1.5", "2", "3", "4", row[30]] for row in kaggle_cells(3)]
-    path = write_rows(tmp_path / "t.csv", rows, header=["ear_left_x", "ear_left_y", "ear_right_x", "ear_right_y", "Image"])
+    path = write_rows(
+        tmp_path / "t.csv", rows, header=["ear_left_x", "ear_left_y", "ear_right_x", "ear_right_y", "Image"]
+    )
     import_source(path, tmp_path / "p.fkp")
     with Project.open(tmp_path / "p.fkp") as project:
         assert project.schema.keypoints == ("ear_left", "ear_right") and project.schema.flip == (1, 0)

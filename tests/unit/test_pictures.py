@@ -58,7 +58,9 @@ def test_a_decompression_bomb_is_refused_by_its_header() -> None:
         decode_picture(bomb, name="bomb.png")
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", bytes(100), b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM", b"II*\0"])
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", bytes(100), b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM", b"II*\0"]
+)
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(UserError, match=r"n\.png: "):
         decode_picture(data, name="n.png")
