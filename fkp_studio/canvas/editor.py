@@ -34,6 +34,7 @@ class FaceEditor(QObject):
         self._current = current
         self._sample_id = -1
         self._touched = -1  # the point placed last in this face: arrows still move it while the walk is one further
+        self._walk = 0  # where the walk goes on after a look at other points
         self.place_state = PointState.VISIBLE
         current.changed.connect(self._on_face_changed)
         session.keypoint_changed.connect(self._on_keypoint_changed)
@@ -56,7 +57,7 @@ class FaceEditor(QObject):
             and (face.states[k] == PointState.UNSET or self.place_state != PointState.VISIBLE)
         ):
             return k
-        return next_missing(face.states, max(k, 0))
+        return next_missing(face.states, self._walk)
 
     def place(self, keypoint: int, at: tuple[float, float], *, state: PointState | None = None) -> None:
         """Set or move a point (picture pixels, kept on the picture). A first placement leads the walk on to the next one."""
@@ -163,12 +164,15 @@ class FaceEditor(QObject):
         self.place_state = PointState.VISIBLE
         face = self.face
         following = next_missing(face.states, keypoint) if face is not None else -1
+        self._walk = max(following, 0)
         self._session.set_keypoint(following if following >= 0 else keypoint)
         if following < 0:
             self.hint.emit("The face is complete.")
         self.walk_changed.emit()
 
-    def _on_keypoint_changed(self, _keypoint: int) -> None:
+    def _on_keypoint_changed(self, keypoint: int) -> None:
+        if self.face is not None and keypoint >= 0 and self.face.states[keypoint] == PointState.UNSET:
+            self._walk = keypoint
         self.place_state = PointState.VISIBLE
         self.walk_changed.emit()
 
@@ -177,7 +181,7 @@ class FaceEditor(QObject):
         if face is None:
             self._sample_id = -1
         elif face.sample_id != self._sample_id:
-            self._sample_id, self._touched = face.sample_id, -1
+            self._sample_id, self._touched, self._walk = face.sample_id, -1, 0
             self.place_state = PointState.VISIBLE
             self._session.set_keypoint(self._first(face.states))
         self.walk_changed.emit()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.data.keypoint_data import Labels, PointState
+from training.data.keypoint_data import Labels, Origin, PointState
 from training.data.schema import KeypointSchema
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ class Face:
 
     @property
     def mean_error(self) -> float:
-        """Mean of `errors` in pixels, NaN where no point has both."""
-        errors = self.errors[np.isfinite(self.errors)]
+        """Mean of `errors` in pixels over what a person or the source vouches for, NaN where no point has both."""
+        counted = np.isfinite(self.errors) & (self.labels.origins[0] != Origin.MODEL)
+        errors = self.errors[counted]
         return float(errors.mean()) if len(errors) else float("nan")
 
     @property

@@ -73,8 +73,7 @@ def paint_face(
         _halo(painter, QPointF(*spot.tolist()), radius)
     if display.names:
         spots = np.where(has_label[:, None], labels, predicted)
-        for k in np.flatnonzero(np.isfinite(spots[:, 0])).tolist():
-            caption(painter, schema.titles[k], QPointF(*spots[k].tolist()), gap=radius + 3, pixels=11)
+        _names(painter, schema.titles, spots, radius + 3)
 
 
 def disc(painter: QPainter, at: QPointF, radius: float, *, accepted: bool = False) -> None:
@@ -114,13 +113,34 @@ def diamond(painter: QPainter, at: QPointF, radius: float) -> None:
 def caption(painter: QPainter, text: str, at: QPointF, *, gap: float, pixels: int = 12) -> None:
     """A small name tag right of a place, or left of it where the window ends."""
     painter.setFont(theme.font(pixels=pixels))
-    metrics = QFontMetricsF(painter.font())
-    size = metrics.size(0, text)
-    box = QRectF(at.x() + gap, at.y() - size.height() / 2 - 1, size.width() + 10, size.height() + 2)
-    limits = painter.viewport()
-    if box.right() > limits.right():
-        box.moveRight(at.x() - gap)
-    box.moveTop(min(max(box.top(), limits.top()), limits.bottom() - box.height()))
+    _tag(painter, text, _boxes(painter, text, at, gap)[0])
+
+
+def _names(painter: QPainter, titles: tuple[str, ...], spots: np.ndarray, gap: float) -> None:
+    """A tag for each of `spots` [K, 2] that is one, where it covers no other tag if possible."""
+    painter.setFont(theme.font(pixels=11))
+    taken: list[QRectF] = []
+    for k in np.flatnonzero(np.isfinite(spots[:, 0])).tolist():
+        boxes = _boxes(painter, titles[k], QPointF(*spots[k].tolist()), gap)
+        box = next((b for b in boxes if not any(b.intersects(other) for other in taken)), boxes[0])
+        taken.append(box)
+        _tag(painter, titles[k], box)
+
+
+def _boxes(painter: QPainter, text: str, at: QPointF, gap: float) -> list[QRectF]:
+    """Where a tag may go, best first: right, left, below, above; all within the window."""
+    size = QFontMetricsF(painter.font()).size(0, text)
+    width, height = size.width() + 10, size.height() + 2
+    window = QRectF(painter.viewport())
+    middle = at.y() - height / 2
+    beside = [(at.x() + gap, middle), (at.x() - gap - width, middle)]
+    corners = [*beside, (at.x() - width / 2, at.y() + gap), (at.x() - width / 2, at.y() - gap - height)]
+    boxes = [QRectF(x, y, width, height) for x, y in corners]
+    fitting = [box for box in boxes if window.contains(box)]
+    return fitting or boxes[:1]
+
+
+def _tag(painter: QPainter, text: str, box: QRectF) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(_PAPER)
     painter.drawRoundedRect(box, 3, 3)

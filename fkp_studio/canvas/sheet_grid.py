@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from training.data.schema import KeypointSchema
 
 GAP = 12
 CAPTION = 20
+NARROWEST = 124  # px; name and error of a tile still fit
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,12 @@ class SheetGrid(QWidget):
 
     def box(self, place: int) -> QRect:
         """Where a tile is, with its caption."""
-        rows, columns = self._across, self._across
-        width, height = (self.width() - GAP) / columns, (self.height() - GAP) / rows
-        x, y = place % columns, place // columns
-        left, top = round(GAP + x * width), round(GAP + y * height)
-        return QRect(left, top, round(width - GAP), round(height - GAP))
+        across = self._across
+        height = (self.height() - GAP) / across
+        width = min((self.width() - GAP) / across, max(height - CAPTION, NARROWEST))
+        left = (self.width() - GAP - width * across) / 2 + GAP
+        x, y = place % across, place // across
+        return QRect(round(left + x * width), round(GAP + y * height), round(width - GAP), round(height - GAP))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -142,7 +145,8 @@ class SheetGrid(QWidget):
 
 def caption_of(face: Face) -> tuple[str, str]:
     """Name, and mean distance from labels to predictions, as text ("" where there is none)."""
-    return face.name, f"{face.mean_error:.2f} px" if np.isfinite(face.mean_error) else ""
+    name = re.sub(r"\.(png|jpe?g|bmp|tiff?|webp)$", "", face.name, flags=re.IGNORECASE)
+    return name, f"{face.mean_error:.2f} px" if np.isfinite(face.mean_error) else ""
 
 
 def fit_into(face: Face, box: QRectF) -> ToScreen:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QSize, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from fkp_studio import theme
 from training.data.schema import KeypointSchema
 
-SIDE = 64
-EDGE_WIDTH = 1.2
+SIDE = 72
+EDGE_WIDTH = 1.0
+SPARSE = 30
 
 
 class TemplateWidget(QWidget):
@@ -44,8 +45,10 @@ class TemplateWidget(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(colours.edge), EDGE_WIDTH))
+        if len(schema) <= SPARSE:  # too few points to look like a face by themselves
+            painter.drawEllipse(_head(spots))
         painter.drawLines([QLineF(*spots[a].tolist(), *spots[b].tolist()) for a, b in schema.edges])
-        radius = 1.9 if len(schema) <= 30 else 1.3
+        radius = 1.9 if len(schema) <= SPARSE else 1.2
         painter.setPen(Qt.PenStyle.NoPen)
         for k, (x, y) in enumerate(spots.tolist()):
             painter.setBrush(QColor(theme.LABEL if self._done[k] else colours.edge))
@@ -53,11 +56,20 @@ class TemplateWidget(QWidget):
         if self._next >= 0:
             painter.setPen(QPen(QColor(colours.text), 1.5))
             painter.setBrush(QColor(theme.LABEL))
-            painter.drawEllipse(QPointF(*spots[self._next].tolist()), 4.5, 4.5)
+            painter.drawEllipse(QPointF(*spots[self._next].tolist()), 3.5, 3.5)
 
 
 def _fitted(points: np.ndarray, side: int) -> np.ndarray:
-    """Template points [K, 2] as large as they go in a square of `side` with a margin, their shape kept."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    scale = (side - 14) / max(float((high - low).max()), 1e-6)
+    """Template points [K, 2] in a square of `side`, their shape kept, with room for the head around sparse ones."""
+    head = _head(points) if len(points) <= SPARSE else None
+    low, high = (np.array(head.getCoords()).reshape(2, 2)) if head else (points.min(axis=0), points.max(axis=0))
+    scale = (side - (2 if head else 12)) / max(float((high - low).max()), 1e-6)
     return np.asarray((points - (low + high) / 2) * scale + side / 2)
+
+
+def _head(points: np.ndarray) -> QRectF:
+    """An oval around all points: brows lie well below its top, the mouth well above the chin."""
+    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    width = 1.2 * (high[0] - low[0])
+    height = 1.32 * width
+    return QRectF((low[0] + high[0] - width) / 2, high[1] + 0.18 * width - height, width, height)

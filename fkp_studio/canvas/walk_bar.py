@@ -26,10 +26,11 @@ class WalkBar(QWidget):
         super().__init__(parent)
         self._session, self._editor = session, editor
         self.template = TemplateWidget()
-        self.title = _label("")
+        self.title = _label()
         self.title.setFont(theme.font(pixels=14, bold=True))
         self.hint = _label("dim")
-        self.progress = _label("dim")
+        self.progress = QLabel()
+        self.progress.setProperty("role", "dim")
         self.progress.setFont(theme.font(pixels=13, tabular=True))
         self._lay_out()
         editor.walk_changed.connect(self.refresh)
@@ -80,7 +81,8 @@ def _key(action: str) -> str:
     return key_text(BY_ID[action].keys[0])
 
 
-def _label(role: str) -> QLabel:
+def _label(role: str = "") -> QLabel:
+    """A line that gives way where the window is narrow."""
     label = QLabel()
     label.setProperty("role", role)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROW = 24
 RADIUS = 4.5
-WIDTHS = {Column.STATE: 26, Column.X: 44, Column.Y: 44, Column.ERROR: 44, Column.CONFIDENCE: 46, Column.MAKER: 64}
+PADDING = 8  # of a cell, both sides
 
 
 class PointsPanel(QWidget):
@@ -79,6 +79,7 @@ class PointsPanel(QWidget):
         face = self._current.face
         self.refusal.hide()
         self.table.setEnabled(face is not None)
+        self._fit_columns(max(face.width, face.height) if face is not None else 0)
         count = int(face.acceptable.sum()) if face is not None else 0
         self.accept_button.setText(f"Accept missing ({count})")
         self.accept_button.setEnabled(count > 0)
@@ -86,6 +87,20 @@ class PointsPanel(QWidget):
             self.progress.setText("NO FACE CHOSEN")
         else:
             self.progress.setText("POINTS  {}/{}".format(*progress(face.states)))
+
+    def _fit_columns(self, largest: int) -> None:
+        """Figures get the room that the largest coordinate takes, the name gets the rest."""
+        metrics = self.table.fontMetrics()
+        figure = f"{max(largest, 99)}.0"
+        widest = {
+            Column.X: figure,
+            Column.Y: figure,
+            Column.ERROR: "  Δ px",
+            Column.CONFIDENCE: "100%",
+            Column.MAKER: "absent",
+        }
+        for column, text in widest.items():
+            self.table.setColumnWidth(column, metrics.horizontalAdvance(text) + PADDING)
 
     def _on_accept(self) -> None:
         face, store = self._current.face, self._session.store
@@ -180,6 +195,5 @@ def _table(model: PointsModel) -> QTableView:
     for column in Column:
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
     header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
-    for column, width in WIDTHS.items():
-        table.setColumnWidth(column, width)
+    table.setColumnWidth(Column.STATE, ROW)
     return table

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QColor
 
+from fkp_studio import theme
 from fkp_studio.canvas.current_face import CurrentFace
 from fkp_studio.canvas.face import Face
 from fkp_studio.canvas.hit_test import HALF_PIXEL
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
+
+SAME = 0.001  # px; an accepted point lies on its own prediction: that is no error
 
 
 class Column(IntEnum):
@@ -39,7 +43,7 @@ TITLES = {
     Column.X: ("x", "Pixels from the left; the centre of the first pixel is 0"),
     Column.Y: ("y", "Pixels from the top; the centre of the first pixel is 0"),
     Column.ERROR: ("Δ px", "Distance from the label to the shown run's prediction, in pixels of the picture"),
-    Column.CONFIDENCE: ("conf.", "Confidence of the shown run's prediction; of an accepted point, its confidence then"),
+    Column.CONFIDENCE: ("conf", "Confidence of the shown run's prediction; of an accepted point, its confidence then"),
     Column.MAKER: ("by", "Who made the label"),
 }
 MarkRole = int(Role.UserRole)  # "label", "accepted", "occluded", "suspect", "predicted", "absent", "unset"
@@ -86,6 +90,8 @@ class PointsModel(QAbstractTableModel):
             return f"{face.points[k, index.column() - Column.X]:.3f}"
         if role == Role.TextAlignmentRole:
             return _alignment(index.column())
+        if role == Role.ForegroundRole and not face.present[k]:
+            return QColor(theme.colours().dim)
         if role == MarkRole:
             return mark(face, k)
         if role in (Role.ToolTipRole, Role.AccessibleTextRole):
@@ -115,11 +121,11 @@ class PointsModel(QAbstractTableModel):
 
     def _text(self, face: Face, k: int, column: Column) -> str:
         if column == Column.NAME:
-            return self._titles[k]
+            return short_title(self._titles[k])
         if column in (Column.X, Column.Y):
-            return _figure(face.points[k, column - Column.X]) if face.present[k] else "–" if column == Column.X else ""
+            return _figure(face.points[k, column - Column.X])
         if column == Column.ERROR:
-            return _figure(face.errors[k])
+            return "" if mark(face, k) == "accepted" and face.errors[k] < SAME else _figure(face.errors[k])
         if column == Column.CONFIDENCE:
             return _percent(_confidence(face, k))
         if column == Column.MAKER:
@@ -138,7 +144,8 @@ class PointsModel(QAbstractTableModel):
 
     def _maker_in_full(self, face: Face, k: int) -> str:
         if face.labels.origins[0, k] != Origin.MODEL or self._session.store is None:
-            return maker(face, k)
+            words = {Origin.IMPORTED: "imported from a file", Origin.PERSON: "set by a person"}
+            return words.get(Origin(int(face.labels.origins[0, k])), maker(face, k))
         number = int(face.labels.runs[0, k])
         names = sorted(p.name for p in self._session.store.project.runs_dir.glob(f"{number:04d}-*"))
         return f"accepted from {names[0] if names else f'run {number}'}, confidence {_percent(_confidence(face, k))}"
@@ -152,6 +159,14 @@ class PointsModel(QAbstractTableModel):
             self.endResetModel()
         elif titles:
             self.dataChanged.emit(self.index(0, 0), self.index(len(titles) - 1, len(Column) - 1))
+
+
+_SHORT = {"left": "L", "right": "R", "eyebrow": "brow", "center": "ctr", "centre": "ctr"}
+
+
+def short_title(title: str) -> str:
+    """A keypoint's name for a narrow column: `L brow inner end` for `left eyebrow inner end`."""
+    return " ".join(_SHORT.get(word, word) for word in title.split())
 
 
 def mark(face: Face, k: int) -> str:
@@ -186,8 +201,9 @@ def _confidence(face: Face, k: int) -> float:
 def _made(face: Face, k: int) -> str:
     if face.labels.origins[0, k] == Origin.MODEL:
         return f"run {int(face.labels.runs[0, k])}"
+    short = {Origin.IMPORTED: "file", Origin.PERSON: "hand", Origin.INTERPOLATED: "interp."}
     state = PointState(int(face.states[k]))
-    return maker(face, k) or (STATE_WORDS[state] if state != PointState.VISIBLE else "")
+    return STATE_WORDS[state] if not face.present[k] else short.get(Origin(int(face.labels.origins[0, k])), "")
 
 
 def _figure(value: float) -> str:
