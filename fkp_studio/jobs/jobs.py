@@ -9,6 +9,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
 from fkp_studio.jobs import child, prediction
+from fkp_studio.jobs.label_watch import LabelWatch
 from fkp_studio.jobs.prediction import PredictionWorker
 from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.tasks import run_task
@@ -17,6 +18,7 @@ from fkp_studio.project.store import ProjectStore
 from fkp_studio.session import Session
 from training import runs
 from training.config import RunConfig
+from training.errors import UserError
 from training.events import CheckpointSaved, Event
 from training.project.project import Project
 
@@ -28,6 +30,7 @@ class Jobs(QObject):
     runs_changed = Signal()  # the list, a status, a tick or a note is different
     prediction_progress = Signal(int, int)  # (done, total) of all faces of a run; equal when it ended
     message = Signal(str)  # a sentence for the status bar
+    refused = Signal(str)  # why nothing could be trained; also a message
 
     _face = Signal(object, object, int)
     _all = Signal(object, object, object)
@@ -46,7 +49,7 @@ class Jobs(QObject):
         self.session = session
         self.book = RunBook(self)
         self.queue = TrainingQueue(self.book, self, command=train_command)
-        self._asked_to_predict = False
+        self.labels = LabelWatch(session, self)
         self._closed = False
         self._thread = QThread(self)
         self._thread.setObjectName("predictions")
@@ -62,6 +65,7 @@ class Jobs(QObject):
         self.book.listed.connect(self.runs_changed)
         self.book.changed.connect(lambda _name: self.runs_changed.emit())
         self.queue.changed.connect(self.runs_changed)
+        self.labels.changed.connect(self.runs_changed)
         self.queue.ended.connect(self._on_ended)
         self.session.project_changed.connect(self._open)
         self.session.run_changed.connect(lambda _run: self._predict_shown())
@@ -83,11 +87,11 @@ class Jobs(QObject):
         """Make runs of these settings, all on the labels and the split as they are now, and train one after another."""
         store = self.session.store
         if store is None:
-            self.message.emit("Open a project first: there is nothing to train on.")
+            self._refuse(UserError("Open a project first: there is nothing to train on."))
             return
         path = store.project.path
         run_task(
-            make_runs, path, tuple(configs), done=lambda made: self._train(path, made), failed=self._say, owner=self
+            make_runs, path, tuple(configs), done=lambda made: self._train(path, made), failed=self._refuse, owner=self
         )
 
     def _train(self, project: Path, made: list[Path]) -> None:
@@ -141,6 +145,11 @@ class Jobs(QObject):
         if info is not None:
             return self.queue.status(info)
         return "starting" if name in self.queue.training() else "queued"
+
+    def is_stale(self, name: str) -> bool:
+        """Whether labels changed since the run was made."""
+        info = self.book.info(name)
+        return info is not None and bool(self.labels.hash) and info.label_hash != self.labels.hash
 
     # ---- predictions
 
@@ -212,6 +221,10 @@ class Jobs(QObject):
 
     def _on_failed(self, run: str, sentence: str) -> None:
         self.message.emit(f"{run}: {sentence}")
+
+    def _refuse(self, error: Exception) -> None:
+        self.refused.emit(str(error))
+        self._say(error)
 
     def _say(self, error: Exception) -> None:
         self.message.emit(str(error))
