@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from training.data.synthetic.head import COLUMNS, FINE, HeadShape, angles, outline, ring
-from training.data.synthetic.parts import Surface, grid_of
+from training.data.synthetic.head import COLUMNS, FINE, HeadShape, angles, grid_of, outline, ring
+from training.data.synthetic.parts import Surface
 from training.data.synthetic.person import Person
 from training.data.synthetic.texture import noise
 
@@ -38,7 +38,7 @@ def _edge(person: Person) -> np.ndarray:
 def scalp(person: Person, shape: HeadShape, skin: np.ndarray) -> None:
     """Darken the skin under the hair, in place, so that it does not shine through."""
     if person.hair_kind != "bald":
-        depth = cv2.resize((_edge(person)[None] - shape.y).astype(np.float32), skin.shape[::-1])
+        depth = cv2.resize((np.minimum(_edge(person), 30)[None] - shape.y).astype(np.float32), skin.shape[::-1])
         skin += np.clip((depth - 1) / 5, 0, 1) * (person.hair * 0.8 - skin)
 
 
@@ -73,7 +73,7 @@ def hair(person: Person) -> Surface | None:
 
 def _rows(person: Person) -> np.ndarray:
     """Rows of the shell as in `outline`, but hanging straight down from the widest place."""
-    rows = outline(person, 0.0)
+    rows = outline(person)
     upper = rows[rows[:, 0] < 5]
     bottom = max(_edges(person)) + 12
     count = max(int((bottom - upper[-1, 0]) / 1.8), 4)

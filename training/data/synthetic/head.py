@@ -70,9 +70,11 @@ def features(person: Person, scene: Scene) -> Features:
     lids = scene.lids
     up, low = person.eye_height * 0.62 * lids, person.eye_height * 0.38 * (0.5 + 0.5 * lids)
     low -= 0.8 * max(scene.smile, 0)
-    gaze = np.array(scene.gaze) * [3.2, 1.3]
     centre_y = (low - up) * 0.35 if lids > 0.3 else low * 0.5
-    iris = tuple((side * person.eye_spacing + gaze[0], centre_y + gaze[1] * min(lids, 1)) for side in (1, -1))
+    iris = tuple(
+        (side * person.eye_spacing + 3.2 * scene.gaze[0], centre_y + 1.3 * scene.gaze[1] * min(lids, 1))
+        for side in (1, -1)
+    )
     smile, gap = scene.smile, scene.mouth_open
     corner_x, corner_y = (
         person.mouth_width + 5.5 * max(smile, 0) - 0.12 * gap,
@@ -102,29 +104,30 @@ def features(person: Person, scene: Scene) -> Features:
 
 @dataclass(frozen=True)
 class HeadShape:
-    """x, y, z: float32 [ROWS, COLUMNS], the surface. angles: float64 [COLUMNS], radians."""
+    """The surface. grid: float32 [ROWS, COLUMNS, 3], mm; all points of a row have one y."""
 
-    x: np.ndarray
-    y: np.ndarray
-    z: np.ndarray
-    angles: np.ndarray
+    grid: np.ndarray
 
     @property
-    def grid(self) -> np.ndarray:
-        """float32 [ROWS, COLUMNS, 3]."""
-        return np.stack([self.x, self.y, self.z], axis=-1)
+    def x(self) -> np.ndarray:
+        """float32 [ROWS, COLUMNS]."""
+        return self.grid[..., 0]
+
+    @property
+    def y(self) -> np.ndarray:
+        """float32 [ROWS, 1]."""
+        return self.grid[:, :1, 1]
 
     def lift(self, points: np.ndarray) -> np.ndarray:
         """float64 [P, 3]: the surface points above face-plane points [P, 2] (the side that faces forward)."""
         row = np.interp(points[:, 1], self.y[:, 0], np.arange(ROWS))
         low = np.clip(row.astype(int), 0, ROWS - 2)
         part = row - low
-        front = np.flatnonzero(np.abs(self.angles) < np.pi / 2)
+        front = np.flatnonzero(np.abs(angles()) < np.pi / 2)
+        x, z = (self.grid[:, front, axis].astype(np.float64) for axis in (0, 2))
         depth = []
-        for r, p, x in zip(low, part, points[:, 0], strict=True):
-            xs = (1 - p) * self.x[r, front] + p * self.x[r + 1, front]
-            zs = (1 - p) * self.z[r, front] + p * self.z[r + 1, front]
-            depth.append(np.interp(x, xs, zs))
+        for r, p, at in zip(low, part, points[:, 0], strict=True):
+            depth.append(np.interp(at, (1 - p) * x[r] + p * x[r + 1], (1 - p) * z[r] + p * z[r + 1]))
         return np.column_stack([points, depth])
 
 
@@ -135,13 +138,13 @@ def angles() -> np.ndarray:
     return even - 0.38 * np.sin(even)
 
 
-def outline(person: Person, gap: float) -> np.ndarray:
-    """float64 [ROWS, 5]: y, half width, front, back, axis of each row. An open mouth lengthens the jaw."""
+def outline(person: Person) -> np.ndarray:
+    """float64 [ROWS, 5]: y, half width, front, back, axis of each row."""
     table = _OUTLINE.copy()
     lower = np.clip((table[:, 0] - 50) / 50, 0, 1)
     upper = 1 - np.clip((table[:, 0] + 20) / 60, 0, 1)
     table[:, 1] *= person.width * (1 + (person.jaw - 1) * lower + 0.02 * upper)
-    table[:, 0] = table[:, 0] * person.height + (person.mouth_drop - 68) * lower + 0.75 * gap * lower
+    table[:, 0] = table[:, 0] * person.height + (person.mouth_drop - 68) * lower
     table[:, 2] += 3.0 * (person.chin - 1) * lower
     step = np.hypot(np.diff(table[:, 0]), np.diff(table[:, 2])) * np.interp(
         table[1:, 0], [-60, -30, 100, 106], [0.6, 1, 1, 0.6]
@@ -160,28 +163,35 @@ def outline(person: Person, gap: float) -> np.ndarray:
 def ring(
     half_width: np.ndarray, front: np.ndarray, back: np.ndarray, axis: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """x and z [rows, COLUMNS] of superellipses, a little flatter in front than an ellipse."""
-    sine, cosine = np.sin(angles()), np.cos(angles())
-    depth = np.where(cosine > 0, (front - axis)[:, None], (axis - back)[:, None])
+    """x and z float32 [rows, COLUMNS] of superellipses, a little flatter in front than an ellipse."""
+    sine, cosine = (f(angles()).astype(np.float32) for f in (np.sin, np.cos))
+    half_width, front, back, axis = (a.astype(np.float32)[:, None] for a in (half_width, front, back, axis))
+    depth = np.maximum(np.where(cosine > 0, front - axis, axis - back), 0.5)
     power = 2.35
-    radius = (np.abs(sine / half_width[:, None]) ** power + np.abs(cosine / np.maximum(depth, 0.5)) ** power) ** (
-        -1 / power
-    )
-    return radius * sine, radius * cosine + axis[:, None]
+    radius = (np.abs(sine / half_width) ** power + np.abs(cosine / depth) ** power) ** (-1 / power)
+    return radius * sine, radius * cosine + axis
 
 
-def head_shape(person: Person, marks: Features) -> HeadShape:
-    """The surface of this person's head with this expression."""
-    rows = outline(person, marks.gap)
+def grid_of(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """float32 [rows, columns, 3] of coordinates that broadcast against each other."""
+    return np.stack(np.broadcast_arrays(x, y, z), axis=-1).astype(np.float32)
+
+
+def skull(person: Person) -> HeadShape:
+    """The head without features and with the mouth shut."""
+    rows = outline(person)
     x, z = ring(*rows[:, 1:].T)
-    y = rows[:, :1]
-    front = np.flatnonzero(np.cos(angles()) > 0.08)
-    forward = np.clip(np.cos(angles()[front]) * 2.5 - 0.2, 0, 1)
-    relief = _relief(person, marks, x[:, front].astype(np.float32), y.astype(np.float32))
-    z[:, front] += relief * forward
-    return HeadShape(
-        x.astype(np.float32), np.repeat(y, COLUMNS, axis=1).astype(np.float32), z.astype(np.float32), angles()
-    )
+    return HeadShape(grid_of(x, rows[:, :1], z))
+
+
+def head_shape(bare: HeadShape, person: Person, marks: Features) -> HeadShape:
+    """The person's head with this expression; `bare` is the skull. An open mouth lengthens the jaw."""
+    grid = bare.grid.copy()
+    grid[..., 1] += 0.75 * marks.gap * np.clip((bare.y - 50) / 50, 0, 1)
+    front = slice(*np.searchsorted(angles(), (-1.49, 1.49)))
+    forward = np.clip(np.cos(angles()[front]) * 2.5 - 0.2, 0, 1).astype(np.float32)
+    grid[:, front, 2] += _relief(person, marks, grid[:, front, 0], grid[:, :1, 1]) * forward
+    return HeadShape(grid)
 
 
 def _bump(x: np.ndarray, y: np.ndarray, centre: tuple[float, float], size: tuple[float, float]) -> np.ndarray:
@@ -214,8 +224,9 @@ def _nose(person: Person, side: np.ndarray, y: np.ndarray) -> np.ndarray:
     along = y / tip
     at = [-0.75, -0.4, 0.0, 0.25, 0.6, 0.88, 0.98, 1.06, 1.14, 1.22]
     ridge = np.interp(along, at, [0, 1.5, 4, 8, 17, 24.0, 25.0, 20, 9, 0])
-    ridge = np.asarray(cv2.GaussianBlur(ridge, (1, 7), 1.3), np.float64)
-    breadth = person.nose_width * np.interp(along, [-0.3, 0.1, 0.5, 0.9, 1.1], [10, 6.5, 7.5, 9.3, 9.0])
+    ridge = np.asarray(cv2.GaussianBlur(ridge, (1, 7), 1.3), np.float32)
+    widths = np.interp(along, [-0.3, 0.1, 0.5, 0.9, 1.1], [10, 6.5, 7.5, 9.3, 9.0]).astype(np.float32)
+    breadth = person.nose_width * widths
     body = ridge * np.exp(-((side / breadth) ** 2))
     wings = 8.0 * _bump(side, y, (11.0 * person.nose_width, tip + 0.5), (5.0 * person.nose_width, 5.5))
     return person.nose_height * body + wings * np.exp(-np.maximum(y - tip - 6, 0) / 1.6)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.data.synthetic.head import COLUMNS, FINE, Features, HeadShape, angles, ring
+from training.data.synthetic.head import COLUMNS, FINE, Features, HeadShape, angles, grid_of, ring
 from training.data.synthetic.person import Person
 
 
@@ -26,11 +26,6 @@ class Surface:
     gloss: float = 0.05
     round: bool = True
     inside: bool = False
-
-
-def grid_of(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """float32 [rows, columns, 3] of coordinates that broadcast against each other."""
-    return np.stack(np.broadcast_arrays(x, y, z), axis=-1).astype(np.float32)
 
 
 def finer(grid: np.ndarray) -> np.ndarray:
@@ -56,8 +51,7 @@ def ears(person: Person, shape: HeadShape) -> list[Surface]:
     back, down = radius * breadth * np.cos(turn) + 9, radius * height * np.sin(turn)
     lift = 4.5 * np.exp(-(((radius - 0.84) / 0.14) ** 2)) - 3.5 * np.exp(-((radius / 0.45) ** 2)) + 2
     tilt = np.radians(28)
-    column = int(np.abs(shape.angles - np.radians(95)).argmin())
-    row = int(np.abs(shape.y[:, 0] - 12).argmin())
+    column, row = np.searchsorted(angles(), np.radians(95)), np.searchsorted(shape.y[:, 0], 12)
     x = shape.x[row, column] - 4 + back * np.sin(tilt) + lift * np.cos(tilt)
     z = -3 - back * np.cos(tilt) + lift * np.sin(tilt)
     tone = np.clip(
@@ -67,13 +61,13 @@ def ears(person: Person, shape: HeadShape) -> list[Surface]:
     return [Surface(grid_of(side * x, down + 12, z), albedo, round=False) for side in (1, -1)]
 
 
-def neck(person: Person, gap: float) -> Surface:
+def neck(person: Person) -> Surface:
     """The neck: a column from inside the head down into the garment."""
     y = np.linspace(55, 185, 50)
     half = 53 * person.width * (0.92 + 0.08 * person.jaw) + 10 * np.clip((y - 125) / 45, 0, 1) ** 2
     middle = -16 - 0.12 * (y - 60)
     x, z = ring(half, middle + half * 0.95, middle - half, middle)
-    shade = 1 - 0.55 * np.exp(-np.maximum(y - 100 - gap / 2, 0) / 22)
+    shade = 1 - 0.55 * np.exp(-np.maximum(y - 103, 0) / 22)
     albedo = np.repeat((person.skin * 0.92 * shade)[:, None], COLUMNS, axis=1)
     keep = finer(150 + 20 * np.cos(angles()) - y[:, None]) > 0
     return Surface(grid_of(x, y[:, None], z), finer(albedo), keep)

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.data.synthetic import parts, texture
 from training.data.synthetic.hair import hair, scalp
-from training.data.synthetic.head import Features, HeadShape, features, head_shape
+from training.data.synthetic.head import Features, HeadShape, features, head_shape, skull
 from training.data.synthetic.person import Person, Scene
 from training.data.synthetic.render import OVER, SIZE, Camera, Film, Light, draw_points, draw_surface, rotation
 from training.data.synthetic.scenery import background, lenses, occlude, photograph, torso
@@ -30,17 +30,20 @@ class Model:
     """A person ready to be drawn many times: what does not change between pictures is made once."""
 
     def __init__(self, person: Person) -> None:
-        neutral = head_shape(person, features(person, Scene()))
         self.person = person
+        self._skull = skull(person)
+        neutral = head_shape(self._skull, person, features(person, Scene()))
         self._skin = texture.skin(person, neutral)
         scalp(person, neutral, self._skin)
-        self._hair = hair(person)
+        around = [*parts.ears(person, neutral), hair(person)]
+        self._around = [surface for surface in around if surface is not None]
+        self._neck = parts.neck(person)
 
     def draw(self, scene: Scene) -> Face:
         """The picture of this scene. Deterministic."""
         person = self.person
         marks = features(person, scene)
-        shape = head_shape(person, marks)
+        shape = head_shape(self._skull, person, marks)
         landmarks = shape.lift(marks.keypoints())
         camera = _aim(scene, landmarks)
         points, depths = camera.see(landmarks)
@@ -60,11 +63,9 @@ class Model:
         light = Light(np.array(scene.light) / np.linalg.norm(scene.light), scene.ambient)
         film = Film()
         draw_surface(film, parts.Surface(shape.grid, self._painted(scene, marks, shape)), camera, light)
-        draw_surface(film, parts.neck(person, marks.gap), camera, light, turned=False)
-        for ear in parts.ears(person, shape):
-            draw_surface(film, ear, camera, light)
-        if self._hair is not None:
-            draw_surface(film, self._hair, camera, light)
+        draw_surface(film, self._neck, camera, light, turned=False)
+        for surface in self._around:
+            draw_surface(film, surface, camera, light)
         frame = parts.glasses_frame(person, marks, shape)
         if frame is not None:
             draw_points(film, frame, camera)
@@ -79,7 +80,7 @@ class Model:
             low, high = (6.0, 62.0) if left else (-62.0, -6.0)
             texture.brows(whole.part(low, top, high, -6), person, marks)
             texture.eye(whole.part(low, -22, high, 16), person, marks, left=left)
-        texture.mouth(whole.part(-48, 40, 48, 112), person, marks, smile=scene.smile)
+        texture.mouth(whole, person, marks, smile=scene.smile)
         return whole.albedo
 
     def _lenses(

@@ -45,7 +45,7 @@ def fine(grid: np.ndarray) -> np.ndarray:
 
 def canvas(shape: HeadShape, albedo: np.ndarray) -> Canvas:
     """The canvas over this head's drawn points. albedo [ROWS * FINE, COLUMNS * FINE] is painted on, not copied."""
-    return Canvas(albedo, fine(shape.x), fine(shape.y[:, :1].copy())[:, :1])
+    return Canvas(albedo, fine(np.ascontiguousarray(shape.x)), fine(np.ascontiguousarray(shape.y))[:, :1])
 
 
 def noise(rng: np.random.Generator, size: tuple[int, int], cells: tuple[int, int]) -> np.ndarray:
@@ -108,7 +108,8 @@ def _beard(face: Canvas, person: Person, rng: np.random.Generator) -> None:
     mouth = person.mouth_drop
     if person.beard:
         edge = mouth - 12 + 0.016 * np.maximum(0, 62 - side) ** 1.75
-        below = soft(face.y - np.minimum(edge, mouth + 17), 9) * soft(66 - side, 10)
+        edge = np.minimum(edge, mouth + 17) - 45 * np.clip((side - 50) / 9, 0, 1)  # up to the ears at the sides
+        below = soft(face.y - edge, 9)
         lips = _spot(face.x, face.y, (0, mouth + 3), (person.mouth_width + 2, 10)) * 1.3
         face.blend(person.beard * hairs * np.clip(below - lips, 0, 1), tone)
     if person.moustache:
@@ -165,43 +166,50 @@ def eye(part: Canvas, person: Person, marks: Features, *, left: bool) -> None:
     part.darken(0.3 * soft(0.6 - np.abs(part.y - lower - 0.3), 1.2) * within)
 
 
-def mouth(part: Canvas, person: Person, marks: Features, *, smile: float) -> None:
+def mouth(face: Canvas, person: Person, marks: Features, *, smile: float) -> None:
     """Lips, the line between them or the open mouth with teeth, and the folds from nose to mouth."""
+    right, left = marks.mouth_right, marks.mouth_left
+    top, bottom = min(marks.lip_top, right[1], left[1]), max(marks.lip_bottom, right[1], left[1])
+    _lips(face.part(right[0] - 5, top - 4, left[0] + 5, bottom + 8), person, marks, smile=smile)
+    for side, corner in ((1, left), (-1, right)):
+        inner, outer = sorted((side * 10.0, side * (abs(corner[0]) + 12)))
+        part = face.part(inner, person.nose_length - 4, outer, corner[1] + 9)
+        part.darken(0.45 * _spot(part.x, part.y, (corner[0] + side * 0.5, corner[1]), (2.4, 1.8)))
+        _fold(part, side, corner, person, smile)
+
+
+def _lips(part: Canvas, person: Person, marks: Features, *, smile: float) -> None:
     (xl, yl), (xr, yr) = marks.mouth_left, marks.mouth_right
     x, y = part.x, part.y
     along = (x - xr) / (xl - xr) * 2 - 1  # -1 right corner .. 1 left corner
     inside = np.clip(1 - along**2, 0, 1)
+    root = np.sqrt(inside)  # the curves leave the corners at a slope
     corner = yr + (yl - yr) * (along + 1) / 2
-    shape = inside**0.75
-    bow = 1 - 0.22 * np.exp(-((x / 3.2) ** 2)) / max(1 - 0.22, 0.1)
-    top_height = corner * (1 - shape) + (marks.lip_top - 0.3) * shape
-    top = top_height + (1 - bow) * 1.2 * (marks.lip_line - marks.lip_top) * 0.3
-    upper_line = corner * (1 - shape) + marks.lip_line * shape
-    lower_line = corner * (1 - inside**0.6) + (marks.lip_line + marks.gap) * inside**0.6
-    bottom = corner * (1 - inside**0.62) + marks.lip_bottom * inside**0.62
+    bow = 0.09 * (marks.lip_line - marks.lip_top) * np.exp(-((x / 3.2) ** 2))
+    upper = 0.5 * (root + inside)
+    top = corner + (marks.lip_top - 0.3 - corner) * upper + bow
+    upper_line = corner + (marks.lip_line - corner) * upper
+    lower_line = corner + (marks.lip_line + marks.gap - corner) * root
+    bottom = corner + (marks.lip_bottom - corner) * root
     ends = soft(np.minimum(x - xr, xl - x), 1.6)
     tone = person.skin * person.lip_tone
     part.blend(0.9 * ends * soft(np.minimum(y - top, upper_line - y), 1.5), tone * 0.82)
     part.blend(0.85 * ends * soft(np.minimum(y - lower_line, bottom - y), 1.7), tone)
     part.darken(0.22 * _spot(x, y, (0, marks.lip_bottom + 3.0), (13, 2.2)))
-    hole = ends * soft(np.minimum(y - upper_line, lower_line - y), 0.9)
-    part.blend(hole, 0.012)
-    if marks.gap > 2.0:
+    if marks.gap > 0:
+        hole = ends * soft(np.minimum(y - upper_line, lower_line - y), 0.9)
+        part.blend(hole, 0.012)
         height = min(marks.gap * 0.7, 6.5) if smile > 0.2 else min(marks.gap * 0.35, 4.0)
-        teeth = soft(np.minimum(y - upper_line - 0.4, upper_line + height - y), 1.0) * np.clip(1.2 - along**2, 0, 1)
-        part.blend(hole * teeth * 0.85, min(0.42, 0.1 + 0.9 * person.skin))
+        teeth = soft(np.minimum(y - upper_line - 0.4, upper_line + height - y), 1.0) * (0.2 + inside)
+        part.blend(hole * teeth * (0.85 if marks.gap > 2 else 0), min(0.42, 0.1 + 0.9 * person.skin))
     part.blend(0.8 * ends * soft(0.55 - np.abs(y - upper_line), 1.2), 0.02 + 0.05 * person.skin)
-    for side, (cx, cy) in ((1, (xl, yl)), (-1, (xr, yr))):
-        part.darken(0.45 * _spot(x, y, (cx + side * 0.5, cy), (2.4, 1.8)))
-        _fold(part, side, (cx, cy), person, smile)
 
 
 def _fold(part: Canvas, side: int, corner: tuple[float, float], person: Person, smile: float) -> None:
     """The fold from the nose's wing past the corner of the mouth."""
     top = person.nose_length + 1
     along = np.clip((part.y - top) / (corner[1] + 3 - top), 0, 1)
-    outer = abs(corner[0]) + 6
-    path = 18 + (outer - 18) * along**1.2
+    path = 18 + (abs(corner[0]) + 6 - 18) * along**1.2
     strength = 0.04 + 0.16 * person.age + 0.22 * max(smile, 0)
     cover = np.exp(-(((part.x * side - path) / 1.9) ** 2)) * soft(np.minimum(part.y - top, corner[1] + 5 - part.y), 5)
     part.darken(strength * cover)
