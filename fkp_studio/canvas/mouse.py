@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 from PySide6.QtCore import Qt
 
 from fkp_studio.canvas.editor import FaceEditor
@@ -12,7 +13,7 @@ from fkp_studio.canvas.hit_test import inside, nearest
 from fkp_studio.canvas.interactions import Cursor, DragPoint, Gesture, Pan, PlacePoint, Stage
 from fkp_studio.canvas.marks import Display, ToScreen
 
-REACH = 5.0  # screen pixels around a mark that still count as the mark
+REACH = 3.0  # screen pixels around a mark that still count as the mark
 
 
 class Canvas(Stage, Protocol):
@@ -34,7 +35,7 @@ class Canvas(Stage, Protocol):
 
 
 class Mouse:
-    """Turns presses, moves and releases into gestures; labels lie above predictions."""
+    """Turns presses, moves and releases into gestures. Of a labelled point only the label can be taken."""
 
     def __init__(self, canvas: Canvas, editor: FaceEditor) -> None:
         self._canvas, self._editor = canvas, editor
@@ -52,11 +53,10 @@ class Mouse:
         if face is None:
             return -1, False
         place, radius = self._canvas.to_screen(), self._canvas.display.point_size / 2 + REACH
-        found = nearest(place(face.points), cursor.screen, radius=radius)
-        if found >= 0 or not self._canvas.display.predictions:
-            return found, False
-        found = nearest(place(face.predicted), cursor.screen, radius=radius, among=~face.present)
-        return found, found >= 0
+        rings = ~face.present & self._canvas.display.predictions
+        spots = np.where(rings[:, None], face.predicted, face.points)
+        found = nearest(place(spots), cursor.screen, radius=radius)
+        return found, found >= 0 and bool(rings[found])
 
     def press(self, cursor: Cursor, button: Qt.MouseButton, *, panning: bool) -> None:
         """A button went down. panning: the hand is chosen (Space is held)."""
