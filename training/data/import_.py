@@ -209,6 +209,9 @@ def _target(path: Path, found: KeypointSchema | None, default: KeypointSchema) -
             yield project
         with writing(path):
             part.rename(path)
+    except UserError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise UserError(str(error).replace(str(part), str(path))) from error  # nobody knows the folder in the making
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

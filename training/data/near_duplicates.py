@@ -46,26 +46,28 @@ def group_near_duplicates(looks: np.ndarray) -> np.ndarray:
     _, first, same = np.unique(looks.reshape(count, -1), axis=0, return_index=True, return_inverse=True)
     different = looks[first]
     both = np.concatenate([different, different[:, :, ::-1]])
-    pairs = _near_pairs(difference_hash(both), both) % len(different)
+    pairs = _near_pairs(difference_hash(both), both, upright=len(different)) % len(different)
     roots = _connected(len(different), pairs)[same.ravel()]
     where = np.full(len(different), count, np.int64)
     np.minimum.at(where, roots, np.arange(count))
     return where[roots]
 
 
-def _near_pairs(hashes: np.ndarray, looks: np.ndarray) -> np.ndarray:
-    """Pairs [P, 2] of rows that are near-duplicates."""
+def _near_pairs(hashes: np.ndarray, looks: np.ndarray, *, upright: int) -> np.ndarray:
+    """Pairs [P, 2] of rows that are near-duplicates; rows from `upright` on are mirrored, and not compared among them."""
     unit = _unit(looks)
     found = [np.zeros((0, 2), np.int64)]
     bits = 8 if len(looks) < _LARGE else 16
     for shift in range(0, 64, bits):
         key = hashes >> np.uint64(shift) & np.uint64((1 << bits) - 1)
         order = np.lexsort((hashes, key))
+        sorted_key = key[order]
         for step in range(1, _MAX_STEPS + 1):
             a, b = order[:-step], order[step:]
-            beside = key[a] == key[b]
+            beside = sorted_key[:-step] == sorted_key[step:]
             if not beside.any():
                 break
+            beside &= np.minimum(a, b) < upright
             a, b = a[beside], b[beside]
             near = np.bitwise_count(hashes[a] ^ hashes[b]) <= MAX_BITS
             a, b = a[near], b[near]

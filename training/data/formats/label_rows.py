@@ -48,7 +48,7 @@ class LabelRows:
         else:
             values = self._plain(raw, row.place)
         self.values.append(values)
-        self.cells.append(tuple(cell.decode("utf-8") for cell in raw))
+        self.cells.append(tuple(b"\x1f".join(raw).decode("utf-8").split("\x1f")) if raw else ())
         self.places.append(row.place)
         self.groups.append(self._text(row, self._group, self._mapping.group).strip())
         self.splits.append(self._split_of(row))
