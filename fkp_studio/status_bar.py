@@ -40,6 +40,7 @@ class StatusBar(QStatusBar):
             widget.setContentsMargins(0, 0, 8, 0)
             widget.hide()
             self.addPermanentWidget(widget)
+        self.addPermanentWidget(QWidget())  # keeps the bar off the window's edge
         session.project_changed.connect(self._on_project_changed)
 
     def follow(self, jobs: Jobs) -> None:

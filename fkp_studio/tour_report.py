@@ -52,7 +52,7 @@ class RunResult:
         return cls(name, facts, curve, history.best.ced if history.best is not None else ())
 
 
-def write_report(path: Path, shots: Sequence[Shot], results: Sequence[RunResult], *, samples: int, filled: int) -> Path:
+def write_report(path: Path, shots: Sequence[Shot], results: Sequence[RunResult], *, samples: int, filled: str) -> Path:
     """Write the report and return its path."""
     body = "\n".join(
         (
@@ -60,7 +60,7 @@ def write_report(path: Path, shots: Sequence[Shot], results: Sequence[RunResult]
             f'<p class="dim">Version {__version__}. {samples:,} synthetic faces, trained for a short time on this machine.</p>',
             "<h2>Runs on val</h2>",
             _results(results),
-            f"<p>{filled:,} missing points were filled from the first run, where it was at least half sure.</p>",
+            f"<p>{html.escape(filled)}</p>",
             '<h2>Curves</h2><div class="plots">',
             _plot(
                 [(r.name, r.rmse_curve) for r in results],

@@ -55,10 +55,10 @@ class Workspace:
 
 
 WORKSPACES: tuple[Workspace, ...] = (
-    Workspace("look", "Look", 0.23, 0.23, 0.27, {"points": 0.56, "training": 0.18, "runs": 0.26}),
-    Workspace("label", "Label", 0.15, 0.23, 0.0, {"points": 1.0}, plots=()),
-    Workspace("review", "Review", 0.42, 0.23, 0.0, {"points": 0.62, "runs": 0.38}, plots=()),
-    Workspace("compare_runs", "Compare", 0.0, 0.23, 0.62, {"training": 0.24, "runs": 0.76}),
+    Workspace("look", "Look", 0.23, 0.25, 0.27, {"points": 0.56, "training": 0.18, "runs": 0.26}),
+    Workspace("label", "Label", 0.15, 0.26, 0.0, {"points": 1.0}, plots=()),
+    Workspace("review", "Review", 0.36, 0.26, 0.0, {"points": 0.62, "runs": 0.38}, plots=()),
+    Workspace("compare_runs", "Compare", 0.0, 0.25, 0.68, {"training": 0.24, "runs": 0.76}),
 )
 BY_ID = {w.id: w for w in WORKSPACES}
 
