@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="file to write; for pts a folder")
     parser.add_argument("--format", required=True, choices=("kaggle", "submission", "csv", "pts"), help="what to write")
     parser.add_argument("--lookup", type=Path, metavar="FILE", help="Kaggle's IdLookupTable.csv, for a submission")
-    parser.add_argument("--run", dest="run_name", metavar="RUN", help="the predictions of this run instead of the labels")
+    parser.add_argument(
+        "--run", dest="run_name", metavar="RUN", help="the predictions of this run instead of the labels"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,14 +20,18 @@ def state_folder() -> Path:
 
 def write_fault(words: list[str]) -> Path:
     """Append the exception being handled to the log; the log's path."""
-    head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} FKP Studio {__version__}, Python {platform.python_version()}, fkp {words}"
-    text = f"{head}\n{traceback.format_exc()}\n"
+    return append_fault(f"fkp {words}\n{traceback.format_exc()}")
+
+
+def append_fault(text: str) -> Path:
+    """Append a text with time and versions to the log; the log's path."""
+    head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} FKP Studio {__version__}, Python {platform.python_version()}"
     for folder in (state_folder(), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / "fkp.log"
             with path.open("a", encoding="utf-8") as file:
-                file.write(text)
+                file.write(f"{head}: {text}\n")
         except OSError:
             continue
         return path

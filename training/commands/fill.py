@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from training.commands.find_run import find_run
 from training.commands.output import Report, note, progress_bar, say
-from training.commands.predicting import check_keypoints, predict_pictures, project_batches
+from training.commands.predicting import check_keypoints, load_predictor, predict_pictures, project_batches
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, store, accept."""
-    from training.predict import Predictor
     from training.project.project import Project
 
     if not 0 <= args.min_confidence <= 1:
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         run_dir = find_run(args.run_name, project.path)
         if run_dir.parent != project.runs_dir:
             raise UserError(f"{run_dir} is a run of another project; filling notes which run made a point.")
-        predictor = Predictor.load(run_dir, device=args.device)
+        predictor = load_predictor(run_dir, args.device)
         check_keypoints(predictor, project)
         with progress_bar("predict") as report:
             unreadable = predict_project(project, predictor, run_dir.name, report)

@@ -13,7 +13,7 @@ import numpy as np
 
 from training.commands.find_run import find_run
 from training.commands.output import Report, note, progress_bar, say
-from training.commands.predicting import check_keypoints, chunks, predict_pictures, project_batches
+from training.commands.predicting import check_keypoints, chunks, load_predictor, predict_pictures, project_batches
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,14 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict and write."""
-    from training.predict import Predictor
-
     project = args.sources[0] if (args.sources[0] / "project.db").is_file() else None
     if project is not None and len(args.sources) > 1:
         raise UserError("Give one project, or pictures and folders; not both.")
     pictures = [] if project else find_pictures(args.sources)
     model = Path(args.model)
-    predictor = Predictor.load(model if model.is_file() else find_run(args.model, project), device=args.device)
+    predictor = load_predictor(model if model.is_file() else find_run(args.model, project), args.device)
     unreadable: list[str] = []
     with progress_bar("predict") as report:
         rows = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 BATCH = 256
 LARGE = 512 * 512  # px: such pictures come in small batches
+
+
+def load_predictor(path: Path, device: str) -> Predictor:
+    """The model of a run folder or a `.safetensors` file. Raises UserError."""
+    from training.device import keep_memory
+    from training.predict import Predictor
+
+    keep_memory()
+    return Predictor.load(path, device)
 
 
 def predict_pictures(predictor: Predictor, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,71 +8,71 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 from types import FrameType
 
-from training.cli import FAULT, INTERRUPTED, OK
+from training.cli import FAULT, OK
 from training.commands.output import note, say
 from training.errors import UserError
 from training.events import EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted, Trouble, to_line
 
 
 def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
-    """Train the run to its end; the exit code. The last line on stdout names the run folder."""
-    from training.trainer import train_run
+    """Train the run to its end; the exit code. The last line on stdout names the run folder.
 
-    stop = threading.Event()
-    ending: list[Event] = []
-    with _stop_at_interrupt(stop), _shown(json=json) as show:
+    Raises UserError where it could not begin or failed for something that the user can mend.
+    """
+    stops: list[int] = []
+    with _stop_at_signals(stops), _shown(json=json) as show:
+        from training.train_run import train_run  # takes a second, in which a Ctrl-C may come
 
-        def on_event(event: Event) -> None:
-            if isinstance(event, (RunFinished, RunFailed)):
-                ending.append(event)
-            show(event)
-
-        train_run(run_dir, resume=resume, should_stop=stop.is_set, on_event=on_event)
-    return _end(run_dir, ending[-1] if ending else None, interrupted=stop.is_set(), json=json)
-
-
-def _end(run_dir: Path, ending: Event | None, *, interrupted: bool, json: bool) -> int:
+        ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
+    say(dumps({"run": str(run_dir)}, ensure_ascii=False) if json else _folder(run_dir, ending))
     if isinstance(ending, RunFailed):
-        if ending.traceback:
-            note(f"The run {run_dir} failed: {ending.message} {ending.hint}")
-            return FAULT
-        raise UserError(f"The run {run_dir} failed: {ending.message} {ending.hint}")
-    if isinstance(ending, RunFinished) and not json:
+        return _failed(run_dir, ending)
+    return 128 + stops[0] if stops else OK
+
+
+def _folder(run_dir: Path, ending: Event) -> str:
+    if isinstance(ending, RunFinished):
         note(
             f"{ending.reason} after {ending.epochs} epochs in {ending.seconds / 60:.1f} min: "
             f"val rmse {ending.rmse:.3f} px, nme {ending.nme:.4f} (epoch {ending.best_epoch})"
         )
-    say(str(run_dir) if not json else _folder_line(run_dir))
-    return INTERRUPTED if interrupted else OK
+    return str(run_dir)
 
 
-def _folder_line(run_dir: Path) -> str:
-    from json import dumps
+def _failed(run_dir: Path, ending: RunFailed) -> int:
+    sentence = f"The run {run_dir} failed: {ending.message} {ending.hint}".strip()
+    if "fault of the program" not in ending.hint:
+        raise UserError(sentence)
+    from training.commands.fault_log import append_fault
 
-    return dumps({"run": str(run_dir)}, ensure_ascii=False)
+    path = append_fault(f"{sentence}\n{ending.traceback}")
+    note(f"{sentence} The details are in {path}.")
+    return FAULT
 
 
 @contextmanager
-def _stop_at_interrupt(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C asks for a stop, the second one ends at once."""
+def _stop_at_signals(stops: list[int]) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) asks for a stop and goes into `stops`; the second one ends at once."""
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stops:
             raise KeyboardInterrupt
-        stop.set()
+        stops.append(number)
         note("\nStopping after this batch; the best model is kept. Ctrl-C once more ends at once.")
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    old = signal.signal(signal.SIGINT, on_signal)
+    old = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, old)
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
