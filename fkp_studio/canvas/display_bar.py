@@ -40,14 +40,17 @@ class DisplayBar(QWidget):
         self.adjust_button.setCheckable(True)
         self.adjust = AdjustPanel(parent)
         self.adjust.hide()
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # readable over a bright picture too
         row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(2)
         row.addWidget(self.fit_button)
         row.addWidget(self.adjust_button)
         self.fit_button.clicked.connect(self.fit_chosen)
         self.adjust_button.toggled.connect(self._on_adjust_toggled)
         self.adjust.display_chosen.connect(self.display_chosen)
+        theme.current().changed.connect(self._on_theme_changed)
+        self._on_theme_changed()
 
     def put(self) -> None:
         """Go to the parent's corner; to be called when that changes its size."""
@@ -74,6 +77,9 @@ class DisplayBar(QWidget):
     def setVisible(self, visible: bool) -> None:  # noqa: N802
         super().setVisible(visible)
         self.adjust.setVisible(visible and self.adjust_button.isChecked())
+
+    def _on_theme_changed(self) -> None:
+        self.setStyleSheet(f"DisplayBar {{ background: {theme.colours().panel}; border-radius: 6px; }}")
 
     def _on_adjust_toggled(self, on: bool) -> None:
         self.put()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,22 +35,22 @@ class Face:
     confidences: np.ndarray
     suspect: np.ndarray
 
-    @property
+    @cached_property
     def points(self) -> np.ndarray:
         """float64 [K, 2], NaN where there is no point."""
         return np.asarray(self.labels.points[0])
 
-    @property
+    @cached_property
     def states(self) -> np.ndarray:
         """uint8 [K]."""
         return np.asarray(self.labels.states[0])
 
-    @property
+    @cached_property
     def present(self) -> np.ndarray:
         """bool [K]: points with coordinates."""
         return np.asarray(self.labels.mask[0])
 
-    @property
+    @cached_property
     def errors(self) -> np.ndarray:
         """float64 [K]: distance in picture pixels from label to prediction, NaN where one of them is missing."""
         return np.asarray(np.hypot(*(self.points - self.predicted).T))
@@ -61,7 +62,7 @@ class Face:
         errors = self.errors[counted]
         return float(errors.mean()) if len(errors) else float("nan")
 
-    @property
+    @cached_property
     def acceptable(self) -> np.ndarray:
         """bool [K]: unset points for which there is a prediction."""
         return (self.states == PointState.UNSET) & np.isfinite(self.predicted).all(axis=1)

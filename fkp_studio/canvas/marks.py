@@ -1,8 +1,4 @@
-"""Draws a face's points: what each mark looks like, in screen pixels. Used by the canvas and by the contact sheet.
-
-Label: filled disc. Prediction: ring. Accepted prediction: disc in prediction blue with a rim in label orange. Occluded:
-hollow with a bar. Suspect: diamond. Never colour alone.
-"""
+"""Draws a face's points, their lines and names, in screen pixels. Used by the canvas and by the contact sheet."""
 
 from __future__ import annotations
 
@@ -10,17 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from fkp_studio import theme
 from fkp_studio.canvas.face import Face
+from fkp_studio.canvas.sprites import draw_marks
 from fkp_studio.canvas.tone import Tone
 from training.data.keypoint_data import Origin, PointState
 from training.data.schema import KeypointSchema
 
 SIZES = (4.0, 24.0)  # diameters a point may have on the screen
-_SHADE = QColor(12, 13, 15, 215)  # thin dark rim: marks stand out on light and on dark skin
-_LABEL, _PREDICTION, _SUSPECT = QColor(theme.LABEL), QColor(theme.PREDICTION), QColor(theme.SUSPECT)
+_LABEL, _PREDICTION = QColor(theme.LABEL), QColor(theme.PREDICTION)
 _PAPER, _INK = QColor(24, 25, 28, 225), QColor("#F1F2F4")
 
 
@@ -64,50 +60,15 @@ def paint_face(
     _links(painter, labels, predicted)
     radius = display.point_size / 2
     has_label, has_prediction = np.isfinite(labels[:, 0]), np.isfinite(predicted[:, 0])
-    for k in np.flatnonzero(has_prediction).tolist():
-        ring(painter, QPointF(*predicted[k].tolist()), radius * (1.0 if not has_label[k] else 0.8))
-    for k in np.flatnonzero(has_label).tolist():
-        _label(painter, face, k, QPointF(*labels[k].tolist()), radius)
+    draw_marks(painter, "predicted", predicted[has_prediction & has_label], 0.8 * radius)
+    draw_marks(painter, "predicted", predicted[has_prediction & ~has_label], radius)
+    _labels(painter, face, labels, has_label, radius)
     if current >= 0 and (has_label[current] or has_prediction[current]):
-        spot = labels[current] if has_label[current] else predicted[current]
-        _halo(painter, QPointF(*spot.tolist()), radius)
+        spot = labels if has_label[current] else predicted
+        draw_marks(painter, "current", spot[current : current + 1], radius)
     if display.names:
         spots = np.where(has_label[:, None], labels, predicted)
         _names(painter, schema.titles, spots, radius + 3)
-
-
-def disc(painter: QPainter, at: QPointF, radius: float, *, accepted: bool = False) -> None:
-    """A label; with `accepted`, one that came from a model."""
-    if accepted:
-        rim = max(1.5, radius * 0.42)
-        _ellipse(painter, at, radius + 1, QPen(_SHADE, 1), _LABEL)
-        _ellipse(painter, at, radius + 0.5 - rim, Qt.PenStyle.NoPen, _PREDICTION)
-    else:
-        _ellipse(painter, at, radius, QPen(_SHADE, 1), _LABEL)
-
-
-def ring(painter: QPainter, at: QPointF, radius: float) -> None:
-    """A prediction."""
-    width = max(1.6, radius * 0.38)
-    _ellipse(painter, at, radius, QPen(_SHADE, width + 1.6), Qt.BrushStyle.NoBrush)
-    _ellipse(painter, at, radius, QPen(_PREDICTION, width), Qt.BrushStyle.NoBrush)
-
-
-def barred(painter: QPainter, at: QPointF, radius: float) -> None:
-    """An occluded point: hollow, with a bar."""
-    width = max(1.6, radius * 0.38)
-    bar = QLineF(at.x() - radius, at.y(), at.x() + radius, at.y())
-    for pen in (QPen(_SHADE, width + 1.6), QPen(_LABEL, width)):
-        _ellipse(painter, at, radius, pen, Qt.BrushStyle.NoBrush)
-        painter.drawLine(bar)
-
-
-def diamond(painter: QPainter, at: QPointF, radius: float) -> None:
-    """A point that looks wrong."""
-    r = radius * 1.35
-    painter.setPen(QPen(_SHADE, 1))
-    painter.setBrush(_SUSPECT)
-    painter.drawPolygon(QPolygonF([at + QPointF(0, -r), at + QPointF(r, 0), at + QPointF(0, r), at + QPointF(-r, 0)]))
 
 
 def caption(painter: QPainter, text: str, at: QPointF, *, gap: float, pixels: int = 12) -> None:
@@ -148,19 +109,14 @@ def _tag(painter: QPainter, text: str, box: QRectF) -> None:
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def _label(painter: QPainter, face: Face, k: int, at: QPointF, radius: float) -> None:
-    if face.suspect[k]:
-        diamond(painter, at, radius)
-    elif face.states[k] == PointState.OCCLUDED:
-        barred(painter, at, radius)
-    else:
-        disc(painter, at, radius, accepted=face.labels.origins[0, k] == Origin.MODEL)
-
-
-def _halo(painter: QPainter, at: QPointF, radius: float) -> None:
-    r = radius + 4.5
-    _ellipse(painter, at, r, QPen(_SHADE, 3.6), Qt.BrushStyle.NoBrush)
-    _ellipse(painter, at, r, QPen(_INK, 1.6), Qt.BrushStyle.NoBrush)
+def _labels(painter: QPainter, face: Face, places: np.ndarray, present: np.ndarray, radius: float) -> None:
+    occluded = face.states == PointState.OCCLUDED
+    accepted = face.labels.origins[0] == Origin.MODEL
+    plain = present & ~face.suspect
+    draw_marks(painter, "label", places[plain & ~occluded & ~accepted], radius)
+    draw_marks(painter, "accepted", places[plain & ~occluded & accepted], radius)
+    draw_marks(painter, "occluded", places[plain & occluded], radius)
+    draw_marks(painter, "suspect", places[present & face.suspect], radius)
 
 
 def _edges(painter: QPainter, schema: KeypointSchema, labels: np.ndarray, predicted: np.ndarray) -> None:
@@ -185,11 +141,3 @@ def _links(painter: QPainter, labels: np.ndarray, predicted: np.ndarray) -> None
     for pen in (QPen(QColor(12, 13, 15, 130), 2.4), QPen(_INK, 1)):
         painter.setPen(pen)
         painter.drawLines(lines)
-
-
-def _ellipse(
-    painter: QPainter, at: QPointF, radius: float, pen: QPen | Qt.PenStyle, brush: QColor | Qt.BrushStyle
-) -> None:
-    painter.setPen(pen)
-    painter.setBrush(QBrush(brush))
-    painter.drawEllipse(at, radius, radius)

@@ -9,8 +9,9 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from fkp_studio import theme
 from fkp_studio.canvas.face import Face
 from fkp_studio.canvas.loupe import paint_loupe
-from fkp_studio.canvas.marks import ToScreen, caption, disc
+from fkp_studio.canvas.marks import ToScreen, caption
 from fkp_studio.canvas.picture_item import PictureItem
+from fkp_studio.canvas.sprites import draw_marks
 from fkp_studio.canvas.words import hover_text
 
 
@@ -19,7 +20,7 @@ def paint_drag(
 ) -> None:
     """The point at `at` (picture pixels) above all others, and the magnifier within `limits`, the window."""
     cursor = QPointF(*place(np.array(at)).tolist())
-    disc(painter, cursor, radius)
+    draw_marks(painter, "label", place(np.array([at])), radius)
     image = item.image(place.scale)
     if image is not None and item.picture is not None:
         width = item.picture.width

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QShowEvent
+from PySide6.QtCore import QEvent, QModelIndex, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from fkp_studio import theme
-from fkp_studio.canvas import marks
 from fkp_studio.canvas.current_face import CurrentFace
 from fkp_studio.canvas.walk import progress
-from fkp_studio.panels.points_model import Column, MarkRole, PointsModel
+from fkp_studio.panels.points_delegate import PointDelegate
+from fkp_studio.panels.points_model import Column, PointsModel
 
 if TYPE_CHECKING:
     from fkp_studio.session import Session
 
 ROW = 24
-RADIUS = 4.5
 PADDING = 8  # of a cell, both sides
 
 
@@ -126,37 +123,6 @@ class PointsPanel(QWidget):
             self.table.setCurrentIndex(self.model.index(keypoint, column))
 
 
-class _MarkDelegate(QStyledItemDelegate):
-    """Draws the symbol of a point as the canvas does."""
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        super().paint(painter, option, index)
-        kind = index.data(MarkRole)
-        at = QPointF(QRectF(option.rect).center())  # type: ignore[attr-defined]
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        drawn = {"occluded": marks.barred, "suspect": marks.diamond, "predicted": marks.ring}
-        if kind in ("label", "accepted"):
-            marks.disc(painter, at, RADIUS, accepted=kind == "accepted")
-        elif kind in drawn:
-            drawn[kind](painter, at, RADIUS - 0.5)
-        elif kind is not None:
-            painter.setPen(QPen(QColor(theme.colours().dim), 1.5))
-            _dash(painter, at, cross=kind == "absent")
-        painter.restore()
-
-
-def _dash(painter: QPainter, at: QPointF, *, cross: bool) -> None:
-    r = RADIUS - 1
-    if cross:
-        painter.drawLine(at + QPointF(-r, -r), at + QPointF(r, r))
-        painter.drawLine(at + QPointF(-r, r), at + QPointF(r, -r))
-    else:
-        painter.drawLine(at + QPointF(-r, 0), at + QPointF(r, 0))
-
-
 class _Table(QTableView):
     """Full-width rows; the name takes what the figures leave and is elided."""
 
@@ -183,7 +149,7 @@ def _table(model: PointsModel) -> QTableView:
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setTabKeyNavigation(False)
-    table.setItemDelegateForColumn(Column.STATE, _MarkDelegate(table))
+    table.setItemDelegate(PointDelegate(table))
     table.verticalHeader().hide()
     table.verticalHeader().setDefaultSectionSize(ROW)
     table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

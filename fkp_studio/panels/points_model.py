@@ -6,10 +6,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from fkp_studio import theme
 from fkp_studio.canvas.current_face import CurrentFace
 from fkp_studio.canvas.face import Face
 from fkp_studio.canvas.hit_test import HALF_PIXEL
@@ -47,6 +45,13 @@ TITLES = {
     Column.MAKER: ("by", "Who made the label"),
 }
 MarkRole = int(Role.UserRole)  # "label", "accepted", "occluded", "suspect", "predicted", "absent", "unset"
+CellRole = MarkRole + 1  # (text, whether it is dim): all that painting needs
+# as plain numbers: looking a member up in one of Qt's enums takes as long as the rest of an answer
+_DISPLAY, _EDIT, _ALIGN = int(Role.DisplayRole), int(Role.EditRole), int(Role.TextAlignmentRole)
+_LONG = (int(Role.ToolTipRole), int(Role.AccessibleTextRole))
+_FIXED = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+_EDITABLE = _FIXED | Qt.ItemFlag.ItemIsEditable
+_TYPED = (int(Column.X), int(Column.Y))
 
 
 class PointsModel(QAbstractTableModel):
@@ -58,6 +63,12 @@ class PointsModel(QAbstractTableModel):
         super().__init__(parent)
         self._session, self._current = session, current
         self._titles: tuple[str, ...] = ()
+        self._cells: list[list[str]] | None = None
+        self._marks: list[str] = []
+        self._repaint = QTimer(self)  # the canvas is painted first: the eye is there
+        self._repaint.setSingleShot(True)
+        self._repaint.setInterval(0)
+        self._repaint.timeout.connect(self._tell)
         current.changed.connect(self._on_face_changed)
         self._on_face_changed()
 
@@ -73,30 +84,33 @@ class PointsModel(QAbstractTableModel):
         if role == Role.DisplayRole:
             return TITLES[Column(section)][0]
         if role == Role.TextAlignmentRole:
-            return _alignment(section)
+            return alignment(section)
         return TITLES[Column(section)][1] if role in (Role.ToolTipRole, Role.AccessibleTextRole) else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        flags = super().flags(index)
-        return flags | Qt.ItemFlag.ItemIsEditable if index.column() in (Column.X, Column.Y) else flags
+        return _EDITABLE if index.column() in _TYPED else _FIXED
 
-    def data(self, index: Index, role: int = Role.DisplayRole) -> Any:
-        face, k = self._current.face, index.row()
-        if face is None or not index.isValid():
+    def data(self, index: Index, role: int = _DISPLAY) -> Any:
+        face, k, column = self._current.face, index.row(), index.column()
+        if face is None or not 0 <= k < len(self._titles):
             return None
-        if role == Role.DisplayRole:
-            return self._text(face, k, Column(index.column()))
-        if role == Role.EditRole and index.column() in (Column.X, Column.Y) and face.present[k]:
-            return f"{face.points[k, index.column() - Column.X]:.3f}"
-        if role == Role.TextAlignmentRole:
-            return _alignment(index.column())
-        if role == Role.ForegroundRole and not face.present[k]:
-            return QColor(theme.colours().dim)
+        if role in (CellRole, _DISPLAY, MarkRole):
+            return self._cell(face, k, column, role)
+        if role == _EDIT and column in _TYPED and face.present[k]:
+            return f"{face.points[k, column - Column.X]:.3f}"
+        if role == _ALIGN:
+            return alignment(column)
+        return self._long(face, k, Column(column)) if role in _LONG else None
+
+    def _cell(self, face: Face, k: int, column: int, role: int) -> Any:
+        """Texts are made once a face: every repaint asks for all of them."""
+        if self._cells is None:
+            self._cells = [[self._text(face, row, c) for c in Column] for row in range(len(self._titles))]
+            self._marks = [mark(face, row) for row in range(len(self._titles))]
         if role == MarkRole:
-            return mark(face, k)
-        if role in (Role.ToolTipRole, Role.AccessibleTextRole):
-            return self._long(face, k, Column(index.column()))
-        return None
+            return self._marks[k]
+        text = self._cells[k][column]
+        return (text, not face.present[k]) if role == CellRole else text
 
     def setData(self, index: Index, value: Any, role: int = Role.EditRole) -> bool:
         face, store = self._current.face, self._session.store
@@ -152,13 +166,18 @@ class PointsModel(QAbstractTableModel):
 
     def _on_face_changed(self) -> None:
         face, store = self._current.face, self._session.store
+        self._cells = None
         titles = store.schema.titles if face is not None and store is not None else ()
         if titles != self._titles:
             self.beginResetModel()
             self._titles = titles
             self.endResetModel()
         elif titles:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(titles) - 1, len(Column) - 1))
+            self._repaint.start()
+
+    def _tell(self) -> None:
+        if self._titles:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._titles) - 1, len(Column) - 1))
 
 
 _SHORT = {"left": "L", "right": "R", "eyebrow": "brow", "center": "ctr", "centre": "ctr"}
@@ -222,6 +241,7 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _alignment(column: int) -> Qt.AlignmentFlag:
+def alignment(column: int) -> Qt.AlignmentFlag:
+    """Figures stand on the right, words on the left."""
     right = column in (Column.X, Column.Y, Column.ERROR, Column.CONFIDENCE)
     return (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
