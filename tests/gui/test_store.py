@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from fkp_studio.session import Session
 from tests.conftest import make_project
 from training.data.keypoint_data import Labels, Origin, PointState
 from training.errors import UserError
+from training.project import history
 from training.project.project import Project
 
 RUN = "0001-ml-resnet"
@@ -316,3 +319,46 @@ def test_the_log_of_many_edits_is_folded_in(store: ProjectStore, qtbot: QtBot) -
     assert database.stat().st_mtime_ns == size
     store.look()
     qtbot.waitUntil(lambda: database.stat().st_mtime_ns != size)
+
+
+def test_a_journal_cut_short_cuts_the_stack(store: ProjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MAX_BYTES", 1)
+    for k in range(15):
+        store.place(1, k, (k, 2 * k))
+        store.place(2, k, (k, 2 * k))
+    assert store.undo_stack.count() == history.ALWAYS_KEPT
+    while store.undo_stack.canUndo():
+        store.undo_stack.undo()
+    assert [s.undone for s in store.project.history()] == [True] * history.ALWAYS_KEPT
+    assert store.labels([1]).points[0, 4].tolist() == [4, 8]
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from PySide6.QtCore import QCoreApplication
+from fkp_studio.project.store import ProjectStore
+from training.project.project import Project
+app = QCoreApplication([])
+store = ProjectStore(Project.open(Path(sys.argv[1])))
+store.place(3, 5, (11, 12))
+store.place(3, 6, (13, 14))
+store.undo_stack.undo()
+print("done", flush=True)
+time.sleep(60)
+"""
+
+
+def test_kill_9_right_after_an_edit_loses_nothing(project_path: Path, qtbot: QtBot) -> None:
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(project_path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "done\n"
+    child.kill()
+    child.communicate()
+    store = ProjectStore(Project.open(project_path))
+    assert store.labels([3]).points[0, 5].tolist() == [11, 12]
+    assert store.labels([3]).states[0, 6] == PointState.UNSET
+    assert (store.undo_stack.count(), store.undo_stack.index()) == (2, 1)
+    store.undo_stack.redo()
+    assert store.labels([3]).points[0, 6].tolist() == [13, 14]
+    store.close()

@@ -25,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate."""
-    from training.evaluate import evaluate_run
     from training.project.project import Project
 
     with Project.open(args.project, read_only=True) as project:
         run_dir = find_run(args.run_name, project.path)
+        from training.evaluate import evaluate_run  # loads torch: after all that can be wrong with the words
+
         result = evaluate_run(project, run_dir, args.split)
         facts = collect(result, project.schema.keypoints, run=run_dir.name, split=args.split)
     if args.json:

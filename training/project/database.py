@@ -146,8 +146,11 @@ def _connect(folder: Path, *, read_only: bool, busy_ms: int) -> sqlite3.Connecti
     """A connection in WAL mode, where one writer and any number of readers do not wait for each other."""
     uri = (folder / DATABASE).resolve().as_uri()
     if read_only:
-        # without write access SQLite cannot share a WAL's index with others; nobody can be writing there either
-        uri += "?mode=ro" if os.access(folder, os.W_OK) else "?immutable=1"
+        # without write access SQLite cannot share a WAL's index with others; nobody can be writing there either, so the
+        # database is all there is, unless a log was left behind by a crash
+        wal = folder / f"{DATABASE}-wal"
+        shared = os.access(folder, os.W_OK) or (wal.is_file() and wal.stat().st_size > 0)
+        uri += "?mode=ro" if shared else "?immutable=1"
     sql = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy_ms / 1000)
     sql.execute("PRAGMA synchronous = NORMAL")
     sql.execute("PRAGMA cache_size = -16000")

@@ -1,0 +1,201 @@
+"""fkp with a model: train, stop, resume, evaluate, predict, fill."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import faces, make_project
+from training import cli
+from training.data.keypoint_data import Origin
+from training.events import EpochDone, RunFailed, from_line
+from training.project.project import Project
+from training.runs import MODEL, read_run
+
+SETTINGS = ("--recipe", "cnn-6", "--device", "cpu", "--set", "batch_size=12", "threads=1", "precision=float32")
+
+
+def fkp(*words: object) -> int:
+    return cli.main([str(word) for word in words])
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one run of one epoch."""
+    path = make_project(tmp_path_factory.mktemp("trained") / "faces.fkp")
+    assert fkp("train", path, *SETTINGS, "--epochs", 1, "--seed", 3) == 0
+    return path
+
+
+@pytest.fixture
+def project(trained: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(trained, tmp_path / "copy.fkp"))
+
+
+def test_train_names_the_run_folder_last(trained: Path, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fkp("train", project, *SETTINGS, "--epochs", 1) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{project}/runs/0002-cnn-6\n"
+    assert "epoch    1" in said.err
+    run = read_run(trained / "runs" / "0001-cnn-6")
+    assert (run.status, run.config.seed, run.config.batch_size, run.config.epochs) == ("done", 3, 12, 1)
+    assert run.has_model
+
+
+def test_train_as_json_lines(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fkp("train", project, *SETTINGS, "--epochs", 1, "--json") == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    events = [from_line(line) for line in lines]
+    assert sum(isinstance(e, EpochDone) for e in events) == 1
+    assert json.loads(last) == {"run": f"{project}/runs/0002-cnn-6"}
+
+
+def test_a_run_that_fails_tells_why(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    import training.train_run
+
+    endings = [
+        RunFailed("The disk is full.", "Free some space, then resume the run.", "Traceback"),
+        RunFailed("ValueError: x", "This is a fault of the program; the log has the details.", "Traceback of x"),
+    ]
+    for ending, code in zip(endings, (2, 1), strict=True):
+        monkeypatch.setattr(training.train_run, "train_run", lambda *a, ending=ending, **k: ending)
+        assert fkp("train", project, *SETTINGS, "--epochs", 1) == code
+        said = capsys.readouterr()
+        assert said.err.splitlines()[-1].endswith(f"failed: {ending.message} {ending.hint}") or code == 1
+        assert "Traceback" not in said.err
+        assert "/runs/000" in said.out.splitlines()[-1]
+    assert "Traceback of x" in (home / "state" / "fkp-studio" / "fkp.log").read_text()
+
+
+def child(*words: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "training.cli", *map(str, words)]
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root)
+
+
+def interrupt_after_an_epoch(process: subprocess.Popen[str]) -> list[str]:
+    """Ctrl-C once the first epoch is done; all lines of stdout."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.strip())
+        if '"EpochDone"' in line and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            break
+    rest, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    return lines + rest.splitlines()
+
+
+def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(project: Path) -> None:
+    lines = interrupt_after_an_epoch(child("train", project, *SETTINGS, "--epochs", 100_000, "--json"))
+    run_dir = Path(json.loads(lines[-1])["run"])
+    first = read_run(run_dir)
+    assert first.status == "stopped"
+    assert (run_dir / MODEL).is_file()
+    interrupt_after_an_epoch(child("resume", run_dir, "--json"))
+    second = read_run(run_dir)
+    assert second.status == "stopped"
+    assert first.last is not None
+    assert second.last is not None
+    assert second.last.epoch > first.last.epoch
+
+
+def test_resume_of_a_finished_run(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fkp("resume", trained / "runs" / "0001-cnn-6") == 2
+    assert "0001-cnn-6 is done" in capsys.readouterr().err
+
+
+def test_evaluate(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for run in ("1", "0001-cnn-6", trained / "runs" / "0001-cnn-6"):
+        assert fkp("evaluate", trained, "--run", run, "--json") == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["n"] == 6
+        assert {"rmse", "nme_interocular", "nme_box", "auc@0.08", "fr@0.10", "left_out"} <= set(facts)
+        assert len(facts["per_keypoint"]) == 15
+        assert facts["rmse"] > 0
+    assert fkp("evaluate", trained, "--run", 1, "--split", "train") == 0
+    assert "0001-cnn-6 on train" in capsys.readouterr().out
+    assert fkp("evaluate", trained, "--run", 1, "--split", "test") == 2
+    assert "no samples in its test split" in capsys.readouterr().err
+
+
+def test_predict_pictures_of_any_size(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "pictures"
+    (folder / "deep").mkdir(parents=True)
+    picture = faces(1)[0][0]
+    cv2.imwrite(str(folder / "a.png"), picture)
+    cv2.imwrite(str(folder / "deep" / "b.jpg"), cv2.resize(picture, (200, 300)))
+    (folder / "c.png").write_bytes(b"not a picture")
+    out = tmp_path / "out.csv"
+    model = trained / "runs" / "0001-cnn-6"
+    assert fkp("predict", folder, "--model", model, "--out", out) == 0
+    said = capsys.readouterr()
+    assert "2 pictures predicted" in said.out
+    assert "c.png" in said.err
+    rows = read_csv(out)
+    assert [row["image"] for row in rows] == ["a.png", "deep/b.jpg"]
+    assert len(rows[0]) == 1 + 3 * 15
+    assert 0 <= float(rows[0]["nose_tip_confidence"]) <= 1
+    assert float(rows[1]["nose_tip_y"]) == pytest.approx(float(rows[0]["nose_tip_y"]) * 300 / 96, rel=0.1)
+    single = tmp_path / "single.csv"
+    assert fkp("predict", folder / "a.png", "--model", model / MODEL, "--out", single) == 0
+    assert read_csv(single)[0]["nose_tip_x"] == rows[0]["nose_tip_x"]
+
+
+def test_predict_with_nothing_to_read(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    (tmp_path / "empty").mkdir()
+    model, out = trained / "runs" / "0001-cnn-6", tmp_path / "out.csv"
+    assert fkp("predict", tmp_path / "bad.png", "--model", model, "--out", out) == 2
+    assert fkp("predict", tmp_path / "empty", "--model", model, "--out", out) == 2
+    assert "There are no pictures in" in capsys.readouterr().err
+    assert not out.exists()
+    assert fkp("predict", trained, "--model", model, "--out", tmp_path / "nowhere" / "out.csv") == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_predict_a_project(trained: Path, tmp_path: Path) -> None:
+    assert fkp("predict", trained, "--model", 1, "--out", tmp_path / "out.csv") == 0
+    assert [row["image"] for row in read_csv(tmp_path / "out.csv")] == [f"face-{i:03d}" for i in range(24)]
+
+
+def test_fill_is_one_step_and_replaces_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Project.open(project) as opened:
+        before = opened.labels(opened.ids())
+    assert fkp("fill", project, "--run", 1, "--min-confidence", 1) == 0
+    assert fkp("fill", project, "--run", "0001-cnn-6") == 0
+    assert "points filled in 8 faces from 0001-cnn-6" in capsys.readouterr().out
+    with Project.open(project) as opened:
+        after = opened.labels(opened.ids())
+        assert not after.missing.any()
+        assert np.array_equal(after.points[before.mask], before.points[before.mask])
+        assert set(after.origins[before.missing].tolist()) == {Origin.MODEL}
+        assert len(opened.predicted_ids("0001-cnn-6")) == 24
+        for step in reversed(opened.history()):
+            opened.undo_step(step.id)
+        assert opened.labels(opened.ids()).same_as(before)
+    assert fkp("info", project) == 0
+    assert "0001-cnn-6  done" in capsys.readouterr().out
+
+
+def test_fill_with_a_run_of_another_project(project: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fkp("fill", project, "--run", trained / "runs" / "0001-cnn-6") == 2
+    assert "is a run of another project" in capsys.readouterr().err
