@@ -310,3 +310,10 @@ def test_real_folders(tmp_path: Path, name: str, kind: str, count: int, val: int
     assert (report.count, report.val, report.left_out) == (count, val, ())
     with Project.open(tmp_path / "p.fkp") as project:
         assert project.schema.name == "kaggle-15" and all(project.groups())
+
+
+def test_a_name_that_no_file_can_have_is_left_out(tmp_path: Path) -> None:
+    folder = csv_folder(tmp_path / "in")
+    edit(folder, 2, 0, "9" * 400)
+    report = import_source(folder, tmp_path / "p.fkp")
+    assert report.count == 5 and "row 2 (line 3)" in str(report.left_out[0]) and "too long" in str(report.left_out[0])

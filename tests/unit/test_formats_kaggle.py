@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.formats_helpers import (
     HEADER,
+    SHARED,
     all_labels,
     kaggle_cells,
     names_in,
@@ -96,6 +97,15 @@ def test_quotes_byte_order_mark_and_a_missing_last_line_end_are_fine(tmp_path: P
     path = write_rows(tmp_path / "training.csv", rows)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().rstrip(b"\n"))
     assert import_source(path, tmp_path / "p.fkp").count == 4
+
+
+def test_large_quoted_pictures_and_quoted_delimiters(tmp_path: Path) -> None:
+    rows = [[*row[:30], f'"{row[30]}"', '"a, b"'] for row in kaggle_cells(3, side=300)]
+    path = write_rows(tmp_path / "training.csv", rows, header=[*HEADER, "person"])
+    import_source(path, tmp_path / "p.fkp", format="kaggle")
+    with Project.open(tmp_path / "p.fkp") as project:
+        assert project.groups() == ["a, b"] * 3
+        assert np.array_equal(project.picture(3), textures(3, side=300)[2])
 
 
 def test_columns_in_another_order_find_their_keypoints(tmp_path: Path) -> None:
@@ -285,3 +295,14 @@ def test_progress_rises_to_the_end(tmp_path: Path) -> None:
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and shares[0] == 0 and shares[-1] > 0.95 and len(shares) > 8
     assert any("training.csv" in text for _, text in told)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the real labels are not here")
+def test_real_label_cells_come_back_byte_by_byte(tmp_path: Path) -> None:
+    header, *lines = (SHARED / "kaggle_labels.csv").read_text().split("\n")[:400]
+    pixels = " ".join(["7"] * 96 * 96)
+    source = write_rows(tmp_path / "training.csv", [[line, pixels] for line in lines], header=[header, "Image"])
+    import_source(source, tmp_path / "p.fkp")
+    with Project.open(tmp_path / "p.fkp") as project:
+        export_project(project, tmp_path / "out.csv", format="kaggle")
+    assert (tmp_path / "out.csv").read_bytes() == source.read_bytes()

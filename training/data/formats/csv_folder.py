@@ -134,7 +134,7 @@ class CsvFolderReader:
         """The folder in which the first rows' pictures are. Raises UserError where none is."""
         names = _cells(table, head[:20], self.mapping.image)
         for folder in folders:
-            if any(_existing(folder, name).is_file() for name in names):
+            if any(_is_there(_existing(folder, name)) for name in names):
                 return folder
         where = folders[0] if len(folders) == 1 else self.path.parent
         raise UserError(
@@ -190,7 +190,7 @@ def guess_mapping(table: Table, head: Sequence[Row], *, folders: Sequence[Path])
 
 def _names_files(table: Table, head: Sequence[Row], column: str, folders: Sequence[Path]) -> bool:
     names = _cells(table, head[:5], column)
-    return any(_existing(folder, name).is_file() for name in names if name for folder in folders)
+    return any(_is_there(_existing(folder, name)) for name in names if name for folder in folders)
 
 
 def _cells(table: Table, rows: Sequence[Row], column: str) -> list[str]:
@@ -214,4 +214,12 @@ def _existing(folder: Path, name: str) -> Path:
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return path
     tries = (path.with_name(path.name + suffix) for suffix in PICTURE_SUFFIXES if path.name)
-    return next((p for p in tries if p.is_file()), path)
+    return next((p for p in tries if _is_there(p)), path)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file of this name is there; a cell may hold what can be no name."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,11 +92,7 @@ class Table:
 
     def _split(self, line: bytes) -> list[bytes]:
         cells = line.split(self.delimiter)
-        if b'"' not in line:
-            return cells
-        text = line.decode("utf-8", "surrogateescape")
-        parsed = next(csv.reader([text], delimiter=self.delimiter.decode()), [])
-        return cells if len(parsed) == len(cells) else [c.encode("utf-8", "surrogateescape") for c in parsed]
+        return _joined(cells, self.delimiter) if b'"' in line else cells
 
     def _title(self, cell: bytes) -> str:
         return unquoted(cell).decode("utf-8", "replace").strip()
@@ -107,6 +102,22 @@ class Table:
         if not ended:
             return UserError(f"{place.at()}: {what}, and the file ends there; it was cut off, so copy it again.")
         return UserError(f"{place.at()}: {what}; correct this row.")
+
+
+def _joined(cells: list[bytes], delimiter: bytes) -> list[bytes]:
+    """Cells in quotes that hold the delimiter, put together again; the quotes stay."""
+    joined: list[bytes] = []
+    parts: list[bytes] = []
+    for cell in cells:
+        quotes = cell.count(b'"') % 2 == 1
+        if parts or (quotes and cell.lstrip().startswith(b'"')):
+            parts.append(cell)
+            if quotes and len(parts) > 1:
+                joined.append(delimiter.join(parts))
+                parts = []
+        else:
+            joined.append(cell)
+    return joined + parts
 
 
 @contextmanager
