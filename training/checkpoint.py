@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from training.confidence import Calibration
 from training.config import RunConfig
 from training.data.schema import KeypointSchema
 from training.errors import UserError
-from training.models.registry import PointNet, make_model
+from training.models.registry import PointNet, make_model, recipe_parameters
 from training.runs import MODEL
 
 FORMAT = 1
@@ -106,20 +107,16 @@ def load_model(path: Path) -> tuple[PointNet, ModelInfo]:
 
 
 def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> PointNet:
-    """An empty model of the header's config, after checking the file's tensors against it: no memory is taken before."""
-    keypoints = len(info.schema)
-    with torch.device("meta"):
-        wanted = {name: tuple(value.shape) for name, value in make_model(info.config, keypoints).state_dict().items()}
+    """An empty model of the header's config, after checking that the file holds as much as it needs; then each tensor."""
+    held = sum(math.prod(shape) for shape in shapes.values())
+    if held < recipe_parameters(info.config, len(info.schema)):
+        raise UserError(f"The model file {file} does not fit its header: it holds fewer weights than its network has.")
+    model = make_model(info.config, len(info.schema))
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     wrong = [name for name in wanted.keys() | shapes.keys() if wanted.get(name) != shapes.get(name)]
     if wrong:
         raise UserError(f"The model file {file} does not fit its header: {min(wrong)} is missing or of another size.")
-    return make_model(info.config, keypoints)
-
-
-def calibrate_file(path: Path, calibration: Calibration) -> None:
-    """Write a calibration into a model file's header."""
-    model, info = load_model(path)
-    save_model(path, model.state_dict(), replace(info, calibration=calibration))
+    return model
 
 
 def save_resume(path: Path, state: dict[str, Any]) -> None:

@@ -48,3 +48,10 @@ class MLResNet(nn.Module):
         x = self.block2(x)  # [B, 64, 12, 12]
         x = self.hidden(x.flatten(1))  # [B, 1000]
         return self.output(x)
+
+
+def ml_resnet_parameters(*, input_size: int, channels: int, outputs: int, residual: bool = True) -> int:
+    """The number of parameters, without making the network."""
+    stem = 121 * channels * 32 + 32 + 2 * 32
+    blocks = sum(9 * out * (i + out) + 4 * out + residual * i * out for i, out in ((32, 32), (32, 64)))
+    return stem + blocks + (64 * (input_size // 8) ** 2 + 1) * 1000 + 1001 * outputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -10,14 +11,23 @@ from torch import Tensor, nn
 
 from training.config import RunConfig
 from training.errors import UserError
-from training.models.cnn6 import CNN6
-from training.models.ml_resnet import MLResNet
+from training.models.cnn6 import CNN6, cnn6_parameters
+from training.models.ml_resnet import MLResNet, ml_resnet_parameters
 
-# name -> (constructor, the input size must be a multiple of this)
-MODELS: dict[str, tuple[Callable[..., nn.Module], int]] = {
-    "ml-resnet": (MLResNet, 8),
-    "ml-cnn": (partial(MLResNet, residual=False), 8),
-    "cnn-6": (CNN6, 32),
+
+@dataclass(frozen=True)
+class Entry:
+    """How a network is made, how large it gets, and what its input size must be a multiple of."""
+
+    make: Callable[..., nn.Module]
+    parameters: Callable[..., int]
+    multiple: int
+
+
+MODELS: dict[str, Entry] = {
+    "ml-resnet": Entry(MLResNet, ml_resnet_parameters, 8),
+    "ml-cnn": Entry(partial(MLResNet, residual=False), partial(ml_resnet_parameters, residual=False), 8),
+    "cnn-6": Entry(CNN6, cnn6_parameters, 32),
 }
 
 
@@ -62,15 +72,14 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def recipe_parameters(config: RunConfig, keypoints: int) -> int:
-    """The parameters of a recipe's network, counted without taking the memory."""
-    with torch.device("meta"):
-        make, _ = MODELS[config.model]
-        model = make(input_size=config.input_size, channels=config.channels, outputs=2 * keypoints, dropout=0.0)
-    return count_parameters(model)
+    """The parameters of a recipe's network, without making it."""
+    size = MODELS[config.model].parameters
+    return size(input_size=config.input_size, channels=config.channels, outputs=2 * keypoints)
 
 
 def _initialise(network: nn.Module, rule: str) -> None:
-    """He's rule, small at the output so that training starts at the origin; or N(0, 0.02) everywhere, as the paper."""
+    """He's rule with the network's own gain, small at the output so that training starts at the origin; or N(0, 0.02)."""
+    gain: float = getattr(network, "gain", 2**0.5)
     for name, value in network.named_parameters():
         if value.ndim < 2:
             if name.endswith("bias"):
@@ -78,6 +87,6 @@ def _initialise(network: nn.Module, rule: str) -> None:
         elif rule == "normal":
             nn.init.normal_(value, std=0.02)
         elif name.startswith("output"):
-            nn.init.normal_(value, std=0.001)
+            nn.init.normal_(value, std=1e-4)
         else:
-            nn.init.kaiming_normal_(value, nonlinearity="relu")
+            nn.init.normal_(value, std=gain / value[0].numel() ** 0.5)
