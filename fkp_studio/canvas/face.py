@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fkp_studio.canvas.suspects import suspects
 from training.data.keypoint_data import Labels, Origin, PointState
-from training.data.schema import KeypointSchema
 
 if TYPE_CHECKING:
     from fkp_studio.project.store import ProjectStore
-
-HALF_PIXEL = 0.5
 
 
 @dataclass(frozen=True)
@@ -96,24 +94,3 @@ def read_faces(store: ProjectStore, ids: Sequence[int], *, run: str = "") -> lis
             )
         )
     return faces
-
-
-def suspects(points: np.ndarray, schema: KeypointSchema, *, width: int, height: int) -> np.ndarray:
-    """bool [K]: points outside the picture, and left/right pairs that point against the other pairs of the face.
-
-    points: [K, 2] px. A pair counts as swapped when its left-to-right vector runs backwards along the mean of all
-    pairs by over a quarter of that mean's length: turned heads fold pairs together, but do not turn them round.
-    """
-    too_low, too_high = points < -HALF_PIXEL, points > np.array([width, height]) - HALF_PIXEL  # never so for NaN
-    wrong = np.asarray((too_low | too_high).any(axis=1))
-    flip = np.array(schema.flip)
-    left = np.flatnonzero(np.arange(len(flip)) < flip)
-    spans = points[flip[left]] - points[left]  # [P, 2]
-    known = np.isfinite(spans).all(axis=1)
-    left, spans = left[known], spans[known]
-    if len(left) < 3:  # two pairs that disagree do not tell which one is wrong
-        return wrong
-    middle = np.median(spans, axis=0)
-    swapped = left[spans @ middle < -0.25 * float(middle @ middle)]
-    wrong[swapped] = wrong[flip[swapped]] = True
-    return wrong

@@ -100,6 +100,7 @@ class SheetGrid(QWidget):
             display = replace(self._display, names=False, point_size=size)
             paint_face(painter, tile.face, schema=self._schema, place=place, display=display)
         else:
+            painter.fillRect(area, QColor(colours.line))
             painter.setPen(QColor(colours.dim))
             wrap = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(area.adjusted(8, 8, -8, -8), int(wrap), tile.problem)

@@ -88,7 +88,7 @@ class PointsPanel(QWidget):
     def _fit_columns(self, largest: int) -> None:
         """Figures get the room that the largest coordinate takes, the name gets the rest."""
         metrics = self.table.fontMetrics()
-        figure = f"{max(largest, 99)}.0"
+        figure = "9999" if largest >= 1000 else "999.9" if largest > 100 else "99.9"
         widest = {
             Column.X: figure,
             Column.Y: figure,

@@ -36,7 +36,8 @@ class PointDelegate(QStyledItemDelegate):
         if text:
             inner = rect.adjusted(INSET, 0, -INSET, 0)
             if column == _NAME:
-                text = QFontMetrics(painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, inner.width())
+                elide = Qt.TextElideMode.ElideMiddle if text[-1].isdigit() else Qt.TextElideMode.ElideRight
+                text = QFontMetrics(painter.font()).elidedText(text, elide, inner.width())
             role = QPalette.ColorRole.PlaceholderText if dim else QPalette.ColorRole.Text
             painter.setPen(option.palette.color(role))  # type: ignore[attr-defined]
             painter.drawText(inner, _ALIGNMENTS[column], text)

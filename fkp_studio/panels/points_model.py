@@ -154,6 +154,8 @@ class PointsModel(QAbstractTableModel):
             return f"{self._titles[k]}: {words}"
         if column == Column.MAKER:
             return self._maker_in_full(face, k)
+        if column in (Column.X, Column.Y) and face.present[k]:
+            return f"{face.points[k, column - Column.X]:.3f}"
         return self._text(face, k, column)
 
     def _maker_in_full(self, face: Face, k: int) -> str:
@@ -226,7 +228,8 @@ def _made(face: Face, k: int) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.1f}" if np.isfinite(value) else ""
+    """One decimal; from 1000 on, in photos of many megapixels, none."""
+    return "" if not np.isfinite(value) else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def _percent(value: float) -> str:

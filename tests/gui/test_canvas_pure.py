@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from fkp_studio.canvas.camera import Camera
-from fkp_studio.canvas.face import suspects
 from fkp_studio.canvas.hit_test import clamped, inside, nearest
+from fkp_studio.canvas.suspects import suspects
 from fkp_studio.canvas.tone import Tone, apply_tone, table
 from fkp_studio.canvas.walk import next_missing, progress
 from training.data.keypoint_data import PointState
-from training.data.schema import KAGGLE_15
+from training.data.schema import IBUG_68, KAGGLE_15, KeypointSchema, schema_from_names
 
 POINTS = np.array([[10.0, 10.0], [14.0, 10.0], [np.nan, np.nan]])
 WINDOW, PICTURE = (640, 480), (96, 96)
@@ -74,12 +74,32 @@ def test_the_picture_cannot_be_lost_beside_the_window() -> None:
     assert far.centre == (0.0, 1.0)
 
 
-def test_a_swapped_pair_and_a_point_outside_are_suspect() -> None:
-    points = np.array(KAGGLE_15.template) * 80
-    assert not suspects(points, KAGGLE_15, width=96, height=96).any()
-    points[[0, 1]] = points[[1, 0]]
-    points[10] = (120.0, 40.0)
-    assert np.flatnonzero(suspects(points, KAGGLE_15, width=96, height=96)).tolist() == [0, 1, 10]
+@pytest.mark.parametrize("schema", [KAGGLE_15, IBUG_68])
+@pytest.mark.parametrize("angle", [0, 40, -150])
+def test_a_swapped_pair_and_a_point_outside_are_suspect(schema: KeypointSchema, angle: float) -> None:
+    turn = np.array(
+        [
+            [np.cos(np.radians(angle)), -np.sin(np.radians(angle))],
+            [np.sin(np.radians(angle)), np.cos(np.radians(angle))],
+        ]
+    )
+    points = (np.array(schema.template) - 0.5) * [30, 60] @ turn.T + 48  # half turned away, and rolled
+    points += np.random.default_rng(0).normal(0, 0.3, points.shape)
+    assert not suspects(points, schema, width=96, height=96).any()
+    left, right = next((k, f) for k, f in enumerate(schema.flip) if f != k)
+    points[[left, right]] = points[[right, left]]
+    points[30 if len(schema) > 30 else 10] = (120.0, 40.0)
+    expected = sorted((left, right, 30 if len(schema) > 30 else 10))
+    assert np.flatnonzero(suspects(points, schema, width=96, height=96)).tolist() == expected
+
+
+def test_a_profile_and_a_schema_without_a_face_are_not_judged() -> None:
+    profile = (np.array(KAGGLE_15.template) - 0.5) * [3, 60] + 48
+    profile[[0, 1]] = profile[[1, 0]]
+    assert not suspects(profile, KAGGLE_15, width=96, height=96).any()
+    ring = schema_from_names(["left_a", "left_b", "left_c", "right_a", "right_b", "right_c"])
+    points = np.random.default_rng(1).uniform(0, 95, (6, 2))
+    assert not suspects(points, ring, width=96, height=96).any()
 
 
 def test_missing_points_are_not_suspect() -> None:
