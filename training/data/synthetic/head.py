@@ -16,7 +16,7 @@ import numpy as np
 
 from training.data.synthetic.person import Person, Scene
 
-ROWS, COLUMNS = 140, 240
+ROWS, COLUMNS = 112, 192
 FINE = 2  # drawn points per grid cell and axis
 
 # Outline of an average head, top to bottom: y, half width, front, back, axis (z). After anthropometric tables' means:

@@ -12,7 +12,8 @@ from training.data.synthetic.parts import Points, Surface
 from training.data.synthetic.person import Scene
 
 SIZE = 96
-OVER = 2  # drawn pixels per pixel of the picture and axis
+OVER = 1.5  # drawn pixels per pixel of the picture and axis
+SIDE = round(SIZE * OVER)
 PIVOT = np.array([0.0, 35.0, -5.0])  # the head turns about this point, mm
 _FAR = np.float32(1e5)  # mm: where nothing was drawn
 _NEAR = 1 << 22  # room for the points' numbers below the depth in one 64-bit key
@@ -89,7 +90,7 @@ class Film:
 
     def add(self, x: np.ndarray, y: np.ndarray, depth: np.ndarray, value: np.ndarray) -> None:
         """Points at picture positions (x, y) with their depth and brightness, all float32 [P]."""
-        side = SIZE * OVER
+        side = SIDE
         column = np.rint(x * OVER + (OVER - 1) / 2).astype(np.int32)
         row = np.rint(y * OVER + (OVER - 1) / 2).astype(np.int32)
         inside = (column.view(np.uint32) < side) & (row.view(np.uint32) < side)
@@ -97,7 +98,7 @@ class Film:
 
     def develop(self) -> tuple[np.ndarray, np.ndarray]:
         """Brightness and depth [side, side], float32; depth is infinite where nothing was drawn."""
-        side = SIZE * OVER
+        side = SIDE
         pixels, depths, values = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
         empty = np.iinfo(np.int64).max
         keys = (depths * 64).astype(np.int64) * _NEAR + np.arange(len(pixels))

@@ -6,10 +6,8 @@ import cv2
 import numpy as np
 
 from training.data.synthetic.person import Person, Scene
-from training.data.synthetic.render import OVER, SIZE, Camera
+from training.data.synthetic.render import OVER, SIDE, SIZE, Camera
 from training.data.synthetic.texture import noise
-
-SIDE = SIZE * OVER
 
 
 def background(scene: Scene) -> np.ndarray:
