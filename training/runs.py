@@ -144,7 +144,7 @@ def load_snapshot(run_dir: Path) -> Snapshot:
     """The run's labels. Raises UserError where the file is missing or damaged."""
     about = _read_about(run_dir)
     try:
-        with np.load(run_dir / LABELS, allow_pickle=False) as arrays:
+        with (run_dir / LABELS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in ("ids", "points", "states", "splits", "sizes")}
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"The labels of the run {run_dir.name} cannot be read ({error}); train anew.") from error
@@ -234,7 +234,7 @@ def _parse(line: bytes) -> Event | None:
     """The event of a line, or None for one torn by a power cut."""
     try:
         return from_line(line.decode("utf-8"))
-    except ValueError:
+    except (ValueError, AttributeError):  # the latter: JSON, but no object
         return None
 
 

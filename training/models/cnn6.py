@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 
@@ -17,7 +19,7 @@ class CNN6(nn.Module):
     def __init__(self, *, input_size: int, channels: int, outputs: int, dropout: float) -> None:
         super().__init__()
         widths = (channels, 32, 64, 128, 256, 512)
-        self.features = nn.Sequential(*(stage(i, o) for i, o in zip(widths, widths[1:], strict=False)))
+        self.features = nn.Sequential(*(stage(i, o) for i, o in pairwise(widths)))
         side = input_size // 32
         self.hidden = nn.Sequential(nn.Linear(512 * side * side, 1024), nn.ReLU(inplace=True), nn.Dropout(dropout))
         self.output = nn.Linear(1024, outputs)
@@ -36,5 +38,5 @@ def stage(channels: int, out: int) -> nn.Sequential:
 def cnn6_parameters(*, input_size: int, channels: int, outputs: int) -> int:
     """The number of parameters, without making the network."""
     widths = (channels, 32, 64, 128, 256, 512)
-    stages = sum((9 * i + 1) * out for i, out in zip(widths, widths[1:], strict=False))
+    stages = sum((9 * i + 1) * out for i, out in pairwise(widths))
     return stages + (512 * (input_size // 32) ** 2 + 1) * 1024 + 1025 * outputs

@@ -52,14 +52,13 @@ class PointNet(nn.Module):
 
 def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None = None) -> PointNet:
     """The config's network. mean_shape: [K, 2], px of the input. Raises UserError for an input size it can't take."""
-    make, multiple = MODELS[config.model]
-    if config.input_size % multiple:
+    entry = MODELS[config.model]
+    if config.input_size % entry.multiple:
         raise UserError(
-            f"The network {config.model} needs an input size that is a multiple of {multiple}, not {config.input_size}."
+            f"The network {config.model} needs an input size that is a multiple of {entry.multiple}, not {config.input_size}."
         )
-    network = make(
-        input_size=config.input_size, channels=config.channels, outputs=2 * keypoints, dropout=config.dropout
-    )
+    size = {"input_size": config.input_size, "channels": config.channels, "outputs": 2 * keypoints}
+    network = entry.make(**size, dropout=config.dropout)
     _initialise(network, config.init)
     centre = torch.full((keypoints, 2), (config.input_size - 1) / 2)
     origin = centre if mean_shape is None or config.targets == "points" else mean_shape.float()
