@@ -30,6 +30,8 @@ from training.errors import UserError
 
 USUAL = 80  # per cent
 EXAMPLES = 8
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class AcceptDialog(QDialog):
@@ -72,7 +74,10 @@ class AcceptDialog(QDialog):
             "One undo takes it all back."
         )
         table = self.table
-        table.setHorizontalHeaderLabels(["keypoint", "points"])
+        for place, (name, side) in enumerate((("keypoint", LEFT), ("points", RIGHT))):
+            heading = QTableWidgetItem(name)
+            heading.setTextAlignment(side)
+            table.setHorizontalHeaderItem(place, heading)
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(24)
         table.setShowGrid(False)
@@ -83,7 +88,6 @@ class AcceptDialog(QDialog):
         table.setAccessibleName("points of each keypoint")
         table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.setFixedWidth(240)
 
     def _lay_out(self) -> None:
@@ -164,7 +168,7 @@ class AcceptDialog(QDialog):
         self.table.setRowCount(len(titles))
         for k, title in enumerate(titles):
             count = QTableWidgetItem(f"{int(found.per_keypoint[k]):,}")
-            count.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            count.setTextAlignment(RIGHT)
             self.table.setItem(k, 0, QTableWidgetItem(title))
             self.table.setItem(k, 1, count)
 

@@ -95,8 +95,10 @@ def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[Fa
             except UserError:  # a picture that can't be read is no example
                 continue
             lowest = predictions.confidences[where].min() if where.any() else np.nan
-            sure = f", from {lowest:.0%} sure" if np.isfinite(lowest) else ""
-            cards.append(FaceCard(to_image(pixels), f"{int(where.sum())} points{sure}"))
+            sure = f"the least sure {lowest:.0%}" if np.isfinite(lowest) else ""
+            count = f"{int(where.sum())} point{'' if where.sum() == 1 else 's'}"
+            more = f"{count} of {project.sample(sample_id).name}, {sure}" if sure else ""
+            cards.append(FaceCard(to_image(pixels), count, more))
     return cards
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractItemModel, QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -15,8 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fkp_studio import theme
-from fkp_studio.dialogs.column_roles import choices, with_role
+from fkp_studio import assets, theme
+from fkp_studio.dialogs.column_roles import IGNORE, choices, with_role
 
 Index = QModelIndex | QPersistentModelIndex
 NOTHING = QModelIndex()
@@ -32,6 +41,7 @@ class ColumnModel(QAbstractTableModel):
         super().__init__(parent)
         self.columns: tuple[str, ...] = ()
         self.roles: list[str] = []
+        self._chevron = assets.icon("chevron-down", colour=theme.colours().dim)
 
     def set_columns(self, columns: tuple[str, ...], roles: list[str]) -> None:
         """Show these."""
@@ -54,6 +64,10 @@ class ColumnModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return (self.columns, self.roles)[index.column()][index.row()]
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == ROLE_COLUMN:
+            return self._chevron
+        if role == Qt.ItemDataRole.ForegroundRole and self.roles[index.row()] == IGNORE:
+            return QColor(theme.colours().dim)
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -74,6 +88,11 @@ class ColumnModel(QAbstractTableModel):
 
 class _RoleDelegate(QStyledItemDelegate):
     """A combo box of roles into which other names can be typed."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: N802
+        super().initStyleOption(option, index)
+        option.decorationPosition = QStyleOptionViewItem.Position.Right  # type: ignore[attr-defined]
+        option.decorationSize = QSize(12, 12)  # type: ignore[attr-defined]
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:  # noqa: ARG002
         box = QComboBox(parent)

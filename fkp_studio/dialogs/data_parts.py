@@ -12,10 +12,11 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QP
 
 @dataclass(frozen=True)
 class FaceCard:
-    """A small picture with its points, and what stands below it."""
+    """A small picture with its points, what stands below it, and what the pointer shows on it."""
 
     image: QImage
     caption: str
+    more: str = ""
 
 
 def text_label(text: str = "", role: str = "") -> QLabel:
@@ -84,8 +85,8 @@ class FaceGrid(QWidget):
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         caption.setProperty("role", "dim")
         caption.setText(caption.fontMetrics().elidedText(face.caption, Qt.TextElideMode.ElideMiddle, self.side - 2))
-        card.setToolTip(face.caption)
-        card.setAccessibleName(face.caption)
+        card.setToolTip(face.more or face.caption)
+        card.setAccessibleName(face.more or face.caption)
         column = QVBoxLayout(card)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)

@@ -92,7 +92,7 @@ class ExportDialog(QDialog):
         )
         self.problem = text_label(role="danger")
         self.go, self.close_button = button("Export", "primary"), button("Cancel")
-        self.working, self.title, self.result = Working(), text_label(role="title"), text_label()
+        self.working, self.title, self.outcome = Working(), text_label(role="title"), text_label()
         self.show_button, self.end = button("Show in folder"), button("Close", "primary")
         self.pages = QStackedWidget()
         self._form = QFormLayout()
@@ -135,7 +135,7 @@ class ExportDialog(QDialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addWidget(self.title)
-        column.addWidget(self.result)
+        column.addWidget(self.outcome)
         column.addStretch(1)
         column.addLayout(row(self.show_button, None, self.end))
         for page in (ask, self.working, done):
@@ -188,7 +188,7 @@ class ExportDialog(QDialog):
         if report is not None:
             what = "rows" if self.chosen == "submission" else "faces"
             self.title.setText(report.out.name)
-            self.result.setText("\n".join([f"{report.count:,} {what} written to {report.out}.", *report.notes]))
+            self.outcome.setText("\n".join([f"{report.count:,} {what} written to {report.out}.", *report.notes]))
             self.pages.setCurrentIndex(2)
             self.end.setFocus()
 

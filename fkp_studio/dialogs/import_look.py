@@ -41,8 +41,8 @@ def _card(face: PreviewFace, *, side: int) -> FaceCard:
 
     labels = Labels.from_points(face.points[None])
     pixels = draw_thumbnail(face.picture, labels, np.full(face.points.shape, np.nan), side=side)
-    words = [face.name, *(f"group {face.group}" for _ in "1" if face.group), *(face.split for _ in "1" if face.split)]
-    return FaceCard(to_image(pixels), ", ".join(words))
+    words = [face.name, f"group {face.group}" if face.group else "", face.split]
+    return FaceCard(to_image(pixels), Path(face.name).stem, ", ".join(word for word in words if word))
 
 
 def suggested_project(source: Path) -> Path:
@@ -85,6 +85,13 @@ def splits_words(found: SourcePreview) -> str:
     )
     second = "The source's own split is kept." if given else "15 % of the groups are put aside for validation."
     return f"{first} {second}"
+
+
+def keeps(found: SourcePreview) -> str:
+    """What goes into a new project's folder."""
+    if found.format == "kaggle":
+        return "A new project. Pictures and labels are kept in this folder."
+    return "A new project. Picture files stay where they are; everything else is kept in this folder."
 
 
 def report_words(report: ImportReport) -> str:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QList
 from fkp_studio.dialogs.column_roles import mapping_of, roles_of
 from fkp_studio.dialogs.column_table import ColumnTable
 from fkp_studio.dialogs.data_parts import FaceGrid, button, row, text_label
-from fkp_studio.dialogs.import_look import Seen, about, count_words, report_words, splits_words
+from fkp_studio.dialogs.import_look import Seen, about, count_words, keeps, report_words, splits_words
 from training.data.import_ import ColumnMapping, ImportReport, Problem
 from training.errors import UserError
 
@@ -34,6 +34,7 @@ class ChoosePage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
+        column.addStretch(1)
         column.addWidget(text_label("What do you want to import?", "title"))
         column.addWidget(self.problem)
         column.addSpacing(8)
@@ -52,7 +53,7 @@ class ChoosePage(QWidget):
             column.addSpacing(4)
         column.addLayout(row(self.file, self.folder, None))
         column.addWidget(text_label("You can also drop a file or a folder onto this window.", "dim"))
-        column.addStretch(1)
+        column.addStretch(2)
 
     def show_problem(self, sentence: str) -> None:
         """Why what was chosen can't be imported; "" for nothing."""
@@ -86,6 +87,7 @@ class PreviewPage(QWidget):
         self.faces = FaceGrid(columns=3, side=SIDE)
         self.table = ColumnTable()
         self.problem, self.problems = text_label(role="danger"), ProblemList()
+        self._keeps = ""
         self.path, self.note = QLineEdit(), text_label(role="dim")
         self.go, self.back, self.cancel = button("Import", "primary"), button("Back"), button("Cancel")
         self._again = QTimer(self, singleShot=True, interval=AGAIN_MS)
@@ -103,10 +105,11 @@ class PreviewPage(QWidget):
         self.path.setAccessibleName("project folder")
         side = QVBoxLayout()
         side.setSpacing(8)
-        side.addWidget(self.table, 3)
+        side.addWidget(self.table, 300)
         side.addWidget(self.problem)
-        side.addWidget(self.problems, 2)
         side.addWidget(self.splits)
+        side.addWidget(self.problems, 200)
+        side.addStretch(1)
         middle = QHBoxLayout()
         middle.setSpacing(16)
         middle.addWidget(self.faces)
@@ -131,8 +134,11 @@ class PreviewPage(QWidget):
         found = seen.preview
         self.about.setText(about(found))
         self.faces.set_faces(seen.cards)
-        self.table.setVisible(found.mapping is not None)
-        if found.mapping is not None:
+        self._keeps = keeps(found)
+        self._on_path_changed()
+        mapped = found.mapping is not None and bool(found.columns)
+        self.table.setVisible(mapped)
+        if found.mapping is not None and mapped:
             self.table.columns.set_columns(found.columns, roles_of(found.columns, found.mapping))
         self.problems.show_problems(found.problems, title="Noticed in the first faces")
         self.splits.setText(splits_words(found))
@@ -169,11 +175,7 @@ class PreviewPage(QWidget):
     def _on_path_changed(self) -> None:
         text = self.path.text().strip()
         there = bool(text) and (self.project_path() / "project.db").is_file()
-        self.note.setText(
-            "This project exists: the faces are added to it."
-            if there
-            else "A new project. Picture files stay where they are; everything else is kept in this folder."
-        )
+        self.note.setText("This project exists: the faces are added to it." if there else self._keeps)
         self.go.setEnabled(bool(text) and not self.problem.text())
 
     def _choose_path(self) -> None:
@@ -229,9 +231,9 @@ class ReportPage(QWidget):
         for widget in (self.title, self.sentence, self.notes):
             column.addWidget(widget)
         column.addSpacing(8)
-        column.addWidget(self.left_out, 1)
-        column.addWidget(self.flagged, 1)
-        column.addStretch(0)
+        column.addWidget(self.left_out, 100)
+        column.addWidget(self.flagged, 100)
+        column.addStretch(1)
         column.addLayout(row(None, self.close_button, self.open))
 
     def show_report(self, report: ImportReport, project: Path) -> None:

@@ -73,7 +73,7 @@ class GridView(QTableView):
         self._plain()
         self._look = QTimer(self, singleShot=True, interval=0)
         self._look.timeout.connect(self._tell_in_sight)
-        self.verticalScrollBar().valueChanged.connect(self._look.start)
+        self.verticalScrollBar().valueChanged.connect(self.look_again)
         self.selectionModel().currentChanged.connect(self._on_current)
         self.activated.connect(self._open)
 
@@ -135,7 +135,7 @@ class GridView(QTableView):
 
     def look_again(self) -> None:
         """Say again what is in sight."""
-        self._look.start()
+        self._look.start()  # its signal must not pass arguments on: a scroll bar's value would be taken for an interval
 
     def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:  # noqa: ARG002, N802
         """Left and right go on over the ends of rows; Home and End mean the first and the last face."""

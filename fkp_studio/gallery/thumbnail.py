@@ -37,9 +37,9 @@ def draw_thumbnail(picture: np.ndarray, labels: Labels, predicted: np.ndarray, *
     radius = _radius(side, len(points))
     _blend(image, _rings(size, _placed(predicted, factors), radius + 1.2), _PREDICTION)
     _blend(image, _discs(size, points[~accepted & ~hollow], radius + RIM), _SHADE)
-    _blend(image, _discs(size, points[accepted], radius + RIM), _LABEL)
+    _blend(image, _discs(size, points[accepted], radius + 1.5 * RIM), _LABEL)
     _blend(image, _discs(size, points[~accepted & ~hollow], radius), _LABEL)
-    _blend(image, _discs(size, points[accepted], radius - RIM / 2), _PREDICTION)
+    _blend(image, _discs(size, points[accepted], radius + RIM / 4), _PREDICTION)
     _blend(image, _rings(size, points[hollow & ~accepted], radius), _LABEL)
     return image
 
