@@ -55,6 +55,7 @@ QComboBox QAbstractItemView::item { min-height: 24px; padding: 0 6px; }
 QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button { border: none; width: 16px; }
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url("$chevron_up"); width: 10px; height: 10px; }
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url("$chevron"); width: 10px; height: 10px; }
+QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0 0 0 2px; min-height: 0; }
 QCheckBox { spacing: 8px; }
 
 QAbstractItemView { border: none; background: $panel; outline: none; selection-background-color: $selection; selection-color: $text; }
@@ -97,7 +98,8 @@ QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
 QTabBar::tab:hover { color: $text; }
 QTabWidget::pane { border: none; border-top: 1px solid $line; }
 
-QPushButton[role="card"] { background: $panel; border: 1px solid $line; border-radius: 8px; padding: 0; text-align: left; }
+QPushButton[role="card"] { background: $panel; border: 1px solid $line; border-radius: 8px; padding: 0; text-align: left; min-height: 126px; }
+QPushButton[role="card"][small="true"] { min-height: 74px; }
 QPushButton[role="card"]:hover { border-color: $edge; background: $raised; }
 QPushButton[role="card"]:focus { border-color: $link; }
 QFrame#overlay { background: $panel; border: 1px solid $edge; border-radius: 0; }

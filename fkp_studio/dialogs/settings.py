@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
 
 from fkp_studio.settings import SETTINGS, Setting, Settings
 
+HELP_WIDTH = 340  # px: a wrapped label knows its height only when its width is fixed
+
 
 class SettingsDialog(QDialog):
     """One row a setting, by groups."""
@@ -31,7 +33,7 @@ class SettingsDialog(QDialog):
         self.fields: dict[str, QWidget] = {}
         form = QFormLayout()
         form.setHorizontalSpacing(24)
-        form.setVerticalSpacing(8)
+        form.setVerticalSpacing(4)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         group = ""
         for setting in SETTINGS:
@@ -47,7 +49,6 @@ class SettingsDialog(QDialog):
         layout.setSpacing(16)
         layout.addLayout(form)
         layout.addWidget(close, alignment=Qt.AlignmentFlag.AlignRight)
-        self.setMinimumWidth(480)
 
     def _field(self, setting: Setting) -> QWidget:
         value = self._settings.get(setting.key)
@@ -88,4 +89,6 @@ def _dim(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "dim")
     label.setWordWrap(True)
+    label.setFixedWidth(HELP_WIDTH)
+    label.setContentsMargins(0, 0, 0, 8)
     return label

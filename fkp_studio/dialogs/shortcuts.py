@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QPalette
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from fkp_studio import theme
@@ -36,8 +36,10 @@ class ShortcutsOverlay(QDialog):
         hint = QLabel("Left hand on the keys, right hand on the mouse. Esc closes this.")
         hint.setProperty("role", "dim")
         body = QWidget()
+        body.setAutoFillBackground(True)
+        body.setBackgroundRole(QPalette.ColorRole.Base)
         columns = QHBoxLayout(body)
-        columns.setContentsMargins(0, 8, 8, 0)
+        columns.setContentsMargins(0, 16, 8, 0)
         columns.setSpacing(40)
         for groups in COLUMNS:
             columns.addLayout(self._column(groups))

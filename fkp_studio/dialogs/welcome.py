@@ -71,7 +71,6 @@ class Card(QPushButton):
         self.setProperty("role", "card")
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(148)
         self._icon_name, self._icon = icon, QLabel()
         heading = QLabel(title)
         heading.setFont(theme.font(pixels=15, bold=True))
@@ -103,7 +102,7 @@ class Recent(QPushButton):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.setProperty("role", "card")
-        self.setFixedHeight(FACE + 20)
+        self.setProperty("small", True)
         self.setToolTip(str(path))
         self.setAccessibleName(f"Open {path.stem}")
         self._picture = QLabel()
@@ -160,7 +159,9 @@ class WelcomePage(QWidget):
     def __init__(self, acts: dict[str, Callable[[], object]], open_path: Callable[[Path], object]) -> None:
         super().__init__()
         self._open_path = open_path
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # takes the first focus: no card is marked before a key is pressed
+        self.setFocusPolicy(
+            Qt.FocusPolicy.StrongFocus
+        )  # takes the first focus: no card is marked before a key is pressed
         title = QLabel("FKP Studio")
         title.setFont(theme.font(pixels=26, bold=True))
         line = QLabel(
