@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QModelIndex, Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -19,7 +20,6 @@ from PySide6.QtWidgets import (
 
 from fkp_studio import theme
 from fkp_studio.canvas.current_face import CurrentFace
-from fkp_studio.canvas.walk import progress
 from fkp_studio.panels.points_delegate import PointDelegate
 from fkp_studio.panels.points_model import Column, PointsModel
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from fkp_studio.session import Session
 
 ROW = 24
+GIVE_WAY = (Column.MAKER, Column.CONFIDENCE)  # the first one goes first; tooltips still tell
+NAME_ROOM = "L brow inner"
+SCROLL_BAR = 10
 PADDING = 8  # of a cell, both sides
 
 
@@ -39,8 +42,13 @@ class PointsPanel(QWidget):
         self._current = CurrentFace(session, self)
         self.model = PointsModel(session, self._current, self)
         self.table = _table(self.model)
-        self.progress = QLabel()
-        self.progress.setProperty("role", "heading")
+        self.sentence = QLabel("The points of the face are listed here.")
+        self.sentence.setProperty("role", "dim")
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.sentence.setWordWrap(True)
+        self.run = QLabel()
+        self.run.setProperty("role", "dim")
+        self.run.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.accept_button = QPushButton()
         self.accept_button.setToolTip("Take the shown run's predictions for the points of this face that are unset")
         self.refusal = QLabel()
@@ -59,45 +67,63 @@ class PointsPanel(QWidget):
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
-        row.setContentsMargins(8, 4, 8, 4)
-        row.addWidget(self.progress)
-        row.addStretch()
+        row.setContentsMargins(8, 4, 8, 6)
+        row.addWidget(self.run, 1)
         row.addWidget(self.accept_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(row)
         column.addWidget(self.table, 1)
+        column.addWidget(self.sentence, 1)
         column.addWidget(self.refusal)
+        column.addLayout(row)
         self.refusal.setContentsMargins(8, 4, 8, 8)
         self.setFocusProxy(self.table)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_columns()
 
     def _refresh(self) -> None:
         face = self._current.face
         self.refusal.hide()
-        self.table.setEnabled(face is not None)
-        self._fit_columns(max(face.width, face.height) if face is not None else 0)
-        count = int(face.acceptable.sum()) if face is not None else 0
-        self.accept_button.setText(f"Accept missing ({count})")
-        self.accept_button.setEnabled(count > 0)
-        if face is None:
-            self.progress.setText("NO FACE CHOSEN")
-        else:
-            self.progress.setText("POINTS  {}/{}".format(*progress(face.states)))
+        self.table.setVisible(face is not None)
+        self.sentence.setVisible(face is None)
+        predicted = face is not None and bool(self._session.run)
+        self.run.setVisible(predicted)
+        self.accept_button.setVisible(predicted)
+        if face is not None and predicted:
+            count = int(face.acceptable.sum())
+            self.run.setText(self._session.run)
+            self.accept_button.setText(f"Accept missing ({count})")
+            self.accept_button.setEnabled(count > 0)
+        self._fit_columns()
 
-    def _fit_columns(self, largest: int) -> None:
-        """Figures get the room that the largest coordinate takes, the name gets the rest."""
-        metrics = self.table.fontMetrics()
+    def _fit_columns(self) -> None:
+        """Figures get the room that the largest coordinate takes; where the name would get too little, others give way."""
+        face, metrics = self._current.face, self.table.fontMetrics()
+        largest = max(face.width, face.height) if face is not None else 0
         figure = "9999" if largest >= 1000 else "999.9" if largest > 100 else "99.9"
-        widest = {
+        texts = {
             Column.X: figure,
             Column.Y: figure,
             Column.ERROR: "  Δ px",
             Column.CONFIDENCE: "100%",
             Column.MAKER: "absent",
         }
-        for column, text in widest.items():
-            self.table.setColumnWidth(column, metrics.horizontalAdvance(text) + PADDING)
+        compared = bool(self._session.run)
+        widths = {column: metrics.horizontalAdvance(text) + PADDING for column, text in texts.items()}
+        if not compared:
+            widths[Column.ERROR] = widths[Column.CONFIDENCE] = 0
+        room = self.width() - SCROLL_BAR - ROW - sum(widths.values())
+        for column, width in widths.items():
+            self.table.setColumnHidden(column, width == 0)
+            if width:
+                self.table.setColumnWidth(column, width)
+        for column in GIVE_WAY:
+            if room < metrics.horizontalAdvance(NAME_ROOM):
+                self.table.setColumnHidden(column, True)
+                room += widths[column]
 
     def _on_accept(self) -> None:
         face, store = self._current.face, self._session.store

@@ -151,7 +151,8 @@ class PointsModel(QAbstractTableModel):
         if column == Column.STATE:
             return words
         if column == Column.NAME:
-            return f"{self._titles[k]}: {words}"
+            made = self._maker_in_full(face, k)
+            return ", ".join(part for part in (f"{self._titles[k]}: {words}", made) if part)
         if column == Column.MAKER:
             return self._maker_in_full(face, k)
         if column in (Column.X, Column.Y) and face.present[k]:
@@ -204,7 +205,7 @@ def mark(face: Face, k: int) -> str:
 
 _STATE_OF_MARK = {
     "label": "visible",
-    "accepted": "visible, accepted from a prediction",
+    "accepted": "visible",
     "occluded": "occluded: its place is an estimate",
     "absent": "absent from this picture",
     "suspect": "looks wrong: swapped with its partner, or outside the picture",

@@ -60,7 +60,6 @@ def test_a_row_says_where_a_point_is_and_who_made_it(qtbot: QtBot, panel: Points
     assert long_text(panel, 10, Column.MAKER) == "imported from a file"
     assert text(panel, 2, Column.X) == ""
     assert text(panel, 2, Column.MAKER) == "unset"
-    assert panel.progress.text() == "POINTS  4/15"
 
 
 def test_each_kind_of_point_has_its_symbol_and_its_words(qtbot: QtBot, panel: PointsPanel, session: Session) -> None:
@@ -71,7 +70,7 @@ def test_each_kind_of_point_has_its_symbol_and_its_words(qtbot: QtBot, panel: Po
     predict(qtbot, session)
     store.accept(RUN, [3], keypoints=[3])
     assert [panel.model.index(k, 0).data(MarkRole) for k in (3, 4)] == ["accepted", "predicted"]
-    assert long_text(panel, 3, Column.NAME) == "left eye outer corner: visible, accepted from a prediction"
+    assert long_text(panel, 3, Column.NAME) == "left eye outer corner: visible, accepted from run 1, confidence 51%"
     assert long_text(panel, 3, Column.MAKER) == "accepted from run 1, confidence 51%"
 
 
@@ -129,25 +128,41 @@ def test_a_click_chooses_the_keypoint_and_the_canvas_chooses_the_row(
 
 
 def test_accept_missing_fills_this_face(qtbot: QtBot, panel: PointsPanel, session: Session) -> None:
-    assert not panel.accept_button.isEnabled()
+    assert not panel.accept_button.isVisible(), "without a run there is nothing to accept"
     predict(qtbot, session)
     assert panel.accept_button.text() == "Accept missing (11)"
     qtbot.mouseClick(panel.accept_button, Qt.MouseButton.LeftButton)
-    assert panel.progress.text() == "POINTS  15/15"
     assert panel.accept_button.text() == "Accept missing (0)"
+    assert not panel.accept_button.isEnabled()
     assert text(panel, 2, Column.MAKER) == "run 1"
     store_of(session).undo_stack.undo()
-    assert panel.progress.text() == "POINTS  4/15"
+    assert panel.accept_button.text() == "Accept missing (11)"
 
 
 def test_it_follows_faces_edits_and_the_end_of_the_project(panel: PointsPanel, session: Session) -> None:
     store_of(session).place(3, 2, (12.3, 45.6))
     assert text(panel, 2, Column.X) == "12.3"
     session.set_sample(1)
-    assert panel.progress.text() == "POINTS  15/15"
+    assert text(panel, 2, Column.MAKER) == "file"
     session.close_project()
     assert panel.model.rowCount() == 0
-    assert panel.progress.text() == "NO FACE CHOSEN"
+    assert panel.sentence.isVisible()
+    assert not panel.table.isVisible()
+
+
+def test_in_a_narrow_dock_names_stay_readable(qtbot: QtBot, panel: PointsPanel, session: Session) -> None:
+    def hidden() -> list[bool]:
+        return [panel.table.isColumnHidden(c) for c in (Column.X, Column.ERROR, Column.CONFIDENCE, Column.MAKER)]
+
+    panel.resize(480, 480)
+    assert hidden() == [False, True, True, False], "without a run there is nothing to compare with"
+    predict(qtbot, session)
+    assert not any(hidden())
+    wide = panel.table.columnWidth(Column.NAME)
+    panel.resize(200, 480)
+    assert hidden() == [False, False, True, True]
+    assert panel.table.columnWidth(Column.NAME) < wide
+    assert "imported from a file" in long_text(panel, 0, Column.NAME), "what gave way is still told"
 
 
 def test_names_are_short_and_whole_for_a_screen_reader(panel: PointsPanel) -> None:
