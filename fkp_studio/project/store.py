@@ -240,8 +240,11 @@ class ProjectStore(QObject):
         if accepted.step is None:
             self.saved.emit("nothing to change")
         else:
-            step = next(s for s in reversed(self.project.history()) if s.id == accepted.step)
-            self._took(step, accepted.ids, source=source)
+            step = next((s for s in reversed(self.project.history()) if s.id == accepted.step), None)
+            if step is None:  # another program has undone it already and gone on
+                self.reload()
+            else:
+                self._took(step, accepted.ids, source=source)
 
     def put_predictions(
         self, run: str, ids: np.ndarray, points: np.ndarray, confidences: np.ndarray, *, source: object | None = None

@@ -113,6 +113,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
             "",
             *table([_run_row(r) for r in facts["runs"]], head=("run", "status", "epochs", "rmse px", "labels")),
         ]
+    text += [f"{r['name']}: {r['message']}" for r in facts["runs"] if r["message"]]
     text += ["", *(f"source: {s['source']} ({s['samples']:,} samples)" for s in facts["sources"])]
     problems = facts["problems"]
     text += [f"problem: {p}" for p in problems[:MOST_PROBLEMS]]

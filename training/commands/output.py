@@ -68,7 +68,7 @@ def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Report]:
         return
     from tqdm import tqdm
 
-    layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining} {postfix}"
+    layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
     with tqdm(total=1.0, desc=title, bar_format=layout, leave=False, file=sys.stderr) as bar:
 
         def report(done: float, text: str = "") -> None:

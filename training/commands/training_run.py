@@ -44,7 +44,8 @@ def _folder(run_dir: Path, ending: Event) -> str:
 
 
 def _failed(run_dir: Path, ending: RunFailed) -> int:
-    sentence = f"The run {run_dir} failed: {ending.message} {ending.hint}".strip()
+    message = ending.message if ending.message.endswith((".", "!", "?")) else f"{ending.message}."
+    sentence = f"The run {run_dir} failed: {message} {ending.hint}".strip()
     if "fault of the program" not in ending.hint:
         raise UserError(sentence)
     from training.commands.fault_log import append_fault
@@ -91,7 +92,7 @@ def _shown(*, json: bool) -> Iterator[Callable[[Event], None]]:
 def _bar() -> Iterator[Callable[[Event], None]]:
     from tqdm import tqdm
 
-    layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed} {postfix}"
+    layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
     with tqdm(total=1.0, desc="start", bar_format=layout, leave=False, file=sys.stderr) as bar:
 
         def show(event: Event) -> None:
