@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QRunnable, Qt, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
 from training.errors import UserError
@@ -83,6 +83,9 @@ class PictureCache(QObject):
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(2)  # the second one serves a new project while the old one's last read ends
         self._read.connect(self._on_read, Qt.ConnectionType.QueuedConnection)
+        app = QCoreApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(self.close)
 
     def set_project(self, path: Path | None) -> None:
         """Forget everything and read from this project from now on."""
