@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QThread, QThreadPool, Signal
 
 from fkp_studio.gallery.facts import read_lacking, read_ranks
-from fkp_studio.gallery.filters import Facts, Query, RunFacts, Sort, arrange, matches
+from fkp_studio.gallery.filters import Facts, Query, Sort, arrange, matches
 from fkp_studio.gallery.lacking import Lacking
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.project.store import Changes, ProjectStore
@@ -131,34 +131,31 @@ class Arranger(QObject):
         self.left, self.outdated = set(), False
         self.left_changed.emit()
 
-    def _facts(self, run: RunFacts | None = None) -> Facts:
+    def _facts(self) -> Facts:
         assert self._store is not None  # noqa: S101 - for the type checker; callers have looked
-        return Facts(self._store.index(), self._lacking, run, self._ranks)
+        return Facts(self._store.index(), self._lacking, None, self._ranks)
 
     def _step(self) -> None:
         """Start what the order still needs, or the making of the order itself; `_step` is called again after each."""
         if self._store is None or not self._asked:
             return
-        run = self._run_facts() if self.query.needs_run and self._run else None
+        columns = self._run_columns() if self.query.needs_run and self._run else None
         if self.query.keypoints and self._lacking is None:
             self._read_lacking()
-        elif self.query.needs_run and self._run and run is None:
+        elif self.query.needs_run and self._run and columns is None:
             return  # the store is reading it, and says `changed` when it is there
         elif self.query.sort is Sort.NAME and self._ranks is None:
             self._start("ranks", read_ranks, self._store.path, done=self._on_ranks)
         else:
             self._cancel("arrange")
-            self._start("arrange", arrange, self.query, self._facts(run), done=self._on_arranged)
+            query, facts = self.query, self._facts()
+            self._start("arrange", lambda: arrange(query, facts, columns=columns), done=self._on_arranged)
 
-    def _run_facts(self) -> RunFacts | None:
+    def _run_columns(self) -> tuple[np.ndarray, np.ndarray] | None:
         """What the store knows of the run; None while it is reading, when it gives new arrays at each call."""
         assert self._store is not None  # noqa: S101 - for the type checker; callers have looked
-        error, confidence = self._store.run_columns(self._run)
-        if error is not self._store.run_columns(self._run)[0]:
-            return None
-        index = self._store.index()
-        sizes = np.maximum(np.maximum(index.widths, index.heights), 1)
-        return RunFacts(np.isfinite(error) | np.isfinite(confidence), error / sizes, confidence)
+        columns = self._store.run_columns(self._run)
+        return columns if columns[0] is self._store.run_columns(self._run)[0] else None
 
     def _on_lacking(self, lacking: Lacking) -> None:
         self._lacking = lacking

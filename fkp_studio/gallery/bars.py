@@ -104,9 +104,9 @@ class FilterBar(QWidget):
         self.size_button.set_size(size)
 
     def _on_filter(self) -> None:
-        chosen = self.filter.currentData()
-        if chosen is None:
+        if self.filter.currentData() is None:
             return
+        chosen = Filter(self.filter.currentData())  # Qt gives back plain text
         sort = self._query.sort
         if chosen is Filter.WORST:
             sort = Sort.ERROR
@@ -115,7 +115,7 @@ class FilterBar(QWidget):
         self.query_changed.emit(Query(chosen, sort))
 
     def _on_chosen(self) -> None:
-        chosen = replace(self._query, sort=self.sort.currentData())
+        chosen = replace(self._query, sort=Sort(self.sort.currentData()))
         if chosen.filter is Filter.MISSING:
             chosen = replace(chosen, keypoints=tuple(self.keypoint.currentData() or ()))
         self.query_changed.emit(chosen)

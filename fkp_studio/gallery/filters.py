@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 import numpy as np
@@ -72,6 +72,12 @@ class RunFacts:
     confidence: np.ndarray
 
     @classmethod
+    def of(cls, error: np.ndarray, confidence: np.ndarray, index: SampleIndex) -> RunFacts:
+        """From the mean errors in px and mean confidences of all faces."""
+        sizes = np.maximum(np.maximum(index.widths, index.heights), 1)
+        return cls(np.isfinite(error) | np.isfinite(confidence), error / sizes, confidence)
+
+    @classmethod
     def empty(cls, count: int) -> RunFacts:
         """No predictions."""
         return cls(np.zeros(count, bool), np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32))
@@ -128,8 +134,13 @@ def _by_filter(query: Query, facts: Facts) -> np.ndarray:
     return np.ones(len(index), bool)
 
 
-def arrange(query: Query, facts: Facts) -> np.ndarray:
-    """int64 [n]: the ids of the faces to show, in order. Equal faces stay in the order of import."""
+def arrange(query: Query, facts: Facts, *, columns: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+    """int64 [n]: the ids of the faces to show, in order. Equal faces stay in the order of import.
+
+    columns: error (px) and confidence of the run the query means, float32 [N] each; None where it needs none.
+    """
+    if columns is not None:
+        facts = replace(facts, run=RunFacts.of(*columns, facts.index))
     rows = np.flatnonzero(matches(query, facts))
     run = facts.run or RunFacts.empty(len(facts.index))
     if query.filter is Filter.WORST:

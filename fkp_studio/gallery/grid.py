@@ -93,6 +93,7 @@ class GridView(QTableView):
             header.hide()
             header.setMinimumSectionSize(1)
             header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(self._cell)
 
     @property
     def grid(self) -> GridModel:

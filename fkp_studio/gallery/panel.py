@@ -22,6 +22,7 @@ from fkp_studio.project.store import Changes, ProjectStore
 from fkp_studio.session import Session
 
 REFRESH_MS = 50  # changes that come together are shown together
+PATIENCE_MS = 300  # an order that takes longer is announced
 SIZES = {"S": 56, "M": 80, "L": 128}  # px of a thumbnail's longer side
 
 
@@ -86,6 +87,8 @@ class GalleryPanel(QWidget):
         theme.current().changed.connect(self._on_theme_changed)
         self._later = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._later.timeout.connect(self._show_changes)
+        self._slow = QTimer(self, singleShot=True, interval=PATIENCE_MS)
+        self._slow.timeout.connect(self._show_slow)
 
     # What other parts may ask for
 
@@ -106,11 +109,12 @@ class GalleryPanel(QWidget):
         """Show the answer to this query."""
         self.bar.set_query(query, title=self._only_title if query.only is not None else "")
         self.arranger.ask(query)
-        self._show_state()
+        self._slow.start()
 
     def refresh(self) -> None:
         """Filter and sort again: completed faces leave the list."""
         self.arranger.ask(self.arranger.query)
+        self._slow.start()
 
     def focus_grid(self) -> None:
         """Give the keyboard to the grid."""
@@ -181,6 +185,8 @@ class GalleryPanel(QWidget):
     def _on_query_changed(self, query: Query) -> None:
         if query.only is None:
             self._only_title = ""
+        if query.needs_run and not self._session.run:
+            self.hint.emit("Choose a run first: errors and confidences are a run's.")
         self.show_query(query)
 
     def _on_left_changed(self) -> None:
@@ -233,6 +239,10 @@ class GalleryPanel(QWidget):
         else:
             self.notice.show_text("No face matches this filter.", _why_empty(query), f"Show all {faces(total)}")
         self._pages.setCurrentWidget(self.view if shown else self.notice)
+
+    def _show_slow(self) -> None:
+        if self.arranger.busy:
+            self.bar.count.setText("looking through all faces…")
 
     def _show_progress(self) -> None:
         if self._store is None:
