@@ -49,7 +49,7 @@ class _Request:
         return sum(len(p) for p in self.points)
 
 
-class _Worker:
+class Worker:
     """Keeps projects and models open, and works on requests piece by piece."""
 
     def __init__(self, out: TextIO) -> None:
@@ -165,7 +165,7 @@ def serve(source: TextIO, out: TextIO) -> None:
     set_threads(0)
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(source, lines), daemon=True).start()
-    worker = _Worker(out)
+    worker = Worker(out)
     try:
         while True:
             while not worker.waiting or not lines.empty():
@@ -185,7 +185,7 @@ def _read(source: TextIO, lines: queue.SimpleQueue[str]) -> None:
     lines.put("")
 
 
-def _accept(line: str, worker: _Worker) -> bool:
+def _accept(line: str, worker: Worker) -> bool:
     """Take a line in; False ends the worker."""
     if not line:
         return False

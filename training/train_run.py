@@ -30,7 +30,7 @@ from training.events import (
 from training.logs import MetricsFile
 from training.rundata import RunData
 from training.runs import EVENTS, LOCK, RESUME, STOP, read_events, read_run
-from training.trainer import fit
+from training.trainer import SAVE_SECONDS, fit
 
 _LOCK_SECONDS = 2.0
 
@@ -42,6 +42,7 @@ def train_run(
     should_stop: Callable[[], bool] = lambda: False,
     on_event: Callable[[Event], None] = lambda _: None,
     data: RunData | None = None,
+    save_seconds: float = SAVE_SECONDS,
 ) -> Event:
     """Train the run of this folder; each event is written into events.jsonl, then given to on_event.
 
@@ -58,7 +59,13 @@ def train_run(
         stop = run_dir / STOP
         if resume:
             stop.unlink(missing_ok=True)
-        events = fit(run_dir, resume=resume, should_stop=lambda: should_stop() or stop.exists(), data=data)
+        events = fit(
+            run_dir,
+            resume=resume,
+            should_stop=lambda: should_stop() or stop.exists(),
+            data=data,
+            save_seconds=save_seconds,
+        )
         return _drive(run_dir, events, on_event)
 
 

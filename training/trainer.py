@@ -18,19 +18,24 @@ from training.runs import MODEL, load_config
 from training.session import Session
 
 _EVENT_SECONDS = (0.2, 1.0)  # between Progress events: at first, and in long runs
-_SAVE_SECONDS = 10.0  # between saves, at least
+SAVE_SECONDS = 10.0  # between saves, at least
 _SAVE_SHARE = 0.05  # of the time, at most
 
 NAN_HINT = "Resume with nothing changed will fail again: train anew with a learning rate three to ten times smaller."
 
 
 def fit(
-    run_dir: Path, *, resume: bool = False, should_stop: Callable[[], bool] = lambda: False, data: RunData | None = None
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+    data: RunData | None = None,
+    save_seconds: float = SAVE_SECONDS,
 ) -> Iterator[Event]:
     """Train the run of this folder and yield its events; models and states are written into the folder, events are not.
 
     should_stop is asked after each batch: True ends the run with the best model kept. data: instead of the project's
-    pictures. Raises UserError for what the user can mend, OSError for a full disk; what was saved before stays whole.
+    pictures. save_seconds: between saves, at least. Raises UserError for what the user can mend, OSError for a full disk; what was saved before stays whole.
     """
     config = load_config(run_dir)
     threads = set_threads(config.threads)
@@ -42,14 +47,14 @@ def fit(
     yield _started(session, threads)
     if session.data.val_is_train and not resume:
         yield no_val_split(len(session.data.val))
-    yield from _Loop(run_dir, session, should_stop).run()
+    yield from _Loop(run_dir, session, should_stop, save_seconds).run()
 
 
 class _Loop:
     """Goes through the epochs until the budget is used or a stop is asked for."""
 
-    def __init__(self, run_dir: Path, session: Session, should_stop: Callable[[], bool]) -> None:
-        self.run_dir, self.session, self.should_stop = run_dir, session, should_stop
+    def __init__(self, run_dir: Path, session: Session, should_stop: Callable[[], bool], save_seconds: float) -> None:
+        self.run_dir, self.session, self.should_stop, self.save_seconds = run_dir, session, should_stop, save_seconds
         self.config: RunConfig = session.config
         self.began = time.perf_counter() - session.elapsed
         self.last_event = self.last_save = time.perf_counter()
@@ -130,7 +135,8 @@ class _Loop:
         return self.session.evaluate(rate=rate_at(self.config, done), speed=self.speed)
 
     def _is_time_to_save(self) -> bool:
-        return time.perf_counter() - self.last_save >= max(_SAVE_SECONDS, self.save_cost / _SAVE_SHARE)
+        waited = time.perf_counter() - self.last_save
+        return waited >= self.save_seconds and (self.save_seconds == 0 or waited >= self.save_cost / _SAVE_SHARE)
 
     def _save(self) -> CheckpointSaved:
         start = time.perf_counter()
@@ -138,7 +144,8 @@ class _Loop:
         self.session.save(self.run_dir)
         self.last_save = time.perf_counter()
         self.save_cost = self.last_save - start
-        return CheckpointSaved(self.session.epoch, self.session.best_rmse)
+        known = self.session.best_epoch > 0
+        return CheckpointSaved(self.session.epoch, self.session.best_rmse if known else float("nan"))
 
     def _fail(self) -> Iterator[Event]:
         self.failed = True
