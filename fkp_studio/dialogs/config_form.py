@@ -135,7 +135,7 @@ class ConfigDialog(QDialog):
     def _make_buttons(self) -> QDialogButtonBox:
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.reset_button = buttons.addButton("Reset", QDialogButtonBox.ButtonRole.ResetRole)
-        self.keep_button = buttons.addButton("Keep for Train", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.keep_button = buttons.addButton("Keep settings", QDialogButtonBox.ButtonRole.AcceptRole)
         self.train_button = QPushButton("Train now")
         self.train_button.setProperty("role", "primary")
         buttons.addButton(self.train_button, QDialogButtonBox.ButtonRole.AcceptRole)

@@ -8,7 +8,6 @@ import numpy as np
 
 from training import runs
 from training.events import (
-    CheckpointSaved,
     EpochDone,
     Event,
     Progress,
@@ -30,7 +29,6 @@ class RunHistory:
         self.epochs: list[EpochDone] = []
         self.troubles: list[Trouble] = []
         self.end: RunFinished | RunFailed | None = None
-        self.saved_epoch = 0
         self._batches: list[tuple[float, float]] = []
         self._stride = 1
         self._skipped = 0
@@ -60,8 +58,6 @@ class RunHistory:
                 self._add_batch(event)
             case EpochDone():
                 self.epochs.append(event)
-            case CheckpointSaved():
-                self.saved_epoch = event.epoch
             case Trouble():
                 self.troubles = [t for t in self.troubles if t.kind != event.kind] + [event]
             case RunFinished() | RunFailed():
@@ -70,7 +66,7 @@ class RunHistory:
     def _begin(self, event: RunStarted) -> None:
         self.started, self.progress, self.end = event, None, None
         self.epochs = [e for e in self.epochs if e.epoch <= event.epoch]
-        self._batches = [b for b in self._batches if b[0] <= event.epoch]
+        self._batches = [b for b in self._batches if b[0] < event.epoch + 1]
         if event.epoch == 0:
             self.troubles = []
 

@@ -112,7 +112,9 @@ class RunBook(QObject):
     def note(self, name: str) -> str:
         """What happened to a run that it could not tell itself (it was killed), or why it failed; else ""."""
         info = self._infos.get(name)
-        return self._notes.get(name) or (info.message if info else "")
+        if info is None or self._notes.get(name):
+            return self._notes.get(name, "")
+        return _interruption(info) if info.status == "interrupted" else info.message
 
     def set_note(self, name: str, sentence: str) -> None:
         """Keep a sentence on what happened to a run; "" takes it away."""
@@ -193,3 +195,10 @@ class RunBook(QObject):
                 self.changed.emit(name)
 
         return take
+
+
+def _interruption(info: RunInfo) -> str:
+    """On a run that ended, without a word, when no window looked."""
+    kept = f"the model of epoch {info.best.epoch} is kept" if info.best and info.has_model else "no model was saved"
+    after = f"after epoch {info.last.epoch}" if info.last else "before its first epoch"
+    return f"Interrupted {after} (killed, or the computer was switched off); {kept}. Resume?"

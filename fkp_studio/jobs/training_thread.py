@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from fkp_studio.jobs import child
 from training import runs
-from training.events import CheckpointSaved, Event, RunFailed, RunFinished, RunStarted
+from training.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted
 
 POLL_SECONDS = 0.1
 LOCK_POLLS = 10  # of somebody else's run the lock is tried at every tenth poll only
@@ -46,7 +46,7 @@ class TrainingThread(QThread):
         self._left = threading.Event()
         self._kill = threading.Event()
         self._place = Place()
-        self._saved_epoch = 0
+        self._best_epoch = self._saved_epoch = 0  # the best so far, and the one whose model is on the disk
         self._ended = False
 
     def leave(self, *, milliseconds: int = 5000) -> None:
@@ -112,8 +112,10 @@ class TrainingThread(QThread):
             self.events.emit(tuple(found))
 
     def _note(self, event: Event) -> None:
-        if isinstance(event, CheckpointSaved):
-            self._saved_epoch = event.epoch
+        if isinstance(event, EpochDone) and event.best:
+            self._best_epoch = event.epoch
+        elif isinstance(event, CheckpointSaved):
+            self._saved_epoch = self._best_epoch
         elif isinstance(event, (RunFinished, RunFailed)):
             self._ended = True
         elif isinstance(event, RunStarted):

@@ -19,14 +19,22 @@ class CedPlot(PlotBase):
     """One curve a run, of the epoch that is kept or of the latest; AUC and failure rate stand in the legend."""
 
     title = "CED"
+    legend_offset = (-8, -4)
     empty = "How many val faces are better than each error is drawn here after a run's first epoch."
 
     def make(self) -> None:
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._lines: dict[float, pg.InfiniteLine] = {}
         self.latest_button = self.add_toggle("latest", "The latest epoch instead of the one that is kept")
-        self.item.setLabel("left", "fraction of val faces")
+        self.item.setLabel("left", "val faces")
+        self.item.getAxis("left").setTicks([[(i / 4, f"{i * 25} %") for i in range(5)]])
+        self.item.getAxis("bottom").setTicks([[(i / 25, f"{i / 25:.2f}") for i in range(6)]])
         self.view.setLimits(xMin=-0.01, xMax=0.21, yMin=-0.05, yMax=1.05)
+
+    def caption(self) -> str:
+        if self.has_room():
+            return "AUC to 0.08, failures over 0.10"
+        return "   ".join(self._words(name, epoch) for name in self._curves if (epoch := self.epoch(name)) is not None)
 
     def fit(self) -> None:
         self.view.setRange(xRange=(0, CED_AXIS[-1]), yRange=(0, 1), padding=0.02)
@@ -43,7 +51,7 @@ class CedPlot(PlotBase):
         for name in [name for name in self._curves if name not in drawn]:
             self.item.removeItem(self._curves.pop(name))
         for name, epoch in drawn.items():
-            self._draw(name, epoch, list(drawn))
+            self._draw(name, epoch)
         names = {NORMALISERS.get(e.normaliser, e.normaliser) for e in drawn.values()}
         self.item.setLabel("bottom", f"NME ({', '.join(sorted(names)) or 'inter-ocular'})")
         for line in self._lines.values():
@@ -73,21 +81,25 @@ class CedPlot(PlotBase):
         self._curves.clear()
         for line in self._lines.values():
             self.item.removeItem(line)
-        for at, text, place in ((AUC_AT, "AUC to 0.08", 0.04), (FAILURE_AT, "failure over 0.10", 0.04)):
-            anchor = (1, 0.5) if at == AUC_AT else (0, 0.5)
-            options = {"position": place, "color": c.dim, "anchors": [anchor, anchor]}
-            line = pg.InfiniteLine(
-                at, angle=90, pen=pg.mkPen(c.edge, style=Qt.PenStyle.DashLine), label=text, labelOpts=options
-            )
+        for at, text, anchor in ((AUC_AT, "AUC", (1, 0.5)), (FAILURE_AT, "FR", (0, 0.5))):
+            options = {"position": 0.95, "color": c.dim, "anchors": [anchor, anchor]}
+            pen = pg.mkPen(c.edge, style=Qt.PenStyle.DashLine)
+            line = pg.InfiniteLine(at, angle=90, pen=pen, label=text, labelOpts=options)
             line.label.setFont(theme.font(pixels=11))
             self._lines[at] = line
             self.item.addItem(line, ignoreBounds=True)
 
-    def _draw(self, name: str, epoch: EpochDone, among: list[str]) -> None:
-        text = f"{recipe_title(name, among=among)}  AUC {epoch.auc:.3f}  FR {epoch.failure_rate:.1%}"
+    def _words(self, name: str, epoch: EpochDone) -> str:
+        title = recipe_title(name, among=self.jobs.book.shown())
+        return f"{title}  AUC {epoch.auc:.3f}  FR {epoch.failure_rate:.1%}"
+
+    def _draw(self, name: str, epoch: EpochDone) -> None:
+        text = self._words(name, epoch)
         curve = self._curves.get(name)
         if curve is None:
-            curve = self.item.plot(pen=pg.mkPen(QColor(self.jobs.book.colour(name)), width=2), name=text)
+            curve = self.item.plot(
+                antialias=True, pen=pg.mkPen(QColor(self.jobs.book.colour(name)), width=2), name=text
+            )
             self._curves[name] = curve
         curve.setData(np.array(CED_AXIS), np.array(epoch.ced))
         label = self.legend.getLabel(curve)

@@ -11,12 +11,14 @@ from fkp_studio.panels.plot_base import PlotBase, Table, recipe_title
 from training.events import EpochDone
 
 GROUP = 0.8  # of a keypoint's height is taken by its bars
+LEGEND_WIDTH = 96  # px, kept free at the right of the bars
 NAME_HEIGHT = 13  # px that a name needs
 
 
 class KeypointPlot(PlotBase):
     """Keypoints from top to bottom in the schema's order, or the worst first."""
 
+    legend_offset = (-8, -4)
     title = "Error per keypoint"
     empty = "Which points are hard is drawn here after a run's first epoch."
 
@@ -29,7 +31,9 @@ class KeypointPlot(PlotBase):
         self.view.setMouseEnabled(x=False, y=True)
 
     def fit(self) -> None:
-        self.view.enableAutoRange(x=True, y=False)
+        widest = max((float(max(bars.opts["width"])) for bars in self._bars.values()), default=1.0)
+        free = LEGEND_WIDTH / max(self.view.width(), 1) if self.has_room() else 0.0
+        self.view.setXRange(0, widest / max(1 - free, 0.4), padding=0.02)
         self.view.setYRange(-0.5, max(len(self._order), 1) - 0.5, padding=0.01)
         self.fit_button.hide()
 
@@ -47,7 +51,7 @@ class KeypointPlot(PlotBase):
         for place, name in enumerate(epochs):
             self._draw(name, epochs[name], place=place, count=len(epochs))
         self._name_rows()
-        if len(before) != len(self._order):
+        if len(before) != len(self._order) or self.fit_button.isHidden():
             self.fit()
         return bool(epochs)
 
@@ -76,6 +80,8 @@ class KeypointPlot(PlotBase):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._name_rows()
+        if self.fit_button.isHidden():
+            self.fit()
 
     # ---- inside
 

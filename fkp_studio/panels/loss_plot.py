@@ -41,7 +41,8 @@ class LossPlot(PlotBase):
     def make(self) -> None:
         self._curves: dict[str, Curves] = {}
         self.rmse_button = self.add_toggle("RMSE", "Error on val in pixels, which compares runs with different losses")
-        self.log_button = self.add_toggle("log", "Logarithmic axis")
+        # losses fall by powers of ten: a linear axis would show the first epochs only
+        self.log_button = self.add_toggle("log", "Logarithmic axis", checked=True)
         self.smooth_button = self.add_toggle("smooth", "Running mean over epochs")
         self.unit_button = self.add_toggle("0..1", "Each run's val curve scaled to 0..1, as in the masked-loss paper")
         label = {"position": 0.2, "color": theme.colours().dim, "anchors": [(0, 1), (0, 1)]}
@@ -130,12 +131,16 @@ class LossPlot(PlotBase):
         colour = QColor(self.jobs.book.colour(name))
         faint = QColor(colour)
         faint.setAlpha(70)
-        dots = self.item.plot(pen=None, symbol="o", symbolSize=3, symbolPen=None, symbolBrush=faint)
-        train = self.item.plot(pen=pg.mkPen(colour, width=1.2, style=Qt.PenStyle.DashLine), connect="finite")
+        dots = self.item.plot(antialias=True, pen=None, symbol="o", symbolSize=3, symbolPen=None, symbolBrush=faint)
+        train = self.item.plot(
+            antialias=True, pen=pg.mkPen(colour, width=1.2, style=Qt.PenStyle.DashLine), connect="finite"
+        )
         val = self.item.plot(
             pen=pg.mkPen(colour, width=2), name=title, connect="finite", symbolSize=6, symbolBrush=colour
         )
-        best = self.item.plot(pen=None, symbol="d", symbolSize=10, symbolBrush=colour, symbolPen=theme.colours().panel)
+        best = self.item.plot(
+            antialias=True, pen=None, symbol="d", symbolSize=10, symbolBrush=colour, symbolPen=theme.colours().panel
+        )
         self._curves[name] = Curves(val, train, dots, best)
         return self._curves[name]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
 from PySide6.QtGui import QColor, QContextMenuEvent, QPen, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from fkp_studio import theme
 from fkp_studio.jobs.jobs import Jobs
@@ -20,6 +20,8 @@ from fkp_studio.session import Session
 from training.errors import UserError
 
 REDRAW_MS = 200
+ROOM = (260, 170)  # px, width and height of a plot with a legend in it
+LOWEST_FOR_LABEL = 110  # px, height of a plot whose lower axis has a name
 Table = tuple[Sequence[str], Sequence[Sequence[object]]]  # header, rows
 
 
@@ -31,18 +33,20 @@ class PlotBase(QWidget):
     """
 
     title = ""
+    legend_offset = (-8, 4)  # px from the right (or left) and top (or bottom, when negative)
     empty = ""  # what will be here, and how it comes
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session, self.jobs = session, jobs
         self.setAccessibleName(self.title)
-        self.plot = pg.PlotWidget(self, antialias=True)
+        self.plot = pg.PlotWidget(self)
         self.item: pg.PlotItem = self.plot.getPlotItem()
         self.view: pg.ViewBox = self.item.getViewBox()
         self.readout = QLabel()
         self.readout.setProperty("role", "dim")
         self.readout.setFont(theme.table_font())
+        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.nothing = QLabel(self.empty, self.plot, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.nothing.setProperty("role", "dim")
         self.fit_button = self._tool("Fit", "Show everything again (double click)", self.fit)
@@ -79,10 +83,11 @@ class PlotBase(QWidget):
     def restyle(self) -> None:
         """Take over the theme's colours in the subclass's own items."""
 
-    def add_toggle(self, text: str, tip: str) -> QToolButton:
+    def add_toggle(self, text: str, tip: str, *, checked: bool = False) -> QToolButton:
         """A small switch above the plot; switching it redraws."""
         button = self._tool(text, tip, None)
         button.setCheckable(True)
+        button.setChecked(checked)
         button.toggled.connect(self._switched)
         self.tools.insertWidget(self.tools.count() - 1, button)
         return button
@@ -106,7 +111,11 @@ class PlotBase(QWidget):
 
     def _redraw_now(self) -> None:
         self._dirty = False
-        self.nothing.setVisible(not self.redraw())
+        drawn = self.redraw()
+        self.nothing.setVisible(not drawn)
+        self.item.setVisible(drawn)
+        if not self.cross.isVisible():
+            self.readout.setText(self.caption())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -115,10 +124,13 @@ class PlotBase(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._place_hint()
+        self.nothing.setGeometry(self.plot.rect().adjusted(16, 8, -16, -16))
+        self.legend.setVisible(self.has_room())
+        self.item.getAxis("bottom").showLabel(self.plot.height() > LOWEST_FOR_LABEL)
 
-    def _place_hint(self) -> None:
-        self.nothing.setGeometry(self.plot.rect().adjusted(48, 8, -16, -32))
+    def has_room(self) -> bool:
+        """Whether a legend would leave the curves enough room; the list of runs tells the colours too."""
+        return self.plot.height() >= ROOM[1] and self.plot.width() >= ROOM[0]
 
     def _lay_out(self) -> None:
         self.tools = QHBoxLayout()
@@ -152,7 +164,7 @@ class PlotBase(QWidget):
         self.view.setDefaultPadding(0.03)
         self.view.sigRangeChangedManually.connect(lambda _mask: self.fit_button.show())
         self.plot.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
-        self.legend: pg.LegendItem = self.item.addLegend(offset=(-8, 8), labelTextSize="11px", verSpacing=-4)
+        self.legend: pg.LegendItem = self.item.addLegend(offset=self.legend_offset, labelTextSize="11px", verSpacing=-6)
         self.cross = pg.InfiniteLine(angle=90, movable=False)
         self.cross.setZValue(50)
         self.cross.hide()
@@ -189,15 +201,19 @@ class PlotBase(QWidget):
         grid = QPen(QColor(c.line))
         for side in ("left", "bottom"):
             axis = self.item.getAxis(side)
+            axis.enableAutoSIPrefix(False)
             axis.setPen(grid)
             axis.setTextPen(c.dim)
             axis.setTickFont(theme.font(pixels=11, tabular=True))
             axis.label.setFont(theme.font(pixels=11))
             axis.setStyle(tickLength=0, tickTextOffset=6, autoExpandTextSpace=True)
             axis.setGrid(110 if c.dark else 150)
+            axis.setZValue(-1000)  # the grid lies below the curves
         self.cross.setPen(pg.mkPen(c.edge, width=1))
         self.legend.setLabelTextColor(c.text)
-        self.legend.setBrush(pg.mkBrush(QColor(c.panel)))
+        veil = QColor(c.panel)
+        veil.setAlpha(170)
+        self.legend.setBrush(pg.mkBrush(veil))
         self.restyle()
         self._redraw_now()
         self.readout.setText(self.caption())

@@ -127,6 +127,8 @@ class RunsModel(QAbstractListModel):
             parts.append(epoch_text(history))
             if history.progress is not None:
                 parts.append(f"{clock(history.progress.seconds_left)} left")
+        elif status in ("failed", "interrupted") and self._jobs.book.note(info.name):
+            parts.append(self._jobs.book.note(info.name))
         else:
             last = history.last or info.last
             parts += [

@@ -30,6 +30,8 @@ from training.config import RunConfig
 from training.recipes import RECIPES, recipe_config
 
 MINUTES, EPOCHS = "min", "epochs"
+TRAIN_TIP = "Train this recipe on the labels as they are now (Ctrl+T)"
+QUEUE_TIP = "Train this recipe, on the labels as they are now, when the run under way has ended (Ctrl+T)"
 KILL_AFTER_MS = 20_000  # a training that is asked to stop and has not by then can be ended at once
 
 
@@ -189,7 +191,7 @@ class TrainingPanel(QWidget):
         name = self.recipe.currentData()
         refused = why_not(name, self._facts)
         self.train_button.setEnabled(not refused)
-        self.train_button.setToolTip(refused or "Train this recipe on the labels as they are now (Ctrl+T)")
+        self.train_button.setToolTip(refused or (QUEUE_TIP if self._current() else TRAIN_TIP))
         self.compare_button.setEnabled(self._facts.labelled > 0)
         self.more_button.setEnabled(self._facts.opened)
         recipe, custom = RECIPES[name], self._custom.get(name)
@@ -227,6 +229,8 @@ class TrainingPanel(QWidget):
         name = self._current()
         self.live.setVisible(bool(name))
         self.train_button.setText("Queue" if name else "Train")
+        if self.train_button.isEnabled():
+            self.train_button.setToolTip(QUEUE_TIP if name else TRAIN_TIP)
         if not name:
             self._impatient.stop()
             return
