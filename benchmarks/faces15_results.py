@@ -1,0 +1,89 @@
+"""Trains the four recipes on real faces and prints a table in markdown.
+
+    python benchmarks/faces15_results.py [--data ../shared/data/faces15] [--minutes 6] [--recipes ...] [--project DIR]
+
+The folder is imported with its labels.csv, as `fkp import` does; each recipe is trained as `fkp train` does, and measured
+on the val split as `fkp evaluate` does. With --project, runs that are there and finished are measured, not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from training.config import RunConfig
+from training.data.import_ import import_source
+from training.evaluate import evaluate_run
+from training.events import EpochDone, Event
+from training.metrics import Evaluation
+from training.models.registry import recipe_parameters
+from training.project.project import Project
+from training.recipes import RECIPES, recipe_config
+from training.runs import create_run, list_runs
+from training.train_run import train_run
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data" / "faces15")
+    parser.add_argument("--minutes", type=float, default=6.0)
+    parser.add_argument("--recipes", default=",".join(RECIPES))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--project", type=Path)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        path = args.project or Path(scratch) / "faces15.fkp"
+        if not path.exists():
+            import_source(args.data / "labels.csv", path, images=args.data / "images")
+        print(f"| recipe | parameters | minutes | epochs | images/s | RMSE px | {' | '.join(TITLES)} |")
+        print(f"| --- |{' ---: |' * (5 + len(TITLES))}", flush=True)
+        for name in args.recipes.split(","):
+            print(
+                row(path, replace(recipe_config(name), minutes=args.minutes, epochs=None, seed=args.seed)), flush=True
+            )
+
+
+TITLES = ("NME inter-ocular", "NME box", "AUC at 0.08", "failures over 0.10", "points over 10 % of the width")
+
+
+def row(path: Path, config: RunConfig) -> str:
+    """Train this config, or find its finished run; its line of the table."""
+    with Project.open(path) as project:
+        found = [r.path for r in list_runs(project.runs_dir) if r.status == "done" and r.config == config]
+        run_dir = found[-1] if found else create_run(project, config)
+    if not found:
+        train_run(run_dir, on_event=tell)
+    with Project.open(path, read_only=True) as project:
+        result = evaluate_run(project, run_dir, "val")
+        parameters = recipe_parameters(config, len(project.schema))
+    last = next(r for r in list_runs(run_dir.parent) if r.path == run_dir).last
+    done = last or EpochDone(0, 0, 0, 0, 0, "", (), 0, 0, (), 0, 0, 0, False)
+    cells = (
+        config.recipe,
+        f"{parameters:,}",
+        f"{done.seconds / 60:.1f}",
+        f"{done.epoch}",
+        f"{done.images_per_second:.0f}",
+    )
+    return f"| {' | '.join((*cells, *measures(result)))} |"
+
+
+def measures(result: Evaluation) -> tuple[str, ...]:
+    """The measured cells of a line."""
+    shares = (result.nme_interocular, result.nme_box, result.auc, result.failure_rate, result.detection_failures)
+    return (f"{result.rmse:.2f}", *(f"{100 * v:.1f} %" for v in shares))
+
+
+def tell(event: Event) -> None:
+    """Progress on stderr."""
+    if isinstance(event, EpochDone):
+        sys.stderr.write(f"epoch {event.epoch}: rmse {event.rmse:.3f} px, {event.images_per_second:.0f} images/s\n")
+
+
+if __name__ == "__main__":
+    main()
