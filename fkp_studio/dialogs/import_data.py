@@ -139,8 +139,7 @@ class ImportDialog(QDialog):
             self.report.open.setFocus()
 
     def _on_import_failed(self, error: Exception) -> None:
-        self.preview.show_problem(str(error))
-        self.preview.go.setEnabled(isinstance(error, UserError))  # another folder may do
+        self.preview.show_failure(str(error))
         self.pages.setCurrentWidget(self.preview)
 
     def _on_import_ended(self) -> None:

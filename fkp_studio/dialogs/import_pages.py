@@ -88,6 +88,7 @@ class PreviewPage(QWidget):
         self.table = ColumnTable()
         self.problem, self.problems = text_label(role="danger"), ProblemList()
         self._keeps = ""
+        self._failed = False  # what `problem` says is about the last try, not about the source
         self.path, self.note = QLineEdit(), text_label(role="dim")
         self.go, self.back, self.cancel = button("Import", "primary"), button("Back"), button("Cancel")
         self._again = QTimer(self, singleShot=True, interval=AGAIN_MS)
@@ -149,6 +150,12 @@ class PreviewPage(QWidget):
         """The columns do not go together, or the first rows can't be read this way."""
         self._say(sentence)
 
+    def show_failure(self, sentence: str) -> None:
+        """The import did not work; it can be tried again, here or in another folder."""
+        self._say(sentence)
+        self._failed = True
+        self.go.setEnabled(True)
+
     def project_path(self) -> Path:
         """The folder that was typed, with its ending."""
         path = Path(self.path.text().strip()).expanduser()
@@ -157,6 +164,7 @@ class PreviewPage(QWidget):
     def _say(self, sentence: str) -> None:
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
+        self._failed = False
         self.go.setEnabled(not sentence and bool(self.path.text().strip()))
 
     def _on_roles_changed(self) -> None:
@@ -176,6 +184,8 @@ class PreviewPage(QWidget):
         text = self.path.text().strip()
         there = bool(text) and (self.project_path() / "project.db").is_file()
         self.note.setText("This project exists: the faces are added to it." if there else self._keeps)
+        if self._failed:
+            self._say("")
         self.go.setEnabled(bool(text) and not self.problem.text())
 
     def _choose_path(self) -> None:
