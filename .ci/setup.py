@@ -22,7 +22,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 STAMP = VENV / "fkp-studio.json"
 TOUR = ROOT / "tour"
-X_TOOLS = {"Xvfb": "xvfb", "xdotool": "xdotool"}  # for the end-to-end tests in a real X window
+X_TOOLS = {"Xvfb": "xvfb"}  # for the end-to-end tests in a real X window
 CHECKS = (
     ("code style (ruff check)", ["ruff", "check", "."]),
     ("formatting (ruff format)", ["ruff", "format", "--check", "."]),
