@@ -196,7 +196,7 @@ class ProgressRow(QWidget):
     def show_state(self, share: float, lacking: Lacking | None) -> None:
         """share: labelled points of all points, 0..1. lacking: None while it is being counted."""
         self.bar.setValue(int(share * 1000))
-        self.percent.setText(f"{int(share * 100)} %")
+        self.percent.setText(f"{int(share * 100)}%")
         group = lacking.most() if lacking else None
         self._keypoints = group.keypoints if group else ()
         self.sentence.setText(lacking.sentence() if lacking else "")

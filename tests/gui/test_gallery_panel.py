@@ -60,7 +60,7 @@ def predict(session: Session) -> None:
 
 def test_it_shows_all_faces_and_draws_only_those_in_sight(qtbot: QtBot, panel: GalleryPanel) -> None:
     assert panel.bar.count.text() == "24 faces"
-    assert panel.progress.percent.text() == "75 %"
+    assert panel.progress.percent.text() == "75%"
     assert panel.progress.sentence.text().startswith("8 faces still lack the ")
     qtbot.waitUntil(lambda: panel.thumbnails.get(1) is not None)
 
