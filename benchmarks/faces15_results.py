@@ -1,6 +1,6 @@
 """Trains the four recipes on real faces and prints a table in markdown.
 
-    python benchmarks/faces15_results.py [--data ../shared/data/faces15] [--minutes 6] [--recipes ...] [--project DIR]
+    python -m benchmarks.faces15_results [--data ../shared/data/faces15] [--minutes 6] [--recipes ...] [--project DIR]
 
 The folder is imported with its labels.csv, as `fkp import` does; each recipe is trained as `fkp train` does, and measured
 on the val split as `fkp evaluate` does. With --project, runs that are there and finished are measured, not trained again.

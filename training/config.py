@@ -41,7 +41,7 @@ class RunConfig:
     )
     batch_size: int = setting(32, "Pictures a step.", group="Training", low=1, high=65_536)
     optimizer: str = setting("adamw", "How the weights are moved.", group="Training", choices=("adamw", "adam", "sgd"))
-    learning_rate: float = setting(3e-4, "Size of the steps at their largest.", group="Training", low=1e-12, high=100)
+    learning_rate: float = setting(1e-3, "Size of the steps at their largest.", group="Training", low=1e-12, high=100)
     final_rate: float = setting(
         0.0, "Learning rate at the end, as a fraction of the largest.", group="Training", low=0, high=1
     )
