@@ -93,9 +93,8 @@ def faces(count: int, *, first: int = 0) -> tuple[np.ndarray, Labels]:
 
 def make_project(path: Path, *, count: int = SAMPLES) -> Path:
     """A project of `count` synthetic faces: three of four are train, the others val."""
-    from training.project.project import Project
-
     from training.data.samples import SampleBatch, Split
+    from training.project.project import Project
 
     pixels, labels = faces(count)
     batch = SampleBatch(

@@ -30,7 +30,7 @@ def dots(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     blob = np.exp(-((x - nose[:, :1, None]) ** 2 + (y - nose[:, 1:, None]) ** 2) / 18)
     noise = rng.normal(0, 8, blob.shape)
     pictures = np.clip(60 + 150 * blob + noise, 0, 255).astype(np.uint8)
-    return pictures, np.stack([nose + (6, -6), nose + (-6, -6), nose], axis=1)
+    return pictures, np.stack([nose + np.array([6, -6]), nose + np.array([-6, -6]), nose], axis=1)
 
 
 def make_data(train: int = 48, val: int = 16, *, rows: str = "all") -> tuple[RunData, Snapshot]:

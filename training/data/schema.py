@@ -107,7 +107,9 @@ def schema_from_names(names: Sequence[str], *, name: str = "custom", mean: np.nd
     ]
     centre = next((p for p in eyes if re.search("cent|pupil", names[p[0]].lower())), eyes[0] if eyes else None)
     groups: tuple[Indices, Indices] = ((centre[0],), (centre[1],)) if centre else ((), ())
-    return KeypointSchema(name, tuple(names), flip, template=_template(names, mean), interocular=groups, interpupil=groups)
+    return KeypointSchema(
+        name, tuple(names), flip, template=_template(names, mean), interocular=groups, interpupil=groups
+    )
 
 
 def _template(names: Sequence[str], mean: np.ndarray | None) -> tuple[tuple[float, float], ...]:
