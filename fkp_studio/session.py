@@ -119,11 +119,11 @@ class Session(QObject):
         """Go to the next face, round the end, that lacks points; False when there is no other."""
         if self.store is None or not len(self._order):
             return False
-        index = self.store.index()
-        lacking = np.isin(self._order, index.ids[index.missing > 0])
-        start = self.place(self._sample_id) + 1
-        ahead = np.roll(self._order, -start)[np.roll(lacking, -start)]
-        ahead = ahead[ahead != self._sample_id]
-        if len(ahead):
-            self.set_sample(int(ahead[0]))
-        return bool(len(ahead))
+        lacking = self.store.index().missing[self._order - 1] > 0  # a sample's row is its id - 1
+        lacking[self._order == self._sample_id] = False
+        places = np.flatnonzero(lacking)
+        if not len(places):
+            return False
+        ahead = np.searchsorted(places, self.place(self._sample_id) + 1) % len(places)
+        self.set_sample(int(self._order[places[ahead]]))
+        return True
