@@ -44,9 +44,14 @@ class RunHistory:
         return next((e for e in reversed(self.epochs) if e.best), None)
 
     @property
-    def batches(self) -> np.ndarray:
-        """float64 [B, 2]: place in epochs (2.5 is the middle of the third) and loss of single batches."""
-        return np.array(self._batches, np.float64).reshape(-1, 2)
+    def batch_count(self) -> int:
+        """How many batches are kept; grows with each that comes, until it is halved."""
+        return len(self._batches)
+
+    def batches(self, *, most: int = MOST_BATCHES) -> np.ndarray:
+        """float64 [B, 2]: place in epochs (2.5 is the middle of the third) and loss, of at most `most` batches."""
+        step = max(1, -(-len(self._batches) // most))
+        return np.array(self._batches[::step], np.float64).reshape(-1, 2)
 
     def add(self, event: Event) -> None:
         """Take one event in."""

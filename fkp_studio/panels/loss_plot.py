@@ -14,7 +14,7 @@ from fkp_studio.jobs.history import RunHistory
 from fkp_studio.panels.plot_base import PlotBase, Table, recipe_title
 
 SMOOTHING = 0.7  # of the running mean, an epoch
-MOST_DOTS = 1000
+MOST_DOTS = 400  # a run
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Curves:
     train: pg.PlotDataItem
     dots: pg.PlotDataItem
     best: pg.PlotDataItem
+    drawn: tuple[object, ...] = ()  # what the curves show: they are made anew only when this changes
 
     @property
     def all(self) -> tuple[pg.PlotDataItem, ...]:
@@ -40,6 +41,7 @@ class LossPlot(PlotBase):
 
     def make(self) -> None:
         self._curves: dict[str, Curves] = {}
+        self._axes: tuple[bool, ...] = ()
         self.rmse_button = self.add_toggle("RMSE", "Error on val in pixels, which compares runs with different losses")
         # losses fall by powers of ten: a linear axis would show the first epochs only
         self.log_button = self.add_toggle("log", "Logarithmic axis", checked=True)
@@ -57,8 +59,7 @@ class LossPlot(PlotBase):
         for name in [name for name in self._curves if name not in shown]:
             for item in self._curves.pop(name).all:
                 self.item.removeItem(item)
-        self._label_axes()
-        self.item.setLogMode(x=False, y=self.log_button.isChecked())
+        self._set_axes()
         drawn = [self._draw(name, shown) for name in shown]
         self._draw_mean_shape(shown)
         return any(drawn)
@@ -97,27 +98,42 @@ class LossPlot(PlotBase):
 
     # ---- inside
 
-    def _label_axes(self) -> None:
-        rmse, unit = self.rmse_button.isChecked(), self.unit_button.isChecked()
+    def _set_axes(self) -> None:
+        rmse, unit, log = self._switches()[:3]
+        if self._axes == (rmse, unit, log):
+            return
+        self._axes = (rmse, unit, log)
         name = "val RMSE" if rmse else "loss"
-        left = f"{name}, scaled to 0..1" if unit else f"{name} (px)" if rmse else name
-        self.item.setLabel("left", left)
+        self.item.setLabel("left", f"{name}, scaled to 0..1" if unit else f"{name} (px)" if rmse else name)
         self.item.setLabel("bottom", "epoch")
+        self.item.setLogMode(x=False, y=log)
+
+    def _switches(self) -> tuple[bool, bool, bool, bool]:
+        buttons = (self.rmse_button, self.unit_button, self.log_button, self.smooth_button)
+        rmse, unit, log, smoothed = (button.isChecked() for button in buttons)
+        return rmse, unit, log, smoothed
 
     def _draw(self, name: str, shown: list[str]) -> bool:
         history = self.jobs.book.history(name)
-        curves = self._curves.get(name) or self._make(name, title=recipe_title(name, among=shown))
+        title = recipe_title(name, among=shown)
+        curves = self._curves.get(name) or self._make(name, title=title)
+        state = (id(history), len(history.epochs), history.batch_count, *self._switches())
+        if curves.drawn != state:
+            curves.drawn = state
+            self._fill(curves, history)
+        return bool(history.epochs or history.batch_count)
+
+    def _fill(self, curves: Curves, history: RunHistory) -> None:
         epochs = np.array([e.epoch for e in history.epochs], np.float64)
         val, train = self._values(history)
         curves.val.setData(epochs, val, symbol="o" if len(epochs) == 1 else None)
-        unit, rmse = self.unit_button.isChecked(), self.rmse_button.isChecked()
+        rmse, unit = self._switches()[:2]
         hidden = unit or rmse
         curves.train.setData(*((), ()) if hidden else (epochs, train))
-        dots = np.empty((0, 2)) if hidden else _thin(history.batches)
+        dots = np.empty((0, 2)) if hidden else history.batches(most=MOST_DOTS)
         curves.dots.setData(dots[:, 0], dots[:, 1])
         kept = [i for i, e in enumerate(history.epochs) if e.best][-1:]
         curves.best.setData(epochs[kept], val[kept])
-        return bool(len(epochs) or len(dots))
 
     def _values(self, history: RunHistory) -> tuple[np.ndarray, np.ndarray]:
         rmse = self.rmse_button.isChecked()
@@ -170,7 +186,3 @@ def scale_to_unit(values: np.ndarray) -> np.ndarray:
     if not len(finite) or finite.min() == finite.max():
         return np.where(np.isfinite(values), 0.0, values)
     return (values - finite.min()) / (finite.max() - finite.min())
-
-
-def _thin(dots: np.ndarray) -> np.ndarray:
-    return dots[:: max(1, -(-len(dots) // MOST_DOTS))]

@@ -63,7 +63,7 @@ def test_a_run_trains_and_its_curves_arrive(make_jobs: Make, qtbot: QtBot) -> No
     assert isinstance(seen[-1][1], RunFinished)
     history = jobs.book.history("0001-ml-resnet")
     assert [e.rmse for e in history.epochs] == [fake_training.epoch_done(i).rmse for i in range(1, 7)]
-    assert len(history.batches) == fake_training.EPOCHS * 4
+    assert len(history.batches()) == fake_training.EPOCHS * 4
     assert "a line for the log" in (jobs.book.infos()[0].path / runs.LOG).read_text()
 
 
