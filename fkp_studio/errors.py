@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO
 
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
-from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
 
 from training.errors import UserError
 
@@ -48,12 +48,13 @@ def _on_qt_message(kind: QtMsgType, _context: QMessageLogContext, text: str) -> 
         print(f"Qt: {text}", file=sys.stderr)
 
 
-def show_error(parent: QWidget | None, error: UserError) -> None:
-    """A dialog with the sentence; it doesn't wait for an answer."""
+def show_error(parent: QWidget | None, error: UserError) -> QMessageBox:
+    """A dialog with the sentence; it doesn't wait for an answer. Keep what is returned when there is no parent to do so."""
     box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", str(error), QMessageBox.StandardButton.Ok, parent)
     box.setObjectName("user_error")
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.open()
+    return box
 
 
 class CrashReporter(QObject):
@@ -65,7 +66,7 @@ class CrashReporter(QObject):
     def __init__(self, app: QApplication) -> None:
         super().__init__(app)
         self._app = app
-        self._open = False
+        self._dialogs: list[QDialog] = []  # those on the screen: without a parent nobody else keeps them
         self._raised.connect(self._show)
         sys.excepthook = self._on_exception
         threading.excepthook = self._on_thread_exception
@@ -86,14 +87,15 @@ class CrashReporter(QObject):
     def _show(self, error: BaseException) -> None:
         window = self._app.activeWindow()
         if isinstance(error, UserError):
-            show_error(window, error)
-        elif not self._open:
-            from fkp_studio.dialogs.crash import CrashDialog
+            self._keep(show_error(window, error))
+            return
+        from fkp_studio.dialogs.crash import CrashDialog
 
-            self._open = True
+        if not any(isinstance(dialog, CrashDialog) for dialog in self._dialogs):
             dialog = CrashDialog(error, window)
-            dialog.finished.connect(self._on_closed)
+            self._keep(dialog)
             dialog.open()
 
-    def _on_closed(self) -> None:
-        self._open = False
+    def _keep(self, dialog: QDialog) -> None:
+        self._dialogs.append(dialog)
+        dialog.finished.connect(lambda _result: self._dialogs.remove(dialog))

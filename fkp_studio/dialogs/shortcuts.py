@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent, QPalette
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPalette
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from fkp_studio import theme
@@ -81,6 +81,10 @@ class ShortcutsOverlay(QDialog):
             grid.addWidget(keys, row, 1, Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(0, 1)
         return grid
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+        self.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.text() == "?" or event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Space):
