@@ -49,9 +49,9 @@ def matmul_rate(dtype: torch.dtype, *, size: int = 2048, repeats: int = 7) -> fl
 
 def measure(name: str, steps: int, rates: dict[str, float]) -> dict[str, object]:
     """Median images/s of the recipe's training step, and its share of the matrix-product rate."""
-    config = replace(recipe_config(name), device="cpu")
+    config = replace(recipe_config(name), device="cpu", threads=torch.get_num_threads())
     session = Session(config, noise(config.input_size, config.channels, count=4 * config.batch_size))
-    session.choose_precision()
+    session.settle()
     rows = torch.arange(config.batch_size)
     times = seconds(lambda: session.train_step(rows, done=0.5), steps)
     speed = config.batch_size / statistics.median(times)

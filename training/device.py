@@ -52,10 +52,11 @@ def mixed_precision(device: torch.device, precision: str) -> AbstractContextMana
     return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
 
 
-def choose_precision(wanted: str, device: torch.device, step: Callable[[str], None], *, repeats: int = 4) -> str:
-    """The number format to train in: the one wanted, or for auto the one whose `step(precision)` takes less time.
+def choose_precision(wanted: str, device: torch.device, step: Callable[[str], None], *, repeats: int = 2) -> str:
+    """The number format to train in: the one wanted, or for auto the one whose `step(precision)` takes less work.
 
-    On a CPU with bf16 matrix units bfloat16 is several times faster, on others slower: measured, not assumed.
+    On a CPU with bf16 matrix units bfloat16 is several times faster, on others slower: measured, not assumed. In
+    processor time of one thread, so that other work on the machine does not decide. Raises UserError.
     """
     if wanted == "float16" and device.type == "cpu":
         raise UserError("The precision float16 needs a graphics card; use auto, float32 or bfloat16.")
@@ -65,14 +66,41 @@ def choose_precision(wanted: str, device: torch.device, step: Callable[[str], No
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     if device.type != "cpu":
         return "float32"
-    seconds = {precision: float("inf") for precision in ("float32", "bfloat16")}
-    for turn in range(repeats + 1):  # taking turns, the best of each: other work on the machine disturbs both alike
-        for precision in seconds:
-            start = time.perf_counter()
-            step(precision)
-            if turn > 0:  # the first one takes memory and prepares kernels
-                seconds[precision] = min(seconds[precision], time.perf_counter() - start)
-    return min(seconds, key=lambda precision: seconds[precision])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        cost = {name: _least(step, name, time.thread_time, repeats) for name in ("float32", "bfloat16")}
+    finally:
+        torch.set_num_threads(threads)
+    return min(cost, key=lambda name: cost[name])
+
+
+def choose_threads(wanted: int, device: torch.device, step: Callable[[], None], *, repeats: int = 4) -> int:
+    """Settle and set the number of threads: the one wanted, or for 0 every core, unless one thread is clearly faster.
+
+    It is where other programs keep the cores busy: threads that wait for each other after every layer then lose more than
+    they win.
+    """
+    every = set_threads(wanted)
+    if wanted or device.type != "cpu" or every == 1:
+        return every
+    together = _least(lambda _: step(), "", time.perf_counter, repeats)
+    torch.set_num_threads(1)
+    alone = _least(lambda _: step(), "", time.perf_counter, repeats)
+    if alone * 1.2 > together:
+        torch.set_num_threads(every)
+    return torch.get_num_threads()
+
+
+def _least(step: Callable[[str], None], name: str, clock: Callable[[], float], repeats: int) -> float:
+    """The least seconds of a step; the first one, which takes memory and prepares kernels, does not count."""
+    step(name)
+    costs = []
+    for _ in range(repeats):
+        start = clock()
+        step(name)
+        costs.append(clock() - start)
+    return min(costs)
 
 
 def to_channels_last(model: nn.Module) -> nn.Module:

@@ -17,7 +17,7 @@ from training.augment import augment, prepare
 from training.checkpoint import ModelInfo, load_resume, save_model, save_resume
 from training.confidence import Calibration, fit_calibration
 from training.config import RunConfig
-from training.device import choose_device, choose_precision, mixed_precision, to_channels_last
+from training.device import choose_device, choose_precision, choose_threads, mixed_precision, to_channels_last
 from training.doctor import Doctor
 from training.errors import UserError
 from training.events import EpochDone
@@ -29,6 +29,7 @@ from training.runs import MODEL, RESUME
 from training.views import averaged_points, points_and_disagreement
 
 _EVALUATION_BATCH = 128
+_TRIAL = 16  # pictures
 
 
 class Session:
@@ -44,7 +45,7 @@ class Session:
         self.optimizer = make_optimizer(self.model, config)
         self.loss = make_loss(config.loss, w=config.wing_w, epsilon=config.wing_epsilon, reduction=config.reduction)
         self._put_data_on_device()
-        self.precision = "float32"
+        self.precision, self.threads = "float32", 1
         self.epoch, self.batch, self.step_count, self.elapsed = 0, 0, 0, 0.0  # epoch: whole ones done
         self.loss_sum, self.seen = torch.zeros((), device=self.device), 0  # of the epoch under way
         self.best_rmse, self.best_nme, self.best_epoch = math.inf, math.nan, 0
@@ -70,10 +71,10 @@ class Session:
     def _to_original(self, points: np.ndarray) -> np.ndarray:
         return resize_points(points, (self.data.side, self.data.side), self.data.sizes[self.data.val])
 
-    def choose_precision(self) -> None:
-        """Settle the number format, by trying it on one batch where the config says auto. Leaves the weights as they were."""
+    def settle(self) -> None:
+        """Settle number format and threads, by trying them on a few pictures. Leaves the weights as they were."""
         trial = copy.deepcopy(self.model)
-        x = prepare(self.pictures[: self.config.batch_size], channels=self.config.channels)
+        x = prepare(self.pictures[: min(self.config.batch_size, _TRIAL)], channels=self.config.channels)
 
         def step(precision: str) -> None:
             trial.zero_grad()
@@ -82,6 +83,7 @@ class Session:
             points.square().mean().backward()
 
         self.precision = choose_precision(self.config.precision, self.device, step)
+        self.threads = choose_threads(self.config.threads, self.device, lambda: step(self.precision))
 
     @property
     def batches(self) -> int:
@@ -193,7 +195,18 @@ class Session:
     def save(self, run_dir: Path) -> None:
         """Write the best model and all that is needed to go on exactly."""
         self.save_best(run_dir)
-        plain = ("precision", "epoch", "batch", "step_count", "elapsed", "seen", "best_rmse", "best_nme", "best_epoch")
+        plain = (
+            "precision",
+            "threads",
+            "epoch",
+            "batch",
+            "step_count",
+            "elapsed",
+            "seen",
+            "best_rmse",
+            "best_nme",
+            "best_epoch",
+        )
         state: dict[str, Any] = {name: getattr(self, name) for name in plain}
         state["loss_sum"] = float(self.loss_sum)
         state["doctor"] = self.doctor.to_json()

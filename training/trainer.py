@@ -38,13 +38,14 @@ def fit(
     pictures. save_seconds: between saves, at least. Raises UserError for what the user can mend, OSError for a full disk; what was saved before stays whole.
     """
     config = load_config(run_dir)
-    threads = set_threads(config.threads)
+    set_threads(config.threads)
     session = Session(config, data if data is not None else load_run_data(run_dir, config))
     if resume:
         session.restore(run_dir)
+        set_threads(session.threads)  # another number would round sums otherwise
     else:
-        session.choose_precision()
-    yield _started(session, threads)
+        session.settle()
+    yield _started(session)
     if session.data.val_is_train and not resume:
         yield no_val_split(len(session.data.val))
     yield from _Loop(run_dir, session, should_stop, save_seconds).run()
@@ -180,7 +181,7 @@ def _smooth(old: float, new: float) -> float:
     return new if old == 0 else 0.8 * old + 0.2 * new
 
 
-def _started(session: Session, threads: int) -> RunStarted:
+def _started(session: Session) -> RunStarted:
     config, data = session.config, session.data
     return RunStarted(
         recipe=config.recipe,
@@ -190,7 +191,7 @@ def _started(session: Session, threads: int) -> RunStarted:
         val_samples=0 if data.val_is_train else len(data.val),
         device=str(session.device),
         precision=session.precision,
-        threads=threads,
+        threads=session.threads,
         epochs=config.epochs,
         minutes=config.minutes,
         epoch=session.epoch,
