@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QDockWidget, QMainWindow, QMenu, QMessageBox, QStackedWidget, QWidget
 
@@ -20,7 +20,7 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.menus import Menus
 from fkp_studio.opening import Opener
 from fkp_studio.panels.points import PointsPanel
-from fkp_studio.parts import Panels
+from fkp_studio.parts import FirstFace, Panels
 from fkp_studio.session import Session
 from fkp_studio.settings import Settings
 from fkp_studio.status_bar import StatusBar
@@ -36,7 +36,7 @@ WIDE = 1500  # px: on a smaller screen the window takes all of it at first
 class MainWindow(QMainWindow):
     """One window, one project."""
 
-    first_shown = Signal()  # the first frame can be on the screen: the time to make what can wait
+    complete = Signal()  # every panel is there: those that can wait are made after the first face is on the screen
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -102,14 +102,16 @@ class MainWindow(QMainWindow):
         self.gallery.hint.connect(self.status.show_hint)
         self.opener.demo_progress.connect(self.welcome.show_progress)
         self.opener.demo_ended.connect(self.welcome.end_progress)
-        self.first_shown.connect(self._fill_docks)
+        self.panels.made.connect(self._on_panel_made)
+        self.panels.ready.connect(self._on_panels_ready)
 
-    def _fill_docks(self) -> None:
-        """Make the panels that import the plotting library: after the first face is on the screen."""
-        for part, widget in self.panels.make().items():
-            fill(self.docks[part], widget)
+    def _on_panel_made(self, part: str, widget: QWidget) -> None:
+        fill(self.docks[part], widget)
+
+    def _on_panels_ready(self) -> None:
         for key in ("point_size", "thumbnail_size", "minutes", "device"):
             self._apply_setting(key)
+        self.complete.emit()
 
     # ---- what the session says
 
@@ -251,7 +253,7 @@ class MainWindow(QMainWindow):
     def open_at_start(self, what: Path | None) -> None:
         """Open what the program was started for; then make the panels that can wait."""
         self.opener.open_at_start(what)
-        QTimer.singleShot(0, self, self.first_shown.emit)
+        FirstFace(self.canvas.view).painted.connect(self.panels.make)
 
     # ---- Qt
 

@@ -2,42 +2,97 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
+from fkp_studio.canvas import CanvasView
 from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.jobs.tasks import run_task
 from fkp_studio.session import Session
 
 if TYPE_CHECKING:
     from fkp_studio.panels.training import TrainingPanel
 
 
+MODULES = ("ced_plot", "keypoint_plot", "loss_plot", "runs", "training")
+LATEST_MS = 400  # after the start, when there is no face to wait for
+
+
+class FirstFace(QObject):
+    """Tells once when the first face was painted; or a moment after the start, when none is."""
+
+    painted = Signal()
+
+    def __init__(self, view: CanvasView) -> None:
+        super().__init__(view)
+        self._view = view
+        self._told = False
+        view.viewport().installEventFilter(self)
+        QTimer.singleShot(LATEST_MS, self, self._tell)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Looks on while the picture is painted."""
+        if event.type() == QEvent.Type.Paint and self._view.shown_face is not None:
+            QTimer.singleShot(0, self, self._tell)
+        return super().eventFilter(watched, event)
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            self._view.viewport().removeEventFilter(self)
+            self.painted.emit()
+
+
+def import_modules() -> None:
+    """Read the modules of the panels, of which the plotting library takes half a second. For a background thread."""
+    for name in MODULES:
+        importlib.import_module(f"fkp_studio.panels.{name}")
+
+
 class Panels(QObject):
-    """Makes them when asked. Before `make`, acts on them do nothing."""
+    """Makes them when asked, one in each turn of the event loop. Before they are there, acts on them do nothing."""
+
+    made = Signal(str, object)  # part, widget
+    ready = Signal()  # all are made
 
     def __init__(self, session: Session, jobs: Jobs) -> None:
         super().__init__(jobs)
         self._session, self._jobs = session, jobs
         self._training: TrainingPanel | None = None
 
-    def make(self) -> dict[str, QWidget]:
-        """The widget of each part that isn't there yet, by the part's id."""
+    def make(self) -> None:
+        """Begin: the modules are read in the background, then `made` brings one widget after the other."""
+        run_task(import_modules, done=lambda _none: self._make_next(list(self._makers())), owner=self)
+
+    def _makers(self) -> dict[str, Callable[[Session, Jobs], QWidget]]:
         from fkp_studio.panels.ced_plot import CedPlot
         from fkp_studio.panels.keypoint_plot import KeypointPlot
         from fkp_studio.panels.loss_plot import LossPlot
         from fkp_studio.panels.runs import RunsPanel
         from fkp_studio.panels.training import TrainingPanel
 
-        self._training = TrainingPanel(self._session, self._jobs)
         return {
-            "training": self._training,
-            "runs": RunsPanel(self._session, self._jobs),
-            "loss": LossPlot(self._session, self._jobs),
-            "ced": CedPlot(self._session, self._jobs),
-            "per_keypoint": KeypointPlot(self._session, self._jobs),
+            "training": TrainingPanel,
+            "runs": RunsPanel,
+            "loss": LossPlot,
+            "ced": CedPlot,
+            "per_keypoint": KeypointPlot,
         }
+
+    def _make_next(self, parts: list[str]) -> None:
+        if not parts:
+            self.ready.emit()
+            return
+        part, *rest = parts
+        widget = self._makers()[part](self._session, self._jobs)
+        if part == "training":
+            self._training = cast("TrainingPanel", widget)
+        self.made.emit(part, widget)
+        QTimer.singleShot(0, self, lambda: self._make_next(rest))
 
     def train(self) -> None:
         """Press the Train button."""

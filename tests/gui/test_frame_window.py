@@ -34,7 +34,7 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     made.resize(*SMALL)
     with qtbot.waitExposed(made):
         made.show()
-    with qtbot.waitSignal(made.first_shown):
+    with qtbot.waitSignal(made.complete):
         made.open_at_start(None)
     yield made
     made.close()
