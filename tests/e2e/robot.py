@@ -140,6 +140,7 @@ def free_place(view: Any, labels: Any, near: tuple[float, float]) -> QPoint:
 
 def _train(robot: Robot) -> None:
     """A short run and, queued behind it, a long one."""
+    robot.until(robot.window.docks["training"].widget, "the panels")
     panel, jobs = robot.window.docks["training"].widget(), robot.window.jobs
     panel.unit.setCurrentText("epochs")
     for recipe, epochs in (("cnn-6", 1), ("ml-resnet", 500)):
@@ -189,6 +190,7 @@ def again(robot: Robot, _project: str) -> None:
     }
     robot.tell(step="opened", project=str(robot.store.path), **facts)
     saved = jobs.book.info(run).last.epoch
+    robot.until(window.docks["runs"].widget, "the panels")
     panel = window.docks["runs"].widget()
     next(a for a in panel.menu(run).actions() if a.text().startswith("Resume")).trigger()
     robot.until(lambda: jobs.status(run) == "running", "the run goes on")
