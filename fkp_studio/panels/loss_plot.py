@@ -11,7 +11,9 @@ from PySide6.QtGui import QColor
 
 from fkp_studio import theme
 from fkp_studio.jobs.history import RunHistory
+from fkp_studio.panels.dots_item import DotsItem
 from fkp_studio.panels.plot_base import PlotBase, Table, recipe_title
+from training.events import Event
 
 SMOOTHING = 0.7  # of the running mean, an epoch
 MOST_DOTS = 400  # a run
@@ -23,12 +25,13 @@ class Curves:
 
     val: pg.PlotDataItem
     train: pg.PlotDataItem
-    dots: pg.PlotDataItem
+    dots: DotsItem
     best: pg.PlotDataItem
+    extent: tuple[float, float, float] = (0.0, np.inf, -np.inf)  # last epoch, smallest and largest value, as plotted
     drawn: tuple[object, ...] = ()  # what the curves show: they are made anew only when this changes
 
     @property
-    def all(self) -> tuple[pg.PlotDataItem, ...]:
+    def all(self) -> tuple[pg.GraphicsObject, ...]:
         """Every item."""
         return self.val, self.train, self.dots, self.best
 
@@ -42,6 +45,7 @@ class LossPlot(PlotBase):
     def make(self) -> None:
         self._curves: dict[str, Curves] = {}
         self._axes: tuple[bool, ...] = ()
+        self.view.disableAutoRange()
         self.rmse_button = self.add_toggle("RMSE", "Error on val in pixels, which compares runs with different losses")
         # losses fall by powers of ten: a linear axis would show the first epochs only
         self.log_button = self.add_toggle("log", "Logarithmic axis", checked=True)
@@ -62,6 +66,8 @@ class LossPlot(PlotBase):
         self._set_axes()
         drawn = [self._draw(name, shown) for name in shown]
         self._draw_mean_shape(shown)
+        if self.fit_button.isHidden():
+            self._frame()
         return any(drawn)
 
     def read(self, at: QPointF) -> str:
@@ -78,6 +84,9 @@ class LossPlot(PlotBase):
                 )
                 values.append(f"{recipe_title(name, among=shown)} {one}")
         return f"epoch {epoch}   " + "   ".join(values)
+
+    def wants(self, _event: Event) -> bool:
+        return True
 
     def table(self) -> Table:
         header = ("run", "epoch", "train_loss", "val_loss", "rmse_px", "nme", "normaliser", "seconds")
@@ -131,9 +140,36 @@ class LossPlot(PlotBase):
         hidden = unit or rmse
         curves.train.setData(*((), ()) if hidden else (epochs, train))
         dots = np.empty((0, 2)) if hidden else history.batches(most=MOST_DOTS)
-        curves.dots.setData(dots[:, 0], dots[:, 1])
+        dots = np.column_stack([dots[:, 0], self._plotted(dots[:, 1])])
+        curves.dots.set_places(dots)
         kept = [i for i, e in enumerate(history.epochs) if e.best][-1:]
         curves.best.setData(epochs[kept], val[kept])
+        lines = self._plotted(val if hidden else np.concatenate([val, train]))
+        curves.extent = _extent(epochs, lines, dots)
+
+    def _plotted(self, values: np.ndarray) -> np.ndarray:
+        """Values as the axis has them: their logarithm on a logarithmic one."""
+        if not self.log_button.isChecked():
+            return values
+        return np.log10(values, out=np.full_like(values, np.nan), where=values > 0)
+
+    def fit(self) -> None:
+        self.fit_button.hide()
+        self._frame(exactly=True)
+
+    def _frame(self, *, exactly: bool = False) -> None:
+        """Show all of the curves. While they grow the axes move in steps, so that they can be read and cost nothing between."""
+        extents = [curves.extent for curves in self._curves.values() if np.isfinite(curves.extent).all()]
+        if not extents:
+            return
+        last, low, high = max(e[0] for e in extents), min(e[1] for e in extents), max(e[2] for e in extents)
+        (_, right), (bottom, top) = self.view.viewRange()
+        if exactly or last > right or last < 0.6 * right:
+            grows = any(self.jobs.book.history(name).progress is not None for name in self._curves)
+            self.view.setXRange(0, max(1.0, last) * (1.2 if grows else 1.03), padding=0)
+        span = max(high - low, 1e-3 * max(abs(high), 1e-3))
+        if exactly or low < bottom or high > top or span < 0.6 * (top - bottom):
+            self.view.setYRange(low - 0.06 * span, high + 0.06 * span, padding=0)
 
     def _values(self, history: RunHistory) -> tuple[np.ndarray, np.ndarray]:
         rmse = self.rmse_button.isChecked()
@@ -147,7 +183,8 @@ class LossPlot(PlotBase):
         colour = QColor(self.jobs.book.colour(name))
         faint = QColor(colour)
         faint.setAlpha(70)
-        dots = self.item.plot(antialias=True, pen=None, symbol="o", symbolSize=3, symbolPen=None, symbolBrush=faint)
+        dots = DotsItem(faint, size=3)
+        self.item.addItem(dots, ignoreBounds=True)
         train = self.item.plot(
             antialias=True, pen=pg.mkPen(colour, width=1.2, style=Qt.PenStyle.DashLine), connect="finite"
         )
@@ -168,6 +205,15 @@ class LossPlot(PlotBase):
         if wanted:
             value = min(values)
             self._mean_shape.setPos(np.log10(value) if self.log_button.isChecked() else value)
+
+
+def _extent(epochs: np.ndarray, lines: np.ndarray, dots: np.ndarray) -> tuple[float, float, float]:
+    """Last epoch, smallest and largest value; of single batches the few that are far off don't count."""
+    x, y = np.append(epochs, dots[:, 0]), lines[np.isfinite(lines)]
+    single = dots[np.isfinite(dots[:, 1]), 1]
+    if len(single):
+        y = np.append(y, np.percentile(single, [1, 99]))
+    return (float(x.max()), float(y.min()), float(y.max())) if len(y) else (0.0, np.inf, -np.inf)
 
 
 def smooth(values: np.ndarray, *, weight: float = SMOOTHING) -> np.ndarray:

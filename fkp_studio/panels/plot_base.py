@@ -16,8 +16,10 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePoli
 from fkp_studio import theme
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels import plot_export
+from fkp_studio.panels.value_axis import ValueAxis
 from fkp_studio.session import Session
 from training.errors import UserError
+from training.events import Event, Progress
 
 REDRAW_MS = 200
 ROOM = (260, 170)  # px, width and height of a plot with a legend in it
@@ -40,7 +42,7 @@ class PlotBase(QWidget):
         super().__init__(parent)
         self.session, self.jobs = session, jobs
         self.setAccessibleName(self.title)
-        self.plot = pg.PlotWidget(self)
+        self.plot = pg.PlotWidget(self, axisItems={"left": ValueAxis("left")})
         self.item: pg.PlotItem = self.plot.getPlotItem()
         self.view: pg.ViewBox = self.item.getViewBox()
         self.readout = QLabel()
@@ -60,7 +62,7 @@ class PlotBase(QWidget):
         self.fit()
         theme.current().changed.connect(self._restyle)
         jobs.runs_changed.connect(self.schedule)
-        jobs.run_event.connect(lambda _name, _event: self.schedule())
+        jobs.run_event.connect(lambda _name, event: self.schedule() if self.wants(event) else None)
         session.project_changed.connect(self.schedule)
 
     # ---- for subclasses
@@ -75,6 +77,10 @@ class PlotBase(QWidget):
     def read(self, at: QPointF) -> str:
         """What the crosshair at this place of the plot reads."""
         raise NotImplementedError
+
+    def wants(self, event: Event) -> bool:
+        """Whether this event changes what is drawn."""
+        return not isinstance(event, Progress)
 
     def table(self) -> Table:
         """The numbers that are drawn, for CSV."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QUrl
+from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -192,10 +192,16 @@ class RunsPanel(QWidget):
         self._refresh()
 
     def _on_progress(self, done: int, total: int) -> None:
-        self.prediction.setVisible(done < total)
+        if self.prediction.isHidden() == (done < total):
+            self.prediction.setVisible(done < total)
+            self._keep_in_view()
         self.predicting.setText(f"Predicting {done:,} of {total:,}")
         self.prediction_bar.setMaximum(max(total, 1))
         self.prediction_bar.setValue(done)
+
+    def _keep_in_view(self) -> None:
+        """The chosen row stays in sight when what is below the list takes room from it."""
+        QTimer.singleShot(0, self, lambda: self.list.scrollTo(self.list.currentIndex()))
 
     def _in_question(self) -> str:
         return self._attention or self._session.run
@@ -217,7 +223,10 @@ class RunsPanel(QWidget):
         self.resume_button.setText("Start" if status == "waiting" else "Resume")
         self.resume_button.setVisible(status in ("interrupted", "failed", "waiting"))
         self.log_button.setVisible(bool(fault))
-        self.strip.setVisible(bool(self.words.text()) or not self.resume_button.isHidden())
+        wanted = bool(self.words.text()) or not self.resume_button.isHidden()
+        if self.strip.isHidden() == wanted:
+            self.strip.setVisible(wanted)
+            self._keep_in_view()
 
     def _colour_words(self, role: str) -> None:
         if self.words.property("role") != role:

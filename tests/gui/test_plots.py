@@ -15,6 +15,7 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels.ced_plot import CedPlot
 from fkp_studio.panels.keypoint_plot import KeypointPlot
 from fkp_studio.panels.loss_plot import LossPlot, scale_to_unit, smooth
+from fkp_studio.panels.value_axis import log_ticks
 from fkp_studio.session import Session
 from tests.gui.fake_training import Writer, an_epoch, epoch_done, started
 from training import runs
@@ -46,7 +47,7 @@ def test_loss_of_train_and_val_and_batches_are_drawn(jobs: Jobs, session: Sessio
     curves = plot._curves[FIRST]
     assert curves.val.getData()[1].tolist() == [epoch_done(i).val_loss for i in range(1, 5)]
     assert curves.train.getData()[1].tolist() == [epoch_done(i).train_loss for i in range(1, 5)]
-    assert len(curves.dots.getData()[0]) == 16
+    assert len(curves.dots.places) == 16
     assert curves.best.getData()[0].tolist() == [3.0]
     assert curves.val.opts["pen"].color().name().upper() == jobs.book.colour(FIRST)
 
@@ -63,6 +64,17 @@ def test_log_rmse_smooth_and_the_papers_view(jobs: Jobs, session: Session, qtbot
     assert "px" in plot.item.getAxis("left").labelText
     plot.unit_button.click()
     assert plot._curves[FIRST].val.getData()[1][[0, -1]].tolist() == [1.0, 0.0]
+
+
+def test_log_axis_has_plain_numbers_and_never_too_many() -> None:
+    def shown(low: float, high: float, most: int) -> list[float]:
+        return [round(10**t, 6) for t in log_ticks(np.log10(low), np.log10(high), most=most)]
+
+    assert shown(6, 70, 6) == [10, 20, 50]
+    assert shown(1, 9, 9) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert shown(1e-3, 1e3, 4) == [0.01, 1, 100]
+    assert log_ticks(2.0, 2.0, most=5) == []
+    assert log_ticks(float("nan"), 1.0, most=5) == []
 
 
 def test_smoothing_and_scaling_by_hand() -> None:
@@ -116,6 +128,7 @@ def test_new_epochs_are_drawn_while_they_come_and_a_zoom_holds(jobs: Jobs, sessi
     qtbot.addWidget(plot)
     plot.show()
     plot.view.setRange(xRange=(1, 2), yRange=(0.3, 0.6), padding=0)
+    plot.view.sigRangeChangedManually.emit([True, True])  # as the wheel does
     before = plot.view.viewRange()
     jobs.book.history(FIRST).add(epoch_done(5))
     jobs.run_event.emit(FIRST, epoch_done(5))

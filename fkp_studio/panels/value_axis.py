@@ -1,0 +1,42 @@
+"""An axis that stays readable when it is logarithmic: 1, 2, 5, 10, 20, 50... as they are, and never too many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+
+TICK_ROOM = 18  # px that a tick's text needs
+Ticks = list[tuple[float, list[float]]]
+
+
+class ValueAxis(pg.AxisItem):
+    """Plain numbers on a logarithmic axis too; linear it is pyqtgraph's own."""
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> Ticks:  # noqa: N802, N803
+        """The places of ticks: one level, so that the grid has no lines without a number."""
+        if not self.logMode:
+            ticks: Ticks = super().tickValues(minVal, maxVal, size)
+            return ticks
+        return [(1.0, log_ticks(minVal, maxVal, most=max(2, int(size // TICK_ROOM))))]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """What stands at the ticks."""
+        if not self.logMode:
+            texts: list[str] = super().tickStrings(values, scale, spacing)
+            return texts
+        return [f"{10**value:g}" for value in values]
+
+
+def log_ticks(low: float, high: float, *, most: int) -> list[float]:
+    """Powers of ten between 10^low and 10^high, with 2 and 5 (or 1 to 9) between them where `most` leaves room; log10 of each."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        return []
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for factors in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,)):
+        found = [t for d in decades for f in factors if low <= (t := d + math.log10(f)) <= high]
+        if 2 <= len(found) <= most:
+            return found
+    step = -(-len(decades) // most)
+    return [float(d) for d in decades if low <= d <= high and d % step == 0]
