@@ -119,7 +119,9 @@ def from_line(line: str) -> Event:
 
     Raises ValueError for a line that is not a whole event (the last line of a killed run may be torn).
     """
-    values: dict[str, Any] = json.loads(line)
+    values: Any = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError("an event is a JSON object")
     kind = EVENTS.get(str(values.get("event")))
     if kind is None:
         raise ValueError(f"no event of this name: {values.get('event')!r}")
