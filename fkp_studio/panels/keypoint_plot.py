@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtGui import QColor
 
 from fkp_studio.panels.plot_base import PlotBase, Table, recipe_title
 from training.events import EpochDone
@@ -29,6 +29,7 @@ class KeypointPlot(PlotBase):
         self.item.setLabel("bottom", "mean error (px)")
         self.view.invertY(True)
         self.view.setMouseEnabled(x=False, y=True)
+        self.view.sigResized.connect(self._on_resized)
 
     def fit(self) -> None:
         widest = max((float(max(bars.opts["width"])) for bars in self._bars.values()), default=1.0)
@@ -77,8 +78,7 @@ class KeypointPlot(PlotBase):
         for name in list(self._bars):
             self._remove(name)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
+    def _on_resized(self) -> None:
         self._name_rows()
         if self.fit_button.isHidden():
             self.fit()

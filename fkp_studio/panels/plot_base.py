@@ -133,6 +133,7 @@ class PlotBase(QWidget):
         self.nothing.setGeometry(self.plot.rect().adjusted(16, 8, -16, -16))
         self.legend.setVisible(self.has_room())
         self.item.getAxis("bottom").showLabel(self.plot.height() > LOWEST_FOR_LABEL)
+        self.readout.setText(self.caption())
 
     def has_room(self) -> bool:
         """Whether a legend would leave the curves enough room; the list of runs tells the colours too."""

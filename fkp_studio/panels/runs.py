@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -26,6 +26,7 @@ from fkp_studio.session import Session
 
 CAN_RESUME = ("stopped", "interrupted", "failed", "waiting")
 TRAINS = ("starting", "running", "stopping")
+LOW = 240  # px: a lower panel says one line only, so that the list keeps its room
 EMPTY = "Trained models are listed here. Press Train to make the first."
 
 
@@ -35,6 +36,7 @@ class RunsPanel(QWidget):
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._jobs = session, jobs
+        self._said = ""
         self._attention = ""  # a run that ended badly a moment ago, though another is chosen
         self._make()
         self._lay_out()
@@ -218,15 +220,31 @@ class RunsPanel(QWidget):
         troubles = [trouble.sentence for trouble in self._jobs.book.history(name).troubles[-1:]]
         stale = "Labels changed since this run was made; train again to use them." if self._jobs.is_stale(name) else ""
         words = [f"{name}: {fault}" if fault else "", *troubles, stale]
-        self.words.setText("\n".join(word for word in words if word))
+        self._say("\n".join(word for word in words if word))
         self._colour_words("danger" if fault or troubles else "dim")
         self.resume_button.setText("Start" if status == "waiting" else "Resume")
         self.resume_button.setVisible(status in ("interrupted", "failed", "waiting"))
         self.log_button.setVisible(bool(fault))
-        wanted = bool(self.words.text()) or not self.resume_button.isHidden()
+        wanted = bool(self._said) or not self.resume_button.isHidden()
         if self.strip.isHidden() == wanted:
             self.strip.setVisible(wanted)
             self._keep_in_view()
+
+    def _say(self, text: str) -> None:
+        """The whole text where there is room, else one line of it; the whole is in its tip."""
+        self._said = text
+        low = self.height() < LOW
+        self.words.setWordWrap(not low)
+        line = text.replace("\n", " ")
+        room = max(0, self.width() - 24)
+        self.words.setText(
+            self.words.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, room) if low else text
+        )
+        self.words.setToolTip(text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._say(self._said)
 
     def _colour_words(self, role: str) -> None:
         if self.words.property("role") != role:

@@ -128,7 +128,7 @@ class RunsModel(QAbstractListModel):
             if history.progress is not None:
                 parts.append(f"{clock(history.progress.seconds_left)} left")
         elif status in ("failed", "interrupted") and self._jobs.book.note(info.name):
-            parts.append(self._jobs.book.note(info.name))
+            parts[1:] = [*parts[1 : 2 if status == "failed" else 1], self._jobs.book.note(info.name)]
         else:
             last = history.last or info.last
             parts += [
