@@ -42,6 +42,7 @@ def _file() -> tuple[Action, ...]:
         Action("import_photos", "Open a folder of photos…", (), "File", "photos", "Make a project from pictures without labels", "always"),
         Action("demo", "Open the demo", (), "File", "face", "A project of synthetic faces to try everything on", "always"),
         Action("export", "Export…", ("Ctrl+E",), "File", "export", "Write labels or predictions as Kaggle CSV, submission, CSV or .pts", "project", divider=True),
+        Action("keypoints", "Keypoints…", (), "File", "names", "Which points swap places in a mirrored picture, and what errors are measured by", "project"),
         Action("report", "Show the project's folder", (), "File", "report", "Open the folder with the database and the runs", "project"),
         Action("close", "Close project", ("Ctrl+W",), "File", "close", "Back to the start page; everything is on the disk already", "project"),
         Action("settings", "Settings…", ("Ctrl+,",), "File", "settings", "", "always", divider=True),

@@ -172,6 +172,13 @@ class MainWindow(QMainWindow):
 
         ExportDialog(self.session, self).open()
 
+    def show_keypoints(self) -> None:
+        """The dialog of mirror pairs and normaliser."""
+        from fkp_studio.dialogs.keypoints import KeypointsDialog
+
+        if self.session.store is not None:
+            KeypointsDialog(self.session.store, self).open()
+
     def show_accept(self) -> None:
         """The dialog that fills many faces from the chosen run."""
         from fkp_studio.dialogs.accept import AcceptDialog

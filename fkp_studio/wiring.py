@@ -30,6 +30,7 @@ def _file(w: MainWindow) -> dict[str, Handler]:
         "import_photos": w.opener.choose_photos,
         "demo": w.opener.open_demo,
         "export": w.show_export,
+        "keypoints": w.show_keypoints,
         "report": lambda: _show_folder(str(w.session.store.path)) if w.session.store is not None else None,
         "close": w.close_project,
         "settings": w.show_settings,

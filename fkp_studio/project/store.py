@@ -111,10 +111,6 @@ class ProjectStore(QObject):
         """The labels of `ids`, in their order."""
         return self.project.labels(ids)
 
-    def picture(self, sample_id: int) -> np.ndarray:
-        """uint8 [H, W] or [H, W, 3] RGB. Raises UserError where the file is missing or unreadable."""
-        return self.project.picture(sample_id)
-
     def predictions(self, run: str, ids: Sequence[int] | np.ndarray) -> Predictions:
         """What `run` predicted for `ids`; NaN where it has nothing."""
         return self.project.predictions(run, ids)
@@ -140,10 +136,6 @@ class ProjectStore(QObject):
             )
         nothing = np.full(len(self), np.nan, np.float32)
         return nothing, nothing.copy()
-
-    def knows_run(self, run: str) -> bool:
-        """Whether `run_columns` has its values ready."""
-        return self._columns.get(run) is not None
 
     def _got_columns(self, run: str, columns: Columns) -> None:
         edited = self._columns.finish(run, columns)
@@ -265,6 +257,11 @@ class ProjectStore(QObject):
 
     def _tell(self, error: Exception) -> None:
         self.failed.emit(str(error))
+
+    def set_schema(self, schema: KeypointSchema) -> None:
+        """Change the names, pairs or normalisers of the keypoints. Raises UserError for another number of them."""
+        self.project.set_schema(schema)
+        self.reload()
 
     def forget_predictions(self, run: str) -> None:
         """Drop a run's predictions, as when the run is discarded. Accepted points stay."""
