@@ -9,27 +9,29 @@ from training.errors import UserError
 
 IGNORE, PICTURE, GROUP, SPLIT = "ignore", "picture", "group", "split"
 ONCE = (PICTURE, GROUP, SPLIT)
+X, Y, STATE = "x", "y", "state"
 
 
 def roles_of(columns: Sequence[str], mapping: ColumnMapping) -> list[str]:
-    """One role a column: ignore, picture, group, split, 'x of NAME', 'y of NAME'."""
+    """One role a column: ignore, picture, group, split, 'x of NAME', 'y of NAME', 'state of NAME'."""
     roles = {mapping.image: PICTURE, mapping.group: GROUP, mapping.split: SPLIT}
     for keypoint in mapping.keypoints:
-        roles[keypoint.x], roles[keypoint.y] = f"x of {keypoint.name}", f"y of {keypoint.name}"
+        for what, column in ((X, keypoint.x), (Y, keypoint.y), (STATE, keypoint.state)):
+            roles[column] = f"{what} of {keypoint.name}"
     return [roles.get(column, IGNORE) for column in columns]
 
 
 def choices(roles: Sequence[str], column: str) -> list[str]:
     """What a column can be read as, the likely names first."""
-    own = column[:-1].rstrip("_. -") or column
-    names = list(dict.fromkeys([own, *(role[5:] for role in roles if role[1:5] == " of ")]))
-    return [IGNORE, *ONCE, *(f"{axis} of {name}" for name in names for axis in "xy")]
+    own = column.removesuffix(f"_{STATE}") if column.endswith(f"_{STATE}") else column[:-1].rstrip("_. -") or column
+    names = list(dict.fromkeys([own, *_names(roles)]))
+    return [IGNORE, *ONCE, *(f"{what} of {name}" for name in names for what in (X, Y, STATE))]
 
 
 def with_role(roles: Sequence[str], place: int, role: str) -> list[str]:
     """The roles with another one for a column; a role that only one column can have is taken from the other."""
     role = " ".join(role.split())
-    taken = role in ONCE or role[1:5] == " of "
+    taken = role in ONCE or bool(_names([role]))
     changed = [IGNORE if taken and r == role else r for r in roles]
     changed[place] = role
     return changed
@@ -39,16 +41,27 @@ def mapping_of(columns: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
     """The mapping of these roles. Raises UserError where they do not go together."""
     where: dict[str, str] = {}
     for column, role in zip(columns, roles, strict=True):
-        if role not in (IGNORE, *ONCE) and (role[:1] not in "xy" or role[1:5] != " of " or not role[5:]):
-            raise UserError(f"Column {column}: choose ignore, picture, group, split, or “x of …” and “y of …”.")
+        if role not in (IGNORE, *ONCE) and not _names([role]):
+            raise UserError(
+                f"Column {column}: choose ignore, picture, group, split, “x of …”, “y of …” or “state of …”."
+            )
         if role != IGNORE:
             where[role] = column
     if PICTURE not in where:
         raise UserError("Choose the column that names the pictures.")
-    names = list(dict.fromkeys(role[5:] for role in roles if role[1:5] == " of "))
+    names = list(dict.fromkeys(_names(roles)))
     for name in names:
-        for axis in "xy":
+        for axis in (X, Y):
             if f"{axis} of {name}" not in where:
                 raise UserError(f"No column is read as {axis} of {name}. Choose one, or ignore the other column of it.")
-    keypoints = tuple(KeypointColumns(name, where[f"x of {name}"], where[f"y of {name}"]) for name in names)
+    keypoints = tuple(
+        KeypointColumns(name, where[f"x of {name}"], where[f"y of {name}"], where.get(f"state of {name}", ""))
+        for name in names
+    )
     return ColumnMapping(where[PICTURE], keypoints, where.get(GROUP, ""), where.get(SPLIT, ""))
+
+
+def _names(roles: Sequence[str]) -> list[str]:
+    """The keypoints that these roles speak of."""
+    parts = (role.partition(" of ") for role in roles)
+    return [name for what, _, name in parts if what in (X, Y, STATE) and name]

@@ -193,14 +193,16 @@ def test_the_project_is_named_after_the_data(tmp_path: Path) -> None:
 
 
 def test_roles_and_mapping_say_the_same() -> None:
-    columns = ("file", "who", "eye_x", "eye_y", "note")
-    mapping = ColumnMapping("file", (KeypointColumns("eye", "eye_x", "eye_y"),), group="who")
+    columns = ("file", "who", "eye_x", "eye_y", "note", "eye_state")
+    mapping = ColumnMapping("file", (KeypointColumns("eye", "eye_x", "eye_y", "eye_state"),), group="who")
     roles = roles_of(columns, mapping)
-    assert roles == ["picture", "group", "x of eye", "y of eye", IGNORE]
+    assert roles == ["picture", "group", "x of eye", "y of eye", IGNORE, "state of eye"]
     assert mapping_of(columns, roles) == mapping
     moved = with_role(roles, 4, "group")
-    assert moved == ["picture", IGNORE, "x of eye", "y of eye", "group"]
+    assert moved == ["picture", IGNORE, "x of eye", "y of eye", "group", "state of eye"]
     assert "x of eye" in choices(roles, "note")
+    assert choices(roles, "eye_state")[4:7] == ["x of eye", "y of eye", "state of eye"]
+    assert mapping_of(columns, with_role(roles, 5, IGNORE)).keypoints == (KeypointColumns("eye", "eye_x", "eye_y"),)
     with pytest.raises(UserError, match="names the pictures"):
         mapping_of(columns, with_role(roles, 0, IGNORE))
     with pytest.raises(UserError, match="y of eye"):

@@ -27,7 +27,7 @@ from tests.unit.test_formats_folders import pts_folder
 from training.data.export import export_project
 from training.data.formats.written import safe_names
 from training.data.import_ import Cancelled, import_source
-from training.data.keypoint_data import Labels, PointState
+from training.data.keypoint_data import Labels, Origin, PointState
 from training.data.samples import SampleBatch
 from training.data.schema import KAGGLE_15, schema_from_names
 from training.errors import UserError
@@ -286,3 +286,25 @@ def test_a_project_with_other_keypoints_is_not_mixed(tmp_path: Path) -> None:
         import_source(pts_folder(tmp_path / "in"), tmp_path / "p.fkp")
     with Project.open(tmp_path / "p.fkp") as project:
         assert len(project) == 3 and project.schema == KAGGLE_15 and len(kaggle_cells(3)) == 3
+
+
+STATES = ((3, 0), (2, 1), (1, 3))  # of the two points of the first three faces
+
+
+def test_csv_with_states_reads_back(tmp_path: Path) -> None:
+    folder = csv_folder(tmp_path / "in")
+    import_source(folder, tmp_path / "p.fkp")
+    with Project.open(tmp_path / "p.fkp") as project:
+        labels = project.labels([1, 2, 3]).copy()
+        labels.states[:] = STATES
+        labels.points[~labels.mask] = np.nan
+        project.write_labels([1, 2, 3], labels)
+        export_project(project, tmp_path / "out.csv", format="csv", states=True)
+    import_source(tmp_path / "out.csv", tmp_path / "again.fkp", images=folder / "images")
+    with Project.open(tmp_path / "again.fkp") as again:
+        found = all_labels(again)
+        assert found.states.tolist() == [*map(list, STATES), *[[1, 1]] * 3]
+        assert np.array_equal(found.points[:3], labels.points, equal_nan=True)
+        assert found.origins[0].tolist() == [Origin.IMPORTED, Origin.NONE]
+        export_project(again, tmp_path / "again.csv", format="csv", states=True)
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()

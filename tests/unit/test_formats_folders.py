@@ -317,3 +317,34 @@ def test_a_name_that_no_file_can_have_is_left_out(tmp_path: Path) -> None:
     edit(folder, 2, 0, "9" * 400)
     report = import_source(folder, tmp_path / "p.fkp")
     assert report.count == 5 and "row 2 (line 3)" in str(report.left_out[0]) and "too long" in str(report.left_out[0])
+
+
+@pytest.mark.parametrize(
+    ("word", "cells", "words"),
+    [
+        ("hidden", None, "column left_eye_state: 'hidden' is no state; write one of unset, visible, occluded, absent"),
+        ("absent", None, "column left_eye_state: an absent point has no coordinates, but they are given; empty them"),
+        (
+            "occluded",
+            ["", ""],
+            "column left_eye_state: the point is occluded, but its coordinates are missing; add them",
+        ),
+    ],
+)
+def test_a_state_that_does_not_fit_is_named(tmp_path: Path, word: str, cells: list[str] | None, words: str) -> None:
+    values = [("visible",)] * 200 + [(word,)]  # after the rows that tell what a column is
+    folder = csv_folder(tmp_path / "in", 201, extra=("left_eye_state",), values=values)
+    table = folder / "labels.csv"
+    *rows, last = table.read_text().splitlines()
+    parts = last.split(",")
+    table.write_text("\n".join([*rows, ",".join([*parts[:2], *(cells or parts[2:4]), *parts[4:]])]) + "\n")
+    with pytest.raises(UserError, match=rf"labels.csv, row 201 \(line 202\), {words}"):
+        import_source(folder, tmp_path / "p.fkp")
+    assert not (tmp_path / "p.fkp").exists()
+
+
+def test_a_state_column_of_another_meaning_is_ignored(tmp_path: Path) -> None:
+    folder = csv_folder(tmp_path / "in", extra=("left_eye_state",), values=[("open",)] * 6)
+    seen = preview(folder)
+    assert seen.mapping is not None and {k.state for k in seen.mapping.keypoints} == {""}
+    assert import_source(folder, tmp_path / "p.fkp").count == 6

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from training.data.keypoint_data import PointState
 from training.data.samples import Split
 from training.data.schema import KAGGLE_15, SCHEMAS, KeypointSchema, schema_from_names
 from training.errors import UserError
@@ -18,16 +19,18 @@ _SPLIT_WORDS = {
     Split.VAL: ("val", "valid", "validation", "dev", "1"),
     Split.TEST: ("test", "testing", "2"),
 }
+STATE_WORDS = {state.name.lower(): state for state in PointState}
 _AXIS = re.compile(r"^(?P<name>.+?)[_. -]?(?P<axis>[xyXY])$")
 
 
 @dataclass(frozen=True)
 class KeypointColumns:
-    """One keypoint and the two columns it is read from."""
+    """One keypoint and the columns it is read from; state: "" where only the coordinates tell it."""
 
     name: str
     x: str
     y: str
+    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class ColumnMapping:
 
     def check(self, header: Sequence[str], *, file: str) -> None:
         """Raises UserError where a column of this mapping is not in the file."""
-        wanted = [self.image, self.group, self.split, *(c for k in self.keypoints for c in (k.x, k.y))]
+        wanted = [self.image, self.group, self.split, *(c for k in self.keypoints for c in (k.x, k.y, k.state))]
         missing = [column for column in wanted if column and column not in header]
         if missing:
             raise UserError(f"{file}, line 1: the column {missing[0]} is missing; add it or choose another column.")
@@ -81,6 +84,18 @@ def find_keypoints(header: Sequence[str], *, file: str, taken: Sequence[str] = (
                 f"{file}, line 1: there is a column {there} but no column {other}; add it or remove {there}."
             )
     return tuple(pairs)
+
+
+def with_states(
+    keypoints: Sequence[KeypointColumns], header: Sequence[str], words: Callable[[str], Iterable[str]]
+) -> tuple[KeypointColumns, ...]:
+    """The keypoints with their `<name>_state` columns. words: the first cells of a column; it is taken where they are states."""
+    found = []
+    for k in keypoints:
+        column = named(header, (f"{k.name}_state".lower(),))
+        known = bool(column) and all(word.strip().lower() in ("", *STATE_WORDS) for word in words(column))
+        found.append(replace(k, state=column) if known else k)
+    return tuple(found)
 
 
 def named(header: Sequence[str], names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from training.data.formats.columns import (
     ColumnMapping,
     find_keypoints,
     named,
+    with_states,
 )
 from training.data.formats.folder import PERSONS
 from training.data.formats.kaggle import is_kaggle_header
@@ -180,7 +181,8 @@ def guess_mapping(table: Table, head: Sequence[Row], *, folders: Sequence[Path])
         raise UserError(
             f"{table.path}, line 1: the keypoint columns (left_eye_center_x, left_eye_center_y, ...) are missing; add them."
         )
-    taken = {image, *(c for k in keypoints for c in (k.x, k.y))}
+    keypoints = with_states(keypoints, table.header, lambda column: _cells(table, head, column))
+    taken = {image, *(c for k in keypoints for c in (k.x, k.y, k.state))}
     rest = [column for column in table.header if column not in taken]
     group = named(rest, GROUP_NAMES)
     if group.lower() == "id" and len({row.cells[table.header.index(group)] for row in head}) == len(head):

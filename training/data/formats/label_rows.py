@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.data.formats.columns import ColumnMapping, split_of
+from training.data.formats.columns import STATE_WORDS, ColumnMapping, split_of
 from training.data.formats.problems import Findings, Place
 from training.data.formats.reader import check_points, flags_of
 from training.data.formats.table import Row, Table, cell_number, cell_text, unquoted
-from training.data.keypoint_data import Labels
+from training.data.keypoint_data import Labels, Origin, PointState
 from training.data.samples import Split
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 
+_NOT_SAID = -1
 _PLAIN = b"0123456789.-+"
 
 
@@ -28,6 +29,8 @@ class LabelRows:
         self.keypoints = len(schema)
         self.columns = [column for pair in pairs for column in pair]
         self._indices = [where[column] for column in self.columns]
+        self._states = _state_columns(mapping, schema)
+        self._state_indices = [where.get(column, -1) for column in self._states]
         self._group, self._split = where.get(mapping.group, -1), where.get(mapping.split, -1)
         self._mapping = mapping
         self.clear()
@@ -39,6 +42,7 @@ class LabelRows:
         self.cells: list[tuple[str, ...]] = []
         self.groups: list[str] = []
         self.splits: list[Split | None] = []
+        self.states: list[list[int]] = []
 
     def add(self, row: Row) -> None:
         """Take one row. Raises UserError naming row and column of a cell that is wrong."""
@@ -52,6 +56,9 @@ class LabelRows:
         self.places.append(row.place)
         self.groups.append(self._text(row, self._group, self._mapping.group).strip())
         self.splits.append(self._split_of(row))
+        self.states.append(
+            [self._state_of(row, *where) for where in zip(self._state_indices, self._states, strict=True)]
+        )
 
     def _plain(self, raw: list[bytes], place: Place) -> list[float]:
         try:
@@ -73,6 +80,15 @@ class LabelRows:
             )
         return split
 
+    def _state_of(self, row: Row, index: int, column: str) -> int:
+        word = self._text(row, index, column).strip().lower()
+        if word and word not in STATE_WORDS:
+            known = ", ".join(STATE_WORDS)
+            raise UserError(
+                f"{row.place.at(column)}: {word[:30]!r} is no state; write one of {known}, or leave it empty."
+            )
+        return STATE_WORDS[word] if word else _NOT_SAID
+
     def labels(
         self, widths: np.ndarray, heights: np.ndarray, findings: Findings
     ) -> tuple[Labels, tuple[tuple[str, ...], ...]]:
@@ -83,10 +99,29 @@ class LabelRows:
         points = np.array(self.values, np.float64).reshape(count, self.keypoints, 2)
         labels = Labels.from_points(points)
         half = np.isfinite(points).any(axis=2) & ~labels.mask
+        if self._states:
+            self._set_states(labels, half)
         outside = check_points(labels, widths=widths, heights=heights)
         for i, k in np.argwhere(half | outside):
             self._flag(int(i), int(k), labels, size=(int(widths[i]), int(heights[i])), findings=findings)
         return labels, flags_of(outside, half)
+
+    def _set_states(self, labels: Labels, half: np.ndarray) -> None:
+        """Raises UserError where a state and the coordinates of a point do not go together."""
+        said = np.array(self.states, np.int64)  # [B, K]
+        placed = (said == PointState.VISIBLE) | (said == PointState.OCCLUDED)
+        bare = (said == PointState.UNSET) | (said == PointState.ABSENT)
+        for i, k in np.argwhere((placed & ~labels.mask & ~half) | (bare & (labels.mask | half))):
+            word = PointState(said[i, k]).name.lower()
+            what = (
+                f"an {word} point has no coordinates, but they are given; empty them, or correct the state"
+                if bare[i, k]
+                else f"the point is {word}, but its coordinates are missing; add them, or correct the state"
+            )
+            raise UserError(f"{self.places[i].at(self._states[k])}: {what}.")
+        labels.states[(said == PointState.OCCLUDED) & labels.mask] = PointState.OCCLUDED
+        labels.states[said == PointState.ABSENT] = PointState.ABSENT
+        labels.origins[said == PointState.ABSENT] = Origin.IMPORTED
 
     def _flag(self, i: int, k: int, labels: Labels, *, size: tuple[int, int], findings: Findings) -> None:
         x, y = labels.points[i, k]
@@ -103,8 +138,14 @@ class LabelRows:
         return np.array([split or 0 for split in self.splits], np.uint8), known
 
 
+def _state_columns(mapping: ColumnMapping, schema: KeypointSchema) -> list[str]:
+    """One column a keypoint of the schema, "" where it has none; empty where no keypoint has one."""
+    where = {k.name: k.state for k in mapping.keypoints}
+    return [where[name] for name in schema.keypoints] if any(where.values()) else []
+
+
 def drop(rows: LabelRows, kept: Sequence[int]) -> None:
     """Keep only these of the rows taken (pictures of the others could not be read)."""
-    for name in ("places", "values", "cells", "groups", "splits"):
+    for name in ("places", "values", "cells", "groups", "splits", "states"):
         values = getattr(rows, name)
         setattr(rows, name, [values[i] for i in kept])

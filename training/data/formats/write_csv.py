@@ -15,8 +15,6 @@ from training.data.keypoint_data import PointState
 from training.data.progress import Progress
 from training.project.columns import SPLITS
 
-STATE_WORDS = {state: state.name.lower() for state in PointState}
-
 
 def write_csv(values: Values, out: Path, progress: Progress, *, states: bool = False) -> tuple[int, list[str]]:
     """One row a sample. Pictures that are in the project and not in files are written to `<name of out>_images/`."""
@@ -52,7 +50,7 @@ def _has_pixels(values: Values, sample: int) -> bool:
 
 
 def _states(values: Values, ids: np.ndarray) -> list[list[str]]:
-    return [[STATE_WORDS[PointState(state)] for state in row] for row in values.labels(ids).states.tolist()]
+    return [[PointState(state).name.lower() for state in row] for row in values.labels(ids).states.tolist()]
 
 
 def _line(words: list[str], cells: list[str]) -> bytes:
