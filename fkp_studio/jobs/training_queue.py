@@ -93,7 +93,9 @@ class TrainingQueue(QObject):
             return "running" if info.name in self._started else "starting"
         if info.name in self.waiting():
             return "queued"
-        return "waiting" if info.status == "queued" else info.status
+        if info.status == "queued":  # no event yet: it never began, or died before it could say a word
+            return "failed" if self._book.note(info.name) else "waiting"
+        return info.status
 
     def is_own(self, name: str) -> bool:
         """Whether this training is a child of this window."""
@@ -133,9 +135,9 @@ class TrainingQueue(QObject):
             return
         thread.wait()
         thread.deleteLater()
+        self._book.set_status(name, self._end_status(name, sentence))
         for names in (self._own, self._stopping, self._started):
             names.discard(name)
-        self._book.set_status(name, self._end_status(name, sentence))
         if sentence:
             self._book.set_note(name, sentence)
         self._book.refresh()
@@ -146,7 +148,7 @@ class TrainingQueue(QObject):
     def _end_status(self, name: str, sentence: str) -> str:
         end = self._book.history(name).end
         if sentence:
-            return "interrupted"
+            return "interrupted" if name in self._started else "failed"
         return end.reason if isinstance(end, RunFinished) else "failed"
 
     def _look_round(self) -> None:
@@ -157,5 +159,10 @@ class TrainingQueue(QObject):
         if not self._requeued and self._book.infos():
             self._requeued = True
             for info in self._book.infos():
-                if info.status == "queued" and time.time() - info.created > OURS_AFTER_SECONDS:
+                if info.status == "queued" and _still_waits(info):
                     self.add(info.path)
+
+
+def _still_waits(info: RunInfo) -> bool:
+    """Whether a run was left in the queue: no command line is about to start it, and no start of it has failed."""
+    return time.time() - info.created > OURS_AFTER_SECONDS and not (info.path / runs.LOG).exists()

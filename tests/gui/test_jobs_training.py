@@ -120,8 +120,9 @@ def test_garbage_between_the_events_is_passed_over(make_jobs: Make, qtbot: QtBot
 def test_a_full_disk_is_told_with_its_hint(make_jobs: Make, qtbot: QtBot) -> None:
     jobs = make_jobs("failing")
     jobs.train([config()])
-    qtbot.waitUntil(lambda: "disk is full" in jobs.book.note("0001-ml-resnet"), timeout=20_000)
+    qtbot.waitUntil(lambda: ended(jobs, "0001-ml-resnet") and bool(jobs.book.note("0001-ml-resnet")), timeout=20_000)
     assert jobs.status("0001-ml-resnet") == "failed"
+    assert "disk is full" in jobs.book.note("0001-ml-resnet")
     assert "Free some space" in jobs.book.note("0001-ml-resnet")
 
 
@@ -129,6 +130,8 @@ def test_a_child_that_dies_without_a_word_shows_its_last_words(make_jobs: Make, 
     jobs = make_jobs("speechless")
     jobs.train([config()])
     qtbot.waitUntil(lambda: "exit code 3" in jobs.book.note("0001-ml-resnet"), timeout=20_000)
+    qtbot.waitUntil(lambda: jobs.book.info("0001-ml-resnet") is not None and not jobs.queue.training())
+    assert jobs.status("0001-ml-resnet") == "failed"
     assert "No module named 'torch'" in jobs.book.note("0001-ml-resnet")
 
 

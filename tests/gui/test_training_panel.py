@@ -113,11 +113,11 @@ def test_a_wrong_value_is_told_and_cannot_be_trained(qtbot: QtBot) -> None:
     editor.setText("fast")
     assert dialog.fault.text() == "The setting learning_rate needs a number, not 'fast'."
     assert not dialog.train_button.isEnabled()
-    editor.setText("0.001")
+    editor.setText("0.0123")
     assert dialog.train_button.isEnabled()
     assert dialog.form._labels["learning_rate"].font().bold()
     dialog.reset_button.click()
-    assert editor.text() == "0.0003"
+    assert float(editor.text()) == recipe_config("ml-resnet").learning_rate
 
 
 def test_the_papers_values_at_one_choice(qtbot: QtBot) -> None:
