@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -199,3 +200,35 @@ def test_fill_is_one_step_and_replaces_nothing(project: Path, capsys: pytest.Cap
 def test_fill_with_a_run_of_another_project(project: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fkp("fill", project, "--run", trained / "runs" / "0001-cnn-6") == 2
     assert "is a run of another project" in capsys.readouterr().err
+
+
+def test_export_of_a_run_predicts_what_is_missing(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = project / "runs" / "0001-cnn-6" / MODEL
+
+    def predicted_first() -> bool:
+        assert fkp("export", project, tmp_path / "out.csv", "--format", "csv", "--run", 1) == 0
+        return "0001-cnn-6 predicts 24 samples first\n" in capsys.readouterr().err
+
+    assert (predicted_first(), predicted_first()) == (True, False)
+    assert fkp("predict", project, "--model", 1, "--out", tmp_path / "predicted.csv") == 0
+    for one, other in zip(read_csv(tmp_path / "out.csv"), read_csv(tmp_path / "predicted.csv"), strict=True):
+        assert float(one["nose_tip_x"]) == pytest.approx(float(other["nose_tip_x"]), abs=1e-3)
+    os.utime(model, ns=(0, 0))  # another model: what is stored is by an earlier one
+    assert fkp("fill", project, "--run", 1, "--min-confidence", 1) == 0
+    assert not predicted_first()
+    os.utime(model, ns=(1, 1))
+    assert predicted_first()
+
+
+def test_export_with_a_run_of_another_project(project: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained / "runs" / "0001-cnn-6"
+    assert fkp("export", project, project.parent / "out.csv", "--format", "csv", "--run", run) == 2
+    assert "is a run of another project" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_leaves_no_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fkp("train", project, "--recipe", "cnn-6", "--epochs", 1, "--device", "mps") == 2
+    assert "no mps device" in capsys.readouterr().err
+    assert [path.name for path in (project / "runs").iterdir()] == ["0001-cnn-6"]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from training.commands.find_run import find_run
-from training.commands.output import progress_bar, say
+from training.commands.find_run import find_own_run
+from training.commands.output import note, progress_bar, say
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from training.project.project import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT OUT --format F [--lookup FILE] [--run RUN]"""
+    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     parser.add_argument("out", type=Path, metavar="OUT", help="file to write; for pts a folder")
     parser.add_argument("--format", required=True, choices=("kaggle", "submission", "csv", "pts"), help="what to write")
@@ -18,15 +23,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", dest="run_name", metavar="RUN", help="the predictions of this run instead of the labels"
     )
+    parser.add_argument(
+        "--states",
+        action="store_true",
+        help="csv: also a column a keypoint that says visible, occluded, absent or unset",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export."""
+    """Export; what the run has not predicted yet it predicts first."""
     from training.data.export import export_project
     from training.project.project import Project
 
-    with Project.open(args.project, read_only=True) as project, progress_bar("export") as report:
-        name = None if args.run_name is None else find_run(args.run_name, project.path).name
-        done = export_project(project, args.out, format=args.format, lookup=args.lookup, run=name, progress=report)
-    say(f"{done.count:,} samples written to {args.out}")
+    if args.states and args.format != "csv":
+        raise UserError("--states goes with --format csv: the other formats have no place for them.")
+    with Project.open(args.project, read_only=True) as project:
+        name = None
+        if args.run_name is not None:
+            run_dir = find_own_run(args.run_name, project)
+            name = run_dir.name
+            _predict_missing(project, run_dir, asked_only=args.format == "submission")
+        with progress_bar("export") as report:
+            done = export_project(
+                project, args.out, format=args.format, lookup=args.lookup, run=name, states=args.states, progress=report
+            )
+    for text in done.notes:
+        note(text)
+    say(f"{done.count:,} {'rows' if args.format == 'submission' else 'samples'} written to {args.out}")
     return 0
+
+
+def _predict_missing(project: Project, run_dir: Path, *, asked_only: bool) -> None:
+    """asked_only: just the pictures that a submission can ask for."""
+    from training.data.formats.write_submission import samples_by_id
+    from training.predicted import lacking
+    from training.project.project import Project
+
+    ids = project.ids()
+    wanted = ids[sorted(samples_by_id(project).values())] if asked_only else ids
+    missing = lacking(project, run_dir, wanted)
+    if not len(missing):
+        return
+    from training.commands.predicting import note_unreadable, predict_into
+
+    note(f"{run_dir.name} predicts {len(missing):,} samples first")
+    with Project.open(project.path) as writable:
+        note_unreadable(predict_into(writable, run_dir, missing))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.errors import UserError
+
+if TYPE_CHECKING:
+    from training.project.project import Project
 
 
 def find_run(text: str, project: Path | None = None) -> Path:
@@ -22,6 +26,16 @@ def find_run(text: str, project: Path | None = None) -> Path:
         names = ", ".join(r.name for r in runs) or "none yet: train one with `fkp train`"
         raise UserError(f"There is no run {text!r} in {project}. Its runs: {names}.")
     return found[0].absolute()
+
+
+def find_own_run(text: str, project: Project) -> Path:
+    """As find_run, for what is kept in the project under the run's name. Raises UserError for a run of another project."""
+    run_dir = find_run(text, project.path)
+    if run_dir.parent.resolve() != project.runs_dir.resolve():
+        raise UserError(
+            f"{run_dir} is a run of another project. Give a run of {project.path}, or write a CSV with `fkp predict`."
+        )
+    return run_dir
 
 
 def project_of(run: Path) -> Path:

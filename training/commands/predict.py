@@ -12,8 +12,15 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from training.commands.find_run import find_run
-from training.commands.output import Report, note, progress_bar, say
-from training.commands.predicting import check_keypoints, chunks, load_predictor, predict_pictures, project_batches
+from training.commands.output import Report, progress_bar, say
+from training.commands.predicting import (
+    check_keypoints,
+    chunks,
+    load_predictor,
+    note_unreadable,
+    predict_pictures,
+    project_batches,
+)
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,10 +60,7 @@ def run(args: argparse.Namespace) -> int:
             else file_rows(pictures, predictor, unreadable, report)
         )
         count = write_csv(args.out, rows, predictor.schema)
-    for sentence in unreadable[:10]:
-        note(f"left out: {sentence}")
-    if len(unreadable) > 10:
-        note(f"... and {len(unreadable) - 10:,} more left out")
+    note_unreadable(unreadable)
     if not count:
         args.out.unlink()
         raise UserError(f"None of the {len(unreadable):,} pictures could be read; {args.out} was not written.")

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.commands.output import note, progress_bar
 from training.errors import UserError
+from training.predicted import model_stamp, note_predicted
 
 if TYPE_CHECKING:
     from training.predict import Predictor
@@ -60,6 +62,30 @@ def project_batches(
                 kept.append(sample)
         if kept:
             yield np.array(kept, np.int64), pictures
+
+
+def predict_into(project: Project, run_dir: Path, ids: np.ndarray, *, device: str = "auto") -> list[str]:
+    """Predict these samples with a run of the project and keep that in it; sentences on unreadable pictures."""
+    stamp = model_stamp(run_dir)
+    predictor = load_predictor(run_dir, device)
+    check_keypoints(predictor, project)
+    unreadable: list[str] = []
+    done = 0
+    with progress_bar("predict") as report:
+        for part, pictures in project_batches(project, ids, unreadable):
+            project.write_predictions(run_dir.name, part, *predict_pictures(predictor, pictures))
+            done += len(part)
+            report(done / len(ids), "")
+    note_predicted(run_dir, stamp)
+    return unreadable
+
+
+def note_unreadable(sentences: Sequence[str]) -> None:
+    """Tell which pictures were left out: the first ten, and how many more."""
+    for sentence in sentences[:10]:
+        note(f"left out: {sentence}")
+    if len(sentences) > 10:
+        note(f"... and {len(sentences) - 10:,} more left out")
 
 
 def check_keypoints(predictor: Predictor, project: Project) -> None:

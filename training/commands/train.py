@@ -36,6 +36,10 @@ def run(args: argparse.Namespace) -> int:
     from training.runs import create_run
 
     config = configured(args)
+    if config.device not in ("auto", "cpu"):
+        from training.device import choose_device  # loads torch
+
+        choose_device(config.device)  # before a run folder is made that could never be trained
     with Project.open(args.project, read_only=True) as project:
         run_dir = create_run(project, config)
     note(f"{run_dir.name} on {args.project}: Ctrl-C stops it and keeps the best model")

@@ -15,6 +15,7 @@ from training.data.formats.table import Row, Table, cell_text, open_table
 from training.data.formats.written import Values, in_chunks
 from training.data.progress import Progress
 from training.errors import UserError
+from training.project.project import Project
 
 COLUMNS = ("RowId", "ImageId", "FeatureName")
 
@@ -76,7 +77,7 @@ def _check_filled(values: Values, asked: list[_Asked], locations: np.ndarray) ->
 
 
 def _read_lookup(values: Values, lookup: Path) -> list[_Asked]:
-    samples = _samples_by_id(values)
+    samples = samples_by_id(values.project)
     features = {column: i for i, column in enumerate(values.project.schema.columns)}
     with open_table(lookup) as table:
         columns = [_column(table, name) for name in COLUMNS]
@@ -110,10 +111,10 @@ def _asked(row: Row, columns: list[int], samples: dict[str, int], features: dict
     return _Asked(row_id, samples[image], features[feature], image, feature, row.place)
 
 
-def _samples_by_id(values: Values) -> dict[str, int]:
+def samples_by_id(project: Project) -> dict[str, int]:
     """ImageId -> index of the sample, for all that came from a file with ImageIds."""
     found: dict[str, int] = {}
-    for i, source in enumerate(values.project.sources()):
+    for i, source in enumerate(project.sources()):
         _, mark, number = source.rpartition(f"#{IMAGE_ID_MARK}")
         if mark:
             found.setdefault(number, i)
