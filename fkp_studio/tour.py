@@ -188,8 +188,8 @@ class Tour:
             raise UserError("The demo project is closed.")
         before = int(store.index().missing.sum())
         self.window.workspaces.switch("review")
-        confidences = store.run_columns(session.run)[1]
-        self.sure = min(SURE, float(np.nanmedian(confidences))) if np.isfinite(confidences).any() else SURE
+        self._until(lambda: np.isfinite(store.run_columns(session.run)[1]).any())
+        self.sure = min(SURE, float(np.nanmedian(store.run_columns(session.run)[1])))
         store.accept(session.run, None, min_confidence=self.sure)
         self._until(lambda: not store.busy)
         self.filled = before - int(store.index().missing.sum())
