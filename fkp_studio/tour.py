@@ -188,7 +188,7 @@ class Tour:
             raise UserError("The demo project is closed.")
         before = int(store.index().missing.sum())
         self.window.workspaces.switch("review")
-        self._until(lambda: np.isfinite(store.run_columns(session.run)[1]).any())
+        self._until(lambda: bool(np.isfinite(store.run_columns(session.run)[1]).any()))
         self.sure = min(SURE, float(np.nanmedian(store.run_columns(session.run)[1])))
         store.accept(session.run, None, min_confidence=self.sure)
         self._until(lambda: not store.busy)
