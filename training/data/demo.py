@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +12,7 @@ from training.data.schema import KAGGLE_15
 from training.data.synthetic import SyntheticFaces, make_faces
 from training.data.synthetic.labels import kaggle_missing, take_away
 from training.errors import UserError
-from training.project.pixels import disk_sentences
-from training.project.project import Project
+from training.project.making import new_project
 
 _LABEL_NOISE = 0.4  # px: about what two careful people differ by
 _PLANTED = 0.02
@@ -44,16 +41,9 @@ def make_demo_project(
     step(0.0, "drawing faces")
     faces = _faces(samples, seed, step.part(0.0, 0.97))
     step(0.97, "writing the project")
-    beside = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.new"
-    try:
-        with Project.create(beside, KAGGLE_15, name=path.stem) as project:
-            project.add_samples(_batch(faces), source=SOURCE)
+    with new_project(path, KAGGLE_15) as project:
+        project.add_samples(_batch(faces), source=SOURCE)
         step(0.99, "writing the project")
-        with disk_sentences(path.parent):
-            beside.rename(path)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
     step(1.0, f"{samples} faces are ready")
     return faces
 

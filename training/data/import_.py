@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from training.data.schema import KAGGLE_15, KeypointSchema
 from training.data.splits import Assigned, assign
 from training.errors import UserError
 from training.project.importing import Importing
+from training.project.making import new_project
 from training.project.project import Project
 
 __all__ = [
@@ -201,17 +200,5 @@ def _target(path: Path, found: KeypointSchema | None, default: KeypointSchema) -
                 )
             yield project
         return
-    with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.importing"
-    try:
-        with Project.create(part, found or default, name=path.stem) as project:
-            yield project
-        with writing(path):
-            part.rename(path)
-    except UserError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise UserError(str(error).replace(str(part), str(path))) from error  # nobody knows the folder in the making
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+    with new_project(path, found or default) as project:
+        yield project
