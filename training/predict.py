@@ -46,7 +46,7 @@ class Predictor:
     def predict(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pictures uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of these pictures, and confidences [B, K].
 
-        A confidence is the probability that a point's error is under 5 % of the interocular distance.
+        A confidence is the probability that a point's error is under 10 % of the interocular distance.
         """
         found = [self._predict_batch(x) for x in self._inputs(pictures)]
         if not found:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CONFIG, LABELS, EVENTS, METRICS = "config.json", "labels.npz", "events.jsonl", "metrics.csv"
 MODEL, RESUME, LOG, LOCK, STOP = "model.safetensors", "resume.pt", "log.txt", "lock", "stop"
+NUMBERS = ".numbers"  # in the folder of the runs: one empty file for each number ever given
 _NAME = re.compile(r"(\d{4,})-(.+)")
 _PROGRESS = b'{"event":"Progress"'
 
@@ -124,20 +125,27 @@ def _write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot) -> None:
 
 
 def _take_number(beside: Path, runs_dir: Path, recipe: str) -> Path:
-    """Rename to the next free number; another process may take it first, then the one after."""
+    """Rename to the next number that no run ever had: points accepted from a discarded run keep its number.
+
+    A number is taken by making its file in `.numbers`, which only one process can.
+    """
+    taken = runs_dir / NUMBERS
+    taken.mkdir(exist_ok=True)
     while True:
-        run_dir = runs_dir / f"{max(_numbers(runs_dir), default=0) + 1:04d}-{recipe}"
+        number = max(_numbers(runs_dir), default=0) + 1
         try:
-            beside.rename(run_dir)
-            return run_dir
-        except OSError:
-            if not run_dir.exists():
-                raise
+            (taken / str(number)).touch(exist_ok=False)
+        except FileExistsError:  # another process was quicker
+            continue
+        run_dir = runs_dir / f"{number:04d}-{recipe}"
+        beside.rename(run_dir)
+        return run_dir
 
 
 def _numbers(runs_dir: Path) -> list[int]:
     found = (_NAME.fullmatch(p.name) for p in runs_dir.iterdir())
-    return [int(m.group(1)) for m in found if m]
+    taken = (p.name for p in (runs_dir / NUMBERS).iterdir())
+    return [*(int(m.group(1)) for m in found if m), *(int(name) for name in taken if name.isdecimal())]
 
 
 def load_snapshot(run_dir: Path) -> Snapshot:
@@ -147,7 +155,8 @@ def load_snapshot(run_dir: Path) -> Snapshot:
         with (run_dir / LABELS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in ("ids", "points", "states", "splits", "sizes")}
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"The labels of the run {run_dir.name} cannot be read ({error}); train anew.") from error
+        what = "damaged" if (run_dir / LABELS).is_file() else "missing"
+        raise UserError(f"The labels of the run {run_dir.name} cannot be read: {LABELS} is {what}; train anew.") from error
     return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
 
 
@@ -161,7 +170,20 @@ def _read_about(run_dir: Path) -> dict[str, Any]:
         about = json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))
         return {key: about[key] for key in ("config", "schema", "label_hash", "created")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{run_dir} is not a run folder: its {CONFIG} cannot be read ({error}).") from error
+        what = "damaged" if (run_dir / CONFIG).is_file() else "missing"
+        raise UserError(f"The run {run_dir} cannot be read: its {CONFIG} is {what}. Train anew.") from error
+
+
+def damaged_runs(runs_dir: Path) -> list[str]:
+    """A sentence on each run folder that `list_runs` leaves out."""
+    sentences = []
+    for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
+        if _NAME.fullmatch(path.name) and path.is_dir():
+            try:
+                load_config(path)
+            except UserError as error:
+                sentences.append(str(error))
+    return sentences
 
 
 def list_runs(runs_dir: Path) -> list[RunInfo]:
@@ -193,7 +215,7 @@ def read_run(run_dir: Path) -> RunInfo:
         name=run_dir.name,
         number=int(name.group(1)) if name else 0,
         recipe=config.recipe,
-        status="running" if running else _status(end),
+        status="running" if running else _status(run_dir, end),
         config=config,
         created=float(about["created"]),
         last=epochs[-1] if epochs else None,
@@ -203,9 +225,15 @@ def read_run(run_dir: Path) -> RunInfo:
     )
 
 
-def _status(end: Event | None) -> str:
+def has_begun(run_dir: Path) -> bool:
+    """Whether something was trained, though its events may be lost or damaged."""
+    events = run_dir / EVENTS
+    return (run_dir / RESUME).exists() or (events.is_file() and events.stat().st_size > 0)
+
+
+def _status(run_dir: Path, end: Event | None) -> str:
     if end is None:
-        return "queued"
+        return "interrupted" if has_begun(run_dir) else "queued"
     if isinstance(end, RunFinished):
         return end.reason
     return "failed" if isinstance(end, RunFailed) else "interrupted"

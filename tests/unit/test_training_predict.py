@@ -17,7 +17,7 @@ import torch
 
 from tests.unit.training_data import SCHEMA, dots, tiny_config
 from training.checkpoint import ModelInfo, load_model, load_resume, save_model, save_resume
-from training.confidence import Calibration, default_calibration, fit_calibration
+from training.confidence import CLOSE, Calibration, default_calibration, fit_calibration
 from training.data.schema import KAGGLE_15
 from training.doctor import Doctor
 from training.errors import UserError
@@ -114,9 +114,18 @@ def test_confidence_is_a_probability_that_comes_true() -> None:
     probability = calibration.probability(disagreement)
     for low in (0.1, 0.3, 0.5, 0.7, 0.9):
         here = (np.abs(probability - low) < 0.1) & np.isfinite(errors)
-        assert (errors[here] < 0.05).mean() == pytest.approx(probability[here].mean(), abs=0.08)
+        assert (errors[here] < CLOSE).mean() == pytest.approx(probability[here].mean(), abs=0.08)
     assert probability[:, 0].mean() > probability[:, 1].mean()
     assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 1.0])
+def test_confidence_comes_true_on_average_however_good_the_model_and_however_alike_its_views(share: float) -> None:
+    rng = np.random.default_rng(1)
+    disagreement = 0.004 * np.exp(rng.normal(0, 0.05, (300, 15)))
+    errors = np.where(rng.random((300, 15)) < share, 0.05, 0.3)
+    probability = fit_calibration(disagreement, errors).probability(disagreement)
+    assert probability.mean() == pytest.approx(share, abs=0.02)
 
 
 def test_too_few_labels_give_the_cautious_guess() -> None:

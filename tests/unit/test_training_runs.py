@@ -46,8 +46,10 @@ def test_runs_are_numbered_on_and_listed_by_number(run_dir: Path, tmp_path: Path
     assert second.name == "0002-cnn-6"
     runs.discard_run(run_dir)
     assert make_run(tmp_path, tiny_config(), make_data()[1]).name == "0003-cnn-6"
+    runs.discard_run(run_dir.parent / "0003-cnn-6")  # points accepted from it still say run 3
+    assert make_run(tmp_path, tiny_config(), make_data()[1]).name == "0004-cnn-6"
     (run_dir.parent / "0009-broken").mkdir()
-    assert [r.number for r in runs.list_runs(run_dir.parent)] == [2, 3]
+    assert [r.number for r in runs.list_runs(run_dir.parent)] == [2, 4]
     assert runs.list_runs(tmp_path / "nowhere") == []
 
 
