@@ -102,7 +102,7 @@ def load_model(path: Path) -> tuple[PointNet, ModelInfo]:
             model = _matching_model(info, shapes, file)
             model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
     except (safetensors.SafetensorError, OSError, RuntimeError) as error:
-        raise UserError(f"The model file {file} is damaged and cannot be read ({error}).") from error
+        raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train anew.") from error
     return model.eval(), info
 
 

@@ -156,7 +156,9 @@ def load_snapshot(run_dir: Path) -> Snapshot:
             values = {name: arrays[name] for name in ("ids", "points", "states", "splits", "sizes")}
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         what = "damaged" if (run_dir / LABELS).is_file() else "missing"
-        raise UserError(f"The labels of the run {run_dir.name} cannot be read: {LABELS} is {what}; train anew.") from error
+        raise UserError(
+            f"The labels of the run {run_dir.name} cannot be read: {LABELS} is {what}; train anew."
+        ) from error
     return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
 
 
@@ -174,15 +176,15 @@ def _read_about(run_dir: Path) -> dict[str, Any]:
         raise UserError(f"The run {run_dir} cannot be read: its {CONFIG} is {what}. Train anew.") from error
 
 
-def damaged_runs(runs_dir: Path) -> list[str]:
-    """A sentence on each run folder that `list_runs` leaves out."""
-    sentences = []
+def damaged_runs(runs_dir: Path) -> dict[str, str]:
+    """The run folders that `list_runs` leaves out: name -> what is wrong."""
+    sentences: dict[str, str] = {}
     for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
         if _NAME.fullmatch(path.name) and path.is_dir():
             try:
                 load_config(path)
             except UserError as error:
-                sentences.append(str(error))
+                sentences[path.name] = str(error)
     return sentences
 
 

@@ -29,7 +29,7 @@ from training.events import (
 )
 from training.logs import MetricsFile
 from training.rundata import RunData
-from training.runs import EVENTS, LOCK, RESUME, STOP, read_events, read_run
+from training.runs import EVENTS, LOCK, RESUME, STOP, has_begun, read_events, read_run
 from training.trainer import SAVE_SECONDS, fit
 
 _LOCK_SECONDS = 2.0
@@ -54,7 +54,7 @@ def train_run(
         if resume:
             check_resumable(run_dir)
             cut_events(run_dir)
-        elif (run_dir / EVENTS).exists():
+        elif has_begun(run_dir):
             raise UserError(f"The run {run_dir.name} has begun before: resume it, or train anew.")
         stop = run_dir / STOP
         if resume:
@@ -98,6 +98,7 @@ def cut_events(run_dir: Path) -> None:
     state = load_resume(run_dir / RESUME)
     epoch, batch = int(state["epoch"]), int(state["batch"])
     path = run_dir / EVENTS
+    path.touch()  # it may be lost; the saved state is enough to go on
     keep = 0
     with path.open("rb") as file:
         for line in file:

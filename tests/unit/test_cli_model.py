@@ -231,4 +231,14 @@ def test_export_with_a_run_of_another_project(project: Path, trained: Path, caps
 def test_a_device_that_is_not_there_leaves_no_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fkp("train", project, "--recipe", "cnn-6", "--epochs", 1, "--device", "mps") == 2
     assert "no mps device" in capsys.readouterr().err
-    assert [path.name for path in (project / "runs").iterdir()] == ["0001-cnn-6"]
+    assert [path.name for path in (project / "runs").glob("0*")] == ["0001-cnn-6"]
+
+
+def test_runs_with_damaged_files(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = project / "runs" / "0001-cnn-6"
+    (run / "config.json").write_text("{")
+    for words in (("evaluate", project, "--run", 1), ("fill", project, "--run", "0001-cnn-6")):
+        assert fkp(*words) == 2
+        assert capsys.readouterr().err == f"The run {run} cannot be read: its config.json is damaged. Train anew.\n"
+    assert fkp("info", project) == 0
+    assert f"problem: The run {run} cannot be read" in capsys.readouterr().out

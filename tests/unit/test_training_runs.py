@@ -113,5 +113,24 @@ def test_a_damaged_run_is_told(run_dir: Path) -> None:
     with pytest.raises(UserError, match="batch_size"):
         runs.load_config(run_dir)
     (run_dir / runs.CONFIG).write_text("{")
-    with pytest.raises(UserError, match="not a run folder"):
+    with pytest.raises(UserError, match=r"config\.json is damaged"):
         runs.read_run(run_dir)
+
+
+def test_a_run_whose_events_are_lost_has_begun_all_the_same(run_dir: Path) -> None:
+    (run_dir / runs.EVENTS).write_bytes(b"")
+    assert runs.read_run(run_dir).status == "queued"
+    (run_dir / runs.EVENTS).write_bytes(b"\x80\x02 no event\n")
+    assert runs.read_run(run_dir).status == "interrupted"
+    (run_dir / runs.EVENTS).unlink()
+    (run_dir / runs.RESUME).touch()
+    assert runs.read_run(run_dir).status == "interrupted"
+
+
+def test_a_damaged_run_is_named(run_dir: Path) -> None:
+    runs_dir = run_dir.parent
+    assert runs.damaged_runs(runs_dir) == runs.damaged_runs(runs_dir / "nowhere") == {}
+    (run_dir / runs.CONFIG).write_text('{"config": ')
+    assert runs.damaged_runs(runs_dir) == {
+        run_dir.name: f"The run {run_dir} cannot be read: its config.json is damaged. Train anew."
+    }

@@ -257,3 +257,13 @@ def test_what_was_not_saved_or_is_damaged_cannot_be_resumed(tmp_path: Path) -> N
     os.truncate(run_dir / runs.RESUME, size // 2)
     with pytest.raises(UserError, match="damaged"):
         train(run_dir, resume=True)
+
+
+def test_lost_events_do_not_keep_a_run_from_going_on(tmp_path: Path) -> None:
+    run_dir = new_run(tmp_path)
+    train(run_dir, should_stop=stop_after(2))
+    (run_dir / runs.EVENTS).unlink()
+    with pytest.raises(UserError, match="begun before"):
+        train(run_dir)
+    train(run_dir, resume=True)
+    assert runs.read_run(run_dir).status == "done"

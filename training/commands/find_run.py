@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def find_run(text: str, project: Path | None = None) -> Path:
     """The run folder. Raises UserError, with the runs there are, for anything else."""
-    from training.runs import CONFIG, list_runs
+    from training.runs import CONFIG, damaged_runs, list_runs
 
     path = Path(text)
     if (path / CONFIG).is_file():
@@ -23,6 +23,9 @@ def find_run(text: str, project: Path | None = None) -> Path:
     runs = list_runs(project / "runs")
     found = [r.path for r in runs if r.name == text or (text.isdecimal() and r.number == int(text))]
     if not found:
+        for name, sentence in damaged_runs(project / "runs").items():
+            if text in (name, name.split("-")[0].lstrip("0")):
+                raise UserError(sentence)
         names = ", ".join(r.name for r in runs) or "none yet: train one with `fkp train`"
         raise UserError(f"There is no run {text!r} in {project}. Its runs: {names}.")
     return found[0].absolute()

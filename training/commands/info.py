@@ -41,7 +41,7 @@ def collect(project: Project) -> dict[str, Any]:
     """The facts of a project, plain values."""
     from training.data.keypoint_data import PointState
     from training.project.columns import SPLITS
-    from training.runs import list_runs
+    from training.runs import damaged_runs, list_runs
 
     index, counts = project.index(), project.label_table()
     keypoints = [
@@ -69,7 +69,7 @@ def collect(project: Project) -> dict[str, Any]:
         "keypoints": keypoints,
         "runs": [_run(r, label_hash) for r in list_runs(project.runs_dir)],
         "sources": [{"source": i.source, "samples": i.count, "problems": len(i.problems)} for i in imports],
-        "problems": [p for i in imports for p in i.problems],
+        "problems": [*damaged_runs(project.runs_dir).values(), *(p for i in imports for p in i.problems)],
     }
 
 
