@@ -59,9 +59,8 @@ class RunsPanel(QWidget):
         self.words.setFont(theme.font(pixels=12))
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.resume_button, self.log_button = QPushButton("Resume"), QPushButton("Show log")
-        self.predicting = QLabel()
+        self.predicting = QLabel("Predicting")  # how far it is says the status bar
         self.predicting.setProperty("role", "dim")
-        self.predicting.setFont(theme.table_font())
         self.prediction_bar = QProgressBar(textVisible=False)
         self.prediction_bar.setAccessibleName("Progress of the predictions")
         self.cancel_button = QPushButton("Cancel")
@@ -197,7 +196,6 @@ class RunsPanel(QWidget):
         if self.prediction.isHidden() == (done < total):
             self.prediction.setVisible(done < total)
             self._keep_in_view()
-        self.predicting.setText(f"Predicting {done:,} of {total:,}")
         self.prediction_bar.setMaximum(max(total, 1))
         self.prediction_bar.setValue(done)
 

@@ -132,7 +132,7 @@ class RunsModel(QAbstractListModel):
         else:
             last = history.last or info.last
             parts += [
-                f"{last.epoch} epochs in {clock(last.seconds)}" if last else "",
+                f"{last.epoch} epoch{'' if last.epoch == 1 else 's'} in {clock(last.seconds)}" if last else "",
                 ago(info.created, now=time.time()),
             ]
         return " · ".join(part for part in parts if part)
