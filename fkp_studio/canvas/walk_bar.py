@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from fkp_studio import theme
 from fkp_studio.actions import BY_ID, key_text
@@ -13,6 +13,7 @@ from fkp_studio.canvas.editor import FaceEditor
 from fkp_studio.canvas.face import Face
 from fkp_studio.canvas.template import TemplateWidget
 from fkp_studio.canvas.walk import progress
+from fkp_studio.elided import ElidedLabel
 from training.data.keypoint_data import PointState
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ class WalkBar(QWidget):
         super().__init__(parent)
         self._session, self._editor = session, editor
         self.template = TemplateWidget()
-        self.title = _label()
+        self.title = ElidedLabel()
         self.title.setFont(theme.font(pixels=14, bold=True))
-        self.hint = _label("dim")
+        self.hint = ElidedLabel()
+        self.hint.setProperty("role", "dim")
         self.progress = QLabel()
         self.progress.setProperty("role", "dim")
         self.progress.setFont(theme.font(pixels=13, tabular=True))
@@ -62,10 +64,10 @@ class WalkBar(QWidget):
         self.progress.setText(f"{done} of {total}")
         if target >= 0:
             how = " (occluded)" if self._editor.place_state == PointState.OCCLUDED else ""
-            self.title.setText(f"next: {schema.titles[target]}{how}")
+            self.title.set_text(f"next: {schema.titles[target]}{how}")
         else:
-            self.title.setText("This face is complete.")
-        self.hint.setText(self._hint(face, target))
+            self.title.set_text("This face is complete.")
+        self.hint.set_text(self._hint(face, target))
 
     def _hint(self, face: Face, target: int) -> str:
         if target < 0:
@@ -79,11 +81,3 @@ class WalkBar(QWidget):
 
 def _key(action: str) -> str:
     return key_text(BY_ID[action].keys[0])
-
-
-def _label(role: str = "") -> QLabel:
-    """A line that gives way where the window is narrow."""
-    label = QLabel()
-    label.setProperty("role", role)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    return label

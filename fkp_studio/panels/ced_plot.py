@@ -34,7 +34,13 @@ class CedPlot(PlotBase):
     def caption(self) -> str:
         if self.has_room():
             return "AUC to 0.08, failures over 0.10"
-        return "   ".join(self._words(name, epoch) for name in self._curves if (epoch := self.epoch(name)) is not None)
+        shown = list(self._curves)
+        areas = [
+            f"{recipe_title(name, among=shown)} {epoch.auc:.3f}"
+            for name in shown
+            if (epoch := self.epoch(name)) is not None
+        ]
+        return "AUC  " + "   ".join(areas) if areas else ""
 
     def fit(self) -> None:
         self.view.setRange(xRange=(0, CED_AXIS[-1]), yRange=(0, 1), padding=0.02)

@@ -112,6 +112,7 @@ class LossPlot(PlotBase):
         if self._axes == (rmse, unit, log):
             return
         self._axes = (rmse, unit, log)
+        self.log_button.setEnabled(not unit)
         name = "val RMSE" if rmse else "loss"
         self.item.setLabel("left", f"{name}, scaled to 0..1" if unit else f"{name} (px)" if rmse else name)
         self.item.setLabel("bottom", "epoch")
@@ -120,7 +121,7 @@ class LossPlot(PlotBase):
     def _switches(self) -> tuple[bool, bool, bool, bool]:
         buttons = (self.rmse_button, self.unit_button, self.log_button, self.smooth_button)
         rmse, unit, log, smoothed = (button.isChecked() for button in buttons)
-        return rmse, unit, log, smoothed
+        return rmse, unit, log and not unit, smoothed  # 0 has no place on a logarithmic axis
 
     def _draw(self, name: str, shown: list[str]) -> bool:
         history = self.jobs.book.history(name)
@@ -149,7 +150,7 @@ class LossPlot(PlotBase):
 
     def _plotted(self, values: np.ndarray) -> np.ndarray:
         """Values as the axis has them: their logarithm on a logarithmic one."""
-        if not self.log_button.isChecked():
+        if not self._switches()[2]:
             return values
         return np.log10(values, out=np.full_like(values, np.nan), where=values > 0)
 
@@ -204,7 +205,7 @@ class LossPlot(PlotBase):
         self._mean_shape.setVisible(wanted)
         if wanted:
             value = min(values)
-            self._mean_shape.setPos(np.log10(value) if self.log_button.isChecked() else value)
+            self._mean_shape.setPos(np.log10(value) if self._switches()[2] else value)
 
 
 def _extent(epochs: np.ndarray, lines: np.ndarray, dots: np.ndarray) -> tuple[float, float, float]:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
 from PySide6.QtGui import QColor, QContextMenuEvent, QPen, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from fkp_studio import theme
+from fkp_studio.elided import ElidedLabel
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels import plot_export
 from fkp_studio.panels.value_axis import ValueAxis
@@ -45,10 +46,9 @@ class PlotBase(QWidget):
         self.plot = pg.PlotWidget(self, axisItems={"left": ValueAxis("left")})
         self.item: pg.PlotItem = self.plot.getPlotItem()
         self.view: pg.ViewBox = self.item.getViewBox()
-        self.readout = QLabel()
+        self.readout = ElidedLabel()
         self.readout.setProperty("role", "dim")
         self.readout.setFont(theme.table_font())
-        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.nothing = QLabel(self.empty, self.plot, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.nothing.setProperty("role", "dim")
         self.fit_button = self._tool("Fit", "Show everything again (double click)", self.fit)
@@ -121,7 +121,7 @@ class PlotBase(QWidget):
         self.nothing.setVisible(not drawn)
         self.item.setVisible(drawn)
         if not self.cross.isVisible():
-            self.readout.setText(self.caption())
+            self.readout.set_text(self.caption())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -133,7 +133,7 @@ class PlotBase(QWidget):
         self.nothing.setGeometry(self.plot.rect().adjusted(16, 8, -16, -16))
         self.legend.setVisible(self.has_room())
         self.item.getAxis("bottom").showLabel(self.plot.height() > LOWEST_FOR_LABEL)
-        self.readout.setText(self.caption())
+        self.readout.set_text(self.caption())
 
     def has_room(self) -> bool:
         """Whether a legend would leave the curves enough room; the list of runs tells the colours too."""
@@ -187,11 +187,11 @@ class PlotBase(QWidget):
         inside = self.view.sceneBoundingRect().contains(where) and not self.nothing.isVisible()
         self.cross.setVisible(inside)
         if not inside:
-            self.readout.setText(self.caption())
+            self.readout.set_text(self.caption())
             return
         point = self.view.mapSceneToView(where)
         self.cross.setPos(point.x())
-        self.readout.setText(self.read(point))
+        self.readout.set_text(self.read(point))
 
     def caption(self) -> str:
         """What stands above the plot while the mouse is elsewhere."""
@@ -199,7 +199,7 @@ class PlotBase(QWidget):
 
     def leaveEvent(self, event: QEvent) -> None:
         self.cross.hide()
-        self.readout.setText(self.caption())
+        self.readout.set_text(self.caption())
         super().leaveEvent(event)
 
     def _restyle(self) -> None:
@@ -223,7 +223,7 @@ class PlotBase(QWidget):
         self.legend.setBrush(pg.mkBrush(veil))
         self.restyle()
         self._redraw_now()
-        self.readout.setText(self.caption())
+        self.readout.set_text(self.caption())
 
     # ---- export
 

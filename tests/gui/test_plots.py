@@ -18,6 +18,7 @@ from fkp_studio.panels.loss_plot import LossPlot, scale_to_unit, smooth
 from fkp_studio.panels.value_axis import log_ticks
 from fkp_studio.session import Session
 from tests.gui.fake_training import Writer, an_epoch, epoch_done, started
+from tests.gui.windows import in_window
 from training import runs
 from training.errors import UserError
 from training.events import CED_AXIS
@@ -66,6 +67,18 @@ def test_log_rmse_smooth_and_the_papers_view(jobs: Jobs, session: Session, qtbot
     assert plot._curves[FIRST].val.getData()[1][[0, -1]].tolist() == [1.0, 0.0]
 
 
+def test_the_papers_view_is_never_logarithmic(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
+    plot = LossPlot(session, jobs)
+    qtbot.addWidget(plot)
+    assert plot.log_button.isChecked()
+    plot.unit_button.click()
+    assert plot._curves[FIRST].val.getData()[1][[0, -1]].tolist() == [1.0, 0.0]
+    assert np.isfinite(plot._curves[FIRST].best.getData()[1]).all()
+    assert not plot.log_button.isEnabled()
+    plot.unit_button.click()
+    assert plot.log_button.isEnabled() and plot.item.getAxis("left").logMode
+
+
 def test_log_axis_has_plain_numbers_and_never_too_many() -> None:
     def shown(low: float, high: float, most: int) -> list[float]:
         return [round(10**t, 6) for t in log_ticks(np.log10(low), np.log10(high), most=most)]
@@ -94,6 +107,15 @@ def test_ced_is_that_of_the_kept_epoch_with_auc_and_failures(jobs: Jobs, session
     assert plot._curves[FIRST].getData()[1].tolist() == list(epoch_done(4).ced)
     assert plot.legend.getLabel(plot._curves[FIRST]).text == "ml-resnet  AUC 0.400  FR 15.0%"
     assert plot.item.getAxis("bottom").labelText == "NME (inter-ocular)"
+
+
+def test_a_low_ced_says_auc_in_one_line_and_all_of_it_in_its_tip(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
+    plot = CedPlot(session, jobs)
+    in_window(qtbot, plot, width=200, height=160)
+    assert not plot.legend.isVisible()
+    assert plot.readout.whole == "AUC  ml-resnet 0.400   cnn-6 0.400"
+    assert plot.readout.text().startswith("AUC  ml-") and plot.readout.text().endswith("…")
+    assert plot.readout.toolTip() == plot.readout.whole
 
 
 def test_a_hidden_run_leaves_every_plot(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
