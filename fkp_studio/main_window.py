@@ -100,10 +100,13 @@ class MainWindow(QMainWindow):
         self.canvas.view.display_changed.connect(lambda shown: self.settings.set("point_size", round(shown.point_size)))
         self.canvas.hint.connect(self.status.show_hint)
         self.gallery.hint.connect(self.status.show_hint)
+        self.gallery.opened.connect(self._work_on_face)
+        self.gallery.open_wanted.connect(self.opener.choose_project)
         self.opener.demo_progress.connect(self.welcome.show_progress)
         self.opener.demo_ended.connect(self.welcome.end_progress)
         self.panels.made.connect(self._on_panel_made)
         self.panels.ready.connect(self._on_panels_ready)
+        self.panels.height_wanted.connect(self.workspaces.settle)
 
     def _on_panel_made(self, part: str, widget: QWidget) -> None:
         fill(self.docks[part], widget)
@@ -163,6 +166,11 @@ class MainWindow(QMainWindow):
             self.gallery.set_thumbnail_size(value)
         else:
             self.panels.set_default(key, value)
+
+    def _work_on_face(self, _sample_id: int) -> None:
+        """A face was opened in the gallery: it is large in the middle, and the keys are the picture's."""
+        self.canvas.show_face()
+        self.canvas.setFocus()
 
     # ---- acts that are neither the session's nor a panel's
 

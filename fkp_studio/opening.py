@@ -12,6 +12,7 @@ from fkp_studio.errors import show_error
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
 from fkp_studio.settings import Settings, data_folder
+from training.data.pictures import PICTURE_SUFFIXES
 from training.errors import UserError
 
 DEMO = "demo.fkp"
@@ -31,14 +32,17 @@ class Opener(QObject):
         session.project_changed.connect(self._remember)
 
     def open(self, path: Path) -> bool:
-        """Open a project folder; anything else that can be data goes to the import dialog. False when neither."""
+        """Open a project folder; anything else that can be data goes to the import dialog (of a picture: its folder).
+
+        False when there is nothing.
+        """
         if not path.exists():
             show_error(self._window, UserError(f"There is nothing at {path}."))
             return False
         if path.name == "project.db":
             path = path.parent
         if not (path / "project.db").is_file():
-            self.import_data(path)
+            self.import_data(path.parent if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() else path)
             return True
         return self._try(lambda: self._session.open_project(path.resolve()))
 
@@ -81,7 +85,7 @@ class Opener(QObject):
             self.demo_progress.emit(0.0, "Drawing the first faces…")
             self._making = run_task(
                 lambda **hooks: make_demo_project(path, samples=DEMO_SAMPLES, **hooks),
-                done=lambda _result: self.open(path),
+                done=lambda _result: self._on_demo_made(path),
                 failed=self._on_demo_failed,
                 progress=self.demo_progress.emit,
                 ended=self._on_demo_ended,
@@ -94,6 +98,10 @@ class Opener(QObject):
         self._session.project_changed.disconnect(self._remember)
         if self._making is not None:
             self._making.cancel()
+
+    def _on_demo_made(self, path: Path) -> None:
+        if self._session.store is None:  # what the user opened meanwhile stays
+            self.open(path)
 
     def _on_demo_failed(self, error: BaseException) -> None:
         if isinstance(error, UserError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
@@ -58,6 +59,7 @@ class Panels(QObject):
 
     made = Signal(str, object)  # part, widget
     ready = Signal()  # all are made
+    height_wanted = Signal(str, int)  # part, px: what it shows became more or less
 
     def __init__(self, session: Session, jobs: Jobs) -> None:
         super().__init__(jobs)
@@ -91,6 +93,7 @@ class Panels(QObject):
         widget = self._makers()[part](self._session, self._jobs)
         if part == "training":
             self._training = cast("TrainingPanel", widget)
+            self._training.height_wanted.connect(partial(self.height_wanted.emit, part))
         self.made.emit(part, widget)
         QTimer.singleShot(0, self, lambda: self._make_next(rest))
 

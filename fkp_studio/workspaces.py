@@ -107,6 +107,14 @@ class Workspaces(QObject):
             self._settings.set_state(f"workspace/{self.current}", QByteArray())
             self._show(self.current)
 
+    def settle(self, part: str, height: int) -> None:
+        """Give a part in a side column the height that it needs now (px), its neighbours the rest."""
+        dock = self._docks[part]
+        column = self._window.dockWidgetArea(dock) in (LEFT, RIGHT) and not dock.isFloating()
+        if self.shown and dock.isVisible() and column and not self._window.tabifiedDockWidgets(dock):
+            title = dock.titleBarWidget()
+            self._window.resizeDocks([dock], [height + (title.height() if title else 0)], Qt.Orientation.Vertical)
+
     def _show(self, name: str) -> None:
         self.current = name
         kept = self._settings.state(f"workspace/{name}")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -37,6 +36,8 @@ KILL_AFTER_MS = 20_000  # a training that is asked to stop and has not by then c
 
 class TrainingPanel(QWidget):
     """Train what is chosen; while something trains, its numbers, what is off with it, and Stop."""
+
+    height_wanted = Signal(int)  # px, when numbers of a training came or went
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,7 +115,7 @@ class TrainingPanel(QWidget):
         self.compare_button = QPushButton("Compare…")
         for button in (self.more_button, self.compare_button):
             button.setProperty("role", "flat")
-        self.about = _Elided()
+        self.about = QLabel(wordWrap=True)
         self.about.setProperty("role", "dim")
         self.fault = QLabel(wordWrap=True)
         self.fault.setProperty("role", "danger")
@@ -199,9 +200,8 @@ class TrainingPanel(QWidget):
         changed = _changes(custom) if custom else 0
         words = f"{changed} setting{'' if changed == 1 else 's'} changed. " if changed else ""
         words = "The paper's values. " + words if custom and custom.variant == "paper" else words
-        self.about.set_text(
-            refused or warning(self._facts) or words + recipe.summary, tip=f"{recipe.summary}\n{recipe.source}"
-        )
+        self.about.setText(refused or warning(self._facts) or words + recipe.summary)
+        self.about.setToolTip(f"{words}{recipe.summary}\n{recipe.source}")
 
     def _take(self, config: RunConfig, *, train: bool) -> None:
         self._custom[config.recipe] = config
@@ -227,7 +227,9 @@ class TrainingPanel(QWidget):
 
     def _show_live(self) -> None:
         name = self._current()
-        self.live.setVisible(bool(name))
+        if self.live.isHidden() == bool(name):
+            self.live.setVisible(bool(name))
+            QTimer.singleShot(0, self, self._tell_height)
         self.train_button.setText("Queue" if name else "Train")
         if self.train_button.isEnabled():
             self.train_button.setToolTip(QUEUE_TIP if name else TRAIN_TIP)
@@ -247,6 +249,11 @@ class TrainingPanel(QWidget):
         self.trouble.setVisible(bool(history.troubles))
         self._show_stop(name, status)
 
+    def _tell_height(self) -> None:
+        layout = self.layout()
+        if layout is not None:
+            self.height_wanted.emit(layout.totalHeightForWidth(self.width()))
+
     def _show_stop(self, name: str, status: str) -> None:
         if status != "stopping":
             self._stopping = ""
@@ -263,31 +270,6 @@ class TrainingPanel(QWidget):
             self._jobs.queue.kill(name)
         elif name:
             self._jobs.stop(name)
-
-
-class _Elided(QLabel):
-    """One line that ends in … where it doesn't fit; the whole is in its tip."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._whole = ""
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-
-    def set_text(self, text: str, *, tip: str) -> None:
-        self._whole = text
-        self.setToolTip(f"{text}\n\n{tip}" if text not in tip else tip)
-        self.setAccessibleName(text)
-        self._elide()
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(0, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: Any) -> None:
-        super().resizeEvent(event)
-        self._elide()
-
-    def _elide(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width()))
 
 
 def _changes(config: RunConfig) -> int:

@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from fkp_studio import theme
 from fkp_studio.actions import ACTIONS
+from fkp_studio.dialogs.import_data import ImportDialog
 from fkp_studio.dialogs.search import SearchDialog
 from fkp_studio.dialogs.shortcuts import ShortcutsOverlay
 from fkp_studio.main_window import MainWindow
 from fkp_studio.settings import Settings
 from fkp_studio.wiring import handlers
 from fkp_studio.workspaces import WORKSPACES
+from tests.conftest import make_project
 from training.data.keypoint_data import PointState
 
 SMALL = (1366, 768)
@@ -83,6 +85,46 @@ def test_a_folder_dropped_on_the_window_opens(window: MainWindow, project_path: 
     keys = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     window.dropEvent(QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, *keys))
     assert window.session.store is not None
+
+
+def test_a_picture_that_is_opened_leads_to_the_import_of_its_folder(window: MainWindow, project_path: Path) -> None:
+    folder = project_path.parent / "photos"
+    folder.mkdir()
+    QImage(8, 8, QImage.Format.Format_Grayscale8).save(str(folder / "one.png"))
+    assert window.opener.open(folder / "one.png")
+    dialog = dialog_of(window, ImportDialog)
+    assert isinstance(dialog, ImportDialog) and dialog.preview.title.text() == "photos"
+    dialog.reject()
+
+
+def test_a_demo_that_gets_ready_leaves_the_project_that_was_opened_meanwhile(
+    opened: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(path: Path, **_hooks: object) -> None:
+        make_project(path)
+
+    monkeypatch.setattr("training.data.demo.make_demo_project", make)
+    before = opened.session.store
+    with qtbot.waitSignal(opened.opener.demo_ended, timeout=20_000):
+        opened.opener.open_demo()
+    assert opened.session.store is before
+
+
+def test_a_face_opened_in_the_gallery_takes_the_keys_to_the_picture(opened: MainWindow, qtbot: QtBot) -> None:
+    opened.canvas.toggle_contact_sheet()
+    opened.gallery.focus_grid()
+    qtbot.keyClick(opened.gallery.view, Qt.Key.Key_Return)
+    assert not opened.canvas.shows_sheet
+    assert opened.focusWidget() is opened.canvas.view
+
+
+def test_the_training_part_gives_its_room_back(opened: MainWindow, qtbot: QtBot) -> None:
+    dock = opened.docks["training"]
+    before = dock.height()
+    opened.workspaces.settle("training", before + 60)
+    qtbot.waitUntil(lambda: dock.height() > before + 20)
+    opened.workspaces.settle("training", before - 60)
+    qtbot.waitUntil(lambda: dock.height() <= before)
 
 
 def test_what_is_not_there_is_told_and_nothing_changes(opened: MainWindow, tmp_path: Path) -> None:
