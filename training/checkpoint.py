@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ from torch import Tensor
 import training
 from training.confidence import Calibration
 from training.config import RunConfig
+from training.data.files import default_mode, reading
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.models.registry import PointNet, make_model, recipe_parameters
@@ -25,6 +28,7 @@ from training.runs import MODEL
 
 FORMAT = 1
 _KEY = "fkp-studio"
+_FULL = 1 << 20  # bytes free: with less, a failed write of megabytes met a full disk
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,7 @@ def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None
     try:
         safetensors.torch.save_file(tensors, beside, metadata={_KEY: info.to_text()})
     except safetensors.SafetensorError as error:
-        beside.unlink(missing_ok=True)
-        raise OSError(f"{path} cannot be written: {error}") from error
+        raise _write_error(beside, path, error) from error
     _put(beside, path)
 
 
@@ -92,6 +95,8 @@ def load_model(path: Path) -> tuple[PointNet, ModelInfo]:
     file = path / MODEL if path.is_dir() else path
     if not file.is_file():
         raise UserError(f"There is no model in {path}: it is written when the first epoch of a run is done.")
+    with reading(file):
+        file.open("rb").close()  # safetensors tells a missing permission as a missing file
     try:
         with safetensors.safe_open(file, framework="pt") as stored:
             text = (stored.metadata() or {}).get(_KEY)
@@ -125,8 +130,7 @@ def save_resume(path: Path, state: dict[str, Any]) -> None:
     try:
         torch.save(state, beside)
     except RuntimeError as error:  # torch's writer tells a full disk as RuntimeError
-        beside.unlink(missing_ok=True)
-        raise OSError(f"{path} cannot be written: {error}") from error
+        raise _write_error(beside, path, error) from error
     _put(beside, path)
 
 
@@ -141,7 +145,17 @@ def load_resume(path: Path) -> dict[str, Any]:
     return state
 
 
+def _write_error(beside: Path, path: Path, error: Exception) -> OSError:
+    """What a writer that does not pass on the system's error must have met; removes what it wrote."""
+    full = shutil.disk_usage(path.parent).free < _FULL
+    beside.unlink(missing_ok=True)
+    if full:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    return OSError(f"{path} cannot be written: {error}")
+
+
 def _put(beside: Path, path: Path) -> None:
     with beside.open("rb") as file:
         os.fsync(file.fileno())
+    beside.chmod(default_mode())  # safetensors gives it to its owner alone
     beside.replace(path)

@@ -19,6 +19,10 @@ from typing import NoReturn
 from training import __version__
 from training.errors import UserError
 
+ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space or choose another folder"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Change the permissions or choose another folder"),
+}
 OK, FAULT, USER_ERROR, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 
@@ -85,10 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
-            where = f"{error.filename}: " if error.filename else ""
-            return _say(f"{where}{error.strerror}. Free space or choose another folder, and try again.", USER_ERROR)
-        return _fault(words)
+        if error.errno not in ADVICE:
+            return _fault(words)
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"{where}{error.strerror}. {ADVICE[error.errno]}, and try again.", USER_ERROR)
     except Exception:  # the last resort of the program: nobody above us can tell the user
         return _fault(words)
 

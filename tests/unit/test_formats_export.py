@@ -308,3 +308,19 @@ def test_csv_with_states_reads_back(tmp_path: Path) -> None:
         assert found.origins[0].tolist() == [Origin.IMPORTED, Origin.NONE]
         export_project(again, tmp_path / "again.csv", format="csv", states=True)
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
+
+
+def test_a_full_disk_is_told_of_the_folder_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import_source(training_csv(tmp_path, 3), tmp_path / "p.fkp")
+    before = names_in(tmp_path)
+
+    def full(path: Path, _: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with (
+        Project.open(tmp_path / "p.fkp") as project,
+        pytest.raises(UserError, match=rf"^{tmp_path / 'out'}/\S+: the disk is"),
+    ):
+        export_project(project, tmp_path / "out", format="pts")
+    assert names_in(tmp_path) == before

@@ -84,7 +84,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            part.chmod(0o666 & ~_umask())
+            part.chmod(default_mode())
             part.replace(path)
         except BaseException:
             with suppress(OSError):
@@ -92,7 +92,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             raise
 
 
-def _umask() -> int:
+def default_mode() -> int:
+    """The permissions of a new file, which makers of temporary files do not give."""
     mask = os.umask(0o022)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+from training.data.files import reading
 from training.data.formats.columns import ColumnMapping
 from training.data.formats.csv_folder import CsvFolderReader
 from training.data.formats.folder import PERSONS, FolderReader
@@ -20,6 +21,11 @@ IMPORT_FORMATS = (KAGGLE, PTS, CSV, PICTURES)
 
 def detect_format(source: Path) -> str:
     """One of IMPORT_FORMATS. Raises UserError where the source is none of them."""
+    with reading(source):  # a folder may be closed to us
+        return _detect(source)
+
+
+def _detect(source: Path) -> str:
     if not source.exists():
         raise UserError(f"{source}: there is no such file or folder; check the path.")
     if not source.is_dir():

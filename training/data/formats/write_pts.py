@@ -35,6 +35,9 @@ def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[
             part.mkdir()
             count, holes = _Folder(values, part).write(progress)
             part.rename(out)
+        except UserError as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise UserError(str(error).replace(str(part), str(out))) from error  # nobody knows the folder in the making
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
