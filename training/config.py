@@ -76,7 +76,7 @@ class RunConfig:
         "auto",
         "Number format of the network; auto measures which is faster.",
         group="Training",
-        choices=("auto", "float32", "bfloat16", "float16"),
+        choices=("auto", "float32", "bfloat16"),
     )
     threads: int = setting(0, "Processor threads; 0 takes all cores.", group="Training", low=0, high=4096)
 
@@ -163,13 +163,18 @@ class RunConfig:
 def with_overrides(config: RunConfig, texts: Mapping[str, str]) -> RunConfig:
     """The config with settings given as texts (`--set key=value`, a form). An empty text or `none` clears a budget.
 
-    Setting only one of epochs and minutes clears the other. Raises UserError naming the setting.
+    Setting only one of epochs and minutes clears the other. Raises UserError naming the setting, also for recipe and
+    variant: they say where the settings come from.
     """
+    texts = {name.strip().replace("-", "_"): text for name, text in texts.items()}
+    for name in ("recipe", "variant"):
+        if name in texts:
+            raise UserError(f"The setting {name} names where the others come from; choose it with --{name}.")
     values = config.to_json()
     for budget, other in (("epochs", "minutes"), ("minutes", "epochs")):
         if _given(texts, budget) and not _given(texts, other):
             values[other] = None
-    return RunConfig.from_json({**values, **{name.strip().replace("-", "_"): text for name, text in texts.items()}})
+    return RunConfig.from_json({**values, **texts})
 
 
 def with_budget(config: RunConfig, *, epochs: int | None = None, minutes: float | None = None) -> RunConfig:

@@ -14,7 +14,7 @@ from torch import nn
 from training.errors import UserError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # float16 would need its gradients scaled
 
 
 def choose_device(name: str) -> torch.device:
@@ -48,7 +48,7 @@ def set_threads(count: int) -> int:
 
 
 def mixed_precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """The context in which the network computes: autocast for bfloat16 and float16, none for float32."""
+    """The context in which the network computes: autocast for bfloat16, none for float32."""
     return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
 
 
@@ -56,10 +56,8 @@ def choose_precision(wanted: str, device: torch.device, step: Callable[[str], No
     """The number format to train in: the one wanted, or for auto the one whose `step(precision)` takes less work.
 
     On a CPU with bf16 matrix units bfloat16 is several times faster, on others slower: measured, not assumed. In
-    processor time of one thread, so that other work on the machine does not decide. Raises UserError.
+    processor time of one thread, so that other work on the machine does not decide.
     """
-    if wanted == "float16" and device.type == "cpu":
-        raise UserError("The precision float16 needs a graphics card; use auto, float32 or bfloat16.")
     if wanted != "auto":
         return wanted
     if device.type == "cuda":

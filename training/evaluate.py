@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from training.data.pictures import resize_points
 from training.errors import UserError
 from training.metrics import Evaluation, evaluate
 from training.predict import Predictor
 from training.project.project import Project
-from training.rundata import load_pictures, resize_points
+from training.rundata import load_pictures
 
 _CHUNK = 512
 SPLITS = ("train", "val", "test")

@@ -12,11 +12,10 @@ from torch import Tensor
 from training.augment import prepare
 from training.checkpoint import ModelInfo, load_model
 from training.confidence import default_calibration
-from training.data.pictures import resize_pictures
+from training.data.pictures import resize_pictures, resize_points
 from training.data.schema import KeypointSchema
 from training.device import choose_device, choose_precision, mixed_precision, to_channels_last
 from training.models.registry import PointNet
-from training.rundata import resize_points
 from training.views import averaged_points, points_and_disagreement
 
 _BATCH = 64

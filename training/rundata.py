@@ -9,6 +9,7 @@ import numpy as np
 
 from training.config import RunConfig
 from training.data.keypoint_data import PointState
+from training.data.pictures import resize_points
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.project.project import Project
@@ -51,15 +52,6 @@ class RunData:
         present = np.isfinite(points)
         mean = np.where(present, points, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
         return np.where(present.any(axis=0), mean, (self.side - 1) / 2).astype(np.float32)
-
-
-def resize_points(
-    points: np.ndarray, old: np.ndarray | tuple[int, int], new: np.ndarray | tuple[int, int]
-) -> np.ndarray:
-    """Points [N, K, 2] of pictures of width and height old ([2] or [N, 2]) after stretching them to new (pixel centres at 0, 1...)."""
-    ratio = np.asarray(new, np.float64) / np.asarray(old, np.float64)
-    ratio = ratio[..., None, :] if ratio.ndim == 2 else ratio
-    return (points + 0.5) * ratio - 0.5
 
 
 def load_run_data(run_dir: Path, config: RunConfig) -> RunData:

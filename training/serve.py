@@ -22,11 +22,12 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from training.data.pictures import resize_points
 from training.device import keep_memory, set_threads
 from training.errors import UserError
 from training.predict import Predictor
 from training.project.project import Project
-from training.rundata import load_pictures, resize_points
+from training.rundata import load_pictures
 from training.runs import MODEL
 
 CHUNK = 256  # samples a reply, at most

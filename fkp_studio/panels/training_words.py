@@ -7,7 +7,7 @@ import time
 
 from fkp_studio.jobs.history import RunHistory
 
-PRECISIONS = {"bfloat16": "bf16", "float32": "fp32", "float16": "fp16"}
+PRECISIONS = {"bfloat16": "bf16", "float32": "fp32"}
 STATUSES = {
     "queued": "waits for its turn",
     "waiting": "not started",

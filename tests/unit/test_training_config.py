@@ -82,6 +82,9 @@ def test_one_budget_takes_the_place_of_the_other() -> None:
         ("flip_average", "perhaps", "flip_average is yes or no"),
         ("colour", "red", "no setting 'colour'"),
         ("channels", "2", "channels is 1"),
+        ("precision", "float16", "precision is one of auto, float32, bfloat16"),
+        ("recipe", "ml-cnn", "choose it with --recipe"),
+        ("variant", "paper", "choose it with --variant"),
     ],
 )
 def test_a_wrong_setting_is_named(key: str, text: str, said: str) -> None:

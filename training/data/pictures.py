@@ -114,16 +114,13 @@ def resize_pictures(pictures: Sequence[np.ndarray] | np.ndarray, size: int) -> n
     return out
 
 
-def resize_points(points: np.ndarray, old: tuple[int, int], new: tuple[int, int]) -> np.ndarray:
-    """Points [..., 2] of a picture of size old = (width, height) in the same picture resized to new."""
+def resize_points(
+    points: np.ndarray, old: np.ndarray | tuple[int, int], new: np.ndarray | tuple[int, int]
+) -> np.ndarray:
+    """Points [..., 2] of a picture of size old = (width, height) in the same picture resized to new.
+
+    Of N pictures at once: points [N, K, 2], and old or new, or both, [N, 2].
+    """
     scale = np.asarray(new, np.float64) / np.asarray(old, np.float64)
+    scale = scale[..., None, :] if scale.ndim == 2 else scale
     return (np.asarray(points, np.float64) + 0.5) * scale - 0.5
-
-
-def to_channels(picture: np.ndarray, channels: int) -> np.ndarray:
-    """A decoded picture [H, W] or [H, W, 3] RGB with 1 or 3 channels."""
-    if channels == 1 and picture.ndim == 3:
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
-    if channels == 3 and picture.ndim == 2:
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
-    return picture
