@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import re
 import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CONFIG, LABELS, EVENTS, METRICS = "config.json", "labels.npz", "events.jsonl", "metrics.csv"
 MODEL, RESUME, LOG, LOCK, STOP = "model.safetensors", "resume.pt", "log.txt", "lock", "stop"
 NUMBERS = ".numbers"  # in the folder of the runs: one empty file for each number ever given
+_ARRAYS = ("ids", "points", "states", "splits", "sizes")  # of labels.npz, as in Snapshot
 _NAME = re.compile(r"(\d{4,})-(.+)")
 _PROGRESS = b'{"event":"Progress"'
 
@@ -113,8 +114,7 @@ def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot) -> Path:
 
 
 def _write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot) -> None:
-    arrays = {name: getattr(snapshot, name) for name in ("ids", "points", "states", "splits", "sizes")}
-    np.savez(folder / LABELS, **arrays)
+    np.savez(folder / LABELS, **{name: getattr(snapshot, name) for name in _ARRAYS})
     about = {
         "config": config.to_json(),
         "schema": snapshot.schema.to_json(),
@@ -152,14 +152,27 @@ def load_snapshot(run_dir: Path) -> Snapshot:
     """The run's labels. Raises UserError where the file is missing or damaged."""
     about = _read_about(run_dir)
     try:
-        with (run_dir / LABELS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            values = {name: arrays[name] for name in ("ids", "points", "states", "splits", "sizes")}
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(run_dir / LABELS) as archive:
+            values = {name: _read_array(archive, name) for name in _ARRAYS}
+    except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         what = "damaged" if (run_dir / LABELS).is_file() else "missing"
         raise UserError(
             f"The labels of the run {run_dir.name} cannot be read: {LABELS} is {what}; train anew."
         ) from error
     return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """An array of `np.savez`. Raises ValueError where its header promises more than the file holds, before memory is taken."""
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
+        if info.compress_type != zipfile.ZIP_STORED or np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError(f"{name} is not as it was written")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(member)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or fortran or not 0 <= size <= min(info.file_size, info.compress_size):
+            raise ValueError(f"{name} does not fit its file")
+        return np.frombuffer(member.read(size), dtype).reshape(shape)
 
 
 def load_config(run_dir: Path) -> RunConfig:
@@ -295,9 +308,3 @@ def discard_run(run_dir: Path) -> None:
     except OSError as error:
         raise UserError(f"The run {run_dir.name} cannot be removed: {error.strerror}.") from error
     shutil.rmtree(gone, ignore_errors=True)
-
-
-def best_run(runs: Sequence[RunInfo]) -> RunInfo | None:
-    """The run with the smallest val RMSE that has a model."""
-    usable = [r for r in runs if r.best is not None and r.has_model]
-    return min(usable, key=lambda r: r.best.rmse if r.best else np.inf, default=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from training.augment import augment, prepare
 from training.checkpoint import ModelInfo, load_resume, save_model, save_resume
 from training.confidence import Calibration, fit_calibration
 from training.config import RunConfig
+from training.data.pictures import resize_points
 from training.device import choose_device, choose_precision, choose_threads, mixed_precision, to_channels_last
 from training.doctor import Doctor
 from training.errors import UserError
@@ -24,12 +25,24 @@ from training.events import EpochDone
 from training.losses import make_loss
 from training.models.registry import make_model
 from training.optim import WeightAverage, make_optimizer, rate_at, set_rate
-from training.rundata import RunData, resize_points
+from training.rundata import RunData
 from training.runs import MODEL, RESUME
 from training.views import averaged_points, points_and_disagreement
 
 _EVALUATION_BATCH = 128
 _TRIAL = 16  # pictures
+_POSITION: dict[str, Callable[[Any], Any]] = {  # what of a session is saved as plain values
+    "precision": str,
+    "threads": int,
+    "epoch": int,
+    "batch": int,
+    "step_count": int,
+    "elapsed": float,
+    "seen": int,
+    "best_rmse": float,
+    "best_nme": float,
+    "best_epoch": int,
+}
 
 
 class Session:
@@ -195,19 +208,7 @@ class Session:
     def save(self, run_dir: Path) -> None:
         """Write the best model and all that is needed to go on exactly."""
         self.save_best(run_dir)
-        plain = (
-            "precision",
-            "threads",
-            "epoch",
-            "batch",
-            "step_count",
-            "elapsed",
-            "seen",
-            "best_rmse",
-            "best_nme",
-            "best_epoch",
-        )
-        state: dict[str, Any] = {name: getattr(self, name) for name in plain}
+        state: dict[str, Any] = {name: getattr(self, name) for name in _POSITION}
         state["loss_sum"] = float(self.loss_sum)
         state["doctor"] = self.doctor.to_json()
         state["model"] = self.model.state_dict()
@@ -219,17 +220,17 @@ class Session:
         """Go back to what `save` wrote. Raises UserError where it is missing, damaged or of another network."""
         state = load_resume(run_dir / RESUME)
         try:
-            self.model.load_state_dict(state.pop("model"))
-            self.average.average.load_state_dict(state.pop("average"))
-            self.optimizer.load_state_dict(state.pop("optimizer"))
-            self.loss_sum.fill_(state.pop("loss_sum"))
-            self.doctor.from_json(state.pop("doctor"))
+            self.model.load_state_dict(state["model"])
+            self.average.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.loss_sum.fill_(state["loss_sum"])
+            self.doctor.from_json(state["doctor"])
+            for name, kind in _POSITION.items():
+                setattr(self, name, kind(state[name]))
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise UserError(
                 f"The saved state of {run_dir.name} does not fit its settings ({error}); train anew."
             ) from error
-        for name, value in state.items():
-            setattr(self, name, value)
 
     @torch.inference_mode()
     def calibrate(self, weights: dict[str, Tensor]) -> Calibration:

@@ -96,7 +96,10 @@ def check_resumable(run_dir: Path) -> None:
 def cut_events(run_dir: Path) -> None:
     """Cut events.jsonl back to the saved state, so that the curve goes on where the training does: no epoch twice, no torn line."""
     state = load_resume(run_dir / RESUME)
-    epoch, batch = int(state["epoch"]), int(state["batch"])
+    try:
+        epoch, batch = int(state["epoch"]), int(state["batch"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"The saved state of {run_dir.name} lacks its position ({error}); train anew.") from error
     path = run_dir / EVENTS
     path.touch()  # it may be lost; the saved state is enough to go on
     keep = 0

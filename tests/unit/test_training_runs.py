@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +117,18 @@ def test_a_damaged_run_is_told(run_dir: Path) -> None:
     (run_dir / runs.CONFIG).write_text("{")
     with pytest.raises(UserError, match=r"config\.json is damaged"):
         runs.read_run(run_dir)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_labels_that_promise_more_than_their_file_holds_take_no_memory(run_dir: Path, compress: bool) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 40, 15, 2)})
+    kind = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    with zipfile.ZipFile(run_dir / runs.LABELS, "w", kind) as archive:
+        for name in ("ids", "points", "states", "splits", "sizes"):
+            archive.writestr(f"{name}.npy", header.getvalue() + bytes(1 << 20))
+    with pytest.raises(UserError, match="labels of the run 0001-cnn-6"):
+        runs.load_snapshot(run_dir)
 
 
 def test_a_run_whose_events_are_lost_has_begun_all_the_same(run_dir: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from tests.unit.training_data import make_data, make_run, tiny_config
 from training import runs, session
+from training.checkpoint import load_resume, save_resume
 from training.config import RunConfig
 from training.errors import UserError
 from training.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted, Trouble
@@ -256,6 +257,19 @@ def test_what_was_not_saved_or_is_damaged_cannot_be_resumed(tmp_path: Path) -> N
     size = (run_dir / runs.RESUME).stat().st_size
     os.truncate(run_dir / runs.RESUME, size // 2)
     with pytest.raises(UserError, match="damaged"):
+        train(run_dir, resume=True)
+
+
+def test_a_saved_state_that_lacks_something_is_told(tmp_path: Path) -> None:
+    run_dir = new_run(tmp_path)
+    train(run_dir, should_stop=stop_after(2))
+    whole = load_resume(run_dir / runs.RESUME)
+    for lost in ("best_rmse", "model"):
+        save_resume(run_dir / runs.RESUME, {name: value for name, value in whole.items() if name != lost})
+        failed = train(run_dir, resume=True)[-1]
+        assert isinstance(failed, RunFailed) and f"does not fit its settings ('{lost}')" in failed.message
+    save_resume(run_dir / runs.RESUME, {"batch": 1})
+    with pytest.raises(UserError, match="lacks its position"):
         train(run_dir, resume=True)
 
 
