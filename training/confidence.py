@@ -16,6 +16,7 @@ import numpy as np
 from training.errors import UserError
 
 CLOSE = 0.10  # of the interocular distance
+_ROUNDS = 50  # of Newton's method, at most
 _FLOOR = 1e-4  # of the width: views never agree better than this
 
 
@@ -51,10 +52,10 @@ def default_calibration(keypoints: int) -> Calibration:
     return Calibration((-0.7, -0.7), (1.4 * float(np.log(0.005)),) * keypoints)
 
 
-def fit_calibration(disagreement: np.ndarray, errors: np.ndarray, *, ridge: float = 1.0) -> Calibration:
+def fit_calibration(disagreement: np.ndarray, errors: np.ndarray) -> Calibration:
     """disagreement [N, K] as fractions of the width; errors [N, K] as fractions of the interocular distance, NaN: no label.
 
-    The ridge makes a keypoint with few labels lean on the common intercept.
+    The penalty makes a keypoint with few labels lean on the common intercept.
     """
     count, keypoints = errors.shape
     labelled = np.isfinite(errors)
@@ -65,17 +66,17 @@ def fit_calibration(disagreement: np.ndarray, errors: np.ndarray, *, ridge: floa
     middle, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
     design = np.concatenate([(features - middle) / spread, np.ones((len(which), 1)), np.eye(keypoints)[which]], axis=1)
     close = (errors[labelled] < CLOSE).astype(np.float64)
-    weights = _fit_logistic(design, close, penalty=ridge * np.array([0.1, 0.1, 0.01, *[1.0] * keypoints]))
+    weights = _fit_logistic(design, close, penalty=np.array([0.1, 0.1, 0.01, *[1.0] * keypoints]))
     slopes = weights[:2] / spread
     intercepts = weights[2] + weights[3:] - slopes @ middle
     return Calibration((float(slopes[0]), float(slopes[1])), tuple(map(float, intercepts)), int(labelled.sum()))
 
 
-def _fit_logistic(design: np.ndarray, truth: np.ndarray, *, penalty: np.ndarray, rounds: int = 50) -> np.ndarray:
+def _fit_logistic(design: np.ndarray, truth: np.ndarray, *, penalty: np.ndarray) -> np.ndarray:
     """Weights of a logistic regression by Newton's method; each step is halved until it is no step backwards."""
     weights = np.zeros(design.shape[1])
     cost = _cost(design, truth, weights, penalty)
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         p = _sigmoid(design @ weights)
         gradient = design.T @ (p - truth) + penalty * weights
         curvature = (design * (p * (1 - p))[:, None]).T @ design + np.diag(penalty)

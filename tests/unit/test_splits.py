@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -101,11 +99,11 @@ def test_flat_pictures_are_only_alike_when_equal() -> None:
     assert group_near_duplicates(flat[:0]).tolist() == []
 
 
-def test_seven_thousand_pictures_take_a_moment() -> None:
+def test_mirror_images_are_found_among_thousands() -> None:
     looks = looks_of(textures(7000, side=24))
-    begun = time.perf_counter()
-    group_near_duplicates(np.concatenate([looks, looks[:500, :, ::-1]]))
-    assert time.perf_counter() - begun < 15  # about a second on a quiet machine
+    groups = group_near_duplicates(np.concatenate([looks, looks[:500, :, ::-1]]))
+    assert groups[7000:].tolist() == groups[:500].tolist()
+    assert len(np.unique(groups)) == 7000
 
 
 def test_near_duplicates_stay_in_one_split_through_assign() -> None:

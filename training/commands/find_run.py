@@ -39,8 +39,3 @@ def find_own_run(text: str, project: Project) -> Path:
             f"{run_dir} is a run of another project. Give a run of {project.path}, or write a CSV with `fkp predict`."
         )
     return run_dir
-
-
-def project_of(run: Path) -> Path:
-    """The project folder a run folder lies in: PROJECT/runs/RUN."""
-    return run.absolute().parent.parent

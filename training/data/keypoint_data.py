@@ -57,14 +57,14 @@ class Labels:
         )
 
     @classmethod
-    def from_points(cls, points: np.ndarray, *, origin: Origin = Origin.IMPORTED) -> Labels:
-        """Labels of given points [B, K, 2]: visible where both coordinates are finite, unset elsewhere."""
+    def from_points(cls, points: np.ndarray) -> Labels:
+        """Imported labels of given points [B, K, 2]: visible where both coordinates are finite, unset elsewhere."""
         points = np.array(points, np.float64)
         present = np.isfinite(points).all(axis=-1)
         labels = cls.empty(*present.shape)
         labels.points[present] = points[present]
         labels.states[present] = PointState.VISIBLE
-        labels.origins[present] = origin
+        labels.origins[present] = Origin.IMPORTED
         return labels
 
     @classmethod

@@ -53,7 +53,6 @@ class CsvFolderReader:
             self.mapping = mapping or guess_mapping(table, head, folders=folders)
             self.mapping.check(table.header, file=self.path.name)
             self.images = self._images(table, head, folders)
-            self._each = head[-1].read / len(head)
             self.schema = self._schema(table, head) if self.mapping.keypoints else None
 
     def count(self) -> tuple[int, bool]:
