@@ -47,6 +47,7 @@ class AcceptDialog(QDialog):
         self._tasks: dict[str, Task] = {}
         self.title = text_label("Fill missing points", "title")
         self.about, self.summary = text_label(role="dim"), text_label()
+        self.heading = text_label("THE LEAST SURE OF THEM", "heading")
         self.slider, self.spin = QSlider(Qt.Orientation.Horizontal), QSpinBox()
         self.table, self.examples = QTableWidget(0, 2), FaceGrid(columns=4, side=112)
         self.go, self.close_button = button("Accept", "primary"), button("Cancel")
@@ -93,7 +94,7 @@ class AcceptDialog(QDialog):
     def _lay_out(self) -> None:
         right = QVBoxLayout()
         right.setSpacing(8)
-        right.addWidget(text_label("THE LEAST SURE OF THEM", "heading"))
+        right.addWidget(self.heading)
         right.addWidget(self.examples, 1)
         middle = QHBoxLayout()
         middle.setSpacing(16)
@@ -140,7 +141,8 @@ class AcceptDialog(QDialog):
 
     def _on_counted(self, found: Outcome) -> None:
         self._outcome = found
-        self.summary.setText(f"{found.points:,} points in {faces(found.faces)}.")
+        self.summary.setText(f"{found.points:,} points in {faces(found.faces)}." if found.points else self._why_none())
+        self.heading.setVisible(bool(found.points))
         self.go.setText(f"Accept {found.points:,} points")
         current = round(found.threshold * 100) == self.spin.value()
         self.go.setEnabled(bool(found.points) and current)
@@ -149,6 +151,11 @@ class AcceptDialog(QDialog):
             self._count()
         elif "draw" not in self._tasks:
             self._draw()
+
+    def _why_none(self) -> str:
+        surest = float(self._candidates.confidences[0]) if self._candidates is not None else -1.0
+        known = f"the surest is at {int(surest * 100 + 1e-3)} %" if surest >= 0 else "this run says of none how sure it is"
+        return f"No missing point is that sure: {known}."
 
     def _draw(self) -> None:
         store, found = self._session.store, self._outcome

@@ -54,6 +54,15 @@ def test_it_previews_and_accepts_above_a_confidence(qtbot: QtBot, session: Sessi
     qtbot.waitUntil(lambda: int(session.store.index().missing.sum()) == 88)
 
 
+def test_where_nothing_is_sure_enough_it_says_how_sure_the_surest_is(qtbot: QtBot, session: Session) -> None:
+    predict(session)
+    dialog = opened(qtbot, session)
+    dialog.spin.setValue(99)
+    qtbot.waitUntil(lambda: "95 %" in dialog.summary.text())
+    assert dialog.summary.text() == "No missing point is that sure: the surest is at 95 %."
+    assert not dialog.go.isEnabled() and not dialog.heading.isVisible()
+
+
 def test_accepted_points_can_be_taken_back(qtbot: QtBot, session: Session) -> None:
     predict(session)
     assert session.store is not None
