@@ -119,6 +119,19 @@ def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(project: Path) -> None:
     assert second.last.epoch > first.last.epoch
 
 
+def test_a_reader_that_goes_away_stops_the_run_with_its_model_kept(project: Path) -> None:
+    process = child("train", project, *SETTINGS, "--epochs", 100_000, "--json")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 141
+    run = read_run(project / "runs" / "0002-cnn-6")
+    assert (run.status, run.has_model) == ("stopped", True)
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
 def test_resume_of_a_finished_run(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fkp("resume", trained / "runs" / "0001-cnn-6") == 2
     assert "0001-cnn-6 is done" in capsys.readouterr().err
@@ -170,7 +183,11 @@ def test_predict_with_nothing_to_read(trained: Path, tmp_path: Path, capsys: pyt
     assert "There are no pictures in" in capsys.readouterr().err
     assert not out.exists()
     assert fkp("predict", trained, "--model", model, "--out", tmp_path / "nowhere" / "out.csv") == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "the folder does not exist" in capsys.readouterr().err
+    assert fkp("predict", trained, "--model", model, "--out", tmp_path) == 2
+    assert "is a folder; give the name of a file" in capsys.readouterr().err
+    assert fkp("predict", trained, "--model", "gone.safetensors", "--out", out) == 2
+    assert "There is no model file gone.safetensors" in capsys.readouterr().err
 
 
 def test_predict_a_project(trained: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -21,6 +21,7 @@ from training.commands.predicting import (
     predict_pictures,
     project_batches,
 )
+from training.data.files import replacing
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,8 +50,12 @@ def run(args: argparse.Namespace) -> int:
     project = args.sources[0] if (args.sources[0] / "project.db").is_file() else None
     if project is not None and len(args.sources) > 1:
         raise UserError("Give one project, or pictures and folders; not both.")
+    if args.out.is_dir():
+        raise UserError(f"{args.out} is a folder; give the name of a file with --out.")
     pictures = [] if project else find_pictures(args.sources)
     model = Path(args.model)
+    if model.suffix == ".safetensors" and not model.exists():
+        raise UserError(f"There is no model file {model}.")
     predictor = load_predictor(model if model.is_file() else find_run(args.model, project), args.device)
     unreadable: list[str] = []
     with progress_bar("predict") as report:
@@ -122,15 +127,10 @@ def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: l
 
 def write_csv(path: Path, rows: Rows, schema: KeypointSchema) -> int:
     """Write the file beside and rename it; the number of rows. Coordinates in px, the first pixel's centre is (0, 0)."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with beside.open("w", newline="", encoding="utf-8") as file:
-            count = _write_rows(file, rows, schema)
-        beside.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}. Choose another folder, or free space.") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as file:
+        text = io.TextIOWrapper(file, newline="", encoding="utf-8")
+        count = _write_rows(text, rows, schema)
+        text.detach()
     return count
 
 

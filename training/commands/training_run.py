@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -24,10 +25,12 @@ def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
     Raises UserError where it could not begin or failed for something that the user can mend.
     """
     stops: list[int] = []
-    with _stop_at_signals(stops), _shown(json=json) as show:
+    with _stop_at_signals(stops), _shown(stops, json=json) as show:
         from training.train_run import train_run  # takes a second, in which a Ctrl-C may come
 
         ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
+    if signal.SIGPIPE in stops:
+        return 128 + signal.SIGPIPE
     say(dumps({"run": str(run_dir)}, ensure_ascii=False) if json else _folder(run_dir, ending))
     if isinstance(ending, RunFailed):
         return _failed(run_dir, ending)
@@ -77,15 +80,26 @@ def _stop_at_signals(stops: list[int]) -> Iterator[None]:
 
 
 @contextmanager
-def _shown(*, json: bool) -> Iterator[Callable[[Event], None]]:
+def _shown(stops: list[int], *, json: bool) -> Iterator[Callable[[Event], None]]:
     """How events are shown: JSON lines on stdout, a bar on a terminal, else a line an epoch on stderr."""
     if json:
-        yield lambda event: print(to_line(event, time=time.time()), flush=True)
+        yield lambda event: _json_line(event, stops)
     elif sys.stderr.isatty():
         with _bar() as show:
             yield show
     else:
         yield lambda event: _line(event, note)
+
+
+def _json_line(event: Event, stops: list[int]) -> None:
+    """Where nobody reads any more (`| head`), the run is to stop, with its best model kept."""
+    if signal.SIGPIPE in stops:
+        return
+    try:
+        print(to_line(event, time=time.time()), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stops.append(signal.SIGPIPE)
 
 
 @contextmanager

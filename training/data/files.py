@@ -26,6 +26,7 @@ _WRITE = _FULL | {
     errno.ENOTDIR: "a part of this path is a file, not a folder; choose another place",
     errno.EISDIR: "this is a folder; give the name of a file",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ENOTEMPTY: "another program has put something there meanwhile; choose another name",
 }
 _READ = {
     errno.ENOENT: "there is no such file or folder; check the path",
