@@ -10,7 +10,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from window import make_project, run_child, where
+from window import make_project, project_folder, run_child, where
 
 RSS = """
 def rss():
@@ -69,15 +69,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, nargs="+", default=[7049, 1_000_000])
     parser.add_argument("--times", type=int, default=3)
-    parser.add_argument(
-        "--keep", type=Path, default=Path(tempfile.gettempdir()) / "fkp-bench", help="where projects are kept"
-    )
+    parser.add_argument("--keep", type=Path, help="keep the projects here for the next time")
     arguments = parser.parse_args()
     print(f"memory of the app, median of {arguments.times}, {where()}")
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, project_folder(arguments.keep) as folder:
         _print("an empty Qt window (reference)", [run_child(EMPTY, home=Path(home)) for _ in range(arguments.times)])
         for count in arguments.samples:
-            project = make_project(arguments.keep, count)
+            project = make_project(folder, count)
             found = [run_child(LOOK, str(project), home=Path(home)) for _ in range(arguments.times)]
             _print(f"{count:,} samples", found)
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from window import ROOT, run_child, where
+from window import project_folder, run_child, where
 
 # Each tick is due 10 ms after the one before was due; lag is how late it comes. Meanwhile curves and numbers are redrawn
 # as the run's events come. With --faces the next face is shown so often a second (its own time: next_face.py).
@@ -78,14 +78,13 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--keep", type=Path, help="keep the project here for the next time")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.keep or Path(temporary)
+    with tempfile.TemporaryDirectory() as homes, project_folder(arguments.keep) as folder:
         project = _demo(folder, arguments.samples)
         print(f"event-loop lag, ms, over {arguments.seconds:g} s of 10 ms ticks ({where()})")
         print(f"{'training':<12}{'p50':>8}{'p99':>8}{'max':>8}{'ticks':>8}{'img/s':>8}")
-        for recipe in ("nothing", *arguments.recipes):
+        for recipe in ("nothing", *arguments.recipes):  # an idle window is the reference
             found = run_child(
-                TICKS, str(project), recipe, str(arguments.seconds), str(arguments.faces), home=Path(temporary) / recipe
+                TICKS, str(project), recipe, str(arguments.seconds), str(arguments.faces), home=Path(homes) / recipe
             )
             lags = np.array(found["lags"]) * 1000
             p50, p99 = np.percentile(lags, [50, 99])
@@ -100,11 +99,9 @@ def _demo(folder: Path, samples: int) -> Path:
     if not path.exists():
         from training.data.demo import make_demo_project
 
-        folder.mkdir(parents=True, exist_ok=True)
         make_demo_project(path, samples=samples)
     return path
 
 
 if __name__ == "__main__":
-    assert ROOT.is_dir()
     main()

@@ -1,6 +1,6 @@
 """How the gallery holds a million faces: open, scroll, filter, sort; medians, and pauses of the event loop.
 
-usage: python -m benchmarks.gallery_scale [--samples 1000000] [--project DIR.fkp]
+usage: python benchmarks/gallery_scale.py [--samples 1000000] [--project DIR.fkp]
 
 Makes a project whose pictures are a few hundred files named again and again (kept when --project names it), shows the
 gallery (on the screen, or offscreen without one), and measures with a 1 ms timer how long the interface thread was
@@ -112,22 +112,38 @@ def until(signal: object, act: object, *, seconds: int = 600) -> float:
     return time.perf_counter() - begun
 
 
+def line(what: str, seconds: float, pauses: Pauses) -> None:
+    print(f"{what:42s} {seconds * 1000:9.1f} ms   {pauses.text()}", flush=True)
+
+
 def measure(path: Path) -> None:
     session = Session()
     panel = GalleryPanel(session)
     panel.resize(290, 700)
     panel.show()
     spin(300)
+    with Pauses() as pauses:
+        spin(1000)
+    line("nothing (reference)", 1.0, pauses)
+    measure_opening(session, panel, path)
+    measure_moving(session, panel)
+    measure_queries(session, panel)
+    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most,", end=" ")
+    print(f"thumbnails {panel.thumbnails.nbytes / 2**20:.1f} MB in {len(panel.thumbnails):,}")
+    panel.close_project()
+    session.close_project()
 
-    def line(what: str, seconds: float, pauses: Pauses) -> None:
-        print(f"{what:42s} {seconds * 1000:9.1f} ms   {pauses.text()}", flush=True)
 
+def measure_opening(session: Session, panel: GalleryPanel, path: Path) -> None:
     with Pauses() as pauses:
         seconds = until(panel.thumbnails.ready, lambda: session.open_project(path))
     line("open to the first thumbnails", seconds, pauses)
     with Pauses() as pauses:
         seconds = until(panel.arranger.lacking_changed, lambda: None) if panel.arranger.lacking is None else 0.0
     line("what is missing, read in the background", seconds, pauses)
+
+
+def measure_moving(session: Session, panel: GalleryPanel) -> None:
     random = np.random.default_rng(0)
     bar, ready, took = panel.view.verticalScrollBar(), panel.thumbnails.ready, list[float]()
     with Pauses() as pauses:
@@ -145,31 +161,31 @@ def measure(path: Path) -> None:
             session.next_sample()
             spin(16)
     line("next face", 0.016, pauses)
+
+
+def measure_queries(session: Session, panel: GalleryPanel) -> None:
     queries = [Query(f) for f in (Filter.MISSING, Filter.COMPLETE, Filter.VAL, Filter.FLAGGED, Filter.ALL)]
     queries += [Query(Filter.MISSING, keypoints=(11, 12)), Query(sort=Sort.MISSING), Query(sort=Sort.NAME)]
     for query in queries:
-        with Pauses() as pauses:
-            seconds = until(session.order_changed, lambda q=query: panel.show_query(q))
-            spin(200)
-        words = "" if not query.keypoints else ": mouth corners"
-        line(f"{query.filter.value}{words}, {query.sort.value}", seconds, pauses)
+        ask(session, panel, query)
     session.set_run(RUN)
     for query in (Query(Filter.WORST, Sort.ERROR), Query(sort=Sort.CONFIDENCE), Query(Filter.PREDICTED)):
-        with Pauses() as pauses:
-            seconds = until(session.order_changed, lambda q=query: panel.show_query(q))
-            spin(200)
-        line(f"{query.filter.value}, {query.sort.value}", seconds, pauses)
-    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most,", end=" ")
-    print(f"thumbnails {panel.thumbnails.nbytes / 2**20:.1f} MB in {len(panel.thumbnails):,}")
-    panel.close_project()
-    session.close_project()
+        ask(session, panel, query)
+
+
+def ask(session: Session, panel: GalleryPanel, query: Query) -> None:
+    with Pauses() as pauses:
+        seconds = until(session.order_changed, lambda: panel.show_query(query))
+        spin(200)
+    words = "" if not query.keypoints else ": mouth corners"
+    line(f"{query.filter.value}{words}, {query.sort.value}", seconds, pauses)
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ask.add_argument("--samples", type=int, default=1_000_000)
-    ask.add_argument("--project", type=Path)
-    chosen = ask.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, default=1_000_000)
+    parser.add_argument("--project", type=Path)
+    chosen = parser.parse_args()
     app = QApplication(sys.argv[:1])
     theme.current().set_mode("dark")
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from window import make_project, run_child, where
+from window import make_project, project_folder, run_child, where
 
 # One key every 33 ms: how a held key repeats. The picture of the next face has been read ahead, as in real work.
 KEYS = """
@@ -67,19 +67,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keys", type=int, default=300)
     parser.add_argument("--samples", type=int, nargs="+", default=[7049, 1_000_000])
-    parser.add_argument(
-        "--keep", type=Path, default=Path(tempfile.gettempdir()) / "fkp-bench", help="where projects are kept"
-    )
+    parser.add_argument("--keep", type=Path, help="keep the projects here for the next time")
     arguments = parser.parse_args()
     print(f"key press to painted face, {arguments.keys} keys, {where()}")
-    for count in arguments.samples:
-        project = make_project(arguments.keep, count)
-        with tempfile.TemporaryDirectory() as home:
-            found = run_child(KEYS, str(project), str(arguments.keys), home=Path(home))
-        for name, text in (("took", "next face"), ("bare", "bare repaint (reference)")):
-            ms = np.array(found[name]) * 1000
-            p50, p99 = np.percentile(ms, [50, 99])
-            print(f"  {count:>9,} samples  {text:25} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms   max {ms.max():6.2f} ms")
+    with tempfile.TemporaryDirectory() as home, project_folder(arguments.keep) as folder:
+        for count in arguments.samples:
+            found = run_child(KEYS, str(make_project(folder, count)), str(arguments.keys), home=Path(home) / str(count))
+            for name, text in (("took", "next face"), ("bare", "bare repaint (reference)")):
+                ms = np.array(found[name]) * 1000
+                p50, p99 = np.percentile(ms, [50, 99])
+                print(
+                    f"  {count:>9,} samples  {text:25} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms   max {ms.max():6.2f} ms"
+                )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from window import make_project, run_child, where
+from window import make_project, project_folder, run_child, where
 
 # The reference: what any program with this Qt needs at least
 EMPTY = """
@@ -48,12 +48,10 @@ print(json.dumps({"seconds": shown["face"] - float(os.environ["BENCH_START"])}))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=7)
-    parser.add_argument(
-        "--keep", type=Path, default=Path(tempfile.gettempdir()) / "fkp-bench", help="where projects are kept"
-    )
+    parser.add_argument("--keep", type=Path, help="keep the projects here for the next time")
     arguments = parser.parse_args()
-    project = make_project(arguments.keep, 7049)
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, project_folder(arguments.keep) as folder:
+        project = make_project(folder, 7049)
         run_child(FACE, str(project), home=Path(home))  # fills the disk's cache and writes what a first start writes
         faces, empties = [], []
         for _ in range(arguments.times):

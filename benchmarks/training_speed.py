@@ -1,6 +1,6 @@
 """Training images/s of each recipe beside the machine's matrix-product rate, measured in the same run.
 
-    python -m benchmarks.training_speed [--recipes ml-resnet,cnn-6] [--steps 12] [--threads 0]
+    python benchmarks/training_speed.py [--recipes ml-resnet,cnn-6] [--steps 12] [--threads 0]
 
 A step is what a run does: batch augmentation, forward, loss, backward, optimiser, running average. The share is the
 network's arithmetic (convolutions and matrix products, counted) per second over that of a large torch.mm.

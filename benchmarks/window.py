@@ -6,7 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 
 def make_project(folder: Path, count: int) -> Path:
-    """A project of `count` samples with 15 keypoints; it is kept in `folder` for the next time. Its pictures are PNG files."""
+    """A project of `count` samples with 15 keypoints; one that is there is used again. Its pictures are PNG files."""
     path = folder / f"bench-{count}.fkp"
     if path.exists():
         return path
@@ -28,7 +31,6 @@ def make_project(folder: Path, count: int) -> Path:
     from training.data.schema import KAGGLE_15
     from training.project.project import Project
 
-    folder.mkdir(parents=True, exist_ok=True)
     files = _pictures(folder / "pictures")
     random = np.random.default_rng(0)
     points = (np.array(KAGGLE_15.template) * SIDE)[None] + random.normal(0, 3, (BATCH, 15, 2))
@@ -80,6 +82,17 @@ def run_child(code: str, *arguments: str, home: Path) -> dict[str, float | list[
         raise SystemExit(done.stderr)
     found: dict[str, float | list[float]] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
+
+
+@contextmanager
+def project_folder(keep: Path | None) -> Iterator[Path]:
+    """Where projects are made: `keep`, where they stay for the next time, else a folder that is removed at the end."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
 
 
 def where() -> str:
