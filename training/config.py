@@ -123,6 +123,13 @@ class RunConfig:
         "all", "Train on all rows with the mask, or on complete rows only.", group="Loss", choices=("all", "complete")
     )
 
+    sampling: str = setting(
+        "labels",
+        "How often a row is seen: rows alike often, or in proportion to the number of its labels.",
+        group="Training",
+        choices=("rows", "labels"),
+    )
+
     flip: float = setting(
         0.5, "Fraction of pictures mirrored, left and right points swapped.", group="Augmentation", low=0, high=1
     )

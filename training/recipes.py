@@ -31,6 +31,7 @@ _MASKED = RunConfig(
     variant="paper", optimizer="adam", learning_rate=1e-4, weight_decay=5e-4, schedule="constant", warmup=0.0, batch_size=256,
     epochs=1000, minutes=None, ema=0.0, init="normal", targets="points", dropout=0.5, loss="mse", reduction="masked-eq4",
     flip=0.5, rotation=0.0, scale=0.0, shift=0.0, brightness=0.0, contrast=0.0, flip_average=False,
+    sampling="rows",
 )  # fmt: skip
 
 # SGD, batch 8, 120k iterations (about 48 epochs of 20,000 AFLW pictures), 3e-5 -> 3e-7, rotation to 30 degrees, box
@@ -40,6 +41,7 @@ _WING = RunConfig(
     schedule="geometric", warmup=0.0, weight_decay=5e-4, batch_size=8, epochs=48, minutes=None, ema=0.0, targets="points", dropout=0.0,
     loss="wing", wing_w=10.0, wing_epsilon=2.0, reduction="wing-eq3", flip=0.5, rotation=30.0, scale=0.05, shift=0.05,
     brightness=0.0, contrast=0.0, blur=0.5, flip_average=False,
+    sampling="rows",
 )  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {
