@@ -16,11 +16,6 @@ class Camera:
     zoom: float = 1.0
     centre: tuple[float, float] = (0.5, 0.5)
 
-    @property
-    def fitted(self) -> bool:
-        """Whether the whole picture is shown as large as it goes."""
-        return self == Camera()
-
     def scale(self, window: tuple[int, int], picture: tuple[int, int]) -> float:
         """Screen pixels a picture pixel."""
         fit = min((w - 2 * MARGIN) / max(p, 1) for w, p in zip(window, picture, strict=True))

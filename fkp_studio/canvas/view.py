@@ -138,14 +138,6 @@ class CanvasView(QGraphicsView):
         """Open or close brightness, contrast and point size."""
         self.bar.toggle_adjust()
 
-    def reset_display(self) -> None:
-        """Show the picture and the points as at first."""
-        self.set_display(Display())
-
-    def set_point_size(self, pixels: float) -> None:
-        """How large points are on the screen."""
-        self.set_display(replace(self._display, point_size=pixels))
-
     def set_state_of_current(self, state: PointState) -> None:
         """Give the current point this state."""
         self.editor.set_state(state)

@@ -115,11 +115,10 @@ class Working(QWidget):
         column.addStretch(3)
         column.addLayout(row(None, self.cancel))
 
-    def begin(self, sentence: str, *, cancel: str = "Cancel") -> None:
+    def begin(self, sentence: str) -> None:
         """Say what begins; how far it is is not known yet."""
         self.sentence.setText(sentence)
         self.bar.setRange(0, 0)
-        self.cancel.setText(cancel)
         self.cancel.setEnabled(True)
 
     def show_progress(self, fraction: float, sentence: str) -> None:

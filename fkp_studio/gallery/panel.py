@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -115,10 +115,6 @@ class GalleryPanel(QWidget):
         """Filter and sort again: completed faces leave the list."""
         self.arranger.ask(self.arranger.query)
         self._slow.start()
-
-    def focus_grid(self) -> None:
-        """Give the keyboard to the grid."""
-        self.view.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def set_thumbnail_size(self, size: str) -> None:
         """Of "S", "M" and "L"."""

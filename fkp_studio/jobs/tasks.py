@@ -130,7 +130,6 @@ def run_task(
     cancellable: bool = False,
     owner: QObject | None = None,
     pool: QThreadPool | None = None,
-    priority: int = 0,
 ) -> Task:
     """Run `fn(*args)` on the thread pool. Call it in the interface thread; every callback is called there.
 
@@ -149,7 +148,7 @@ def run_task(
     if cancellable:
         extra["cancelled"] = task.is_cancelled
     task.runnable = _Runnable(task, lambda: fn(*args, **extra))
-    (pool or QThreadPool.globalInstance()).start(task.runnable, priority)
+    (pool or QThreadPool.globalInstance()).start(task.runnable)
     return task
 
 

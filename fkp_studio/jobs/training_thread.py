@@ -16,6 +16,7 @@ from training.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFin
 
 POLL_SECONDS = 0.1
 LOCK_POLLS = 10  # of somebody else's run the lock is tried at every tenth poll only
+_LEAVE_MS = 5000  # the most to wait for the thread: its polls are short
 
 
 class TrainingThread(QThread):
@@ -49,10 +50,10 @@ class TrainingThread(QThread):
         self._best_epoch = self._saved_epoch = 0  # the best so far, and the one whose model is on the disk
         self._ended = False
 
-    def leave(self, *, milliseconds: int = 5000) -> None:
+    def leave(self) -> None:
         """Stop following; the training goes on. Returns when the thread has ended."""
         self._left.set()
-        self.wait(milliseconds)
+        self.wait(_LEAVE_MS)
 
     def kill(self) -> None:
         """End a training process of ours that does not react any more; the model of its last checkpoint stays."""

@@ -66,7 +66,7 @@ def wheel(view: CanvasView, at: QPointF, steps: int) -> None:
 
 def test_a_pixels_centre_is_at_whole_numbers(view: CanvasView, session: Session) -> None:
     view.set_display(Display(edges=False, point_size=4))
-    picture = store_of(session).picture(1)
+    picture = store_of(session).project.picture(1)
     for x, y in ((0, 0), (95, 95), (20, 60)):
         shade = colour_at(view, on_screen(view, (x, y))).red()
         assert abs(shade - int(picture[y, x])) <= 1
@@ -146,14 +146,14 @@ def test_the_middle_button_pans(view: CanvasView) -> None:
 
 
 def test_brightness_changes_what_is_shown_and_never_the_picture(view: CanvasView, session: Session) -> None:
-    before = store_of(session).picture(1).copy()
+    before = store_of(session).project.picture(1).copy()
     at = on_screen(view, (20, 60))
     dark = colour_at(view, at).red()
     view.toggle_adjust()
     assert view.bar.adjust.isVisible()
     view.bar.adjust.brightness.setValue(40)
     assert colour_at(view, at).red() > dark + 20
-    assert (store_of(session).picture(1) == before).all()
+    assert (store_of(session).project.picture(1) == before).all()
     view.bar.adjust.reset.click()
     assert view.display.tone == Tone()
     assert colour_at(view, at).red() == dark

@@ -142,7 +142,7 @@ def test_a_moved_point_becomes_a_persons(store: ProjectStore, qtbot: QtBot) -> N
 
 def test_preview_counts_what_accept_fills(store: ProjectStore, qtbot: QtBot) -> None:
     predict(store, qtbot)
-    preview = store.count_accept(RUN, min_confidence=0.5)
+    preview = store.project.accept_preview(RUN, None, min_confidence=0.5)
     assert (preview.points, preview.faces) == (80, 8)
     assert preview.ids.tolist() == list(range(3, 25, 3))
     assert preview.per_keypoint[5] == 0
