@@ -108,6 +108,4 @@ class CedPlot(PlotBase):
             )
             self._curves[name] = curve
         curve.setData(np.array(CED_AXIS), np.array(epoch.ced))
-        label = self.legend.getLabel(curve)
-        if label is not None and label.text != text:
-            label.setText(text)
+        self.name_in_legend(curve, text)

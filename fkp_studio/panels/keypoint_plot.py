@@ -110,12 +110,13 @@ class KeypointPlot(PlotBase):
             "width": widths,
             "height": height,
         }
-        bars = self._bars.get(name)
+        title, bars = recipe_title(name, among=list(self.epochs())), self._bars.get(name)
         if bars is not None:
             bars.setOpts(**options)
+            self.name_in_legend(bars, title)
             return
         colour = QColor(self.jobs.book.colour(name))
-        bars = pg.BarGraphItem(**options, brush=colour, pen=None, name=recipe_title(name, among=list(self.epochs())))
+        bars = pg.BarGraphItem(**options, brush=colour, pen=None, name=title)
         self._bars[name] = bars
         self.item.addItem(bars)
 

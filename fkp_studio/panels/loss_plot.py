@@ -127,6 +127,7 @@ class LossPlot(PlotBase):
         history = self.jobs.book.history(name)
         title = recipe_title(name, among=shown)
         curves = self._curves.get(name) or self._make(name, title=title)
+        self.name_in_legend(curves.val, title)
         state = (id(history), len(history.epochs), history.batch_count, *self._switches())
         if curves.drawn != state:
             curves.drawn = state

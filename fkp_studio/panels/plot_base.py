@@ -100,6 +100,12 @@ class PlotBase(QWidget):
 
     # ---- frame
 
+    def name_in_legend(self, item: pg.GraphicsObject, text: str) -> None:
+        """Call it this from now on: a second run of the same recipe makes the first one's name longer."""
+        label = self.legend.getLabel(item)
+        if label is not None and label.text != text:
+            label.setText(text)
+
     def schedule(self) -> None:
         """Draw anew, soon."""
         self._dirty = True

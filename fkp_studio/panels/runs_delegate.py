@@ -56,7 +56,7 @@ class RunsView(QListView):
         left = event.button() == Qt.MouseButton.LeftButton
         if left and index.isValid() and in_tick(self.visualRect(index), event.position()):
             self.toggle(index)
-        else:
+        elif event.button() != Qt.MouseButton.RightButton:  # its menu is about a run, it does not choose it
             super().mousePressEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -37,7 +38,7 @@ KILL_AFTER_MS = 20_000  # a training that is asked to stop and has not by then c
 class TrainingPanel(QWidget):
     """Train what is chosen; while something trains, its numbers, what is off with it, and Stop."""
 
-    height_wanted = Signal(int)  # px, when numbers of a training came or went
+    height_wanted = Signal(int)  # px, when what is shown became more or less
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +47,8 @@ class TrainingPanel(QWidget):
         self._device = "auto"
         self._stopping = ""  # the run that is being stopped
         self._facts = Facts.of(None)
+        self._fitting = QTimer(self, singleShot=True, interval=0)
+        self._fitting.timeout.connect(self._fit_height)
         self._make_choice()
         self._make_live()
         self._lay_out()
@@ -201,6 +204,7 @@ class TrainingPanel(QWidget):
         words = f"{changed} setting{'' if changed == 1 else 's'} changed. " if changed else ""
         words = "The paper's values. " + words if custom and custom.variant == "paper" else words
         self.about.setText(refused or warning(self._facts) or words + recipe.summary)
+        self._fitting.start()
         self.about.setToolTip(f"{words}{recipe.summary}\n{recipe.source}")
 
     def _take(self, config: RunConfig, *, train: bool) -> None:
@@ -218,6 +222,7 @@ class TrainingPanel(QWidget):
     def _say(self, sentence: str) -> None:
         self.fault.setText(sentence)
         self.fault.setVisible(bool(sentence))
+        self._fitting.start()
 
     # ---- what trains
 
@@ -227,9 +232,8 @@ class TrainingPanel(QWidget):
 
     def _show_live(self) -> None:
         name = self._current()
-        if self.live.isHidden() == bool(name):
-            self.live.setVisible(bool(name))
-            QTimer.singleShot(0, self, self._tell_height)
+        self.live.setVisible(bool(name))
+        self._fitting.start()
         self.train_button.setText("Queue" if name else "Train")
         if self.train_button.isEnabled():
             self.train_button.setToolTip(QUEUE_TIP if name else TRAIN_TIP)
@@ -249,10 +253,17 @@ class TrainingPanel(QWidget):
         self.trouble.setVisible(bool(history.troubles))
         self._show_stop(name, status)
 
-    def _tell_height(self) -> None:
+    def _fit_height(self) -> None:
+        """Nothing of it is ever squeezed: Qt knows of wrapped lines only how high they are at their favourite width."""
         layout = self.layout()
-        if layout is not None:
-            self.height_wanted.emit(layout.totalHeightForWidth(self.width()))
+        height = layout.totalHeightForWidth(self.width()) if layout is not None else 0
+        if height != self.minimumHeight():
+            self.setMinimumHeight(height)
+            self.height_wanted.emit(height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fitting.start()
 
     def _show_stop(self, name: str, status: str) -> None:
         if status != "stopping":

@@ -112,7 +112,7 @@ def test_a_demo_that_gets_ready_leaves_the_project_that_was_opened_meanwhile(
 
 def test_a_face_opened_in_the_gallery_takes_the_keys_to_the_picture(opened: MainWindow, qtbot: QtBot) -> None:
     opened.canvas.toggle_contact_sheet()
-    opened.gallery.focus_grid()
+    opened.gallery.setFocus()
     qtbot.keyClick(opened.gallery.view, Qt.Key.Key_Return)
     assert not opened.canvas.shows_sheet
     assert opened.focusWidget() is opened.canvas.view
@@ -120,11 +120,11 @@ def test_a_face_opened_in_the_gallery_takes_the_keys_to_the_picture(opened: Main
 
 def test_the_training_part_gives_its_room_back(opened: MainWindow, qtbot: QtBot) -> None:
     dock = opened.docks["training"]
-    before = dock.height()
-    opened.workspaces.settle("training", before + 60)
-    qtbot.waitUntil(lambda: dock.height() > before + 20)
-    opened.workspaces.settle("training", before - 60)
-    qtbot.waitUntil(lambda: dock.height() <= before)
+    opened.resize(SMALL[0], 1000)
+    opened.workspaces.settle("training", 300)
+    qtbot.waitUntil(lambda: dock.height() > 260)
+    opened.workspaces.settle("training", 0)
+    qtbot.waitUntil(lambda: dock.height() < 240)
 
 
 def test_what_is_not_there_is_told_and_nothing_changes(opened: MainWindow, tmp_path: Path) -> None:

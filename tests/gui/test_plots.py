@@ -118,6 +118,24 @@ def test_a_low_ced_says_auc_in_one_line_and_all_of_it_in_its_tip(jobs: Jobs, ses
     assert plot.readout.toolTip() == plot.readout.whole
 
 
+def test_a_second_run_of_a_recipe_numbers_the_first_in_every_legend(
+    jobs: Jobs, session: Session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plots = [LossPlot(session, jobs), CedPlot(session, jobs), KeypointPlot(session, jobs)]
+    for plot in plots:
+        qtbot.addWidget(plot)
+    third = "0003-ml-resnet"
+    histories, shown = jobs.book.history, jobs.book.shown
+    monkeypatch.setattr(jobs.book, "history", lambda name: histories(FIRST if name == third else name))
+    monkeypatch.setattr(jobs.book, "colour", lambda _name: "#009E73")
+    monkeypatch.setattr(jobs.book, "shown", lambda: [*shown(), third])
+    for plot in plots:
+        plot.redraw()
+    items = (plots[0]._curves[FIRST].val, plots[1]._curves[FIRST], plots[2]._bars[FIRST])
+    for plot, item in zip(plots, items, strict=True):
+        assert plot.legend.getLabel(item).text.startswith("ml-resnet 1"), plot.title
+
+
 def test_a_hidden_run_leaves_every_plot(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
     plots = [LossPlot(session, jobs), CedPlot(session, jobs), KeypointPlot(session, jobs)]
     for plot in plots:

@@ -87,6 +87,13 @@ def test_choosing_a_row_shows_its_predictions_and_a_tick_does_not(make: Make, se
     assert jobs.book.shown() == []
 
 
+def test_a_right_click_does_not_choose_a_run(make: Make, session: Session, qtbot: QtBot) -> None:
+    panel, _ = make("good")
+    rect = panel.list.visualRect(panel.model.index(0))
+    qtbot.mouseClick(panel.list.viewport(), Qt.MouseButton.RightButton, pos=rect.center())
+    assert session.run == ""
+
+
 def test_a_run_chosen_elsewhere_is_selected_here(make: Make, session: Session) -> None:
     panel, _ = make("good")
     session.set_run(FIRST)

@@ -60,6 +60,18 @@ def test_the_live_line_and_stop(panel: TrainingPanel, jobs: Jobs, qtbot: QtBot) 
     assert panel.train_button.text() == "Train"
 
 
+def test_the_part_is_as_high_as_what_it_shows(panel: TrainingPanel, jobs: Jobs, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: panel.minimumHeight() > 0)
+    idle = panel.minimumHeight()
+    heights: list[int] = []
+    panel.height_wanted.connect(heights.append)
+    panel.train()
+    qtbot.waitUntil(lambda: panel.minimumHeight() > idle + panel.stop_button.height(), timeout=20_000)
+    jobs.stop_all()
+    qtbot.waitUntil(lambda: panel.minimumHeight() == idle, timeout=20_000)
+    assert heights[-1] == idle
+
+
 def test_without_a_project_it_says_what_to_do(empty_session: Session, qtbot: QtBot) -> None:
     jobs = Jobs(empty_session)
     panel = TrainingPanel(empty_session, jobs)
