@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from training.errors import UserError
 from training.metrics import Evaluation, evaluate
 from training.predict import Predictor
 from training.project.project import Project
-from training.rundata import load_pictures
+from training.rundata import load_readable
 
 _CHUNK = 512
 SPLITS = ("train", "val", "test")
+UNREADABLE = "picture cannot be read"
 
 
 def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device: str = "auto") -> Evaluation:
@@ -29,18 +31,33 @@ def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device:
     if not chosen.any():
         raise UserError(f"The project {project.name} has no samples in its {split} split.")
     ids = index.ids[chosen]
-    sizes = np.stack([index.widths, index.heights], axis=1)[chosen].astype(np.int32)
-    labels = project.labels(ids)
+    sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
+    pred, unreadable = _predict(predictor, project, ids, sizes=sizes[chosen])
+    if not len(pred):
+        raise UserError(f"None of the {len(ids):,} pictures can be read. {next(iter(unreadable.values()))}")
+    read = ~np.isin(ids, list(unreadable))
+    labels = project.labels(ids[read])
     target = np.where(labels.mask[..., None], labels.points, np.nan)
-    return evaluate(predict_ids(predictor, project, ids, sizes=sizes), target, project.schema, sizes=sizes)
+    found = evaluate(pred, target, project.schema, sizes=sizes[chosen][read])
+    return replace(found, left_out={**found.left_out, UNREADABLE: len(unreadable)}) if unreadable else found
 
 
-def predict_ids(predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
-    """Points [N, K, 2] of samples in px of the original pictures; sizes [N, 2]: their width and height."""
+def _predict(
+    predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Points [M, K, 2], px of the originals, of the samples whose picture can be read; of the others id -> what is wrong.
+
+    sizes: [N, 2], width and height of the originals.
+    """
     side = predictor.info.config.input_size
-    parts = []
+    parts: list[np.ndarray] = []
+    unreadable: dict[int, str] = {}
     for start in range(0, len(ids), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        points = predictor.predict_points(load_pictures(project, ids[rows], predictor.info.config))
-        parts.append(resize_points(points, (side, side), sizes[rows]))
-    return np.concatenate(parts)
+        some = ids[start : start + _CHUNK]
+        pictures, gone = load_readable(project, some, predictor.info.config)
+        unreadable |= gone
+        if len(pictures):
+            read = ~np.isin(some, list(gone))
+            points = predictor.predict_points(pictures)
+            parts.append(resize_points(points, (side, side), sizes[start : start + _CHUNK][read]))
+    return np.concatenate(parts) if parts else np.zeros((0, len(predictor.schema), 2)), unreadable

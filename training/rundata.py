@@ -25,7 +25,7 @@ class RunData:
 
     pictures: uint8 [N, S, S] or [N, S, S, 3]. points: float32 [N, K, 2], px of the picture at side S, NaN where there is
     no label. sizes: int32 [N, 2], width and height of the originals. train, val: int64 rows. val_is_train: there is no
-    val split, so val holds rows of train.
+    val split, so val holds rows of train. left_out: a sentence on each sample whose picture cannot be read.
     """
 
     pictures: np.ndarray
@@ -35,6 +35,7 @@ class RunData:
     val: np.ndarray
     schema: KeypointSchema
     val_is_train: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def side(self) -> int:
@@ -61,13 +62,20 @@ def load_run_data(run_dir: Path, config: RunConfig) -> RunData:
     train, val = choose_rows(points, snapshot.splits, rows=config.rows)
     used = np.union1d(train, val if len(val) else train[:0])
     with Project.open(run_dir.parent.parent, read_only=True) as project:
-        pictures = load_pictures(project, snapshot.ids[used], config)
+        pictures, unreadable = load_readable(project, snapshot.ids[used], config)
+    gone = np.array(list(unreadable), np.int64)
+    used, train, val = (rows[~np.isin(snapshot.ids[rows], gone)] for rows in (used, train, val))
+    if not len(train):
+        raise UserError(f"There is nothing to train on: no picture can be read. {next(iter(unreadable.values()))}")
     scaled = resize_points(points[used], snapshot.sizes[used], (config.input_size, config.input_size)).astype(
         np.float32
     )
     train, val = np.searchsorted(used, train), np.searchsorted(used, val)
     fallback = spread_rows(train, MAX_VAL) if not len(val) else val
-    return RunData(pictures, scaled, snapshot.sizes[used], train, fallback, snapshot.schema, val_is_train=not len(val))
+    return RunData(
+        pictures, scaled, snapshot.sizes[used], train, fallback, snapshot.schema,
+        val_is_train=not len(val), left_out=tuple(unreadable.values()),
+    )  # fmt: skip
 
 
 def choose_rows(points: np.ndarray, splits: np.ndarray, *, rows: str) -> tuple[np.ndarray, np.ndarray]:
@@ -90,15 +98,35 @@ def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
     return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
 
 
-def load_pictures(project: Project, ids: np.ndarray, config: RunConfig) -> np.ndarray:
-    """The pictures at network size, uint8 [N, S, S] or [N, S, S, 3]."""
-    size = config.input_size
-    shape = (len(ids), size, size) if config.channels == 1 else (len(ids), size, size, 3)
-    pictures = np.empty(shape, np.uint8)
+def load_readable(project: Project, ids: np.ndarray, config: RunConfig) -> tuple[np.ndarray, dict[int, str]]:
+    """The pictures at network size of those samples whose picture can be read; of the others id -> what is wrong."""
+    pictures = np.empty(_shape(len(ids), config), np.uint8)
+    unreadable: dict[int, str] = {}
     for start in range(0, len(ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        pictures[rows] = project.pictures(ids[rows], size=size, channels=config.channels)
+        try:
+            pictures[rows] = load_pictures(project, ids[rows], config)
+        except UserError:  # one of them: find out which
+            for n, sample in enumerate(ids[rows].tolist(), start):
+                try:
+                    pictures[n] = load_pictures(project, ids[n : n + 1], config)[0]
+                except UserError as error:
+                    unreadable[sample] = str(error)
+    return (pictures[~np.isin(ids, list(unreadable))] if unreadable else pictures), unreadable
+
+
+def load_pictures(project: Project, ids: np.ndarray, config: RunConfig) -> np.ndarray:
+    """The pictures at network size, uint8 [N, S, S] or [N, S, S, 3]."""
+    pictures = np.empty(_shape(len(ids), config), np.uint8)
+    for start in range(0, len(ids), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        pictures[rows] = project.pictures(ids[rows], size=config.input_size, channels=config.channels)
     return pictures
+
+
+def _shape(count: int, config: RunConfig) -> tuple[int, ...]:
+    size = config.input_size
+    return (count, size, size) if config.channels == 1 else (count, size, size, 3)
 
 
 def _has_point(snapshot: Snapshot) -> np.ndarray:

@@ -18,6 +18,7 @@ import pytest
 from tests.conftest import faces, make_project
 from training import cli
 from training.data.keypoint_data import Origin
+from training.data.schema import KAGGLE_15
 from training.events import EpochDone, RunFailed, from_line
 from training.project.project import Project
 from training.runs import MODEL, read_run
@@ -259,3 +260,27 @@ def test_runs_with_damaged_files(project: Path, capsys: pytest.CaptureFixture[st
         assert capsys.readouterr().err == f"The run {run} cannot be read: its config.json is damaged. Train anew.\n"
     assert fkp("info", project) == 0
     assert f"problem: The run {run} cannot be read" in capsys.readouterr().out
+
+
+def test_a_picture_that_is_gone_is_left_out(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures, _ = faces(8)
+    folder = tmp_path / "in"
+    (folder / "images").mkdir(parents=True)
+    rows = ["image,split," + ",".join(KAGGLE_15.columns)]
+    for i, picture in enumerate(pictures):
+        cv2.imwrite(str(folder / "images" / f"{i}.png"), picture)
+        rows.append(f"{i}.png,{'val' if i < 4 else 'train'}," + ",".join(["20"] * 30))
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    project = tmp_path / "p.fkp"
+    assert fkp("import", folder, project) == 0
+    (folder / "images" / "1.png").unlink()
+    (folder / "images" / "6.png").write_bytes(b"no picture")
+    assert fkp("train", project, *SETTINGS, "--epochs", 1) == 0
+    assert "3 faces with 45 points, 3 val faces" in capsys.readouterr().err
+    assert fkp("evaluate", project, "--run", 1, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n"], found["left_out"]["picture cannot be read"]) == (3, 1)
+    shutil.rmtree(folder / "images")
+    for words in (("evaluate", project, "--run", 1), ("train", project, *SETTINGS, "--epochs", 1)):
+        assert fkp(*words) == 2
+        assert "no such file" in capsys.readouterr().err
