@@ -32,6 +32,16 @@ def test_each_action_has_an_own_id_a_text_and_an_icon() -> None:
         assert action.icon in assets.icons(), action.id
 
 
+def test_the_documentation_lists_all_keys() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "window.md").read_text(encoding="utf-8")
+    listed = [line for line in text[text.index("## Keys") :].splitlines() if line.startswith("|")][2:]
+    assert listed == [
+        f"| {action.group} | {action.text.rstrip('…')} | {', '.join(f'`{key}`' for key in action.keys)} |"
+        for action in ACTIONS
+        if action.keys
+    ]
+
+
 def test_each_group_is_in_the_overlay_of_keys() -> None:
     assert sorted(group for column in COLUMNS for group in column) == sorted(GROUPS)
 
