@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -153,6 +154,20 @@ def _rounded(picture: np.ndarray, ratio: float) -> QPixmap:
     return made
 
 
+def _stack(page: QWidget, *parts: QWidget | QLayout | int) -> None:
+    """Put parts below each other; a number is so many pixels of room."""
+    column = QVBoxLayout(page)
+    column.setContentsMargins(24, 24, 24, 24)
+    column.setSpacing(8)
+    for part in parts:
+        if isinstance(part, int):
+            column.addSpacing(part)
+        elif isinstance(part, QWidget):
+            column.addWidget(part)
+        else:
+            column.addLayout(part)
+
+
 class WelcomePage(QWidget):
     """Shown while no project is open. `acts` are what the cards do: demo, import, photos; `open_path` opens a recent one."""
 
@@ -190,18 +205,7 @@ class WelcomePage(QWidget):
         hint = QLabel("Or drop a folder, a CSV or a project anywhere on this window.")
         hint.setProperty("role", "dim")
         self._page = QWidget()
-        page = QVBoxLayout(self._page)
-        page.setContentsMargins(24, 24, 24, 24)
-        page.setSpacing(8)
-        page.addWidget(title)
-        page.addWidget(line)
-        page.addSpacing(24)
-        page.addLayout(cards)
-        page.addSpacing(24)
-        page.addWidget(self._heading)
-        page.addLayout(self._recent)
-        page.addSpacing(16)
-        page.addWidget(hint)
+        _stack(self._page, title, line, 24, cards, 24, self._heading, self._recent, 16, hint)
         self.setMinimumSize(320, 240)  # else its width would hold the docks narrow while another page is shown
         outer = QHBoxLayout(self)
         outer.addWidget(self._page, alignment=Qt.AlignmentFlag.AlignCenter)
