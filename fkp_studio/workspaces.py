@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import QByteArray, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from fkp_studio.settings import Settings
 
+ARRIVING_MS = 1000  # after the parts are shown the system may still give the window its size
 VERSION = 1  # of saved layouts: raise it when parts come or go
 LEFT, RIGHT, BOTTOM = (
     Qt.DockWidgetArea.LeftDockWidgetArea,
@@ -73,12 +74,26 @@ class Workspaces(QObject):
         self._window, self._docks, self._settings = window, docks, settings
         self.current = ""
         self.shown = False  # whether the parts are there: not on the start page
+        self._arriving = QTimer(self, singleShot=True, interval=ARRIVING_MS)
+        window.installEventFilter(self)
 
     def start(self) -> None:
         """Show the parts, as they were left."""
         self.shown = True
+        self._arriving.start()
         name = self._settings.text("workspace", WORKSPACES[0].id)
         self._show(name if name in BY_ID else WORKSPACES[0].id)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A window that starts maximised gets its size a moment after it is shown: what was laid out smaller is wrong."""
+        if event.type() == QEvent.Type.Resize and watched is self._window and self.arriving:
+            QTimer.singleShot(0, self, lambda: self._show(self.current) if self.shown else None)
+        return super().eventFilter(watched, event)
+
+    @property
+    def arriving(self) -> bool:
+        """Whether the parts were shown only just now."""
+        return self._arriving.isActive()
 
     def end(self) -> None:
         """Keep the layout and hide all parts: the start page needs the room."""

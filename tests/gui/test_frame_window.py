@@ -118,9 +118,27 @@ def test_a_face_opened_in_the_gallery_takes_the_keys_to_the_picture(opened: Main
     assert opened.focusWidget() is opened.canvas.view
 
 
+def test_a_layout_comes_back_though_the_window_grows_after_it_is_shown(
+    opened: MainWindow, project_path: Path, qtbot: QtBot
+) -> None:
+    loss = opened.docks["loss"]
+    opened.resize(SMALL[0], 900)
+    opened.workspaces.switch("compare_runs")
+    qtbot.waitUntil(lambda: loss.height() > 450)
+    qtbot.wait(50)  # until it has been measured for the second time
+    before = loss.height()
+    opened.close_project()
+    opened.resize(SMALL[0], 620)
+    assert opened.opener.open(project_path)
+    qtbot.waitUntil(lambda: loss.isVisible() and loss.height() < before)
+    opened.resize(SMALL[0], 900)
+    qtbot.waitUntil(lambda: loss.height() == before)
+
+
 def test_the_training_part_gives_its_room_back(opened: MainWindow, qtbot: QtBot) -> None:
     dock = opened.docks["training"]
     opened.resize(SMALL[0], 1000)
+    qtbot.waitUntil(lambda: not opened.workspaces.arriving)
     opened.workspaces.settle("training", 300)
     qtbot.waitUntil(lambda: dock.height() > 260)
     opened.workspaces.settle("training", 0)
