@@ -22,9 +22,11 @@ from tests.unit.formats_helpers import (
     write_rows,
 )
 from training.data.export import export_project
+from training.data.formats import kaggle
 from training.data.formats.pixel_text import PixelTextError, parse_pixels, pixel_text
 from training.data.import_ import Cancelled, import_source, preview
 from training.data.keypoint_data import PointState
+from training.data.progress import Progress
 from training.data.samples import FLAG_HALF_POINT, FLAG_OUTSIDE
 from training.errors import UserError
 from training.project.project import Project
@@ -47,6 +49,13 @@ def test_pixel_text_accepts_what_python_would_and_nothing_else(tokens: list[str]
     else:
         with pytest.raises(PixelTextError):
             parse_pixels(text.encode())
+
+
+def test_large_pictures_come_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kaggle, "_CHUNK_PIXELS", 3 * 12 * 12)
+    reader = kaggle.KaggleReader(training_csv(tmp_path, 10))
+    assert reader.schema is not None
+    assert [len(chunk.batch) for chunk in reader.chunks(reader.schema, progress=Progress())] == [3, 3, 3, 1]
 
 
 def test_import_keeps_pixels_labels_and_order(tmp_path: Path) -> None:

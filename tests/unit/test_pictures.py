@@ -48,13 +48,14 @@ def test_a_cut_off_picture_is_refused(suffix: str, share: float) -> None:
         decode_picture(data[: int(len(data) * share)], name="face.x")
 
 
-def test_a_decompression_bomb_is_refused_by_its_header() -> None:
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (70_000, 20)])
+def test_a_decompression_bomb_or_a_ribbon_is_refused_by_its_header(width: int, height: int) -> None:
     def part(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     bomb = b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(bytes(100))) + part(b"IEND", b"")
-    with pytest.raises(UserError, match=f"60000 x 60000 pixels, more than the {MAX_PIXELS // 1_000_000} million"):
+    with pytest.raises(UserError, match=f"{width} x {height} pixels, more than the {MAX_PIXELS // 1_000_000} million"):
         decode_picture(bomb, name="bomb.png")
 
 

@@ -18,6 +18,7 @@ from training.errors import UserError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 120_000_000  # 360 MB as RGB: more than any camera's face, less than a decompression bomb
+MAX_SIDE = 65_535  # px: projects keep widths and heights in 16 bits
 _REDUCED_FROM = 4_000_000
 
 cv2.utils.logging.setLogLevel(
@@ -60,10 +61,10 @@ def check_header(data: bytes, *, name: str) -> tuple[int, int]:
         raise UserError(
             f"{name}: this is not a picture (PNG, JPEG, BMP, WebP, PGM/PPM, TIFF or GIF); replace or remove it."
         )
-    if size[0] * size[1] > MAX_PIXELS:
+    if size[0] * size[1] > MAX_PIXELS or max(size) > MAX_SIDE:
         raise UserError(
             f"{name}: the picture says it is {size[0]} x {size[1]} pixels, more than the {MAX_PIXELS // 1_000_000} million"
-            " that are opened; make it smaller."
+            f" (or {MAX_SIDE:,} on a side) that are opened; make it smaller."
         )
     return size
 

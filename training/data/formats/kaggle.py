@@ -29,6 +29,7 @@ from training.errors import UserError
 
 PIXELS = "image"
 IMAGE_ID = "imageid"
+_CHUNK_PIXELS = 64 << 20  # in a chunk, about: a few large pictures fill it before their number does
 IMAGE_ID_MARK = "ImageId="  # in a sample's source: what a submission's table calls the picture
 
 
@@ -125,7 +126,7 @@ class _File:
             if row.place.row % 32 == 1:
                 progress(row.read / self.table.size, f"Reading {self.table.name}, row {row.place.row:,}")
             self._take(row)
-            if len(self.pictures) == size:
+            if len(self.pictures) == size or len(self.pictures) * self.pictures[0].size >= _CHUNK_PIXELS:
                 yield self._chunk()
         if not found:
             raise UserError(
