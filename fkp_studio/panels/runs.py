@@ -221,7 +221,7 @@ class RunsPanel(QWidget):
         self._say("\n".join(word for word in words if word))
         self._colour_words("danger" if fault or troubles else "dim")
         self.resume_button.setText("Start" if status == "waiting" else "Resume")
-        self.resume_button.setVisible(status in ("interrupted", "failed", "waiting"))
+        self.resume_button.setVisible(status in CAN_RESUME)
         self.log_button.setVisible(bool(fault))
         wanted = bool(self._said) or not self.resume_button.isHidden()
         if self.strip.isHidden() == wanted:

@@ -118,6 +118,14 @@ def test_resume_is_offered_after_a_kill(make: Make, session: Session, qtbot: QtB
     assert row(panel, "0003-ml-cnn").status == "interrupted"
 
 
+def test_resume_is_offered_for_a_stopped_run_that_is_chosen(make: Make, session: Session, qtbot: QtBot) -> None:
+    with Writer(session.store.project.runs_dir / FIRST) as writer:
+        writer.write(finished("stopped"))
+    panel, _ = make("good")
+    session.set_run(FIRST)
+    assert panel.resume_button.isVisible() and panel.resume_button.text() == "Resume"
+
+
 def test_discard_asks_and_names_the_act(make: Make, session: Session, qtbot: QtBot) -> None:
     panel, _ = make("good")
     panel.discard(FIRST)
