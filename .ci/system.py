@@ -152,7 +152,7 @@ def need_venv_module() -> None:
     """Make sure `python -m venv` works: Debian keeps it in a package of its own. Raises SetupError."""
     try:
         import ensurepip  # noqa: F401 - its absence is the sign
-        import venv  # noqa: F401
+        import venv  # noqa: F401 - likewise
     except ImportError:
         name = f"python{platform.python_version_tuple()[0]}.{platform.python_version_tuple()[1]}-venv"
         if can_apt() and (apt_install([name]) or apt_install(["python3-venv"])):

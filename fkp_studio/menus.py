@@ -77,10 +77,8 @@ class Menus(QObject):
 
     def set_present(self, *, project: bool, face: bool, run: bool) -> None:
         """Only acts whose object is there can be chosen."""
-        present: set[When] = {"always"}
-        for word, there in (("project", project), ("face", face), ("run", run)):
-            if there:
-                present.add(word)  # type: ignore[arg-type]
+        there: dict[When, bool] = {"always": True, "project": project, "face": face, "run": run}
+        present = {word for word, is_there in there.items() if is_there}
         if present != self._present:
             self._present = present
             self._enable()

@@ -74,7 +74,7 @@ class DisplayBar(QWidget):
         """Have the sliders say what the canvas shows."""
         self.adjust.show_display(display)
 
-    def setVisible(self, visible: bool) -> None:  # noqa: N802
+    def setVisible(self, visible: bool) -> None:
         super().setVisible(visible)
         self.adjust.setVisible(visible and self.adjust_button.isChecked())
 

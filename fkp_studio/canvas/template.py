@@ -36,7 +36,7 @@ class TemplateWidget(QWidget):
         self.setAccessibleDescription(schema.titles[following] if schema is not None and following >= 0 else "")
         self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - Qt gives it
         schema = self._schema
         if schema is None or len(schema.template) != len(schema):
             return

@@ -263,7 +263,7 @@ class CanvasView(QGraphicsView):
         self.bar.put()
         self._look(self._camera)
 
-    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:  # noqa: ARG002
+    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:  # noqa: ARG002 - Qt gives it
         painter.resetTransform()
         if self.hasFocus():
             paint_focus(painter, self.viewport().rect())

@@ -89,12 +89,12 @@ class ColumnModel(QAbstractTableModel):
 class _RoleDelegate(QStyledItemDelegate):
     """A combo box of roles into which other names can be typed."""
 
-    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: N802
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
-        option.decorationPosition = QStyleOptionViewItem.Position.Right  # type: ignore[attr-defined]
-        option.decorationSize = QSize(12, 12)  # type: ignore[attr-defined]
+        option.decorationPosition = QStyleOptionViewItem.Position.Right  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
+        option.decorationSize = QSize(12, 12)  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
 
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:  # noqa: ARG002
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:  # noqa: ARG002 - Qt gives it
         box = QComboBox(parent)
         box.setEditable(True)
         box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)

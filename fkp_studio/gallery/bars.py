@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -137,7 +138,7 @@ def _combo(name: str, items: list[tuple[str, object]]) -> QComboBox:
 class _SizeButton(QToolButton):
     """A menu of three thumbnail sizes."""
 
-    def __init__(self, chosen: object) -> None:
+    def __init__(self, chosen: Callable[[str], object]) -> None:
         super().__init__()
         self.setIcon(assets.icon("grid"))
         self.setToolTip("Size of the thumbnails")
@@ -150,7 +151,7 @@ class _SizeButton(QToolButton):
             action.setCheckable(True)
             action.setData(size)
             group.addAction(action)
-        group.triggered.connect(lambda action: chosen(action.data()))  # type: ignore[operator]
+        group.triggered.connect(lambda action: chosen(action.data()))
         self.setMenu(menu)
 
     def set_size(self, size: str) -> None:

@@ -57,7 +57,7 @@ class ThumbnailDelegate(QStyledItemDelegate):
         box = QRect(0, 0, self.side, self.side)
         box.moveCenter(cell.center())
         box.moveTop(cell.top() + MARGIN)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
         if selected:
             painter.fillRect(box.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN + BAR), self._selection)
         self._picture(painter, box, sample_id)

@@ -138,7 +138,7 @@ class GridView(QTableView):
         """Say again what is in sight."""
         self._look.start()  # its signal must not pass arguments on: a scroll bar's value would be taken for an interval
 
-    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:  # noqa: ARG002, N802
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:  # noqa: ARG002 - Qt asks with them
         """Left and right go on over the ends of rows; Home and End mean the first and the last face."""
         grid, count = self._grid, len(self._grid.order)
         if not count:
@@ -156,7 +156,7 @@ class GridView(QTableView):
             target = count - 1 if last_row else here
         return grid.index_of(min(max(target, 0), count - 1))
 
-    def keyboardSearch(self, text: str) -> None:  # noqa: N802
+    def keyboardSearch(self, text: str) -> None:
         """Letters are shortcuts of the window; Qt would look through a million cells for them."""
 
     def resizeEvent(self, event: QResizeEvent) -> None:

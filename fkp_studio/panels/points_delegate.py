@@ -26,8 +26,8 @@ class PointDelegate(QStyledItemDelegate):
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        rect, column = option.rect, index.column()  # type: ignore[attr-defined]
-        if option.state & _SELECTED:  # type: ignore[attr-defined]
+        rect, column = option.rect, index.column()  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
+        if option.state & _SELECTED:  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
             painter.fillRect(rect, QColor(theme.colours().selection))
         if column == _FIRST:
             paint_mark(painter, str(index.data(MarkRole)), QPointF(QRectF(rect).center()))
@@ -39,7 +39,7 @@ class PointDelegate(QStyledItemDelegate):
                 elide = Qt.TextElideMode.ElideMiddle if text[-1].isdigit() else Qt.TextElideMode.ElideRight
                 text = QFontMetrics(painter.font()).elidedText(text, elide, inner.width())
             role = QPalette.ColorRole.PlaceholderText if dim else QPalette.ColorRole.Text
-            painter.setPen(option.palette.color(role))  # type: ignore[attr-defined]
+            painter.setPen(option.palette.color(role))  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
             painter.drawText(inner, _ALIGNMENTS[column], text)
 
 

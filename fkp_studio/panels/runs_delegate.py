@@ -31,7 +31,7 @@ class RunsDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row: Row = index.data(RowRole)
         rect: QRect = option.rect  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
         c = theme.colours()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

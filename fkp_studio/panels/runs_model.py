@@ -65,7 +65,7 @@ class RunsModel(QAbstractListModel):
         if rows:
             self.dataChanged.emit(self.index(rows[0]), self.index(rows[-1]))
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  - Qt's own default
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
         return 0 if parent.isValid() else len(self._names)
 
     def flags(self, index: Index) -> Qt.ItemFlag:

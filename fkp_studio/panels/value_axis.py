@@ -14,14 +14,14 @@ Ticks = list[tuple[float, list[float]]]
 class ValueAxis(pg.AxisItem):
     """Plain numbers on a logarithmic axis too; linear it is pyqtgraph's own."""
 
-    def tickValues(self, minVal: float, maxVal: float, size: float) -> Ticks:  # noqa: N802, N803
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> Ticks:
         """The places of ticks: one level, so that the grid has no lines without a number."""
         if not self.logMode:
             ticks: Ticks = super().tickValues(minVal, maxVal, size)
             return ticks
         return [(1.0, log_ticks(minVal, maxVal, most=max(2, int(size // TICK_ROOM))))]
 
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         """What stands at the ticks."""
         if not self.logMode:
             texts: list[str] = super().tickStrings(values, scale, spacing)
