@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from training.data.files import replacing, writing
+from training.data.formats.picture_files import is_picture
 from training.data.formats.written import Values, in_chunks, safe_names
 from training.data.keypoint_data import PointState
 from training.data.progress import Progress
@@ -40,8 +41,12 @@ def write_csv(values: Values, out: Path, progress: Progress, *, states: bool = F
 def _image_names(values: Values, ids: np.ndarray) -> tuple[list[str], set[int]]:
     """File names in the table, and which of them (by index) are not files yet."""
     names = values.project.names()
-    inside = {i for i, name in enumerate(names) if not PurePosixPath(name).suffix and _has_pixels(values, int(ids[i]))}
-    safe = dict(zip(sorted(inside), safe_names([names[i] for i in sorted(inside)], ".png"), strict=True))
+    inside = {
+        i
+        for i, name in enumerate(names)
+        if not is_picture(PurePosixPath(name).suffix.lower()) and _has_pixels(values, int(ids[i]))
+    }
+    safe = dict(zip(sorted(inside), safe_names([f"{names[i]}.png" for i in sorted(inside)]), strict=True))
     return [safe.get(i, name) for i, name in enumerate(names)], inside
 
 

@@ -88,11 +88,8 @@ def in_chunks(ids: np.ndarray, size: int = CHUNK) -> Iterator[np.ndarray]:
         yield ids[start : start + size]
 
 
-def safe_names(names: Sequence[str], suffix: str = "") -> list[str]:
-    """Relative paths below a folder, all different: no way up, no absolute path, no character that a system forbids.
-
-    suffix: replaces each name's own where given.
-    """
+def safe_names(names: Sequence[str]) -> list[str]:
+    """Relative paths below a folder, all different: no way up, no absolute path, no character that a system forbids."""
     used: set[str] = set()
     safe: list[str] = []
     for name in names:
@@ -100,7 +97,6 @@ def safe_names(names: Sequence[str], suffix: str = "") -> list[str]:
             part.translate(_FORBIDDEN) for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")
         ]
         path = PurePosixPath(*(parts or ["picture"]))
-        path = path.with_suffix(suffix) if suffix else path
         candidate, number = path, 2
         while str(candidate.with_suffix("")).lower() in used:
             candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
