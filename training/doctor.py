@@ -113,6 +113,12 @@ def no_val_split(count: int) -> Trouble:
     )
 
 
+def unreadable_pictures(sentences: tuple[str, ...]) -> Trouble:
+    """Some samples take no part; the first sentence says why."""
+    count = "1 picture was" if len(sentences) == 1 else f"{len(sentences):,} pictures were"
+    return Trouble("unreadable", f"{count} left out, since they cannot be read: {sentences[0]}")
+
+
 def _keypoint_means(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The mean [K, 2] of values [N, K, 2] where mask [N, K]."""
     total = np.where(mask[..., None], values, 0).sum(axis=0)

@@ -29,7 +29,7 @@ def lacking(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
     """
     stored = project.predicted_ids(run_dir.name)
     stamp = model_stamp(run_dir)
-    if stamp and len(stored) and stamp != _stored_stamp(run_dir):
+    if stamp and len(stored) and stamp != stored_stamp(run_dir):
         return np.union1d(stored, ids)
     return np.setdiff1d(ids, stored)
 
@@ -44,7 +44,8 @@ def note_predicted(run_dir: Path, stamp: str) -> None:
         return
 
 
-def _stored_stamp(run_dir: Path) -> str:
+def stored_stamp(run_dir: Path) -> str:
+    """The stamp of the model that all stored predictions are by; "" where they are not all there."""
     try:
         return (run_dir / STAMP).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

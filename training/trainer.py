@@ -9,7 +9,7 @@ from pathlib import Path
 from training.checkpoint import load_model, save_model
 from training.config import RunConfig
 from training.device import set_threads
-from training.doctor import no_val_split, not_a_number
+from training.doctor import no_val_split, not_a_number, unreadable_pictures
 from training.events import CheckpointSaved, EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted
 from training.models.registry import count_parameters
 from training.optim import rate_at
@@ -48,6 +48,8 @@ def fit(
     yield _started(session)
     if session.data.val_is_train and not resume:
         yield no_val_split(len(session.data.val))
+    if session.data.left_out and not resume:
+        yield unreadable_pictures(session.data.left_out)
     yield from _Loop(run_dir, session, should_stop, save_seconds).run()
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
-from training import runs
+from training.predicted import model_stamp, note_predicted, stored_stamp
 from training.project.project import Project
-
-STAMP = "predicted"  # file in the run folder: the model that all stored predictions are by
 
 
 class Freshness:
@@ -41,12 +38,7 @@ class Freshness:
 
     def all_done(self, run_dir: Path) -> None:
         """Every sample has a prediction by the present model: remember that beside the run."""
-        beside = run_dir / f"{STAMP}.{os.getpid()}"
-        try:
-            beside.write_text(model_stamp(run_dir), encoding="utf-8")
-            beside.replace(run_dir / STAMP)
-        except OSError:  # a read-only or removed run folder: it costs no more than predicting again next time
-            return
+        note_predicted(run_dir, model_stamp(run_dir))
 
     def close(self) -> None:
         """Let go of the project."""
@@ -65,20 +57,3 @@ def _stored(project: Project, run: str, wanted: np.ndarray) -> np.ndarray:
     if len(wanted) > 1:
         return project.predicted_ids(run)
     return wanted[project.predictions(run, wanted).present.any(axis=1)]
-
-
-def model_stamp(run_dir: Path) -> str:
-    """Tells one model file of a run from a later one; "" while there is none."""
-    try:
-        status = (run_dir / runs.MODEL).stat()
-    except OSError:
-        return ""
-    return f"{status.st_mtime_ns}-{status.st_size}"
-
-
-def stored_stamp(run_dir: Path) -> str:
-    """The stamp of the model that all stored predictions are by; "" where they are not all there."""
-    try:
-        return (run_dir / STAMP).read_text(encoding="utf-8")
-    except OSError:
-        return ""

@@ -23,6 +23,7 @@ from training.errors import UserError
 from training.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted, Trouble
 from training.predict import Predictor
 from training.train_run import train_run
+from training.trainer import fit
 
 
 def train(run_dir: Path, *, rows: str = "all", val: int = 16, **options: object) -> list[Event]:
@@ -281,3 +282,11 @@ def test_lost_events_do_not_keep_a_run_from_going_on(tmp_path: Path) -> None:
         train(run_dir)
     train(run_dir, resume=True)
     assert runs.read_run(run_dir).status == "done"
+
+
+def test_pictures_that_cannot_be_read_are_told_once(tmp_path: Path) -> None:
+    data, snapshot = make_data()
+    run_dir = make_run(tmp_path, tiny_config(epochs="1"), snapshot)
+    events = list(fit(run_dir, data=replace(data, left_out=("a.png is gone.", "b.png is gone."))))
+    told = [e.sentence for e in events if isinstance(e, Trouble)]
+    assert told == ["2 pictures were left out, since they cannot be read: a.png is gone."]
