@@ -104,10 +104,19 @@ class Session:
         return -(-len(self.data.train) // self.config.batch_size)
 
     def epoch_rows(self) -> list[Tensor]:
-        """The rows of each batch of the epoch under way, in an order that follows from (seed, epoch)."""
+        """The rows of each batch of the epoch under way, in an order that follows from (seed, epoch).
+
+        An epoch is as many pictures as the train split has. A picture costs the same with four labels as with fifteen, so
+        with sampling "labels" rows are drawn in proportion to what they teach; rows with equally many are each seen once.
+        """
         generator = torch.Generator().manual_seed(_seed(self.config.seed, self.epoch, -1))
-        order = torch.randperm(len(self.data.train), generator=generator)
-        return list(torch.from_numpy(self.data.train)[order].tensor_split(self.batches))
+        train, labels = torch.from_numpy(self.data.train), self.data.mask[self.data.train].sum(axis=1)
+        if self.config.sampling == "rows" or (labels == labels[0]).all():
+            order = torch.randperm(len(train), generator=generator)
+        else:
+            weights = torch.from_numpy(labels.astype("float64"))
+            order = torch.multinomial(weights, len(train), replacement=True, generator=generator)
+        return list(train[order].tensor_split(self.batches))
 
     def train_step(self, rows: Tensor, *, done: float) -> None:
         """One optimiser step on these rows; done: how much of the budget is used, 0..1."""
