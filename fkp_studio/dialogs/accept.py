@@ -154,7 +154,9 @@ class AcceptDialog(QDialog):
 
     def _why_none(self) -> str:
         surest = float(self._candidates.confidences[0]) if self._candidates is not None else -1.0
-        known = f"the surest is at {int(surest * 100 + 1e-3)} %" if surest >= 0 else "this run says of none how sure it is"
+        known = (
+            f"the surest is at {int(surest * 100 + 1e-3)} %" if surest >= 0 else "this run says of none how sure it is"
+        )
         return f"No missing point is that sure: {known}."
 
     def _draw(self) -> None:
