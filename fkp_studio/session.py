@@ -30,6 +30,7 @@ class Session(QObject):
         super().__init__(parent)
         self.store: ProjectStore | None = None
         self._order = np.empty(0, np.int64)
+        self._at = 0  # the place asked for last: in a million faces each search would cost a millisecond
         self._sample_id = NONE
         self._keypoint = NONE
         self._run = ""
@@ -104,16 +105,21 @@ class Session(QObject):
         self.order_changed.emit()
 
     def place(self, sample_id: int) -> int:
-        """Where a sample is in `order`, -1 when the filter hides it."""
-        found = np.flatnonzero(self._order == sample_id)
-        return int(found[0]) if len(found) else NONE
+        """Where a sample is in `order`, -1 when the filter hides it. Asking for the same one again costs nothing."""
+        if not (self._at < len(self._order) and self._order[self._at] == sample_id):
+            found = np.flatnonzero(self._order == sample_id)
+            if not len(found):
+                return NONE
+            self._at = int(found[0])
+        return self._at
 
     def next_sample(self, step: int = 1) -> None:
         """Go `step` faces on in the gallery's order (back when negative); stays at the ends."""
         if len(self._order):
             at = self.place(self._sample_id)
             target = at + step if at != NONE else 0
-            self.set_sample(int(self._order[min(max(target, 0), len(self._order) - 1)]))
+            self._at = min(max(target, 0), len(self._order) - 1)
+            self.set_sample(int(self._order[self._at]))
 
     def next_incomplete(self) -> bool:
         """Go to the next face, round the end, that lacks points; False when there is no other."""
@@ -124,6 +130,6 @@ class Session(QObject):
         places = np.flatnonzero(lacking)
         if not len(places):
             return False
-        ahead = np.searchsorted(places, self.place(self._sample_id) + 1) % len(places)
-        self.set_sample(int(self._order[places[ahead]]))
+        self._at = int(places[np.searchsorted(places, self.place(self._sample_id) + 1) % len(places)])
+        self.set_sample(int(self._order[self._at]))
         return True

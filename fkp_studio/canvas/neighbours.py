@@ -15,10 +15,9 @@ AHEAD = 256  # how far to look for the next incomplete face
 def neighbours(session: Session) -> list[int]:
     """Ids of the faces around the current one in the gallery's order and of the next incomplete ones, likeliest first."""
     order, store = session.order, session.store
-    found = np.flatnonzero(order == session.sample_id)
-    if store is None or not len(found):
+    at = session.place(session.sample_id)
+    if store is None or at < 0:
         return []
-    at = int(found[0])
     near = [at + step for step in (1, -1, 2, 3, -2) if 0 <= at + step < len(order)]
     ids = [int(order[i]) for i in near]
     index = store.index()

@@ -64,6 +64,17 @@ def test_next_incomplete_says_when_there_is_no_other(session: Session) -> None:
     assert session.sample_id == 3
 
 
+def test_the_place_follows_the_order(session: Session) -> None:
+    session.set_order(np.array([5, 2, 9, 7]))
+    session.set_sample(9)
+    session.next_sample()
+    assert (session.sample_id, session.place(7), session.place(2), session.place(7)) == (7, 3, 1, 3)
+    session.set_order(np.array([7, 5]))
+    assert (session.place(7), session.place(2), session.place(5)) == (0, -1, 1)
+    session.set_order(np.empty(0, np.int64))
+    assert session.place(7) == -1
+
+
 def test_signals_come_only_for_a_change(session: Session, qtbot: QtBot) -> None:
     session.set_sample(4)
     session.set_keypoint(2)
