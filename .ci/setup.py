@@ -91,7 +91,7 @@ def run(command: list[str], fault: str) -> None:
 
 def start() -> None:
     """Start the app; without a display run its loop offscreen and leave pictures and a report in tour/."""
-    install()
+    install("all")
     need_qt(VENV)
     if has_display():
         say("Starting FKP Studio")
