@@ -80,7 +80,7 @@ class RunConfig:
     )
     threads: int = setting(0, "Processor threads; 0 takes all cores.", group="Training", low=0, high=4096)
 
-    model: str = setting("ml-resnet", "The network.", group="Model", choices=("ml-resnet", "ml-cnn", "cnn-6"))
+    model: str = setting("ml-resnet", "The network.", group="Model", choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7"))
     input_size: int = setting(96, "Side of the network's input in pixels.", group="Model", low=16, high=1024)
     channels: int = setting(1, "1 for gray, 3 for colour.", group="Model", low=1, high=3)
     dropout: float = setting(

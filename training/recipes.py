@@ -88,6 +88,32 @@ RECIPES: dict[str, Recipe] = {
             ),
             _WING,
         ),
+        Recipe(
+            "cnn-7",
+            _WING_PAPER,
+            "CNN-7, masked Wing loss",
+            "Six convolutions on 128 pixels: slower and finer than CNN-6.",
+            replace(
+                _BASE,
+                recipe="cnn-7",
+                model="cnn-7",
+                input_size=128,
+                channels=3,
+                loss="wing",
+                wing_w=15.0,
+                wing_epsilon=3.0,
+            ),
+            replace(
+                _WING,
+                recipe="cnn-7",
+                model="cnn-7",
+                input_size=128,
+                wing_w=15.0,
+                wing_epsilon=3.0,
+                learning_rate=1e-5,
+                rotation=10.0,
+            ),
+        ),
     )
 }
 

@@ -16,6 +16,7 @@ from training.recipes import RECIPES, recipe_config
 
 def test_parameters_as_in_the_papers() -> None:
     assert recipe_parameters(recipe_config("cnn-6"), 68) == 3_806_152
+    assert recipe_parameters(recipe_config("cnn-7"), 68) == 8_508_168
     assert recipe_parameters(recipe_config("ml-resnet"), 15) == pytest.approx(9.3e6, rel=0.01)
     assert recipe_parameters(recipe_config("cnn"), 15) == recipe_parameters(recipe_config("ml-cnn"), 15)
     # ML-CNN lacks only the shortcuts' two projections.
@@ -71,9 +72,10 @@ def test_a_size_the_network_cannot_take_is_told(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_a_step_in_bfloat16_is_near_that_in_float32(name: str) -> None:
     torch.manual_seed(0)
-    config = replace(recipe_config("cnn-6"), model=name, input_size=32, channels=1, dropout=0.0)
+    side = max(32, MODELS[name].multiple)
+    config = replace(recipe_config("cnn-6"), model=name, input_size=side, channels=1, dropout=0.0)
     model = make_model(config, 3).to(memory_format=torch.channels_last)
-    x = torch.randn(4, 1, 32, 32).contiguous(memory_format=torch.channels_last)
+    x = torch.randn(4, 1, side, side).contiguous(memory_format=torch.channels_last)
     plain = model(x)
     with torch.autocast("cpu", torch.bfloat16):
         half = model(x)

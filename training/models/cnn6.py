@@ -1,4 +1,4 @@
-"""CNN-6 (Wing Loss for Robust Facial Landmark Localisation with CNNs, CVPR 2018, Fig. 3)."""
+"""CNN-6 (Wing Loss for Robust Facial Landmark Localisation with CNNs, CVPR 2018, Fig. 3), and what it shares with CNN-7."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+_HIDDEN = 1024
 
-class CNN6(nn.Module):
-    """Five times conv 3x3, ReLU, max pool / 2, then 1024 features: [B, C, 64, 64] -> [B, 2K].
 
-    With 68 keypoints and 3 channels 3,806,152 parameters (Table 7: 3.8 M).
-    """
+class PlainCNN(nn.Module):
+    """As often as there are widths conv 3x3, ReLU, max pool / 2, then 1024 features: [B, C, S, S] -> [B, 2K]."""
 
     # The largest of four is larger than one: with He's sqrt(2) the features grow tenfold through five pools.
     gain = 1.2
+    widths: tuple[int, ...]
 
     def __init__(self, *, input_size: int, channels: int, outputs: int, dropout: float) -> None:
         super().__init__()
-        widths = (channels, 32, 64, 128, 256, 512)
-        self.features = nn.Sequential(*(stage(i, o) for i, o in pairwise(widths)))
-        side = input_size // 32
-        self.hidden = nn.Sequential(nn.Linear(512 * side * side, 1024), nn.ReLU(inplace=True), nn.Dropout(dropout))
-        self.output = nn.Linear(1024, outputs)
+        self.features = nn.Sequential(*(stage(i, o) for i, o in pairwise((channels, *self.widths))))
+        inputs = _features(self.widths, input_size)
+        self.hidden = nn.Sequential(nn.Linear(inputs, _HIDDEN), nn.ReLU(inplace=True), nn.Dropout(dropout))
+        self.output = nn.Linear(_HIDDEN, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.features(x)  # [B, 512, 2, 2] of 64x64
+        x = self.features(x)  # [B, 512, 2, 2] of 64x64 (CNN-6) and of 128x128 (CNN-7)
         x = self.hidden(x.flatten(1))  # [B, 1024]
         return self.output(x)
+
+
+class CNN6(PlainCNN):
+    """For 64x64. With 68 keypoints and 3 channels 3,806,152 parameters (Table 7: 3.8 M)."""
+
+    widths = (32, 64, 128, 256, 512)
 
 
 def stage(channels: int, out: int) -> nn.Sequential:
@@ -35,8 +40,17 @@ def stage(channels: int, out: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels, out, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(inplace=True))
 
 
+def plain_cnn_parameters(widths: tuple[int, ...], *, input_size: int, channels: int, outputs: int) -> int:
+    """The number of parameters, without making the network."""
+    stages = sum((9 * i + 1) * out for i, out in pairwise((channels, *widths)))
+    return stages + (_features(widths, input_size) + 1) * _HIDDEN + (_HIDDEN + 1) * outputs
+
+
 def cnn6_parameters(*, input_size: int, channels: int, outputs: int) -> int:
     """The number of parameters, without making the network."""
-    widths = (channels, 32, 64, 128, 256, 512)
-    stages = sum((9 * i + 1) * out for i, out in pairwise(widths))
-    return stages + (512 * (input_size // 32) ** 2 + 1) * 1024 + 1025 * outputs
+    return plain_cnn_parameters(CNN6.widths, input_size=input_size, channels=channels, outputs=outputs)
+
+
+def _features(widths: tuple[int, ...], input_size: int) -> int:
+    """The number of features before the hidden layer."""
+    return int(widths[-1] * (input_size // 2 ** len(widths)) ** 2)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from training.config import RunConfig
 from training.errors import UserError
 from training.models.cnn6 import CNN6, cnn6_parameters
+from training.models.cnn7 import CNN7, cnn7_parameters
 from training.models.ml_resnet import MLResNet, ml_resnet_parameters
 
 
@@ -28,6 +29,7 @@ MODELS: dict[str, Entry] = {
     "ml-resnet": Entry(MLResNet, ml_resnet_parameters, 8),
     "ml-cnn": Entry(partial(MLResNet, residual=False), partial(ml_resnet_parameters, residual=False), 8),
     "cnn-6": Entry(CNN6, cnn6_parameters, 32),
+    "cnn-7": Entry(CNN7, cnn7_parameters, 64),
 }
 
 
