@@ -32,7 +32,7 @@ CHECKS = (
     ("formatting (ruff format)", ["ruff", "format", "--check", "."]),
     ("types (mypy)", ["mypy"]),
     ("import contracts (lint-imports)", ["lint-imports"]),
-    ("tests (pytest)", ["pytest"]),
+    ("tests (pytest)", ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]),
 )
 
 

@@ -24,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Before any test file imports Qt."""
     if not config.getoption("--headed"):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: each one, and its child processes, takes one core
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

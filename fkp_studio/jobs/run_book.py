@@ -31,7 +31,7 @@ class RunBook(QObject):
         self._infos: dict[str, RunInfo] = {}
         self._histories: dict[str, RunHistory] = {}
         self._followed: set[str] = set()
-        self._hidden: set[str] = set()
+        self._anew: set[str] = set()  # followed, and nothing came yet: the curves of before still stand
         self._shown: set[str] = set()
         self._notes: dict[str, str] = {}
         self._reading = self._again = self._listed_once = False
@@ -54,7 +54,7 @@ class RunBook(QObject):
         self._dir = runs_dir
         for known in (self._infos, self._histories, self._notes):
             known.clear()
-        for names in (self._followed, self._hidden, self._shown):
+        for names in (self._followed, self._anew, self._shown):
             names.clear()
         self._listed_once = False
         self.listed.emit()
@@ -154,9 +154,10 @@ class RunBook(QObject):
     # ---- events
 
     def follow(self, name: str) -> None:
-        """From now on this run's events come through `add`, from its first; what was known of its curves is dropped."""
+        """From now on this run's events come through `add`, from its first; until then the curves known so far stand."""
         self._followed.add(name)
-        self._histories[name] = RunHistory()
+        self._anew.add(name)
+        self._histories.setdefault(name, RunHistory())
         self._notes.pop(name, None)
         self._shown.add(name)
 
@@ -164,6 +165,9 @@ class RunBook(QObject):
         """Take in events of a followed run; `happened` is emitted for each, of the Progress only for the last."""
         if name not in self._followed:
             return
+        if name in self._anew:
+            self._anew.discard(name)
+            self._histories[name] = RunHistory()
         history = self._histories[name]
         last = max((i for i, e in enumerate(events) if isinstance(e, Progress)), default=-1)
         for event in events:
@@ -177,6 +181,7 @@ class RunBook(QObject):
         self._infos.pop(name, None)
         self._histories.pop(name, None)
         self._followed.discard(name)
+        self._anew.discard(name)
         self._shown.discard(name)
         self.listed.emit()
 

@@ -194,7 +194,7 @@ def again(robot: Robot, _project: str) -> None:
     panel = window.docks["runs"].widget()
     next(a for a in panel.menu(run).actions() if a.text().startswith("Resume")).trigger()
     robot.until(lambda: jobs.status(run) == "running", "the run goes on")
-    robot.until(lambda: jobs.book.history(run).epochs[-1].epoch > saved, "an epoch more")
+    robot.until(lambda: any(e.epoch > saved for e in jobs.book.history(run).epochs), "an epoch more")
     window.menus.actions["stop"].trigger()
     robot.until(lambda: jobs.status(run) == "stopped", "the run stops")
     epochs = [e.epoch for e in jobs.book.history(run).epochs]

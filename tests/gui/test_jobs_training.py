@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from fkp_studio.jobs.child import describe_end
 from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.session import Session
 from tests.gui import fake_training
 from training import runs
@@ -95,6 +96,18 @@ def test_stop_keeps_the_model_and_resume_goes_on_with_the_curve(make_jobs: Make,
     epochs = [e.epoch for e in jobs.book.history(name).epochs]
     assert epochs == list(range(1, len(epochs) + 1))
     assert jobs.book.history(name).end is None
+
+
+def test_the_curves_stand_until_a_resumed_run_speaks(session: Session, qtbot: QtBot) -> None:
+    book = RunBook()
+    run_dir = runs.create_run(session.store.project, config())
+    book.set_folder(run_dir.parent)
+    book.follow(run_dir.name)
+    book.add(run_dir.name, (fake_training.started(), fake_training.epoch_done(1), fake_training.epoch_done(2)))
+    book.follow(run_dir.name)  # as a resume does, before its process has read or written anything
+    assert [e.epoch for e in book.history(run_dir.name).epochs] == [1, 2]
+    book.add(run_dir.name, (fake_training.started(), fake_training.epoch_done(1)))
+    assert [e.epoch for e in book.history(run_dir.name).epochs] == [1]
 
 
 def test_kill_9_is_told_with_the_epoch_that_is_kept(make_jobs: Make, qtbot: QtBot) -> None:
