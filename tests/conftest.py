@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Before any test file imports Qt."""
     if not config.getoption("--headed"):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: each one, and its child processes, takes one core
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one worker a core: it and its child processes compute on one thread
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
