@@ -119,6 +119,20 @@ class RunConfig:
         group="Loss",
         choices=("mean", "masked-eq4", "wing-eq3"),
     )
+    model_weight: float = setting(
+        1.0,
+        "Weight in the loss of points accepted from a model: 1 as a person's, 0 left out.",
+        group="Loss",
+        low=0,
+        high=1,
+    )
+    hard_points: float = setting(
+        0.0,
+        "Keypoints with a large error weigh more: (error / mean error) to this power; 0 is all alike.",
+        group="Loss",
+        low=0,
+        high=4,
+    )
     rows: str = setting(
         "all", "Train on all rows with the mask, or on complete rows only.", group="Loss", choices=("all", "complete")
     )
@@ -134,12 +148,38 @@ class RunConfig:
         0.5, "Fraction of pictures mirrored, left and right points swapped.", group="Augmentation", low=0, high=1
     )
     rotation: float = setting(10.0, "Largest rotation in degrees.", group="Augmentation", low=0, high=180)
+    box_corners: float = setting(
+        0.0,
+        "The picture's upper left and lower right corners are moved, each by up to this fraction of the side (Wing paper).",
+        group="Augmentation",
+        low=0,
+        high=0.3,
+    )
     scale: float = setting(0.08, "Largest change of size as a fraction.", group="Augmentation", low=0, high=0.9)
     shift: float = setting(0.04, "Largest shift as a fraction of the side.", group="Augmentation", low=0, high=0.9)
     brightness: float = setting(
         0.15, "Largest change of brightness, in contrast units of the picture.", group="Augmentation", low=0, high=5
     )
     contrast: float = setting(0.15, "Largest change of contrast as a fraction.", group="Augmentation", low=0, high=0.95)
+    gamma: float = setting(
+        0.0,
+        "Largest change of gamma: 0.5 is an exponent of the light from 1/1.5 to 1.5.",
+        group="Augmentation",
+        low=0,
+        high=5,
+    )
+    noise: float = setting(
+        0.0, "Largest noise (Gaussian), in contrast units of the picture.", group="Augmentation", low=0, high=5
+    )
+    erasing: float = setting(
+        0.0, "Fraction of pictures in which a random rectangle is grayed out.", group="Augmentation", low=0, high=1
+    )
+    outside: str = setting(
+        "keep",
+        "Points that leave the augmented picture: keep their labels, or mask them in that step.",
+        group="Augmentation",
+        choices=("keep", "mask"),
+    )
     blur: float = setting(
         0.0, "Fraction of pictures blurred with a Gaussian of 1 pixel.", group="Augmentation", low=0, high=1
     )

@@ -39,7 +39,7 @@ _MASKED = RunConfig(
 _WING = RunConfig(
     recipe="cnn-6", variant="paper", model="cnn-6", input_size=64, channels=3, optimizer="sgd", momentum=0.9, learning_rate=3e-5, final_rate=0.01,
     schedule="geometric", warmup=0.0, weight_decay=5e-4, batch_size=8, epochs=48, minutes=None, ema=0.0, targets="points", dropout=0.0,
-    loss="wing", wing_w=10.0, wing_epsilon=2.0, reduction="wing-eq3", flip=0.5, rotation=30.0, scale=0.05, shift=0.05,
+    loss="wing", wing_w=10.0, wing_epsilon=2.0, reduction="wing-eq3", flip=0.5, rotation=30.0, box_corners=0.05, scale=0.0, shift=0.0,
     brightness=0.0, contrast=0.0, blur=0.5, flip_average=False,
     sampling="rows",
 )  # fmt: skip
