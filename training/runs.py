@@ -52,6 +52,7 @@ class RunInfo:
     best: EpochDone | None
     message: str  # why it failed, with the hint; else ""
     label_hash: str  # of the labels it was trained on; another one than the project's now: stale
+    search: str = ""  # "NAME/7": the random search and the trial it is; "" for a run of its own
 
     @property
     def has_model(self) -> bool:
@@ -92,8 +93,11 @@ def create_run(project: Project, config: RunConfig) -> Path:
     return write_run(project.runs_dir, config, snapshot_project(project))
 
 
-def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot) -> Path:
-    """Make a run folder from a snapshot: written beside, then renamed; its number is one more than the largest."""
+def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot, *, search: str = "") -> Path:
+    """Make a run folder from a snapshot: written beside, then renamed; its number is one more than the largest.
+
+    search: as in RunInfo.
+    """
     usable = (snapshot.splits == 0) & np.isfinite(snapshot.points).any(axis=(1, 2))
     if not usable.any():
         raise UserError("There is nothing to train on: no sample of the train split has a labelled point.")
@@ -102,7 +106,7 @@ def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot) -> Path:
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=runs_dir))
         try:
             beside.chmod(0o755)
-            _write_inputs(beside, config, snapshot)
+            write_inputs(beside, config, snapshot, search=search)
             return _take_number(beside, runs_dir, config.recipe)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
@@ -113,13 +117,15 @@ def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot) -> Path:
         ) from error
 
 
-def _write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot) -> None:
+def write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot, *, search: str = "") -> None:
+    """Write config.json and labels.npz."""
     np.savez(folder / LABELS, **{name: getattr(snapshot, name) for name in _ARRAYS})
     about = {
         "config": config.to_json(),
         "schema": snapshot.schema.to_json(),
         "label_hash": snapshot.label_hash,
         "created": time.time(),
+        **({"search": search} if search else {}),
     }
     (folder / CONFIG).write_text(json.dumps(about, indent=1), encoding="utf-8")
 
@@ -183,7 +189,8 @@ def load_config(run_dir: Path) -> RunConfig:
 def _read_about(run_dir: Path) -> dict[str, Any]:
     try:
         about = json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))
-        return {key: about[key] for key in ("config", "schema", "label_hash", "created")}
+        known = {key: about[key] for key in ("config", "schema", "label_hash", "created")}
+        return {**known, "search": str(about.get("search", ""))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = "damaged" if (run_dir / CONFIG).is_file() else "missing"
         raise UserError(f"The run {run_dir} cannot be read: its {CONFIG} is {what}. Train anew.") from error
@@ -237,6 +244,7 @@ def read_run(run_dir: Path) -> RunInfo:
         best=next((e for e in reversed(epochs) if e.best), None),
         message=f"{end.message} {end.hint}".strip() if isinstance(end, RunFailed) else "",
         label_hash=str(about["label_hash"]),
+        search=about["search"],
     )
 
 

@@ -1,29 +1,13 @@
-"""The training process: how it is started so that it can outlive the window, and what its end means in words."""
+"""The training process: it outlives the window, and its end is told in words."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from training import runs
-
-TRAIN: tuple[str, ...] = (sys.executable, "-m", "training", "train")
-
-
-def start_training(run_dir: Path, *, resume: bool, command: Sequence[str] = TRAIN) -> subprocess.Popen[bytes]:
-    """Start `command RUN_DIR [--resume] --nice` in a session of its own; what it prints is added to log.txt.
-
-    Raises OSError where the process or the log can't be made.
-    """
-    arguments = [*command, str(run_dir), *(["--resume"] if resume else []), "--nice"]
-    with (run_dir / runs.LOG).open("ab") as log:
-        return subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
-from fkp_studio.jobs import child, prediction
+from fkp_studio.jobs import prediction
 from fkp_studio.jobs.label_watch import LabelWatch
 from fkp_studio.jobs.prediction import PredictionWorker
 from fkp_studio.jobs.run_book import RunBook
@@ -21,6 +21,7 @@ from training.config import RunConfig
 from training.errors import UserError
 from training.events import CheckpointSaved, Event
 from training.project.project import Project
+from training.start import TRAIN
 
 
 class Jobs(QObject):
@@ -42,7 +43,7 @@ class Jobs(QObject):
         session: Session,
         parent: QObject | None = None,
         *,
-        train_command: Sequence[str] = child.TRAIN,
+        train_command: Sequence[str] = TRAIN,
         serve_command: Sequence[str] = prediction.SERVE,
     ) -> None:
         super().__init__(parent)

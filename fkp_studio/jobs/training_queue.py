@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from fkp_studio.jobs import child
 from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.training_thread import TrainingThread
 from training import runs
 from training.events import Event, RunFinished, RunStarted
 from training.runs import RunInfo
+from training.start import TRAIN
 
 OURS_AFTER_SECONDS = 10.0  # a run that waits longer than this is not one that a command line is about to start
 
@@ -24,7 +24,7 @@ class TrainingQueue(QObject):
     changed = Signal()  # what trains or waits is different
     ended = Signal(str)  # this run's training ended, in whichever way
 
-    def __init__(self, book: RunBook, parent: QObject | None = None, *, command: Sequence[str] = child.TRAIN) -> None:
+    def __init__(self, book: RunBook, parent: QObject | None = None, *, command: Sequence[str] = TRAIN) -> None:
         super().__init__(parent)
         self._book = book
         self._command = command

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 from fkp_studio.jobs import child
 from training import runs
 from training.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted
+from training.start import TRAIN, start_training
 
 POLL_SECONDS = 0.1
 LOCK_POLLS = 10  # of somebody else's run the lock is tried at every tenth poll only
@@ -35,7 +36,7 @@ class TrainingThread(QThread):
         *,
         start: bool,
         resume: bool = False,
-        command: Sequence[str] = child.TRAIN,
+        command: Sequence[str] = TRAIN,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -66,7 +67,7 @@ class TrainingThread(QThread):
             self._read()
             self._ended = False  # an end that was told by an earlier part of the run
             try:
-                process = child.start_training(self.run_dir, resume=self._resume, command=self._command)
+                process = start_training(self.run_dir, resume=self._resume, command=self._command)
             except OSError as error:
                 self.over.emit(f"The training process cannot be started: {error.strerror or error}.")
                 return
