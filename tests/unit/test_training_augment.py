@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.training_data import SCHEMA, SIDE, dots, tiny_config
-from training.augment import augment, mirror_points, prepare, standardise, to_float
+from training.augment import augment, mirror_points, prepare, to_float
+from training.augment_pixels import standardise
 from training.views import averaged_points, points_and_disagreement
 
 FLIP = torch.tensor(SCHEMA.flip)

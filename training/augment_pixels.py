@@ -1,0 +1,95 @@
+"""What an augmentation does to the light of pictures [B, C, S, S] in 0..255. A step whose setting is 0 costs nothing.
+
+Random numbers come from a generator on the CPU, for the same batch on every device.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from training.config import RunConfig
+
+_SMALLEST, _LARGEST = 0.02, 0.2  # area of an erased rectangle, as a fraction of the picture
+_ASPECT = 3.0  # at most, high or wide
+
+
+def blur(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """A Gaussian of sigma 1 pixel on this fraction of the pictures."""
+    if fraction == 0:
+        return x
+    chosen = (torch.rand(len(x), generator=generator) < fraction).nonzero().squeeze(1).to(x.device)
+    across = _blur_matrix(x.shape[-1]).to(x.device)
+    return x.index_copy(0, chosen, across @ (x[chosen] @ across.T))
+
+
+def gamma(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Light to the power of 1/(1 + strength) to 1 + strength, each picture its own, small and large alike likely."""
+    if strength == 0:
+        return x
+    draw = (torch.rand(len(x), 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
+    exponent = torch.exp(draw * math.log1p(strength))
+    return (x.clamp(min=0) / 255).pow(exponent) * 255
+
+
+def standardise(x: Tensor, *, gain: Tensor | float = 1.0, brightness: Tensor | float = 0.0) -> Tensor:
+    """Each picture [C, S, S] with mean 0 and standard deviation 1: light and contrast of the camera no longer count.
+
+    gain and brightness, a number or [B, 1, 1, 1]: by how much the result is multiplied, and what is added. Channels last.
+    """
+    flat = x.flatten(1)
+    centred = flat - flat.mean(dim=1, keepdim=True)
+    # twice as fast as torch.std_mean, which takes one pass more careful than centred values need
+    spread = torch.linalg.vector_norm(centred, dim=1) / flat.shape[1] ** 0.5
+    scale = gain / (spread.view(-1, 1, 1, 1) + 1e-3)
+    result = centred.view(x.shape).mul_(scale)
+    if isinstance(brightness, Tensor):
+        result += brightness
+    return result.contiguous(memory_format=torch.channels_last)
+
+
+def light(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
+    """Standardised pictures with brightness and contrast of their own."""
+    if config.brightness == 0 and config.contrast == 0:
+        return standardise(x)
+    draw = (torch.rand(2, len(x), 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
+    return standardise(x, gain=1 + config.contrast * draw[0], brightness=config.brightness * draw[1])
+
+
+def noise(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Gaussian noise on standardised pictures, each with a standard deviation of its own from 0 to strength."""
+    if strength == 0:
+        return x
+    size = torch.rand(len(x), 1, 1, 1, generator=generator) * strength
+    return x + (torch.randn(x.shape, generator=generator) * size).to(x.device)
+
+
+def erase(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
+    """One random rectangle set to 0, the mean, in this fraction of standardised pictures (Zhong et al., Random Erasing).
+
+    Points under it keep their labels: a network has to tell them from the rest of the face.
+    """
+    if fraction == 0:
+        return x
+    draw = torch.rand(5, len(x), generator=generator)
+    area = _SMALLEST + (_LARGEST - _SMALLEST) * draw[0]
+    aspect = torch.exp((draw[1] * 2 - 1) * math.log(_ASPECT))
+    size = torch.stack(((area / aspect).sqrt(), (area * aspect).sqrt()))  # [2, B]: width, height
+    first = draw[2:4] * (1 - size)
+    centres = (torch.arange(x.shape[-1]) + 0.5) / x.shape[-1]
+    covered = (centres >= first.unsqueeze(-1)) & (centres < (first + size).unsqueeze(-1))  # [2, B, S]
+    covered &= (draw[4] < fraction).unsqueeze(-1)
+    rectangle = covered[1, :, :, None] & covered[0, :, None, :]
+    return x.masked_fill(rectangle.unsqueeze(1).to(x.device), 0)
+
+
+def _blur_matrix(side: int) -> Tensor:
+    """[S, S]: row i holds what pixel i takes from each pixel; beyond the border the outermost repeats.
+
+    A product with it is five times faster on a CPU than a convolution with one channel a group.
+    """
+    taps = torch.exp(-0.5 * torch.arange(-3.0, 4.0).square())
+    sources = (torch.arange(side)[:, None] + torch.arange(-3, 4)).clamp(0, side - 1)
+    return torch.zeros(side, side).scatter_add_(1, sources, (taps / taps.sum()).expand(side, 7))
