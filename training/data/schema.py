@@ -199,4 +199,53 @@ IBUG_68 = KeypointSchema(
     interpupil=(tuple(range(42, 48)), tuple(range(36, 42))),
 )  # fmt: skip
 
-SCHEMAS: dict[str, KeypointSchema] = {s.name: s for s in (KAGGLE_15, IBUG_68)}
+# AFLW without the two ears, in the order of its database, which names points as seen in the picture: its LeftBrowLeftCorner is
+# the outer end of the subject's right brow.
+AFLW_19 = KeypointSchema(
+    name="aflw-19",
+    keypoints=(
+        "right_eyebrow_outer_end", "right_eyebrow_center", "right_eyebrow_inner_end",
+        "left_eyebrow_inner_end", "left_eyebrow_center", "left_eyebrow_outer_end",
+        "right_eye_outer_corner", "right_eye_center", "right_eye_inner_corner",
+        "left_eye_inner_corner", "left_eye_center", "left_eye_outer_corner",
+        "nose_right", "nose_tip", "nose_left", "mouth_right_corner", "mouth_center", "mouth_left_corner", "chin",
+    ),
+    flip=(5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 14, 13, 12, 17, 16, 15, 18),
+    edges=((0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8), (9, 10), (10, 11), (12, 13), (13, 14), (15, 16), (16, 17)),
+    template=(
+        (0.16, 0.28), (0.28, 0.22), (0.41, 0.27), (0.59, 0.27), (0.72, 0.22), (0.84, 0.28),
+        (0.22, 0.37), (0.31, 0.36), (0.40, 0.38), (0.60, 0.38), (0.69, 0.36), (0.78, 0.37),
+        (0.40, 0.58), (0.50, 0.57), (0.60, 0.58), (0.34, 0.74), (0.50, 0.74), (0.66, 0.74), (0.50, 0.95),
+    ),
+    interocular=((11,), (6,)),
+    interpupil=((10,), (7,)),
+)  # fmt: skip
+
+# COFW: the 29 points of LFPW in its order, the subject's right (the left in the picture) first.
+COFW_29 = KeypointSchema(
+    name="cofw-29",
+    keypoints=(
+        "right_eyebrow_outer_end", "left_eyebrow_outer_end", "right_eyebrow_inner_end", "left_eyebrow_inner_end",
+        "right_eyebrow_top", "right_eyebrow_bottom", "left_eyebrow_top", "left_eyebrow_bottom",
+        "right_eye_outer_corner", "left_eye_outer_corner", "right_eye_inner_corner", "left_eye_inner_corner",
+        "right_eye_top", "right_eye_bottom", "left_eye_top", "left_eye_bottom", "right_pupil", "left_pupil",
+        "nose_right", "nose_left", "nose_tip", "nose_bottom", "mouth_right_corner", "mouth_left_corner",
+        "upper_lip_top", "upper_lip_bottom", "lower_lip_top", "lower_lip_bottom", "chin",
+    ),
+    flip=(1, 0, 3, 2, 6, 7, 4, 5, 9, 8, 11, 10, 14, 15, 12, 13, 17, 16, 19, 18, 20, 21, 23, 22, 24, 25, 26, 27, 28),
+    edges=(
+        (0, 4), (4, 2), (2, 5), (5, 0), (1, 6), (6, 3), (3, 7), (7, 1), (8, 12), (12, 10), (10, 13), (13, 8),
+        (9, 14), (14, 11), (11, 15), (15, 9), (18, 21), (21, 19), (22, 24), (24, 23), (23, 27), (27, 22), (22, 25),
+        (25, 23), (23, 26), (26, 22),
+    ),
+    template=(
+        (0.14, 0.29), (0.86, 0.29), (0.41, 0.28), (0.59, 0.28), (0.28, 0.22), (0.28, 0.26), (0.72, 0.22), (0.72, 0.26),
+        (0.21, 0.38), (0.79, 0.38), (0.40, 0.39), (0.60, 0.39), (0.31, 0.35), (0.31, 0.40), (0.69, 0.35), (0.69, 0.40),
+        (0.31, 0.375), (0.69, 0.375), (0.40, 0.58), (0.60, 0.58), (0.50, 0.56), (0.50, 0.62), (0.34, 0.75), (0.66, 0.75),
+        (0.50, 0.71), (0.50, 0.735), (0.50, 0.765), (0.50, 0.81), (0.50, 0.97),
+    ),
+    interocular=((9,), (8,)),
+    interpupil=((17,), (16,)),
+)  # fmt: skip
+
+SCHEMAS: dict[str, KeypointSchema] = {s.name: s for s in (KAGGLE_15, IBUG_68, AFLW_19, COFW_29)}
