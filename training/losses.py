@@ -1,10 +1,12 @@
 """Losses over present keypoints: pure functions of predicted points, target points and mask.
 
-All take pred and target [B, K, 2] in pixels of the network's input and mask [B, K] (bool, or weights of 0..1), and give
-a scalar. A missing point has no error and no gradient whatever stands in target there, NaN included.
+All take pred and target [B, K, 2] in pixels of the network's input and mask [B, K] bool, and give a scalar. A missing
+point has no error and no gradient whatever stands in target there, NaN included. weight [B, K], 0 or more, multiplies the
+errors of each point; a weight of 0 is the same as a mask of False.
 
-reduction says what the sum of errors is divided by:
-"mean": the number of present coordinates (ours: the step does not shrink where labels are missing);
+reduction says what the sum of (weighted) errors is divided by:
+"mean": the weights of present coordinates, which is their number where there are no weights: sum(w * l) / sum(w) (ours:
+the step does not shrink where labels are missing);
 "masked-eq4": the number of all coordinates B*K*2 (masked-loss paper 2017, Eq. 4 with the mask of Eq. 5);
 "wing-eq3": the number of pictures B (Wing loss paper 2018, Eq. 3: the sum over a picture's coordinates).
 """
@@ -13,7 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -22,31 +25,40 @@ from torch import Tensor
 class Loss(Protocol):
     """A loss of this module with its parameters filled in."""
 
-    def __call__(self, pred: Tensor, target: Tensor, mask: Tensor, /) -> Tensor: ...
+    def __call__(self, pred: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None = None, /) -> Tensor: ...
 
 
-def mse(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean") -> Tensor:
+def mse(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Masked squared error x^2 (masked-loss paper, Eq. 3 to 5)."""
-    return _reduce(lambda x: x.square(), pred, target, mask, reduction)
+    return _reduce(lambda x: x.square(), pred, target, mask, reduction, weight)
 
 
-def l2(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean") -> Tensor:
+def l2(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Masked x^2 / 2 (Wing loss paper, Eq. 4)."""
-    return _reduce(lambda x: x.square() / 2, pred, target, mask, reduction)
+    return _reduce(lambda x: x.square() / 2, pred, target, mask, reduction, weight)
 
 
-def l1(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean") -> Tensor:
+def l1(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Masked |x| (Wing loss paper, Eq. 4)."""
-    return _reduce(torch.abs, pred, target, mask, reduction)
+    return _reduce(torch.abs, pred, target, mask, reduction, weight)
 
 
-def smooth_l1(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean") -> Tensor:
+def smooth_l1(
+    pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
     """Masked x^2 / 2 where |x| < 1 pixel, |x| - 1/2 else (Wing loss paper, Eq. 4)."""
-    return _reduce(_huber, pred, target, mask, reduction)
+    return _reduce(_huber, pred, target, mask, reduction, weight)
 
 
 def wing(
-    pred: Tensor, target: Tensor, mask: Tensor, *, w: float = 10.0, epsilon: float = 2.0, reduction: str = "mean"
+    pred: Tensor,
+    target: Tensor,
+    mask: Tensor,
+    *,
+    w: float = 10.0,
+    epsilon: float = 2.0,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Masked Wing loss (Wing loss paper, Eq. 5), w and epsilon in pixels of the input.
 
@@ -58,15 +70,14 @@ def wing(
         size = x.abs()
         return torch.where(size < w, w * torch.log1p(size / epsilon), size - constant)
 
-    return _reduce(error, pred, target, mask, reduction)
+    return _reduce(error, pred, target, mask, reduction, weight)
 
 
 def make_loss(name: str, *, w: float = 10.0, epsilon: float = 2.0, reduction: str = "mean") -> Loss:
     """The loss of this name with its parameters filled in."""
-    if name == "wing":
-        return lambda pred, target, mask: wing(pred, target, mask, w=w, epsilon=epsilon, reduction=reduction)
-    plain = LOSSES[name]
-    return lambda pred, target, mask: plain(pred, target, mask, reduction=reduction)
+    options: dict[str, Any] = {"w": w, "epsilon": epsilon} if name == "wing" else {}
+    chosen = partial(LOSSES[name], reduction=reduction, **options)
+    return lambda pred, target, mask, weight=None: chosen(pred, target, mask, weight=weight)
 
 
 LOSSES: dict[str, Callable[..., Tensor]] = {"mse": mse, "l2": l2, "l1": l1, "smooth_l1": smooth_l1, "wing": wing}
@@ -77,14 +88,22 @@ def _huber(x: Tensor) -> Tensor:
     return torch.where(size < 1, x.square() / 2, size - 0.5)
 
 
-def _reduce(error: Callable[[Tensor], Tensor], pred: Tensor, target: Tensor, mask: Tensor, reduction: str) -> Tensor:
-    """The masked sum of error(pred - target), divided as reduction says; 0 with zero gradient where nothing is present."""
-    weights = mask.to(pred.dtype).unsqueeze(-1)  # [B, K, 1]
+def _reduce(
+    error: Callable[[Tensor], Tensor],
+    pred: Tensor,
+    target: Tensor,
+    mask: Tensor,
+    reduction: str,
+    weight: Tensor | None,
+) -> Tensor:
+    """The weighted sum of error(pred - target), divided as reduction says; 0 with zero gradient where nothing is present."""
+    weights = (mask.to(pred.dtype) if weight is None else mask * weight.to(pred.dtype)).unsqueeze(-1)  # [B, K, 1]
     # Before the arithmetic: 0 * NaN is NaN, in the gradient too.
     difference = torch.where(weights > 0, pred - target, torch.zeros_like(pred))
     total = (error(difference) * weights).sum()
     if reduction == "mean":
-        return total / (2 * weights.sum()).clamp(min=1)
+        divisor = 2 * weights.sum()
+        return total / torch.where(divisor > 0, divisor, 1)
     if reduction == "masked-eq4":
         return total / max(pred.numel(), 1)
     if reduction == "wing-eq3":

@@ -33,6 +33,7 @@ CONFIG, LABELS, EVENTS, METRICS = "config.json", "labels.npz", "events.jsonl", "
 MODEL, RESUME, LOG, LOCK, STOP = "model.safetensors", "resume.pt", "log.txt", "lock", "stop"
 NUMBERS = ".numbers"  # in the folder of the runs: one empty file for each number ever given
 _ARRAYS = ("ids", "points", "states", "splits", "sizes")  # of labels.npz, as in Snapshot
+_ORIGINS = "origins"  # too, but not in runs of before they were kept
 _NAME = re.compile(r"(\d{4,})-(.+)")
 _PROGRESS = b'{"event":"Progress"'
 
@@ -66,6 +67,7 @@ class Snapshot:
 
     ids: int64 [N]. points: float64 [N, K, 2], px of the original picture, NaN where none. states: uint8 [N, K].
     splits: uint8 [N], 0 train, 1 val, 2 test. sizes: int32 [N, 2], width and height of the original pictures.
+    origins: uint8 [N, K], Origin: who made a point; None in runs of before they were kept.
     """
 
     ids: np.ndarray
@@ -75,6 +77,7 @@ class Snapshot:
     sizes: np.ndarray
     schema: KeypointSchema
     label_hash: str
+    origins: np.ndarray | None = None
 
 
 def snapshot_project(project: Project) -> Snapshot:
@@ -82,7 +85,16 @@ def snapshot_project(project: Project) -> Snapshot:
     index = project.index()
     labels = project.labels(index.ids)
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
-    return Snapshot(index.ids, labels.points, labels.states, index.splits, sizes, project.schema, project.label_hash())
+    return Snapshot(
+        index.ids,
+        labels.points,
+        labels.states,
+        index.splits,
+        sizes,
+        project.schema,
+        project.label_hash(),
+        labels.origins,
+    )
 
 
 def create_run(project: Project, config: RunConfig) -> Path:
@@ -119,7 +131,8 @@ def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot, *, search: 
 
 def write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot, *, search: str = "") -> None:
     """Write config.json and labels.npz."""
-    np.savez(folder / LABELS, **{name: getattr(snapshot, name) for name in _ARRAYS})
+    there = [name for name in (*_ARRAYS, _ORIGINS) if getattr(snapshot, name) is not None]
+    np.savez(folder / LABELS, **{name: getattr(snapshot, name) for name in there})
     about = {
         "config": config.to_json(),
         "schema": snapshot.schema.to_json(),
@@ -159,7 +172,8 @@ def load_snapshot(run_dir: Path) -> Snapshot:
     about = _read_about(run_dir)
     try:
         with zipfile.ZipFile(run_dir / LABELS) as archive:
-            values = {name: _read_array(archive, name) for name in _ARRAYS}
+            there = [_ORIGINS] if f"{_ORIGINS}.npy" in archive.namelist() else []
+            values = {name: _read_array(archive, name) for name in (*_ARRAYS, *there)}
     except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         what = "damaged" if (run_dir / LABELS).is_file() else "missing"
         raise UserError(
