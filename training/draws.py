@@ -11,9 +11,16 @@ from torch import Tensor
 class BatchGenerator(torch.Generator):
     """A generator whose draws are for a whole batch of `count` pictures, of which this process works on the rows `part`."""
 
-    def __init__(self, seed: int, *, count: int, part: slice) -> None:
-        self.count, self.part = count, part
-        self.manual_seed(seed)
+    count: int
+    part: slice
+
+    @classmethod
+    def of(cls, seed: int, *, count: int, part: slice) -> BatchGenerator:
+        """A generator with this seed; torch's own takes no further arguments when it is made."""
+        generator = cls()
+        generator.count, generator.part = count, part
+        generator.manual_seed(seed)
+        return generator
 
 
 def uniform(*shape: int, generator: torch.Generator) -> Tensor:
