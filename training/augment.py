@@ -8,6 +8,7 @@ from torch import Tensor
 from training.augment_geometry import inside, random_transform, transform_points, warp
 from training.augment_pixels import blur, erase, gamma, light, noise, standardise
 from training.config import RunConfig
+from training.draws import uniform
 
 
 def to_float(pictures: Tensor, *, channels: int) -> Tensor:
@@ -37,7 +38,7 @@ def augment(
     A point that leaves the picture keeps its label, or counts as missing with the setting outside = mask.
     """
     x = to_float(pictures, channels=config.channels)
-    mirrored = torch.rand(len(x), generator=generator) < config.flip
+    mirrored = uniform(len(x), generator=generator) < config.flip
     matrix, offset = (t.to(x.device) for t in random_transform(mirrored, config, generator))
     x = warp(x, matrix, offset)
     points = transform_points(points, matrix, offset, side=x.shape[-1])

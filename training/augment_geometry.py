@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.config import RunConfig
+from training.draws import uniform
 
 
 def random_transform(mirrored: Tensor, config: RunConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -19,17 +20,16 @@ def random_transform(mirrored: Tensor, config: RunConfig, generator: torch.Gener
 
     In this order: mirror, rotation and scale about the centre, shift, box corners.
     """
-    count = len(mirrored)
-    draw = torch.rand(4, count, generator=generator) * 2 - 1
-    angle = draw[0] * math.radians(config.rotation)
-    size = 1 + draw[1] * config.scale
+    draw = uniform(len(mirrored), 4, generator=generator) * 2 - 1
+    angle = draw[:, 0] * math.radians(config.rotation)
+    size = 1 + draw[:, 1] * config.scale
     cos, sin = torch.cos(angle) * size, torch.sin(angle) * size
     sign = 1.0 - 2.0 * mirrored.float()
     matrix = torch.stack((torch.stack((cos * sign, -sin), -1), torch.stack((sin * sign, cos), -1)), -2)
-    offset = 2 * config.shift * draw[2:].T
+    offset = 2 * config.shift * draw[:, 2:]
     if config.box_corners == 0:
         return matrix, offset
-    corners = (torch.rand(count, 2, 2, generator=generator) * 2 - 1) * config.box_corners
+    corners = (uniform(len(mirrored), 2, 2, generator=generator) * 2 - 1) * config.box_corners
     return crop(matrix, offset, corners)
 
 

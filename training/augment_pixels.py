@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from training.config import RunConfig
+from training.draws import normal, uniform
 
 _SMALLEST, _LARGEST = 0.02, 0.2  # area of an erased rectangle, as a fraction of the picture
 _ASPECT = 3.0  # at most, high or wide
@@ -20,7 +21,7 @@ def blur(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
     """A Gaussian of sigma 1 pixel on this fraction of the pictures."""
     if fraction == 0:
         return x
-    chosen = (torch.rand(len(x), generator=generator) < fraction).nonzero().squeeze(1).to(x.device)
+    chosen = (uniform(len(x), generator=generator) < fraction).nonzero().squeeze(1).to(x.device)
     across = _blur_matrix(x.shape[-1]).to(x.device)
     return x.index_copy(0, chosen, across @ (x[chosen] @ across.T))
 
@@ -29,7 +30,7 @@ def gamma(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Light to the power of 1/(1 + strength) to 1 + strength, each picture its own, small and large alike likely."""
     if strength == 0:
         return x
-    draw = (torch.rand(len(x), 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
+    draw = (uniform(len(x), 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
     exponent = torch.exp(draw * math.log1p(strength))
     return (x.clamp(min=0) / 255).pow(exponent) * 255
 
@@ -54,16 +55,16 @@ def light(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
     """Standardised pictures with brightness and contrast of their own."""
     if config.brightness == 0 and config.contrast == 0:
         return standardise(x)
-    draw = (torch.rand(2, len(x), 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
-    return standardise(x, gain=1 + config.contrast * draw[0], brightness=config.brightness * draw[1])
+    draw = (uniform(len(x), 2, 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
+    return standardise(x, gain=1 + config.contrast * draw[:, 0], brightness=config.brightness * draw[:, 1])
 
 
 def noise(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Gaussian noise on standardised pictures, each with a standard deviation of its own from 0 to strength."""
     if strength == 0:
         return x
-    size = torch.rand(len(x), 1, 1, 1, generator=generator) * strength
-    return x + (torch.randn(x.shape, generator=generator) * size).to(x.device)
+    size = uniform(len(x), 1, 1, 1, generator=generator) * strength
+    return x + (normal(*x.shape, generator=generator) * size).to(x.device)
 
 
 def erase(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
@@ -73,7 +74,7 @@ def erase(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
     """
     if fraction == 0:
         return x
-    draw = torch.rand(5, len(x), generator=generator)
+    draw = uniform(len(x), 5, generator=generator).T
     area = _SMALLEST + (_LARGEST - _SMALLEST) * draw[0]
     aspect = torch.exp((draw[1] * 2 - 1) * math.log(_ASPECT))
     size = torch.stack(((area / aspect).sqrt(), (area * aspect).sqrt()))  # [2, B]: width, height
