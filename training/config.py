@@ -80,7 +80,12 @@ class RunConfig:
     )
     threads: int = setting(0, "Processor threads; 0 takes all cores.", group="Training", low=0, high=4096)
 
-    model: str = setting("ml-resnet", "The network.", group="Model", choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7"))
+    model: str = setting(
+        "ml-resnet",
+        "The network.",
+        group="Model",
+        choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7", "mlp", "resnet-50"),
+    )
     input_size: int = setting(96, "Side of the network's input in pixels.", group="Model", low=16, high=1024)
     channels: int = setting(1, "1 for gray, 3 for colour.", group="Model", low=1, high=3)
     dropout: float = setting(
@@ -88,9 +93,21 @@ class RunConfig:
     )
     init: str = setting(
         "he",
-        "First weights: He's rule, or N(0, 0.02) as in the masked-loss paper.",
+        "First weights: He's rule, Xavier's, or N(0, 0.02) as in the masked-loss paper.",
         group="Model",
-        choices=("he", "normal"),
+        choices=("he", "xavier", "normal"),
+    )
+    pretrained: str = setting(
+        "",
+        "File with ImageNet weights of a ResNet-50, .pth or .safetensors, to start from.",
+        group="Model",
+    )
+    pixels: str = setting(
+        "picture",
+        "What the network sees: picture: each with mean 0 and deviation 1; unit: light / 256; "
+        "imagenet: less ImageNet's mean colour, by its deviation, as weights trained on it expect.",
+        group="Model",
+        choices=("picture", "unit", "imagenet"),
     )
     targets: str = setting(
         "offset",

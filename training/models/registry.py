@@ -14,6 +14,8 @@ from training.errors import UserError
 from training.models.cnn6 import CNN6, cnn6_parameters
 from training.models.cnn7 import CNN7, cnn7_parameters
 from training.models.ml_resnet import MLResNet, ml_resnet_parameters
+from training.models.mlp import MLP, mlp_parameters
+from training.models.resnet50 import ResNet50, resnet50_parameters
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ MODELS: dict[str, Entry] = {
     "ml-cnn": Entry(partial(MLResNet, residual=False), partial(ml_resnet_parameters, residual=False), 8),
     "cnn-6": Entry(CNN6, cnn6_parameters, 32),
     "cnn-7": Entry(CNN7, cnn7_parameters, 64),
+    "mlp": Entry(MLP, mlp_parameters, 1),
+    "resnet-50": Entry(ResNet50, resnet50_parameters, 32),
 }
 
 
@@ -79,7 +83,7 @@ def recipe_parameters(config: RunConfig, keypoints: int) -> int:
 
 
 def _initialise(network: nn.Module, rule: str) -> None:
-    """He's rule with the network's own gain, small at the output so that training starts at the origin; or N(0, 0.02)."""
+    """He's rule with the network's own gain, small at the output so that training starts at the origin; Xavier's; or N(0, 0.02)."""
     gain: float = getattr(network, "gain", 2**0.5)
     for name, value in network.named_parameters():
         if value.ndim < 2:
@@ -87,6 +91,8 @@ def _initialise(network: nn.Module, rule: str) -> None:
                 nn.init.zeros_(value)
         elif rule == "normal":
             nn.init.normal_(value, std=0.02)
+        elif rule == "xavier":
+            nn.init.xavier_normal_(value)
         elif name.startswith("output"):
             nn.init.normal_(value, std=1e-4)
         else:
