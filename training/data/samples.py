@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from pathlib import Path
 
@@ -40,6 +40,9 @@ class SampleBatch:
     groups: person, photo or near-duplicates; "" is a sample that belongs with no other. splits: uint8 [B], `Split`.
     source_cells: per sample its 2K label cells as text exactly as in the file (x0, y0, x1, ...), or None.
     flags: per sample the FLAG_ values found by the reader.
+    crops: int64 [B, 3], x, y, side of the square of the file that is the sample's picture, side 0 for the whole file;
+    widths, heights and points are then of the crop. boxes: float64 [B, 4], the face's x, y, width, height in the file as
+    the source gives it, NaN where it doesn't. subsets: the part of a protocol's data ("helen", "frontal"), "" for none.
     """
 
     names: tuple[str, ...]
@@ -53,12 +56,17 @@ class SampleBatch:
     paths: tuple[Path, ...] | None = None
     source_cells: tuple[tuple[str, ...], ...] | None = None
     flags: tuple[tuple[str, ...], ...] = ()
+    crops: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    subsets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parts: list[Sequence[object] | np.ndarray | Labels] = [
             self.sources, self.labels, self.widths, self.heights, self.groups, self.splits,
         ]  # fmt: skip
-        optional = (self.pixels, self.paths, self.source_cells, self.flags or None)
+        optional = (
+            self.pixels, self.paths, self.source_cells, self.flags or None, self.crops, self.boxes, self.subsets or None,
+        )  # fmt: skip
         parts += [part for part in optional if part is not None]
         if any(len(part) != len(self.names) for part in parts):
             raise ValueError("the parts of a SampleBatch must have the same length")
@@ -67,3 +75,13 @@ class SampleBatch:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def take(self, rows: np.ndarray) -> SampleBatch:
+        """These rows of every part."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        taken = {
+            name: tuple(part[i] for i in rows.tolist()) if isinstance(part, tuple) else part[rows]
+            for name, part in parts.items()
+            if part is not None and part != ()
+        }
+        return replace(self, **taken)

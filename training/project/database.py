@@ -11,7 +11,7 @@ from pathlib import Path
 from training.errors import UserError
 
 DATABASE = "project.db"
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x464B5050  # "FKPP": tells a project from any other SQLite file
 BUSY_MS = 5000
 
@@ -37,6 +37,11 @@ CREATE TABLE steps (
 CREATE TABLE step_parts (
     step INTEGER NOT NULL, part INTEGER NOT NULL, count INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (step, part));
 """
+FACES = """
+CREATE {kind} TABLE faces (
+    id INTEGER PRIMARY KEY, crop_x INTEGER, crop_y INTEGER, crop_side INTEGER, box_x REAL, box_y REAL, box_width REAL,
+    box_height REAL, subset TEXT NOT NULL);
+"""  # since format 2
 
 
 class Database:
@@ -68,7 +73,7 @@ class Database:
         try:
             sql.execute("PRAGMA journal_mode = WAL")
             sql.executescript(
-                f"BEGIN;{TABLES}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {VERSION};COMMIT"
+                f"BEGIN;{TABLES}{FACES.format(kind='')}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {VERSION};COMMIT"
             )
         finally:
             sql.close()
@@ -103,6 +108,23 @@ class Database:
                 f"The project {self.folder} was written by a newer FKP Studio (format {version}; this one reads up to "
                 f"{VERSION}). Update FKP Studio to open it; nothing was changed."
             )
+        if version < VERSION:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        """From format 1, which had no crops; one opened for reading only stays as it is and gets an empty table in memory."""
+        if self.read_only:
+            self.sql.execute(FACES.format(kind="TEMP"))
+            return
+        self.sql.execute("BEGIN IMMEDIATE")
+        try:
+            if self.sql.execute("PRAGMA user_version").fetchone()[0] < VERSION:  # another program may have been quicker
+                self.sql.execute(FACES.format(kind=""))
+                self.sql.execute(f"PRAGMA user_version = {VERSION}")
+            self.sql.execute("COMMIT")
+        except BaseException:
+            self.sql.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -14,6 +14,7 @@ from training.data.samples import SampleBatch
 from training.errors import UserError
 from training.project.columns import missing_counts, review_counts, sample_count, write_columns
 from training.project.database import Database
+from training.project.faces import write_faces
 from training.project.labels_codec import encode
 from training.project.pixels import PixelWriter, disk_sentences, pixel_path
 
@@ -67,6 +68,8 @@ class Importing:
         if batch.source_cells is not None:
             cells = ((i, SEPARATOR.join(row)) for i, row in zip(numbers, batch.source_cells, strict=True))
             sql.executemany("INSERT INTO source_cells VALUES (?, ?)", cells)
+        if batch.crops is not None or batch.boxes is not None or any(batch.subsets):
+            write_faces(self._database, ids, batch)
         write_columns(
             self._database,
             ids,

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from training.data.files import writing
+from training.data.poses import POSES
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.project.database import DATABASE
@@ -20,7 +21,7 @@ from training.project.pixels import PIXELS
 from training.project.project import Project
 
 _NAME = re.compile(r"\..+\.[0-9a-f]{8}\.(importing|new)")
-_CONTENT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", PIXELS, "runs"}
+_CONTENT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", PIXELS, POSES, "runs"}
 _AGE = 60.0  # seconds without a change: between making and holding a folder lie milliseconds
 
 

@@ -11,10 +11,14 @@ from typing import BinaryIO
 
 import numpy as np
 
+from training.data.crops import cut
+from training.data.files import reading
+from training.data.pictures import read_picture
 from training.errors import UserError
 from training.project.database import Database
 
 PIXELS = "pixels"
+_KEPT_BYTES = 64 << 20  # a larger picture is decoded for each of its faces
 
 
 def pixel_path(folder: Path, number: int) -> Path:
@@ -94,6 +98,34 @@ def open_pixels(database: Database, number: int) -> np.ndarray:
             f"The project's file of pictures {path} does not fit its database. Bring back the right copy of it."
         )
     return pixels
+
+
+class PictureFiles:
+    """Reads picture files and cuts samples out of them; the last file is kept decoded, since a photo may hold many faces."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._picture: np.ndarray | None = None
+
+    def read(self, path: Path, *, channels: int, crop: tuple[int, int, int] | None) -> np.ndarray:
+        """uint8 [H, W] or [H, W, 3], the crop of the file or all of it. Raises UserError naming the file."""
+        return read_picture(path, channels=channels) if crop is None else cut(self._whole(path, channels), crop)
+
+    def clear(self) -> None:
+        """Forget the last file."""
+        self._key, self._picture = (), None
+
+    def _whole(self, path: Path, channels: int) -> np.ndarray:
+        with reading(path):
+            status = path.stat()
+        key = (path, channels, status.st_mtime_ns, status.st_size)
+        if self._picture is None or key != self._key:
+            self.clear()
+            picture = read_picture(path, channels=channels)
+            if picture.nbytes > _KEPT_BYTES:
+                return picture
+            self._key, self._picture = key, picture
+        return self._picture
 
 
 def find_picture(project: Path, near: str, *, absolute: str, file: str) -> Path:

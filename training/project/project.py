@@ -15,18 +15,19 @@ from typing import Self
 import numpy as np
 
 from training.data.keypoint_data import Labels
-from training.data.pictures import read_picture, resize_pictures
+from training.data.pictures import resize_pictures
 from training.data.samples import SampleBatch
 from training.data.schema import KeypointSchema
 from training.errors import UserError
-from training.project import accept, history, label_table, predictions
+from training.project import accept, faces, history, label_table, predictions
 from training.project.accept import Accepted, AcceptPreview
 from training.project.columns import SPLITS, SampleIndex, read_index, read_rows, sample_count, write_columns
 from training.project.database import BUSY_MS, Database
+from training.project.faces import Faces
 from training.project.history import Step, StepWriter
 from training.project.importing import SEPARATOR, Importing, write_groups
 from training.project.label_table import as_ids
-from training.project.pixels import disk_sentences, find_picture, open_pixels
+from training.project.pixels import PictureFiles, disk_sentences, find_picture, open_pixels
 from training.project.predictions import Predictions
 
 RUNS = "runs"
@@ -68,6 +69,7 @@ class Project:
         """Use `Project.open` or `Project.create`."""
         self.path, self.database = path, database
         self._pixels: dict[int, np.ndarray] = {}
+        self._files = PictureFiles()
         meta = dict(database.all("SELECT key, value FROM meta"))
         try:
             self.name = str(meta["name"])
@@ -111,6 +113,7 @@ class Project:
     def close(self) -> None:
         """Close the database (the last one to close folds the journal file in)."""
         self._pixels.clear()
+        self._files.clear()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -189,6 +192,10 @@ class Project:
         cells = dict(self.database.all(query, (json.dumps(wanted),)))
         return [tuple(cells[i].split(SEPARATOR)) if i in cells else None for i in wanted]
 
+    def faces(self, ids: Sequence[int] | np.ndarray | None = None) -> Faces:
+        """Crops, boxes and subsets of the samples `ids`, or of all."""
+        return faces.read_faces(self.database, self.ids() if ids is None else ids)
+
     def imports(self) -> list[Import]:
         """All imports, oldest first."""
         rows = self.database.all("SELECT source, time, count, problems FROM imports ORDER BY id")
@@ -213,7 +220,8 @@ class Project:
         """
         file, row, folder, name = self._row(sample_id, "pixel_file, pixel_row, folder, file")
         if file is None:
-            return read_picture(self._picture_path(folder, name), channels=channels or 3)
+            crop = faces.read_crop(self.database, sample_id)
+            return self._files.read(self._picture_path(folder, name), channels=channels or 3, crop=crop)
         if file not in self._pixels:
             self._pixels[file] = open_pixels(self.database, file)
         return as_channels(np.array(self._pixels[file][row]), channels)
