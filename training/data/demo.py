@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.data.poses import write_poses
 from training.data.progress import IsCancelled, Progress, Report
 from training.data.samples import SampleBatch, Split
 from training.data.schema import KAGGLE_15
@@ -30,7 +31,7 @@ def make_demo_project(
     """Write a project of `samples` synthetic faces; it appears complete or not at all. Returns what was drawn.
 
     Train has Kaggle's pattern of missing labels and a few planted errors; val and test carry all points, unharmed, so that
-    a model can be judged. Raises UserError where `path` exists or cannot be written, Cancelled where the caller stops it.
+    a model can be judged. The heads' poses are in poses.csv. Raises UserError where `path` exists or cannot be written, Cancelled where the caller stops it.
     """
     path = Path(path).absolute()
     if samples < 1:
@@ -42,7 +43,9 @@ def make_demo_project(
     faces = _faces(samples, seed, step.part(0.0, 0.97))
     step(0.97, "writing the project")
     with new_project(path, KAGGLE_15) as project:
-        project.add_samples(_batch(faces), source=SOURCE)
+        batch = _batch(faces)
+        project.add_samples(batch, source=SOURCE)
+        write_poses(project.path, batch.names, faces.poses)
         step(0.99, "writing the project")
     step(1.0, f"{samples} faces are ready")
     return faces

@@ -37,7 +37,8 @@ class SyntheticFaces:
     """pictures: uint8 [N, 96, 96]. points: float64 [N, 15, 2], exact, px. visible: bool [N, 15]: not hidden by anything.
 
     labels: what a labeller would have left: `points` with noise, holes and planted errors. groups: one name a person.
-    splits: "train", "val" or "test", never two for one person. planted: every error made on purpose.
+    splits: "train", "val" or "test", never two for one person. planted: every error made on purpose. poses: float64 [N, 3],
+    yaw, pitch and roll of the head, degrees, as in `Scene`.
     """
 
     pictures: np.ndarray
@@ -47,6 +48,7 @@ class SyntheticFaces:
     groups: list[str]
     splits: list[str]
     planted: tuple[PlantedError, ...]
+    poses: np.ndarray
 
 
 def make_faces(
@@ -67,13 +69,15 @@ def make_faces(
     it raises ends the work.
     """
     pictures = np.empty((count, 96, 96), np.uint8)
-    points, visible = np.empty((count, 15, 2)), np.empty((count, 15), bool)
+    points, visible, poses = np.empty((count, 15, 2)), np.empty((count, 15), bool), np.empty((count, 3))
     model = None
     for i in range(count):
         if model is None or i % PICTURES_PER_PERSON == 0:
             model = Model(random_person(seed, i // PICTURES_PER_PERSON))
-        face = model.draw(random_scene(seed, i))
+        scene = random_scene(seed, i)
+        face = model.draw(scene)
         pictures[i], points[i], visible[i] = face.picture, face.points, face.visible
+        poses[i] = scene.yaw, scene.pitch, scene.roll
         if progress is not None:
             progress((i + 1) / count)
     people = [i // PICTURES_PER_PERSON for i in range(count)]
@@ -86,7 +90,7 @@ def make_faces(
     wrong = np.sort(rng.choice(rows, round(len(rows) * planted_errors), replace=False))
     planted = plant_errors(labels, wrong, rng=rng)
     groups = [f"person-{p + 1:04d}" for p in people]
-    return SyntheticFaces(pictures, points, visible, labels, groups, [splits[p] for p in people], planted)
+    return SyntheticFaces(pictures, points, visible, labels, groups, [splits[p] for p in people], planted, poses)
 
 
 def _splits(people: int, rng: np.random.Generator) -> list[str]:

@@ -1,0 +1,51 @@
+"""The head poses of a project's samples where they are known: `poses.csv` in its folder, columns sample, yaw, pitch, roll.
+
+Degrees; yaw > 0 turns the face towards larger x. The demo project has one; anybody may put one beside their own data.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from training.errors import UserError
+
+POSES = "poses.csv"
+_COLUMNS = ("sample", "yaw", "pitch", "roll")
+_MAX_BYTES = 1 << 30
+
+
+def write_poses(project: Path, names: Sequence[str], poses: np.ndarray) -> None:
+    """Write the poses float [N, 3] of the samples `names` into a project's folder."""
+    with (project / POSES).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        writer.writerows([name, *(f"{angle:.3f}" for angle in row)] for name, row in zip(names, poses, strict=True))
+
+
+def read_yaw(project: Path, names: Sequence[str]) -> np.ndarray | None:
+    """The yaw float [N] of the samples `names`, degrees, NaN where the file has none; None where there is no file.
+
+    Raises UserError for a file that cannot be read as such.
+    """
+    path = project / POSES
+    if not path.is_file():
+        return None
+    if path.stat().st_size > _MAX_BYTES:
+        raise UserError(f"{path} is too large for a table of poses. Remove it, or write one line a sample.")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            known = {row["sample"]: _angle(row["yaw"]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(
+            f"{path} cannot be read: it needs the columns sample and yaw, in degrees ({error}). Mend or remove it."
+        ) from error
+    return np.array([known.get(name, math.nan) for name in names], np.float64)
+
+
+def _angle(text: str) -> float:
+    return float(text) if text else math.nan

@@ -1,0 +1,103 @@
+"""What an experiment tells while it runs: one JSON object a line for scripts and for the window. Torch-free."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ExperimentEvent:
+    """Base of all of them."""
+
+
+@dataclass(frozen=True)
+class ExperimentStarted(ExperimentEvent):
+    """The plan. runs: one (arm, its title, seed) a training, in the order of their start. seconds: expected, where known."""
+
+    name: str
+    title: str
+    runs: tuple[tuple[str, str, int], ...]
+    sentence: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class RunProgress(ExperimentEvent):
+    """One training. status: waiting, running, done, failed, stopped. done: 0..1 of its budget. sentence: why it failed."""
+
+    arm: str
+    seed: int
+    run: str
+    status: str
+    done: float
+    epoch: int
+    rmse: float  # px, best so far on val; NaN before the first epoch
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Measuring(ExperimentEvent):
+    """The models are measured and the pages written. done: 0..1."""
+
+    done: float
+
+
+@dataclass(frozen=True)
+class ExperimentDone(ExperimentEvent):
+    """All is written. report: the HTML page. head and rows: the table as texts. sentences: what may be said of it."""
+
+    report: str
+    folder: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ExperimentEnded(ExperimentEvent):
+    """It ended before there was a table: stopped, or nothing could be trained."""
+
+    sentence: str
+
+
+_EVENTS = {
+    c.__name__: c for c in (ExperimentStarted, RunProgress, Measuring, ExperimentDone, ExperimentEnded)
+}  # fmt: skip
+
+
+def to_line(event: ExperimentEvent) -> str:
+    """One line of strict JSON."""
+    return json.dumps(_strict({"event": type(event).__name__, **asdict(event)}), allow_nan=False, ensure_ascii=False)
+
+
+def from_line(line: str) -> ExperimentEvent:
+    """The event of a line. Raises ValueError where it is none."""
+    values: Any = json.loads(line)
+    kind = _EVENTS.get(str(values.get("event"))) if isinstance(values, dict) else None
+    if kind is None:
+        raise ValueError("no event of an experiment")
+    try:
+        return kind(**{f.name: _value(values[f.name], str(f.type)) for f in fields(kind)})
+    except KeyError as error:
+        raise ValueError(f"{kind.__name__} lacks {error}") from None
+
+
+def _value(value: Any, kind: str) -> Any:
+    if value is None and kind == "float":
+        return math.nan
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {k: _strict(v) for k, v in value.items()}
+    return [_strict(v) for v in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,94 @@
+"""Which trainings an experiment needs, which of them are done already, and how long the others will take. Torch-free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.config import RunConfig
+from training.errors import UserError
+from training.experiments.definition import Arm, Budget, Experiment, arm_config
+from training.runs import RESUME, RunInfo, Snapshot, load_snapshot
+
+_AROUND_SECONDS = 12.0  # of a run: its start, the evaluation of epochs, the calibration at its end
+_RANK = {"done": 0, "running": 1, "stopped": 2, "interrupted": 3}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of an experiment."""
+
+    arm: Arm
+    seed: int
+    config: RunConfig
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """(arm, seed)."""
+        return self.arm.name, self.seed
+
+
+def make_plan(experiment: Experiment, budget: Budget) -> tuple[Job, ...]:
+    """All trainings, seed by seed, so that whoever stops early has every arm once. Raises UserError for wrong settings."""
+    return tuple(
+        Job(arm, seed, arm_config(arm, budget, seed=seed)) for seed in range(budget.seeds) for arm in experiment.trained
+    )
+
+
+def check_rows(plan: Sequence[Job], snapshot: Snapshot) -> None:
+    """Raises UserError where an arm would have nothing to train on."""
+    present = np.isfinite(snapshot.points).all(axis=-1)
+    train = snapshot.splits == 0
+    if not (train & present.any(axis=1)).any():
+        raise UserError("There is nothing to train on: no sample of the train split has a labelled point.")
+    if any(job.config.rows == "complete" for job in plan) and not (train & present.all(axis=1)).any():
+        raise UserError(
+            "One arm trains on complete faces only, and no sample of the train split has every point labelled. "
+            "Label some faces completely, or run another experiment."
+        )
+
+
+def find_done(job: Job, runs: Sequence[RunInfo], snapshot: Snapshot) -> RunInfo | None:
+    """A run that is this training: same settings, budget, seed, labels and split; a finished one rather than one cut off."""
+    fitting = [
+        info
+        for info in runs
+        if info.status in _RANK and info.config == job.config and info.label_hash == snapshot.label_hash
+    ]
+    for info in sorted(fitting, key=lambda i: (_RANK[i.status], i.number)):
+        if (_can_be_used(info)) and _same_split(info, snapshot):
+            return info
+    return None
+
+
+def _can_be_used(info: RunInfo) -> bool:
+    if info.status == "done":
+        return info.has_model
+    return info.status == "running" or (info.path / RESUME).is_file()
+
+
+def _same_split(info: RunInfo, snapshot: Snapshot) -> bool:
+    try:
+        theirs = load_snapshot(info.path)
+    except UserError:
+        return False
+    return np.array_equal(theirs.ids, snapshot.ids) and np.array_equal(theirs.splits, snapshot.splits)
+
+
+def expected_seconds(plan: Sequence[Job], *, side_by_side: int) -> float | None:
+    """How long these trainings take; None where the budget is epochs, whose length nobody knows before the first."""
+    if any(job.config.minutes is None for job in plan):
+        return None
+    seconds = max((60 * (job.config.minutes or 0) for job in plan), default=0.0)
+    return math.ceil(len(plan) / side_by_side) * (seconds + _AROUND_SECONDS)
+
+
+def duration_text(seconds: float) -> str:
+    """`40 seconds`, `12 minutes`, `1 h 05 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

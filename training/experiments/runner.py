@@ -1,0 +1,147 @@
+"""Trains what is missing: each run in a process of its own with one thread, some side by side. Torch-free.
+
+A stop (Ctrl-C) asks those under way to keep what they have; the same command goes on with them. Should this process be
+killed, the trainings under way end by themselves, and the same command finds them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training import runs
+from training.events import EpochDone, Event, Progress
+from training.experiments.events import ExperimentEvent, RunProgress
+from training.experiments.plan import Job, find_done
+from training.runs import RunInfo, Snapshot
+from training.start import TRAIN, start_training
+
+POLL_SECONDS = 0.3
+Tell = Callable[[ExperimentEvent], None]
+
+
+@dataclass
+class _Active:
+    """A training under way. process: None where an earlier command started it."""
+
+    job: Job
+    run_dir: Path
+    process: subprocess.Popen[bytes] | None
+    offset: int = 0
+    done: float = 0.0
+    epoch: int = 0
+    rmse: float = float("nan")
+    told: tuple = field(default=())
+
+    def is_over(self) -> bool:
+        return self.process.poll() is not None if self.process is not None else not runs.is_running(self.run_dir)
+
+    def read(self) -> None:
+        """Take in what the run has written since."""
+        events, self.offset = runs.read_events(self.run_dir, after=self.offset)
+        for event in events:
+            self._note(event)
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self.done = event.done
+        elif isinstance(event, EpochDone):
+            self.epoch = event.epoch
+            self.rmse = event.rmse if event.best else self.rmse
+
+    def progress(self, status: str, sentence: str = "") -> RunProgress:
+        done = 1.0 if status == "done" else self.done
+        return RunProgress(
+            self.job.arm.name, self.job.seed, self.run_dir.name, status, round(done, 3), self.epoch, self.rmse, sentence
+        )
+
+
+class Runner:
+    """Trains the jobs of a plan in the project's runs folder.
+
+    snapshot: the labels and the split that all of them get. side_by_side: how many at a time. command: what trains a run.
+    """
+
+    def __init__(
+        self, runs_dir: Path, snapshot: Snapshot, *, side_by_side: int, tell: Tell, command: Sequence[str] = TRAIN
+    ) -> None:
+        self._runs_dir, self._snapshot = runs_dir, snapshot
+        self._side_by_side, self._tell, self._command = side_by_side, tell, command
+        self._active: list[_Active] = []
+        self._finished: dict[tuple[str, int], RunInfo] = {}
+        self.failures: dict[tuple[str, int], str] = {}
+
+    def train(self, plan: Sequence[Job], stop: threading.Event) -> dict[tuple[str, int], RunInfo]:
+        """The finished runs by (arm, seed); less than planned after a stop or a failure, which is in `failures`."""
+        known = runs.list_runs(self._runs_dir)
+        waiting = [job for job in plan if not self._is_done(job, known)]
+        while (waiting and not stop.is_set()) or self._active:
+            while waiting and len(self._active) < self._side_by_side and not stop.is_set():
+                self._start(waiting.pop(0), known)
+            stop.wait(POLL_SECONDS) if not stop.is_set() else self._ask_to_stop()
+            self._look()
+        return self._finished
+
+    def _is_done(self, job: Job, known: Sequence[RunInfo]) -> bool:
+        found = find_done(job, known, self._snapshot)
+        if found is None or found.status != "done":
+            return False
+        self._finish(_Active(job, found.path, None), found)
+        return True
+
+    def _start(self, job: Job, known: Sequence[RunInfo]) -> None:
+        found = find_done(job, known, self._snapshot)
+        if found is None:
+            run_dir = runs.write_run(self._runs_dir, job.config, self._snapshot)
+            self._add(job, run_dir, resume=False)
+        elif found.status == "running":
+            self._active.append(_Active(job, found.path, None))
+        else:
+            self._add(job, found.path, resume=True)
+
+    def _add(self, job: Job, run_dir: Path, *, resume: bool) -> None:
+        process = start_training(run_dir, resume=resume, command=self._command)
+        self._active.append(_Active(job, run_dir, process))
+
+    def _ask_to_stop(self) -> None:
+        for active in self._active:
+            runs.request_stop(active.run_dir)
+        threading.Event().wait(POLL_SECONDS)
+
+    def _look(self) -> None:
+        for active in list(self._active):
+            over = active.is_over()  # asked before reading: all that it wrote is then there
+            active.read()
+            if over:
+                self._active.remove(active)
+                self._end(active)
+            else:
+                self._say(active, "running")
+
+    def _end(self, active: _Active) -> None:
+        info = runs.read_run(active.run_dir)
+        if info.status == "done" and info.has_model:
+            self._finish(active, info)
+        elif info.status == "stopped":
+            self._say(active, "stopped")
+        else:
+            sentence = info.message or f"The training of {info.name} ended without a word; its log may tell more."
+            self.failures[active.job.key] = sentence
+            self._say(active, "failed", sentence)
+
+    def _finish(self, active: _Active, info: RunInfo) -> None:
+        (info.path / runs.RESUME).unlink(
+            missing_ok=True
+        )  # a finished run cannot be resumed; it is by far its largest file
+        active.read()
+        self._finished[active.job.key] = info
+        self._say(active, "done")
+
+    def _say(self, active: _Active, status: str, sentence: str = "") -> None:
+        event = active.progress(status, sentence)
+        if active.told != (event.status, event.epoch, round(event.done, 2)):
+            active.told = (event.status, event.epoch, round(event.done, 2))
+            self._tell(event)
