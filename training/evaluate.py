@@ -32,7 +32,7 @@ def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device:
         raise UserError(f"The project {project.name} has no samples in its {split} split.")
     ids = index.ids[chosen]
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
-    pred, unreadable = _predict(predictor, project, ids, sizes=sizes[chosen])
+    pred, unreadable = predict_samples(predictor, project, ids, sizes=sizes[chosen])
     if not len(pred):
         raise UserError(f"None of the {len(ids):,} pictures can be read. {next(iter(unreadable.values()))}")
     read = ~np.isin(ids, list(unreadable))
@@ -42,7 +42,7 @@ def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device:
     return replace(found, left_out={**found.left_out, UNREADABLE: len(unreadable)}) if unreadable else found
 
 
-def _predict(
+def predict_samples(
     predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray
 ) -> tuple[np.ndarray, dict[int, str]]:
     """Points [M, K, 2], px of the originals, of the samples whose picture can be read; of the others id -> what is wrong.
