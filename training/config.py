@@ -79,12 +79,33 @@ class RunConfig:
         choices=("auto", "float32", "bfloat16"),
     )
     threads: int = setting(0, "Processor threads; 0 takes all cores.", group="Training", low=0, high=4096)
+    processes: int = setting(
+        0,
+        "Processes that share each batch, with the same result; 0: one for each graphics card, or one.",
+        group="Training",
+        low=0,
+        high=1024,
+    )
 
     model: str = setting(
         "ml-resnet",
         "The network.",
         group="Model",
-        choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7", "mlp", "resnet-50"),
+        choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7", "mlp", "resnet-50", "cnn-6-7"),
+    )
+    stage_split: float = setting(
+        0.4,
+        "Models with two stages: the fraction of the budget that trains the first.",
+        group="Training",
+        low=0.05,
+        high=0.95,
+    )
+    stage_rate: float = setting(
+        1.0,
+        "Models with two stages: the learning rate of the second as a multiple of the first's.",
+        group="Training",
+        low=1e-3,
+        high=100,
     )
     input_size: int = setting(96, "Side of the network's input in pixels.", group="Model", low=16, high=1024)
     channels: int = setting(1, "1 for gray, 3 for colour.", group="Model", low=1, high=3)
@@ -159,6 +180,19 @@ class RunConfig:
         "How often a row is seen: rows alike often, or in proportion to the number of its labels.",
         group="Training",
         choices=("rows", "labels"),
+    )
+    balance: str = setting(
+        "none",
+        "pose: faces that look aside are drawn more often, until all poses are alike frequent (Wing paper, section 5).",
+        group="Training",
+        choices=("none", "pose"),
+    )
+    balance_bins: int = setting(
+        9,
+        "Poses told apart by balance; the Wing paper takes 17 for AFLW and 9 for 300-W.",
+        group="Training",
+        low=2,
+        high=100,
     )
 
     flip: float = setting(
