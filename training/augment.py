@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from training.augment_geometry import inside, random_transform, transform_points, warp
-from training.augment_pixels import blur, erase, gamma, light, noise, standardise
+from training.augment_pixels import blur, erase, gamma, light, noise, normalise
 from training.config import RunConfig
 from training.draws import uniform
 
@@ -23,9 +23,9 @@ def to_float(pictures: Tensor, *, channels: int) -> Tensor:
     return (x * weights).sum(dim=1, keepdim=True)
 
 
-def prepare(pictures: Tensor, *, channels: int) -> Tensor:
-    """The network's input without augmentation: [B, C, S, S], channels last."""
-    return standardise(to_float(pictures, channels=channels))
+def prepare(pictures: Tensor, *, channels: int, pixels: str = "picture") -> Tensor:
+    """The network's input without augmentation: [B, C, S, S], channels last; pixels: the setting of this name."""
+    return normalise(to_float(pictures, channels=channels), pixels)
 
 
 def augment(

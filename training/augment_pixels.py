@@ -15,6 +15,8 @@ from training.draws import normal, uniform
 
 _SMALLEST, _LARGEST = 0.02, 0.2  # area of an erased rectangle, as a fraction of the picture
 _ASPECT = 3.0  # at most, high or wide
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of red, green, blue in 0..1
+_UNIT_CONTRAST = 0.25  # of light in 0..1 the deviation within a usual picture
 
 
 def blur(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
@@ -51,12 +53,32 @@ def standardise(x: Tensor, *, gain: Tensor | float = 1.0, brightness: Tensor | f
     return result.contiguous(memory_format=torch.channels_last)
 
 
+def normalise(x: Tensor, rule: str, *, gain: Tensor | float = 1.0, brightness: Tensor | float = 0.0) -> Tensor:
+    """The light of pictures [B, C, S, S] as the network sees it, channels last; gain and brightness as in `standardise`.
+
+    rule: "picture": `standardise`; "unit": light / 256 (cascade report, 2015, 3.1); "imagenet": less ImageNet's mean colour,
+    by its deviation, as the published weights expect it; of gray pictures the means of the three.
+    """
+    if rule == "picture":
+        return standardise(x, gain=gain, brightness=brightness)
+    mean, spread = (0.0, 256.0) if rule == "unit" else _imagenet(x)
+    result = (x - mean) * (gain / spread) + brightness * (_UNIT_CONTRAST if rule == "unit" else 1.0)
+    return result.contiguous(memory_format=torch.channels_last)
+
+
+def _imagenet(x: Tensor) -> tuple[Tensor, Tensor]:
+    """ImageNet's mean and deviation [C, 1, 1], for light of 0..255."""
+    both = 255 * torch.tensor(_IMAGENET, device=x.device)  # [2, 3]
+    mean, spread = both if x.shape[1] == 3 else both.mean(dim=1, keepdim=True)
+    return mean.view(-1, 1, 1), spread.view(-1, 1, 1)
+
+
 def light(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
-    """Standardised pictures with brightness and contrast of their own."""
+    """Normalised pictures with brightness and contrast of their own."""
     if config.brightness == 0 and config.contrast == 0:
-        return standardise(x)
+        return normalise(x, config.pixels)
     draw = (uniform(len(x), 2, 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
-    return standardise(x, gain=1 + config.contrast * draw[:, 0], brightness=config.brightness * draw[:, 1])
+    return normalise(x, config.pixels, gain=1 + config.contrast * draw[:, 0], brightness=config.brightness * draw[:, 1])
 
 
 def noise(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:

@@ -15,7 +15,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import training
 from training.confidence import Calibration
@@ -23,11 +23,16 @@ from training.config import RunConfig
 from training.data.files import default_mode, reading
 from training.data.schema import KeypointSchema
 from training.errors import UserError
-from training.models.registry import PointNet, make_model, recipe_parameters
+from training.models.registry import make_model, recipe_parameters
 from training.runs import MODEL
 
 FORMAT = 1
 _KEY = "fkp-studio"
+_NORMALISATION = {  # in words, for other programs; the setting pixels decides
+    "picture": "each picture: mean 0, standard deviation 1",
+    "unit": "light of 0..255, divided by 256",
+    "imagenet": "light of 0..1, less (0.485, 0.456, 0.406), by (0.229, 0.224, 0.225)",
+}
 _FULL = 1 << 20  # bytes free: with less, a failed write of megabytes met a full disk
 
 
@@ -49,7 +54,7 @@ class ModelInfo:
                 "format": FORMAT,
                 "config": self.config.to_json(),
                 "schema": self.schema.to_json(),
-                "normalisation": "each picture: mean 0, standard deviation 1",
+                "normalisation": _NORMALISATION[self.config.pixels],
                 "precision": self.precision,
                 "metrics": self.metrics,
                 "calibration": self.calibration.to_json() if self.calibration else None,
@@ -90,7 +95,7 @@ def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None
     _put(beside, path)
 
 
-def load_model(path: Path) -> tuple[PointNet, ModelInfo]:
+def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     """The model of a run folder or a model file, on the CPU, ready to predict. Raises UserError where it is missing or damaged."""
     file = path / MODEL if path.is_dir() else path
     if not file.is_file():
@@ -111,7 +116,7 @@ def load_model(path: Path) -> tuple[PointNet, ModelInfo]:
     return model.eval(), info
 
 
-def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> PointNet:
+def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> nn.Module:
     """An empty model of the header's config, after checking that the file holds as much as it needs; then each tensor."""
     held = sum(math.prod(shape) for shape in shapes.values())
     if held < recipe_parameters(info.config, len(info.schema)):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.augment import prepare
 from training.checkpoint import ModelInfo, load_model
@@ -15,7 +15,6 @@ from training.confidence import default_calibration
 from training.data.pictures import resize_pictures, resize_points
 from training.data.schema import KeypointSchema
 from training.device import choose_device, choose_precision, mixed_precision, to_channels_last
-from training.models.registry import PointNet
 from training.views import averaged_points, points_and_disagreement
 
 _BATCH = 64
@@ -24,7 +23,7 @@ _BATCH = 64
 class Predictor:
     """A loaded model. Use one instance in one thread at a time."""
 
-    def __init__(self, model: PointNet, info: ModelInfo, device: torch.device) -> None:
+    def __init__(self, model: nn.Module, info: ModelInfo, device: torch.device) -> None:
         self.info, self.device = info, device
         self.model = to_channels_last(model).to(device).eval()
         self.flip = torch.tensor(info.schema.flip, device=device)
@@ -65,7 +64,8 @@ class Predictor:
             part = pictures[start : start + _BATCH]
             if part.shape[1:3] != (config.input_size, config.input_size):
                 part = resize_pictures(part, config.input_size)
-            yield prepare(torch.from_numpy(np.ascontiguousarray(part)).to(self.device), channels=config.channels)
+            x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
+            yield prepare(x, channels=config.channels, pixels=config.pixels)
 
     @torch.inference_mode()
     def _predict_batch(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -22,11 +22,15 @@ from training.device import choose_device, choose_precision, choose_threads, mix
 from training.doctor import Doctor
 from training.errors import UserError
 from training.events import EpochDone
+from training.hard_points import HardPoints
 from training.losses import make_loss
 from training.models.registry import make_model
+from training.models.staged import StagedNet
 from training.optim import WeightAverage, make_optimizer, rate_at, set_rate
+from training.run_balance import row_weights
 from training.rundata import RunData
 from training.runs import MODEL, RESUME
+from training.stages import Stages
 from training.views import averaged_points, points_and_disagreement
 
 _EVALUATION_BATCH = 128
@@ -55,9 +59,11 @@ class Session:
         mean = torch.from_numpy(data.mean_shape())
         self.model = to_channels_last(make_model(config, len(data.schema), mean_shape=mean)).to(self.device)
         self.average = WeightAverage(self.model, copy.deepcopy(self.model), config.ema)
-        self.optimizer = make_optimizer(self.model, config)
-        self.loss = make_loss(config.loss, w=config.wing_w, epsilon=config.wing_epsilon, reduction=config.reduction)
+        self.stages = Stages(self.model, config, data)
+        self._prepare_stage()
         self._put_data_on_device()
+        self.row_weights, self.balance = row_weights(data, config)
+        self.hard_points = HardPoints(len(data.schema), config.hard_points, self.device) if config.hard_points else None
         self.precision, self.threads = "float32", 1
         self.epoch, self.batch, self.step_count, self.elapsed = 0, 0, 0, 0.0  # epoch: whole ones done
         self.loss_sum, self.seen = torch.zeros((), device=self.device), 0  # of the epoch under way
@@ -69,11 +75,17 @@ class Session:
         self.doctor = Doctor(self.mean_shape_rmse)
         self._val_points, self._val_sizes = val_points, sizes
 
+    def _prepare_stage(self) -> None:
+        config = self.stages.config
+        self.optimizer = make_optimizer(self.stages.trained, config)
+        self.loss = make_loss(config.loss, w=config.wing_w, epsilon=config.wing_epsilon, reduction=config.reduction)
+
     def _put_data_on_device(self) -> None:
         data = self.data
         self.pictures = torch.from_numpy(data.pictures).to(self.device)
         self.points = torch.from_numpy(np.nan_to_num(data.points)).to(self.device)
         self.mask = torch.from_numpy(data.mask).to(self.device)
+        self.weight = None if data.weight is None else torch.from_numpy(data.weight * data.mask).to(self.device)
         self.flip = torch.tensor(data.schema.flip, device=self.device)
 
     def _val_labels(self) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +99,13 @@ class Session:
     def settle(self) -> None:
         """Settle number format and threads, by trying them on a few pictures. Leaves the weights as they were."""
         trial = copy.deepcopy(self.model)
-        x = prepare(self.pictures[: min(self.config.batch_size, _TRIAL)], channels=self.config.channels)
+        if isinstance(trial, StagedNet):
+            trial.begin(self.stages.count)  # the stage that costs most
+        x = prepare(
+            self.pictures[: min(self.config.batch_size, _TRIAL)],
+            channels=self.config.channels,
+            pixels=self.config.pixels,
+        )
 
         def step(precision: str) -> None:
             trial.zero_grad()
@@ -101,20 +119,20 @@ class Session:
     @property
     def batches(self) -> int:
         """Steps an epoch."""
-        return -(-len(self.data.train) // self.config.batch_size)
+        return -(-len(self.stages.rows) // self.config.batch_size)
 
     def epoch_rows(self) -> list[Tensor]:
         """The rows of each batch of the epoch under way, in an order that follows from (seed, epoch).
 
         An epoch is as many pictures as the train split has. A picture costs the same with four labels as with fifteen, so
-        with sampling "labels" rows are drawn in proportion to what they teach; rows with equally many are each seen once.
+        with sampling "labels" rows are drawn in proportion to what they teach, and with balance "pose" to their copies;
+        rows that count alike are each seen once.
         """
         generator = torch.Generator().manual_seed(_seed(self.config.seed, self.epoch, -1))
-        train, labels = torch.from_numpy(self.data.train), self.data.mask[self.data.train].sum(axis=1)
-        if self.config.sampling == "rows" or (labels == labels[0]).all():
+        train, weights = torch.from_numpy(self.stages.rows), torch.from_numpy(self.row_weights[self.stages.rows])
+        if (weights == weights[0]).all():
             order = torch.randperm(len(train), generator=generator)
         else:
-            weights = torch.from_numpy(labels.astype("float64"))
             order = torch.multinomial(weights, len(train), replacement=True, generator=generator)
         return list(train[order].tensor_split(self.batches))
 
@@ -127,24 +145,31 @@ class Session:
         x, points, mask = augment(
             self.pictures[rows],
             self.points[rows],
-            self.mask[rows],
-            config=self.config,
+            (self.mask if self.weight is None else self.weight)[rows],
+            config=self.stages.config,
             flip=self.flip,
             generator=generator,
         )
         self.model.train()
-        set_rate(self.optimizer, rate_at(self.config, done))
+        set_rate(self.optimizer, self.rate(done))
         with mixed_precision(self.device, self.precision):
-            pred = self.model(x)
-        loss = self.loss(pred, points, mask)
+            pred, points = self.stages.lesson(x, points, mask, generator)
+        loss = self.loss(pred, points, mask > 0, self._point_weights(pred, points, mask))
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step_count += 1
         self.batch += 1
-        self.average.update(self.step_count)
+        self.average.update(self.step_count - self.stages.first_step)
         self.loss_sum += loss.detach() * len(rows)
         self.seen += len(rows)
+
+    def _point_weights(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor | None:
+        """[B, K] for the loss: what each point counts by its origin (mask, where it holds weights) and by its keypoint's error."""
+        if self.hard_points is None:
+            return None if self.weight is None else mask
+        self.hard_points.update(pred, points, mask > 0)
+        return mask * self.hard_points.weights()
 
     @property
     def train_loss(self) -> float:
@@ -157,10 +182,31 @@ class Session:
         self.batch, self.seen = 0, 0
         self.loss_sum.zero_()
 
-    def _val_batches(self) -> Iterator[Tensor]:
-        rows = torch.from_numpy(self.data.val).to(self.device)
-        for part in rows.split(_EVALUATION_BATCH):
-            yield prepare(self.pictures[part], channels=self.config.channels)
+    def rate(self, done: float) -> float:
+        """The learning rate when `done` of the budget is used."""
+        return rate_at(self.stages.config, self.stages.done(done))
+
+    def next_stage(self, done: float) -> None:
+        """Begin the next stage with the averaged weights of the one that is over; optimiser and average start anew.
+
+        Follows from the state alone, so that processes that share a run can do it each for itself.
+        """
+        self.model.load_state_dict(self.average.ready().state_dict())
+        self.stages.advance(done, self.step_count, points_of=self._plain_points)
+        self.average = WeightAverage(self.model, copy.deepcopy(self.model), self.config.ema)
+        self._prepare_stage()
+        self.doctor.begin_stage()
+
+    @torch.inference_mode()
+    def _plain_points(self, rows: np.ndarray) -> np.ndarray:
+        """The model's points [n, K, 2] of rows as they are, px of the input."""
+        self.model.eval()
+        with mixed_precision(self.device, self.precision):
+            return np.concatenate([self.model(x).float().cpu().numpy() for x in self._inputs(rows)])
+
+    def _inputs(self, rows: np.ndarray) -> Iterator[Tensor]:
+        for part in torch.from_numpy(rows).to(self.device).split(_EVALUATION_BATCH):
+            yield prepare(self.pictures[part], channels=self.config.channels, pixels=self.config.pixels)
 
     @torch.inference_mode()
     def predict_val(self) -> np.ndarray:
@@ -168,7 +214,7 @@ class Session:
         model = self.average.ready()
         parts = []
         with mixed_precision(self.device, self.precision):
-            for x in self._val_batches():
+            for x in self._inputs(self.data.val):
                 points = averaged_points(model, x, flip=self.flip, flip_average=self.config.flip_average)
                 parts.append(points.float().cpu().numpy())
         return np.concatenate(parts)
@@ -178,7 +224,8 @@ class Session:
         pred = self.predict_val()
         rows = torch.from_numpy(self.data.val).to(self.device)
         target, mask = self.points[rows], self.mask[rows]
-        val_loss = float(self.loss(torch.from_numpy(pred).to(self.device), target, mask))
+        unit = self.stages.unit
+        val_loss = float(self.loss(torch.from_numpy(pred).to(self.device) * unit, target * unit, mask))
         result = metrics.evaluate(self._to_original(pred), self._val_points, self.data.schema, sizes=self._val_sizes)
         best = result.rmse < self.best_rmse
         if best:
@@ -200,6 +247,8 @@ class Session:
             images_per_second=speed,
             seconds=self.elapsed,
             best=best,
+            stage=self.stages.number,
+            stages=self.stages.count,
         )
 
     def info(self, calibration: Calibration | None = None) -> ModelInfo:
@@ -220,6 +269,9 @@ class Session:
         state: dict[str, Any] = {name: getattr(self, name) for name in _POSITION}
         state["loss_sum"] = float(self.loss_sum)
         state["doctor"] = self.doctor.to_json()
+        if self.hard_points is not None:
+            state["hard_points"] = self.hard_points.errors
+        state["stages"] = self.stages.to_json()
         state["model"] = self.model.state_dict()
         state["average"] = self.average.average.state_dict()
         state["optimizer"] = self.optimizer.state_dict()
@@ -231,9 +283,14 @@ class Session:
         try:
             self.model.load_state_dict(state["model"])
             self.average.average.load_state_dict(state["average"])
+            if self.stages.count > 1:
+                self.stages.from_json(state["stages"])
+                self._prepare_stage()
             self.optimizer.load_state_dict(state["optimizer"])
             self.loss_sum.fill_(state["loss_sum"])
             self.doctor.from_json(state["doctor"])
+            if self.hard_points is not None:
+                self.hard_points.errors = state["hard_points"].to(self.device)
             for name, kind in _POSITION.items():
                 setattr(self, name, kind(state[name]))
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
@@ -248,7 +305,7 @@ class Session:
         model.load_state_dict(weights)
         points, spreads = [], []
         with mixed_precision(self.device, self.precision):
-            for x in self._val_batches():
+            for x in self._inputs(self.data.val):
                 p, d = points_and_disagreement(model, x, flip=self.flip, flip_average=self.config.flip_average)
                 points.append(p.float().cpu().numpy())
                 spreads.append(d.float().cpu().numpy())

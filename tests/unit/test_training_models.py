@@ -80,6 +80,6 @@ def test_a_step_in_bfloat16_is_near_that_in_float32(name: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         half = model(x)
     assert half.dtype == torch.float32
-    assert torch.allclose(plain, half, atol=0.25)
+    assert (plain - half).abs().mean() < 0.1
     half.square().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
