@@ -24,7 +24,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from training.config import RunConfig
 from training.draws import BatchGenerator
 from training.errors import UserError
 from training.launch import Place, end_with_launcher, place
@@ -253,7 +252,7 @@ def connection_errors() -> Iterator[None]:
         raise
 
 
-def check_device(config: RunConfig, ranks: Ranks, device: torch.device) -> None:
+def check_device(ranks: Ranks, device: torch.device) -> None:
     """Raises UserError where the machine's processes cannot each have a device of this kind."""
     if ranks.alone or device.type == "cpu":
         return

@@ -1,0 +1,63 @@
+"""How much memory a process may still take: of the machine, and of the group of processes it is confined to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_UNLIMITED = 1 << 60  # what version 1 of control groups says where there is no limit is larger
+
+
+def free_memory(root: Path = Path("/")) -> int:
+    """Bytes that can be taken without swapping; root: where the system's files are."""
+    return max(0, min(_of_machine(root), _of_group(root)))
+
+
+def _of_machine(root: Path) -> int:
+    """What Linux calls available; elsewhere half of what is built in."""
+    try:
+        for line in (root / "proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass  # not Linux
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def _of_group(root: Path) -> int:
+    """What the control group (a container, a batch system's job) leaves; cached files in it can be given back."""
+    group = root / "sys/fs/cgroup"
+    found = [
+        _left(folder, *names)
+        for own in _own_groups(root)
+        for folder, names in (
+            (group / own, ("memory.max", "memory.current", "inactive_file")),
+            (group / "memory" / own, ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")),
+        )
+    ]
+    return min(found)
+
+
+def _own_groups(root: Path) -> list[str]:
+    """The process's groups and those they are in, as paths; "" is the outermost."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return [""]
+    paths = {
+        line.split(":", 2)[2].strip("/")
+        for line in lines
+        if line.count(":") >= 2 and line.split(":")[1] in ("", "memory")
+    }
+    return sorted({"", *(parent.as_posix() for p in paths for parent in (Path(p), *Path(p).parents) if parent.name)})
+
+
+def _left(folder: Path, limit: str, used: str, cached: str) -> int:
+    try:
+        most = int((folder / limit).read_text())
+        if most > _UNLIMITED:
+            return _UNLIMITED
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return most - int((folder / used).read_text()) + int(stat.get(cached, 0))
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return _UNLIMITED
