@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from training.config import RunConfig
-from training.data.keypoint_data import PointState
+from training.data.keypoint_data import Origin, PointState
 from training.data.pictures import resize_points
 from training.data.schema import KeypointSchema
 from training.errors import UserError
@@ -26,6 +26,9 @@ class RunData:
     pictures: uint8 [N, S, S] or [N, S, S, 3]. points: float32 [N, K, 2], px of the picture at side S, NaN where there is
     no label. sizes: int32 [N, 2], width and height of the originals. train, val: int64 rows. val_is_train: there is no
     val split, so val holds rows of train. left_out: a sentence on each sample whose picture cannot be read.
+    weight: float32 [N, K], what each point counts in the loss; None: all alike. groups: int64 [N], alike for pictures of one
+    person or photo; None: not known.
+    ids: int64 [N], the samples of a project; None where they are not of one.
     """
 
     pictures: np.ndarray
@@ -36,6 +39,9 @@ class RunData:
     schema: KeypointSchema
     val_is_train: bool = False
     left_out: tuple[str, ...] = ()
+    weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    ids: np.ndarray | None = None
 
     @property
     def side(self) -> int:
@@ -58,12 +64,14 @@ class RunData:
 def load_run_data(run_dir: Path, config: RunConfig) -> RunData:
     """The run's label snapshot with the pictures of its project (the folder above `runs`). Raises UserError."""
     snapshot = load_snapshot(run_dir)
-    points = np.where(_has_point(snapshot)[..., None], snapshot.points, np.nan)
+    points = np.where(_is_used(snapshot, config)[..., None], snapshot.points, np.nan)
     train, val = choose_rows(points, snapshot.splits, rows=config.rows)
     used = np.union1d(train, val if len(val) else train[:0])
     with Project.open(run_dir.parent.parent, read_only=True) as project:
         pictures, unreadable = load_readable(project, snapshot.ids[used], config)
+        groups = numbered(project.groups(snapshot.ids[used]))
     gone = np.array(list(unreadable), np.int64)
+    groups = groups[~np.isin(snapshot.ids[used], gone)]
     used, train, val = (rows[~np.isin(snapshot.ids[rows], gone)] for rows in (used, train, val))
     if not len(train):
         raise UserError(f"There is nothing to train on: no picture can be read. {next(iter(unreadable.values()))}")
@@ -74,7 +82,8 @@ def load_run_data(run_dir: Path, config: RunConfig) -> RunData:
     fallback = spread_rows(train, MAX_VAL) if not len(val) else val
     return RunData(
         pictures, scaled, snapshot.sizes[used], train, fallback, snapshot.schema,
-        val_is_train=not len(val), left_out=tuple(unreadable.values()),
+        val_is_train=not len(val), left_out=tuple(unreadable.values()), weight=point_weights(snapshot, config, used), groups=groups,
+        ids=snapshot.ids[used],
     )  # fmt: skip
 
 
@@ -91,6 +100,13 @@ def choose_rows(points: np.ndarray, splits: np.ndarray, *, rows: str) -> tuple[n
         )
         raise UserError(f"There is nothing to train on: no sample of the train split {what}.")
     return train, spread_rows(np.flatnonzero((splits == 1) & present.any(axis=1)), MAX_VAL)
+
+
+def numbered(groups: list[str]) -> np.ndarray:
+    """Names as numbers, int64; "" is a group of its own each time."""
+    _, numbers = np.unique(np.array(groups), return_inverse=True)
+    alone = np.array([not name for name in groups], bool)
+    return np.where(alone, numbers.size + np.arange(numbers.size), numbers).astype(np.int64)
 
 
 def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
@@ -127,6 +143,27 @@ def load_pictures(project: Project, ids: np.ndarray, config: RunConfig) -> np.nd
 def _shape(count: int, config: RunConfig) -> tuple[int, ...]:
     size = config.input_size
     return (count, size, size) if config.channels == 1 else (count, size, size, 3)
+
+
+def point_weights(snapshot: Snapshot, config: RunConfig, rows: np.ndarray) -> np.ndarray | None:
+    """float32 [len(rows), K]: model_weight for points accepted from a model, 1 for all others; None where all are 1."""
+    by_model = _by_model(snapshot)[rows]
+    if config.model_weight == 1 or not by_model.any():
+        return None
+    return np.where(by_model, config.model_weight, 1).astype(np.float32)
+
+
+def _is_used(snapshot: Snapshot, config: RunConfig) -> np.ndarray:
+    """bool [N, K]: points with coordinates; in train without those from a model where these weigh nothing."""
+    there = _has_point(snapshot)
+    if config.model_weight == 0:
+        there &= ~(_by_model(snapshot) & (snapshot.splits == 0)[:, None])
+    return there
+
+
+def _by_model(snapshot: Snapshot) -> np.ndarray:
+    """bool [N, K]: points accepted from a model, as far as the run knows."""
+    return np.zeros(snapshot.states.shape, bool) if snapshot.origins is None else snapshot.origins == Origin.MODEL
 
 
 def _has_point(snapshot: Snapshot) -> np.ndarray:
