@@ -80,6 +80,10 @@ class Doctor:
             "while that on train still falls. The best model is kept; more faces, more augmentation or a shorter run help.",
         )
 
+    def begin_stage(self) -> None:
+        """Losses of another stage can't be compared with those before."""
+        self.best_val, self.train_at_best, self.epochs_since = math.inf, math.inf, 0
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for the saved state."""
         return {

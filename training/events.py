@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 
@@ -42,6 +42,8 @@ class Progress(Event):
     images_per_second: float
     done: float  # 0..1 of the whole budget
     seconds_left: float
+    stage: int = 1  # of `stages`: models that are trained in stages begin anew in each
+    stages: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class EpochDone(Event):
     images_per_second: float
     seconds: float  # of training so far, over all resumes
     best: bool  # the best rmse so far: this model is kept
+    stage: int = 1  # losses of different stages have different units and can't be compared; rmse and nme can
+    stages: int = 1
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ def from_line(line: str) -> Event:
     if kind is None:
         raise ValueError(f"no event of this name: {values.get('event')!r}")
     try:
-        return kind(**{f.name: _value(values[f.name], str(f.type)) for f in fields(kind)})
+        told = (f for f in fields(kind) if f.name in values or f.default is MISSING)  # older files lack what came later
+        return kind(**{f.name: _value(values[f.name], str(f.type)) for f in told})
     except KeyError as error:
         raise ValueError(f"{kind.__name__} lacks {error}") from None
 

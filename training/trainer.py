@@ -12,7 +12,7 @@ from training.device import set_threads
 from training.doctor import no_val_split, not_a_number, unreadable_pictures
 from training.events import CheckpointSaved, EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted
 from training.models.registry import count_parameters
-from training.optim import rate_at
+from training.run_balance import write_balance
 from training.rundata import RunData, load_run_data
 from training.runs import MODEL, load_config
 from training.session import Session
@@ -45,6 +45,8 @@ def fit(
         set_threads(session.threads)  # another number would round sums otherwise
     else:
         session.settle()
+    if session.balance is not None and not resume:
+        write_balance(run_dir, session.balance)
     yield _started(session)
     if session.data.val_is_train and not resume:
         yield no_val_split(len(session.data.val))
@@ -98,7 +100,7 @@ class _Loop:
             if self.should_stop():
                 self.stopped = True
                 return
-            if self.config.minutes and self._done() >= 1:
+            if self.config.minutes and (self._done() >= 1 or self.session.stages.is_over(self._done())):
                 return
 
     def _progress(self, now: float) -> Progress:
@@ -115,6 +117,8 @@ class _Loop:
             images_per_second=self.speed,
             done=done,
             seconds_left=session.elapsed * (1 - done) / max(done, 1e-6),
+            stage=session.stages.number,
+            stages=session.stages.count,
         )
 
     def _end_of_epoch(self) -> Iterator[Event]:
@@ -130,12 +134,15 @@ class _Loop:
         self.session.end_epoch()
         self.seen_at_event = 0
         self.last_event = time.perf_counter()
-        if self._done() >= 1 or self._is_time_to_save():
+        begins = self.session.stages.is_over(self._done()) and self._done() < 1
+        if begins:
+            self.session.next_stage(self._done())
+        if begins or self._done() >= 1 or self._is_time_to_save():
             yield self._save()
 
     def _evaluate(self) -> EpochDone:
         done = self._done()
-        return self.session.evaluate(rate=rate_at(self.config, done), speed=self.speed)
+        return self.session.evaluate(rate=self.session.rate(done), speed=self.speed)
 
     def _is_time_to_save(self) -> bool:
         waited = time.perf_counter() - self.last_save

@@ -1,4 +1,4 @@
-"""Networks by name, and the wrapper that turns their outputs into points."""
+"""Networks by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from training.models.cnn6 import CNN6, cnn6_parameters
 from training.models.cnn7 import CNN7, cnn7_parameters
 from training.models.ml_resnet import MLResNet, ml_resnet_parameters
 from training.models.mlp import MLP, mlp_parameters
+from training.models.points import PointNet, origin_of
 from training.models.resnet50 import ResNet50, resnet50_parameters
+from training.models.two_stage import TwoStage, two_stage_networks, two_stage_parameters
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Entry:
     make: Callable[..., nn.Module]
     parameters: Callable[..., int]
     multiple: int
+    staged: type[TwoStage] | None = None  # what makes one model of the networks of two stages
 
 
 MODELS: dict[str, Entry] = {
@@ -34,29 +37,11 @@ MODELS: dict[str, Entry] = {
     "cnn-7": Entry(CNN7, cnn7_parameters, 64),
     "mlp": Entry(MLP, mlp_parameters, 1),
     "resnet-50": Entry(ResNet50, resnet50_parameters, 32),
+    "cnn-6-7": Entry(two_stage_networks, two_stage_parameters, 64, TwoStage),
 }
 
 
-class PointNet(nn.Module):
-    """A network whose outputs are read as points: pictures [B, C, S, S] -> points [B, K, 2], px of the input.
-
-    The outputs count in half sides from `origin` [K, 2] (px): the mean shape, or the picture's centre.
-    """
-
-    origin: Tensor
-
-    def __init__(self, network: nn.Module, origin: Tensor, *, input_size: int) -> None:
-        super().__init__()
-        self.network = network
-        self.half_side = input_size / 2
-        self.register_buffer("origin", origin.clone())
-
-    def forward(self, x: Tensor) -> Tensor:
-        offsets = self.network(x).float().view(len(x), -1, 2)  # [B, K, 2]
-        return self.origin + self.half_side * offsets
-
-
-def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None = None) -> PointNet:
+def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None = None) -> nn.Module:
     """The config's network. mean_shape: [K, 2], px of the input. Raises UserError for an input size it can't take."""
     entry = MODELS[config.model]
     if config.input_size % entry.multiple:
@@ -65,9 +50,13 @@ def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None =
         )
     size = {"input_size": config.input_size, "channels": config.channels, "outputs": 2 * keypoints}
     network = entry.make(**size, dropout=config.dropout)
-    _initialise(network, config.init)
+    for part in network if isinstance(network, nn.ModuleList) else (network,):
+        _initialise(part, config.init)
     centre = torch.full((keypoints, 2), (config.input_size - 1) / 2)
-    origin = centre if mean_shape is None or config.targets == "points" else mean_shape.float()
+    shape = centre if mean_shape is None else mean_shape.float()
+    if entry.staged is not None:
+        return entry.staged(network, shape, targets=config.targets, input_size=config.input_size)
+    origin = origin_of(shape, targets=config.targets, side=config.input_size)
     return PointNet(network, origin, input_size=config.input_size)
 
 
