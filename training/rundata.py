@@ -1,7 +1,8 @@
-"""The pictures and labels of a run in memory: one uint8 array at network size, points scaled with it."""
+"""The pictures and labels of a run: one uint8 array at network size, in memory or in a file, points scaled with it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from training.data.keypoint_data import Origin, PointState
 from training.data.pictures import resize_points
 from training.data.schema import KeypointSchema
 from training.errors import UserError
+from training.memory import free_memory
+from training.project.network_pixels import MappedPictures, network_pictures, read_pictures
 from training.project.project import Project
 from training.runs import Snapshot, load_snapshot
 
 _CHUNK = 512
+_SHARE = 0.5  # of the free memory that a run's pictures may take
 MAX_VAL = 2000  # pictures evaluated each epoch; evenly spread where there are more
 
 
@@ -23,7 +27,7 @@ MAX_VAL = 2000  # pictures evaluated each epoch; evenly spread where there are m
 class RunData:
     """N samples with side S.
 
-    pictures: uint8 [N, S, S] or [N, S, S, 3]. points: float32 [N, K, 2], px of the picture at side S, NaN where there is
+    pictures: uint8 [N, S, S] or [N, S, S, 3]; of a stand-in for more than memory holds only len, shape and [rows] can be used. points: float32 [N, K, 2], px of the picture at side S, NaN where there is
     no label. sizes: int32 [N, 2], width and height of the originals. train, val: int64 rows. val_is_train: there is no
     val split, so val holds rows of train. left_out: a sentence on each sample whose picture cannot be read.
     weight: float32 [N, K], what each point counts in the loss; None: all alike. groups: int64 [N], alike for pictures of one
@@ -31,7 +35,7 @@ class RunData:
     ids: int64 [N], the samples of a project; None where they are not of one.
     """
 
-    pictures: np.ndarray
+    pictures: np.ndarray | MappedPictures
     points: np.ndarray
     sizes: np.ndarray
     train: np.ndarray
@@ -61,15 +65,18 @@ class RunData:
         return np.where(present.any(axis=0), mean, (self.side - 1) / 2).astype(np.float32)
 
 
-def load_run_data(run_dir: Path, config: RunConfig) -> RunData:
-    """The run's label snapshot with the pictures of its project (the folder above `runs`). Raises UserError."""
+def load_run_data(run_dir: Path, config: RunConfig, *, memory: int | None = None) -> RunData:
+    """The run's label snapshot with the pictures of its project (the folder above `runs`). Raises UserError.
+
+    memory: bytes that pictures may take, None for half of what is free; more are left in a file of the project.
+    """
     snapshot = load_snapshot(run_dir)
     points = np.where(_is_used(snapshot, config)[..., None], snapshot.points, np.nan)
     train, val = choose_rows(points, snapshot.splits, rows=config.rows)
     used = np.union1d(train, val if len(val) else train[:0])
     with Project.open(run_dir.parent.parent, read_only=True) as project:
-        pictures, unreadable = load_readable(project, snapshot.ids[used], config)
-        groups = numbered(project.groups(snapshot.ids[used]))
+        pictures, unreadable = _run_pictures(project, snapshot.ids[used], config, memory=memory)
+        groups = numbered(project.groups())[snapshot.ids[used] - 1]
     gone = np.array(list(unreadable), np.int64)
     groups = groups[~np.isin(snapshot.ids[used], gone)]
     used, train, val = (rows[~np.isin(snapshot.ids[rows], gone)] for rows in (used, train, val))
@@ -114,20 +121,22 @@ def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
     return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
 
 
+def _run_pictures(
+    project: Project, ids: np.ndarray, config: RunConfig, *, memory: int | None
+) -> tuple[np.ndarray | MappedPictures, dict[int, str]]:
+    """As `load_readable`; where the pictures would take too much memory, which is found out before, from a file."""
+    if math.prod(_shape(len(ids), config)) <= (_SHARE * free_memory() if memory is None else memory):
+        return load_readable(project, ids, config)
+    return network_pictures(project, ids, size=config.input_size, channels=config.channels)
+
+
 def load_readable(project: Project, ids: np.ndarray, config: RunConfig) -> tuple[np.ndarray, dict[int, str]]:
     """The pictures at network size of those samples whose picture can be read; of the others id -> what is wrong."""
     pictures = np.empty(_shape(len(ids), config), np.uint8)
     unreadable: dict[int, str] = {}
     for start in range(0, len(ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        try:
-            pictures[rows] = load_pictures(project, ids[rows], config)
-        except UserError:  # one of them: find out which
-            for n, sample in enumerate(ids[rows].tolist(), start):
-                try:
-                    pictures[n] = load_pictures(project, ids[n : n + 1], config)[0]
-                except UserError as error:
-                    unreadable[sample] = str(error)
+        pictures[rows] = read_pictures(project, ids[rows], pictures.shape[1:], unreadable)
     return (pictures[~np.isin(ids, list(unreadable))] if unreadable else pictures), unreadable
 
 

@@ -24,6 +24,7 @@ from training.errors import UserError
 from training.events import EpochDone
 from training.hard_points import HardPoints
 from training.losses import make_loss
+from training.models.pretrained import load_pretrained
 from training.models.registry import make_model
 from training.models.staged import StagedNet
 from training.optim import WeightAverage, make_optimizer, rate_at, set_rate
@@ -95,6 +96,12 @@ class Session:
 
     def _to_original(self, points: np.ndarray) -> np.ndarray:
         return resize_points(points, (self.data.side, self.data.side), self.data.sizes[self.data.val])
+
+    def load_pretrained(self) -> None:
+        """Begin with the weights of the config's file, where it names one. Raises UserError."""
+        if self.config.pretrained:
+            load_pretrained(self.model, self.config)
+            self.average = WeightAverage(self.model, self.average.average, self.config.ema)
 
     def settle(self) -> None:
         """Settle number format and threads, by trying them on a few pictures. Leaves the weights as they were."""
