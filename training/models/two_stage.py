@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.config import RunConfig
+from training.draws import uniform
 from training.models.cnn6 import CNN6, cnn6_parameters
 from training.models.cnn7 import CNN7, cnn7_parameters
 from training.models.points import PointNet, origin_of
@@ -137,18 +138,18 @@ def two_stage_parameters(*, input_size: int, channels: int, outputs: int) -> int
 
 
 def _drawn(mistakes: Tensor, count: int, generator: torch.Generator) -> Similarity:
-    rows = torch.randint(len(mistakes), (count,), generator=generator)
+    rows = (uniform(count, generator=generator) * len(mistakes)).long()
     turn, shift = mistakes[rows.to(mistakes.device)].split(2, dim=1)
     return Similarity(turn, shift)
 
 
 def _jitter(count: int, config: RunConfig, generator: torch.Generator, *, like: Tensor) -> Similarity:
     """A little more than what stage 1 did wrong: the settings' rotation (a third), scale and shift."""
-    draw = (torch.rand(4, count, generator=generator) * 2 - 1).to(like.device)
-    angle = draw[0] * math.radians(config.rotation * _TURN)
-    size = 1 + draw[1] * config.scale
+    draw = (uniform(count, 4, generator=generator) * 2 - 1).to(like.device)
+    angle = draw[:, 0] * math.radians(config.rotation * _TURN)
+    size = 1 + draw[:, 1] * config.scale
     turn = torch.stack((torch.cos(angle) * size, torch.sin(angle) * size), dim=-1)
-    return Similarity(turn, 2 * config.shift * draw[2:].T)
+    return Similarity(turn, 2 * config.shift * draw[:, 2:])
 
 
 def _first_side(input_size: int) -> int:
