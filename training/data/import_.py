@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from training.data.cropping import Cropper
+from training.data.crops import CropOptions, cut
 from training.data.files import writing
 from training.data.formats.columns import ColumnMapping
 from training.data.formats.detect import IMPORT_FORMATS, detect_format, open_reader
 from training.data.formats.problems import Problem
-from training.data.formats.reader import Reader
+from training.data.formats.reader import Chunk, Reader
 from training.data.pictures import read_picture
 from training.data.progress import Cancelled, IsCancelled, Progress, Report
-from training.data.samples import Split
+from training.data.samples import SampleBatch, Split
 from training.data.schema import KAGGLE_15, KeypointSchema
 from training.data.splits import Assigned, assign
 from training.errors import UserError
@@ -58,6 +60,7 @@ class SourcePreview:
     mapping: ColumnMapping | None
     faces: tuple[PreviewFace, ...]
     problems: tuple[Problem, ...]
+    small: bool  # the faces fill so little of their pictures that they should be cut out
 
 
 @dataclass(frozen=True)
@@ -81,23 +84,28 @@ def preview(
     format: str | None = None,  # noqa: A002 - the word of the command line
     images: Path | None = None,
     mapping: ColumnMapping | None = None,
+    crop: CropOptions | None = None,
 ) -> SourcePreview:
     """Look at a source's first faces without importing anything. Raises UserError as the import would."""
-    kind, reader = open_reader(Path(source), format=format, images=images, mapping=mapping)
+    kind, reader = open_reader(Path(source), format=format, images=images, mapping=mapping, several=_cuts(crop))
     schema = reader.schema or KAGGLE_15
     count, exact = reader.count()
     chunk = next(reader.chunks(schema, progress=Progress(), size=min(PREVIEW_FACES, max(count, 1))), None)
+    cropper = Cropper(crop, reader.findings)
+    chunk = chunk and cropper(chunk)
     faces: list[PreviewFace] = []
     if chunk is not None:
         batch = chunk.batch
         for i, name in enumerate(batch.names):
             picture = batch.pixels[i] if batch.pixels is not None else read_picture((batch.paths or ())[i], channels=3)
+            if batch.crops is not None:
+                picture = cut(picture, tuple(batch.crops[i].tolist()))
             split = Split(int(batch.splits[i])).word if chunk.given[i] else ""
             faces.append(PreviewFace(name, picture, batch.labels.points[i], batch.groups[i], split))
     return SourcePreview(
         format=kind, schema=schema, count=count, exact=exact, columns=getattr(reader, "header", ()),
         mapping=getattr(reader, "mapping", None), faces=tuple(faces),
-        problems=(*reader.findings.left_out, *reader.findings.flagged),
+        problems=(*reader.findings.left_out, *reader.findings.flagged), small=cropper.faces_are_small,
     )  # fmt: skip
 
 
@@ -109,13 +117,15 @@ def import_source(
     images: Path | None = None,
     mapping: ColumnMapping | None = None,
     schema: KeypointSchema | None = None,
+    crop: CropOptions | None = None,
     seed: int = 0,
     progress: Report | None = None,
     cancelled: IsCancelled | None = None,
 ) -> ImportReport:
     """Import a source into a project, which is made where there is none; else the samples are added to it.
 
-    schema: for a source without labels, of a new project. seed: of the split drawn where the source has none.
+    schema: for a source without labels, of a new project. crop: how faces are cut out of their pictures; None: as the columns
+    crop_x, crop_y, crop_side of an export say, else not. seed: of the split drawn where the source has none.
     progress: called with 0..1 and a few words; cancelled: asked often; where it says yes, Cancelled is raised.
     Raises UserError for all that the user can mend. After any exception nothing of the source is in the project, and a
     project that was not there before is not there.
@@ -124,24 +134,30 @@ def import_source(
     source, project_path = Path(source), Path(project_path).absolute()
     tell = Progress(progress, cancelled)
     tell(0.0, f"Looking at {source.name}")
-    kind, reader = open_reader(source, format=format, images=images, mapping=mapping)
+    kind, reader = open_reader(source, format=format, images=images, mapping=mapping, several=_cuts(crop))
+    cropper = Cropper(crop, reader.findings)
     with _target(project_path, reader.schema, schema or KAGGLE_15) as project:
-        assigned = _fill(project, reader, tell=tell, seed=seed)
+        assigned = _fill(project, reader, cropper, tell=tell, seed=seed)
     tell_splits = np.bincount(assigned.splits, minlength=3)
     found = reader.findings
     return ImportReport(
         format=kind, count=len(assigned.groups), left_out=tuple(found.left_out), flagged=tuple(found.flagged),
-        notes=(*found.notes, *assigned.notes), train=int(tell_splits[0]), val=int(tell_splits[1]), test=int(tell_splits[2]),
+        notes=(*found.notes, *cropper.notes(), *assigned.notes), train=int(tell_splits[0]), val=int(tell_splits[1]), test=int(tell_splits[2]),
         seconds=time.perf_counter() - begun,
     )  # fmt: skip
 
 
-def _fill(project: Project, reader: Reader, *, tell: Progress, seed: int) -> Assigned:
+def _cuts(crop: CropOptions | None) -> bool:
+    return crop is not None and crop.by != "none"
+
+
+def _fill(project: Project, reader: Reader, cropper: Cropper, *, tell: Progress, seed: int) -> Assigned:
     names = set(project.names())
     known = _known_groups(project)
     seen: list[Any] = []
     with writing(project.path), project.importing(reader.source.name) as importing:
-        ids = _add_all(project.schema, reader, importing, tell=tell, names=names, seen=seen)
+        chunks = map(cropper, reader.chunks(project.schema, progress=tell.part(0.0, _READ)))
+        ids = _add_all(chunks, reader, importing, names=names, seen=seen)
         tell(_READ, "Looking for near-duplicate pictures")
         assigned = assign(
             [group for groups, *_ in seen for group in groups],
@@ -159,11 +175,11 @@ def _fill(project: Project, reader: Reader, *, tell: Progress, seed: int) -> Ass
 
 
 def _add_all(
-    schema: KeypointSchema, reader: Reader, importing: Importing, *, tell: Progress, names: set[str], seen: list[Any]
+    chunks: Iterable[Chunk], reader: Reader, importing: Importing, *, names: set[str], seen: list[Any]
 ) -> np.ndarray:
     """Add chunk by chunk; the ids of all samples. Memory holds one chunk, and 256 bytes a sample."""
     ids = [np.zeros(0, np.int64)]
-    for chunk in reader.chunks(schema, progress=tell.part(0.0, _READ)):
+    for chunk in chunks:
         batch = chunk.batch
         if len(batch) == 0:
             continue
@@ -174,11 +190,18 @@ def _add_all(
             )
         names.update(batch.names)
         ids.append(importing.add_samples(batch))
-        seen.append((batch.groups, batch.splits, chunk.given, chunk.looks))
+        seen.append((_groups(batch), batch.splits, chunk.given, chunk.looks))
     if not seen:
         first = reader.findings.left_out[0].sentence if reader.findings.left_out else "the source is empty"
         raise UserError(f"{reader.source}: no picture could be read, so nothing was imported. The first: {first}")
     return np.concatenate(ids)
+
+
+def _groups(batch: SampleBatch) -> tuple[str, ...]:
+    """As the source has them; where it has some, an ungrouped face goes with the others of its photo."""
+    if batch.crops is None or batch.paths is None or not any(batch.groups):
+        return batch.groups
+    return tuple(group or f"photo {path.name}" for group, path in zip(batch.groups, batch.paths, strict=True))
 
 
 def _known_groups(project: Project) -> dict[str, int]:

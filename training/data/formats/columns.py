@@ -21,6 +21,7 @@ _SPLIT_WORDS = {
 }
 STATE_WORDS = {state.name.lower(): state for state in PointState}
 _AXIS = re.compile(r"^(?P<name>.+?)[_. -]?(?P<axis>[xyXY])$")
+_NUMBERED = re.compile(r"^(?P<axis>[xyXY])_?(?P<number>\d{1,4})$")
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,19 @@ class KeypointColumns:
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """Which columns are read as what; all others are ignored. `image` holds file names, or pixels in Kaggle's files."""
+    """Which columns are read as what; all others are ignored. `image` holds file names, or pixels in Kaggle's files.
+
+    box: the face's x, y, width, height (with box_corners x, y, x2, y2), or (). crop: x, y, side of an exported crop, or ().
+    """
 
     image: str
     keypoints: tuple[KeypointColumns, ...]
     group: str = ""
     split: str = ""
+    subset: str = ""
+    box: tuple[str, ...] = ()
+    box_corners: bool = False
+    crop: tuple[str, ...] = ()
 
     def schema(self) -> KeypointSchema:
         """The known schema whose names these are, in whatever order; else one made from the names."""
@@ -60,19 +68,24 @@ class ColumnMapping:
 
     def check(self, header: Sequence[str], *, file: str) -> None:
         """Raises UserError where a column of this mapping is not in the file."""
-        wanted = [self.image, self.group, self.split, *(c for k in self.keypoints for c in (k.x, k.y, k.state))]
+        wanted = [
+            *(self.image, self.group, self.split, self.subset, *self.box, *self.crop),
+            *(c for k in self.keypoints for c in (k.x, k.y, k.state)),
+        ]
         missing = [column for column in wanted if column and column not in header]
         if missing:
             raise UserError(f"{file}, line 1: the column {missing[0]} is missing; add it or choose another column.")
 
 
 def find_keypoints(header: Sequence[str], *, file: str, taken: Sequence[str] = ()) -> tuple[KeypointColumns, ...]:
-    """The `<name>_x`, `<name>_y` pairs in the order of the file. Raises UserError where one of a pair is missing."""
+    """The `<name>_x`, `<name>_y` pairs (or x1, y1, x2...) in the order of the file. Raises UserError where one is missing."""
     found: dict[str, dict[str, str]] = {}
-    for column in header:
-        match = _AXIS.match(column)
-        if match and column not in taken:
+    for column in (c for c in header if c not in taken):
+        match, numbered = _AXIS.match(column), _NUMBERED.match(column)
+        if match:
             found.setdefault(match["name"], {})[match["axis"].lower()] = column
+        elif numbered:
+            found.setdefault(f"point_{int(numbered['number'])}", {})[numbered["axis"].lower()] = column
     pairs = []
     for name, axes in found.items():
         if len(axes) == 2:

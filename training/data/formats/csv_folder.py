@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from training.data.formats.columns import (
     ColumnMapping,
     find_keypoints,
     named,
+    split_of,
     with_states,
 )
+from training.data.formats.face_rows import FaceRows
 from training.data.formats.folder import PERSONS
 from training.data.formats.kaggle import is_kaggle_header
+from training.data.formats.known_columns import SUBSET_NAMES, find_box, find_crop, with_flags, with_known_names
 from training.data.formats.label_rows import LabelRows, drop
 from training.data.formats.picture_files import Examined, examine_files
 from training.data.formats.problems import Findings, Place
@@ -35,10 +39,20 @@ _HEAD = 200  # rows looked at to understand the columns
 _SUBFOLDERS = ("images", "pictures", "imgs", "img", "faces", "jpg", "png")
 
 
-class CsvFolderReader:
-    """`source`: the CSV, or a folder that holds it. images: where the pictures are, found by itself if not given."""
+class _Name(NamedTuple):
+    picture: str  # as in the table
+    face: str  # of the sample
 
-    def __init__(self, source: Path, *, images: Path | None = None, mapping: ColumnMapping | None = None) -> None:
+
+class CsvFolderReader:
+    """`source`: the CSV, or a folder that holds it. images: where the pictures are, found by itself if not given.
+
+    several: a picture may be in several rows, one for each of its faces, since faces are cut out.
+    """
+
+    def __init__(
+        self, source: Path, *, images: Path | None = None, mapping: ColumnMapping | None = None, several: bool = False
+    ) -> None:
         self.source = source
         self.path = find_csv(source)
         self.findings = Findings()
@@ -52,6 +66,7 @@ class CsvFolderReader:
             folders = _folders(self.path.parent, images)
             self.mapping = mapping or guess_mapping(table, head, folders=folders)
             self.mapping.check(table.header, file=self.path.name)
+            self.several = several or bool(self.mapping.crop)
             self.images = self._images(table, head, folders)
             self.schema = self._schema(table, head) if self.mapping.keypoints else None
 
@@ -66,31 +81,33 @@ class CsvFolderReader:
     def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Iterator[Chunk]:
         """Rows in the order of the file; those whose picture can't be read are left out and listed."""
         with open_table(self.path) as table:
-            rows = LabelRows(table, self.mapping, schema)
-            names: list[str] = []
-            seen: dict[str, Place] = {}
+            rows, faces = LabelRows(table, self.mapping, schema), FaceRows(table, self.mapping)
+            names: list[_Name] = []
+            seen: dict[str, list[Place]] = {}
             for row in table.rows():
                 names.append(self._name(table, row, seen))
                 rows.add(row)
+                faces.add(row)
                 self._check_cut(table, row)
                 if len(names) == size:
-                    progress(row.read / table.size, f"Reading {names[-1]}")
-                    yield self._chunk(names, rows)
+                    progress(row.read / table.size, f"Reading {names[-1].picture}")
+                    yield self._chunk(names, rows, faces)
             if names:
-                progress(1.0, f"Reading {names[-1]}")
-                yield self._chunk(names, rows)
+                progress(1.0, f"Reading {names[-1].picture}")
+                yield self._chunk(names, rows, faces)
 
-    def _name(self, table: Table, row: Row, seen: dict[str, Place]) -> str:
+    def _name(self, table: Table, row: Row, seen: dict[str, list[Place]]) -> _Name:
         column = self.mapping.image
         name = cell_text(row.cells[table.header.index(column)], row.place, column).strip()
         if not name:
             raise UserError(f"{row.place.at(column)}: the name of the picture is missing; add it or remove the row.")
-        if name in seen:
+        seen.setdefault(name, []).append(row.place)
+        if len(seen[name]) > 1 and not self.several:
             raise UserError(
-                f"{row.place.at(column)}: {name} is in row {seen[name].row} already; remove or rename one of the two."
+                f"{row.place.at(column)}: {name} is in row {seen[name][0].row} already; remove or rename one of the two,"
+                " or cut the faces out of their pictures (--crop box or --crop points)."
             )
-        seen[name] = row.place
-        return name
+        return _Name(name, face_name(name, len(seen[name])))
 
     def _check_cut(self, table: Table, row: Row) -> None:
         """A last row without a line end was cut off where its last point is half there or has fewer decimals than all others."""
@@ -106,27 +123,32 @@ class CsvFolderReader:
                 f"{place}: the file ends within this cell ({last.decode('utf-8', 'replace')!r}); it was cut off, so copy it again."
             )
 
-    def _chunk(self, names: list[str], rows: LabelRows) -> Chunk:
-        paths = [_existing(self.images, name) for name in names]
-        found = examine_files(paths)
+    def _chunk(self, names: list[_Name], rows: LabelRows, faces: FaceRows) -> Chunk:
+        paths = [_existing(self.images, name.picture) for name in names]
+        different = list(dict.fromkeys(paths))
+        examined = dict(zip(different, examine_files(different), strict=True))
+        found = [examined[path] for path in paths]
         kept = [i for i, seen in enumerate(found) if isinstance(seen, Examined)]
         for i, seen in enumerate(found):
             if isinstance(seen, UserError):
                 self.findings.left_out.append(rows.places[i].problem(f"left out: {seen}", self.mapping.image))
         drop(rows, kept)
+        faces.keep(kept)
         sizes = [seen for seen in found if isinstance(seen, Examined)]
         widths = np.array([seen.width for seen in sizes], np.int32)
         heights = np.array([seen.height for seen in sizes], np.int32)
         labels, flags = rows.labels(widths, heights, self.findings)
         splits, given = rows.given()
         batch = SampleBatch(
-            names=tuple(names[i] for i in kept),
+            names=tuple(names[i].face for i in kept),
             sources=tuple(f"{self.path.name}#{place.row}" for place in rows.places),
             labels=labels, widths=widths, heights=heights, groups=tuple(rows.groups), splits=splits,
             paths=tuple(paths[i].absolute() for i in kept),
             source_cells=tuple(rows.cells) if rows.columns else None, flags=flags,
+            crops=faces.crops(), boxes=faces.boxes(), subsets=faces.subsets(),
         )  # fmt: skip
         rows.clear()
+        faces.clear()
         names.clear()
         return Chunk(batch, np.array([seen.look for seen in sizes], np.uint8).reshape(-1, 16, 16), given)
 
@@ -175,18 +197,36 @@ def guess_mapping(table: Table, head: Sequence[Row], *, folders: Sequence[Path])
         image = next((c for c in table.header if _names_files(table, head, c, folders)), image)
     if not image or is_kaggle_header(table.header):
         raise UserError(f"{table.path}, line 1: the column image with the pictures' file names is missing; add it.")
-    keypoints = find_keypoints(table.header, file=table.name, taken=(image,))
+    (box, corners), crop = find_box(table.header), find_crop(table.header)
+    keypoints = find_keypoints(table.header, file=table.name, taken=(image, *box, *crop))
     if not keypoints:
         raise UserError(
             f"{table.path}, line 1: the keypoint columns (left_eye_center_x, left_eye_center_y, ...) are missing; add them."
         )
     keypoints = with_states(keypoints, table.header, lambda column: _cells(table, head, column))
-    taken = {image, *(c for k in keypoints for c in (k.x, k.y, k.state))}
+    keypoints = with_known_names(with_flags(keypoints, table.header))
+    taken = {image, *box, *crop, *(c for k in keypoints for c in (k.x, k.y, k.state))}
     rest = [column for column in table.header if column not in taken]
     group = named(rest, GROUP_NAMES)
     if group.lower() == "id" and len({row.cells[table.header.index(group)] for row in head}) == len(head):
         group = ""  # numbers the rows, so it groups nothing
-    return ColumnMapping(image, keypoints, group=group, split=named(rest, SPLIT_NAMES))
+    split = next((c for c in (named(rest, (n,)) for n in SPLIT_NAMES) if c and _names_splits(table, head, c)), "")
+    subset = named([column for column in rest if column not in (group, split)], SUBSET_NAMES)
+    return ColumnMapping(
+        image, keypoints, group=group, split=split, subset=subset, box=box, box_corners=corners, crop=crop
+    )
+
+
+def _names_splits(table: Table, head: Sequence[Row], column: str) -> bool:
+    """Whether a column is one of splits: `split` in any case, others where no word of theirs is anything else."""
+    words = {word for word in _cells(table, head, column) if word}
+    return column.lower() == "split" or any(split_of(word) for word in words) or column.lower() not in SUBSET_NAMES
+
+
+def face_name(picture: str, number: int) -> str:
+    """The sample's name of a picture's n-th face: a.jpg, a#2.jpg, ..."""
+    path = PurePosixPath(picture)
+    return picture if number == 1 else picture[: len(picture) - len(path.suffix)] + f"#{number}{path.suffix}"
 
 
 def _names_files(table: Table, head: Sequence[Row], column: str, folders: Sequence[Path]) -> bool:

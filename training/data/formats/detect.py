@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 from training.data.files import reading
@@ -10,13 +9,14 @@ from training.data.formats.columns import ColumnMapping
 from training.data.formats.csv_folder import CsvFolderReader
 from training.data.formats.folder import PERSONS, FolderReader
 from training.data.formats.kaggle import KaggleReader, is_kaggle_header
+from training.data.formats.layout_300w import is_layout, place_of
 from training.data.formats.picture_files import files_below, is_picture
 from training.data.formats.reader import Reader
 from training.data.formats.table import open_table
 from training.errors import UserError
 
-KAGGLE, PTS, CSV, PICTURES = "kaggle", "pts", "csv", "pictures"
-IMPORT_FORMATS = (KAGGLE, PTS, CSV, PICTURES)
+KAGGLE, PTS, W300, CSV, PICTURES = "kaggle", "pts", "300-w", "csv", "pictures"
+IMPORT_FORMATS = (KAGGLE, PTS, W300, CSV, PICTURES)
 
 
 def detect_format(source: Path) -> str:
@@ -34,10 +34,11 @@ def _detect(source: Path) -> str:
         return KAGGLE
     if any(path.name != PERSONS and not path.name.startswith(".") for path in source.glob("*.csv")):
         return CSV
-    found = {path.suffix.lower() for path in islice(files_below(source, lambda s: is_picture(s) or s == ".pts"), 50)}
-    if ".pts" in found or next(files_below(source, lambda s: s == ".pts"), None):
-        return PTS
-    if found:
+    folders = {path.parent for path in files_below(source, lambda s: s == ".pts")}
+    if folders:
+        above = source.absolute().name
+        return W300 if is_layout(place_of((above, *f.relative_to(source).parts)) for f in folders) else PTS
+    if next(files_below(source, is_picture), None):
         return PICTURES
     raise UserError(f"{source}: there are neither pictures nor a CSV in this folder; give another folder.")
 
@@ -48,8 +49,9 @@ def open_reader(
     format: str | None = None,  # noqa: A002 - the word of the command line
     images: Path | None = None,
     mapping: ColumnMapping | None = None,
+    several: bool = False,
 ) -> tuple[str, Reader]:
-    """(format, reader) of a source. Raises UserError where its head is not as it should be."""
+    """(format, reader) of a source. several: a picture may hold several faces. Raises UserError where its head is not as it should be."""
     kind = format or detect_format(source)
     if kind not in IMPORT_FORMATS:
         raise UserError(f"There is no import format {kind!r}; choose one of {', '.join(IMPORT_FORMATS)}.")
@@ -58,8 +60,8 @@ def open_reader(
     if kind == KAGGLE:
         return kind, KaggleReader(source, mapping=mapping)
     if kind == CSV:
-        return kind, CsvFolderReader(source, images=images, mapping=mapping)
-    return kind, FolderReader(source, labelled=kind == PTS)
+        return kind, CsvFolderReader(source, images=images, mapping=mapping, several=several)
+    return kind, FolderReader(source, labelled=kind in (PTS, W300), protocol=kind == W300)
 
 
 def _file_format(source: Path) -> str:

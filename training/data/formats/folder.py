@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from training.data.formats.columns import GROUP_NAMES, IMAGE_NAMES, named
+from training.data.formats.keypoint_file import read_keypoints
+from training.data.formats.layout_300w import Place300W, place_of, remarks
 from training.data.formats.picture_files import (
     Examined,
     batched,
@@ -20,7 +22,7 @@ from training.data.formats.picture_files import (
     is_picture,
 )
 from training.data.formats.problems import Findings, Problem
-from training.data.formats.pts import read_pts
+from training.data.formats.pts import read_pts, read_pts_cells
 from training.data.formats.reader import CHUNK, Chunk, check_points, flags_of
 from training.data.formats.table import cell_text, open_table
 from training.data.keypoint_data import Labels
@@ -39,13 +41,17 @@ class _Item:
     name: str  # relative to the source, with / on every system
     group: str
     split: Split | None
+    place: Place300W | None  # in the 300-W protocol
 
 
 class FolderReader:
-    """Pictures below a folder. labelled: with `.pts` files beside them; a picture without one comes without labels."""
+    """Pictures below a folder. labelled: with `.pts` files beside them; a picture without one comes without labels.
 
-    def __init__(self, source: Path, *, labelled: bool) -> None:
-        self.source, self.labelled = source, labelled
+    protocol: the folders are 300-W's, so they tell the split and the subset.
+    """
+
+    def __init__(self, source: Path, *, labelled: bool, protocol: bool = False) -> None:
+        self.source, self.labelled, self.protocol = source, labelled, protocol
         self.findings = Findings()
         if not source.is_dir():
             raise UserError(f"{source}: there is no such folder; give the folder with the pictures.")
@@ -54,6 +60,8 @@ class FolderReader:
             what = "no picture with a .pts file beside it" if labelled else "no picture"
             raise UserError(f"{source}: there is {what} in this folder or below it; give another folder.")
         self.schema = self._schema() if labelled else None
+        if protocol:
+            self.findings.notes += remarks([item.place for item in self._items])
 
     def count(self) -> tuple[int, bool]:
         """The pictures found."""
@@ -77,21 +85,26 @@ class FolderReader:
         for picture in pictures:
             relative = picture.relative_to(self.source)
             group = persons[picture.parent].get(picture.name, "")
-            split = folder_split((self.source.name, *relative.parts[:-1])[::-1])
-            yield _Item(picture, points.get(picture.with_suffix("")), relative.as_posix(), group, split)
+            folders = (self.source.absolute().name, *relative.parts[:-1])
+            place = place_of(folders) if self.protocol else None
+            split = place.split if place else folder_split(folders[::-1])
+            yield _Item(picture, points.get(picture.with_suffix("")), relative.as_posix(), group, split, place)
         alone = set(points) - {picture.with_suffix("") for picture in pictures}
         for path in sorted(points[stem] for stem in alone):
             sentence = f"{path}: there is no picture of this name beside it, so it was left out; add the picture."
             self.findings.left_out.append(Problem(sentence, path.name))
 
     def _schema(self) -> KeypointSchema:
-        """From the first few files: 68 points are 300-W's; any other number gets numbered points."""
+        """From the first few files: 68 points are 300-W's; others are as keypoints.json says, or numbered."""
         some = [read_pts(item.points) for item in islice((i for i in self._items if i.points), 25) if item.points]
         if not some:
             raise UserError(
                 f"{self.source}: there is no .pts file beside a picture; add them, or import the pictures alone."
             )
         count = Counter(len(points) for points in some).most_common(1)[0][0]
+        said = read_keypoints(self.source)
+        if said is not None and len(said) == count:
+            return said
         if count == len(IBUG_68):
             return IBUG_68
         alike = np.stack([points for points in some if len(points) == count])
@@ -105,7 +118,7 @@ class FolderReader:
                 self.findings.left_out.append(Problem(f"Left out: {seen}", item.name))
         kept, sizes = [item for item, _ in read], [seen for _, seen in read]
         points = [self._points(item, schema) for item in kept]
-        labels = Labels.from_points(np.array(points).reshape(len(kept), len(schema), 2))
+        labels = Labels.from_points(np.array([found for found, _ in points]).reshape(len(kept), len(schema), 2))
         widths = np.array([seen.width for seen in sizes], np.int32)
         heights = np.array([seen.height for seen in sizes], np.int32)
         outside = check_points(labels, widths=widths, heights=heights)
@@ -116,20 +129,22 @@ class FolderReader:
             labels=labels, widths=widths, heights=heights, groups=tuple(item.group for item in kept),
             splits=np.array([item.split or 0 for item in kept], np.uint8),
             paths=tuple(item.picture.absolute() for item in kept), flags=flags_of(outside, np.zeros_like(outside)),
+            source_cells=tuple(cells for _, cells in points) if self.labelled else None,
+            subsets=tuple(item.place.subset if item.place else "" for item in kept) if self.protocol else (),
         )  # fmt: skip
         looks = np.array([seen.look for seen in sizes], np.uint8).reshape(-1, 16, 16)
         return Chunk(batch, looks, np.array([item.split is not None for item in kept], bool))
 
-    def _points(self, item: _Item, schema: KeypointSchema) -> np.ndarray:
+    def _points(self, item: _Item, schema: KeypointSchema) -> tuple[np.ndarray, tuple[str, ...]]:
         if item.points is None:
-            return np.full((len(schema), 2), np.nan)
-        points = read_pts(item.points)
+            return np.full((len(schema), 2), np.nan), ()
+        points, cells = read_pts_cells(item.points)
         if len(points) != len(schema):
             raise UserError(
                 f"{item.points}: there are {len(points)} points, where {len(schema)} are expected ({schema.name});"
                 " correct the file or take it out of the folder."
             )
-        return points
+        return points, cells
 
     def _flag(self, items: list[_Item], labels: Labels, outside: np.ndarray) -> None:
         for i, k in np.argwhere(outside):

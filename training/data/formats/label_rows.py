@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from training.data.formats.columns import STATE_WORDS, ColumnMapping, split_of
+from training.data.formats.columns import ColumnMapping, split_of
+from training.data.formats.known_columns import is_flag, state_words
 from training.data.formats.problems import Findings, Place
 from training.data.formats.reader import check_points, flags_of
 from training.data.formats.table import Row, Table, cell_number, cell_text, unquoted
@@ -31,6 +32,8 @@ class LabelRows:
         self._indices = [where[column] for column in self.columns]
         self._states = _state_columns(mapping, schema)
         self._state_indices = [where.get(column, -1) for column in self._states]
+        self._state_words = [state_words(column) for column in self._states]
+        self._flags = np.array([is_flag(column) for column in self._states], bool)
         self._group, self._split = where.get(mapping.group, -1), where.get(mapping.split, -1)
         self._mapping = mapping
         self.clear()
@@ -57,7 +60,10 @@ class LabelRows:
         self.groups.append(self._text(row, self._group, self._mapping.group).strip())
         self.splits.append(self._split_of(row))
         self.states.append(
-            [self._state_of(row, *where) for where in zip(self._state_indices, self._states, strict=True)]
+            [
+                self._state_of(row, *where)
+                for where in zip(self._state_indices, self._states, self._state_words, strict=True)
+            ]
         )
 
     def _plain(self, raw: list[bytes], place: Place) -> list[float]:
@@ -80,14 +86,12 @@ class LabelRows:
             )
         return split
 
-    def _state_of(self, row: Row, index: int, column: str) -> int:
+    def _state_of(self, row: Row, index: int, column: str, words: Mapping[str, PointState]) -> int:
         word = self._text(row, index, column).strip().lower()
-        if word and word not in STATE_WORDS:
-            known = ", ".join(STATE_WORDS)
-            raise UserError(
-                f"{row.place.at(column)}: {word[:30]!r} is no state; write one of {known}, or leave it empty."
-            )
-        return STATE_WORDS[word] if word else _NOT_SAID
+        if word and word not in words:
+            what = "visibility; write 1 or 0" if is_flag(column) else f"state; write one of {', '.join(words)}"
+            raise UserError(f"{row.place.at(column)}: {word[:30]!r} is no {what}, or leave it empty.")
+        return words[word] if word else _NOT_SAID
 
     def labels(
         self, widths: np.ndarray, heights: np.ndarray, findings: Findings
@@ -97,6 +101,8 @@ class LabelRows:
         if not self._indices:
             return Labels.empty(count, self.keypoints), ((),) * count
         points = np.array(self.values, np.float64).reshape(count, self.keypoints, 2)
+        if self._flags.any():
+            points[self._placeholders(points)] = np.nan
         labels = Labels.from_points(points)
         half = np.isfinite(points).any(axis=2) & ~labels.mask
         if self._states:
@@ -106,9 +112,15 @@ class LabelRows:
             self._flag(int(i), int(k), labels, size=(int(widths[i]), int(heights[i])), findings=findings)
         return labels, flags_of(outside, half)
 
+    def _placeholders(self, points: np.ndarray) -> np.ndarray:
+        """bool [B, K]: hidden points at (0, 0) or (-1, -1), which is how tables with flags write that nobody placed them."""
+        hidden = self._flags & (np.array(self.states, np.int64) == PointState.OCCLUDED)
+        return hidden & ((points == 0).all(axis=2) | (points == -1).all(axis=2))
+
     def _set_states(self, labels: Labels, half: np.ndarray) -> None:
         """Raises UserError where a state and the coordinates of a point do not go together."""
         said = np.array(self.states, np.int64)  # [B, K]
+        said[self._flags & ~labels.mask] = _NOT_SAID
         placed = (said == PointState.VISIBLE) | (said == PointState.OCCLUDED)
         bare = (said == PointState.UNSET) | (said == PointState.ABSENT)
         for i, k in np.argwhere((placed & ~labels.mask & ~half) | (bare & (labels.mask | half))):

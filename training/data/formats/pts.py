@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,12 @@ _MAX_BYTES = 4 << 20
 
 
 def read_pts(path: Path) -> np.ndarray:
-    """Points float64 [K, 2] with the first pixel's centre at (0, 0); NaN where the file says nan.
+    """As `read_pts_cells`, the points only."""
+    return read_pts_cells(path)[0]
+
+
+def read_pts_cells(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Points float64 [K, 2] with the first pixel's centre at (0, 0), NaN where the file says nan; and its 2K numbers as text.
 
     Raises UserError naming file and line.
     """
@@ -34,7 +40,7 @@ def read_pts(path: Path) -> np.ndarray:
     return _parse(text.splitlines(), path)
 
 
-def _parse(lines: list[str], path: Path) -> np.ndarray:
+def _parse(lines: list[str], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     start = next((i for i, line in enumerate(lines) if "{" in line), -1)
     said = _said_count(lines[: max(start, 0)], path)
     if start < 0:
@@ -51,7 +57,8 @@ def _parse(lines: list[str], path: Path) -> np.ndarray:
         raise UserError(f"{path}: n_points says {said} but {len(rows)} points follow; correct the file or remove it.")
     if not rows:
         raise UserError(f"{path}: there are no points in this file; correct or remove it.")
-    return np.array([_point(text, path, line=i + 1) for i, text in rows]) - ORIGIN
+    points = np.array([_point(text, path, line=i + 1) for i, text in rows]) - ORIGIN
+    return points, tuple(cell for _, text in rows for cell in text.split())
 
 
 def _said_count(head: list[str], path: Path) -> int | None:
@@ -80,9 +87,15 @@ def _point(text: str, path: Path, *, line: int) -> tuple[float, float]:
 
 def pts_text(points: np.ndarray) -> str:
     """The file's text for points [K, 2]; a missing point is written `nan nan`. Reads back to 1e-9 px and better."""
-    body = "".join(f"{_number(x)} {_number(y)}\n" for x, y in points)
-    return f"version: 1\nn_points: {len(points)}\n{{\n{body}}}\n"
+    return text_of_cells([pts_number(value) for value in points.ravel().tolist()])
 
 
-def _number(value: float) -> str:
+def text_of_cells(cells: Sequence[str]) -> str:
+    """The file's text for 2K numbers as they are to stand in it."""
+    body = "".join(f"{x} {y}\n" for x, y in zip(cells[::2], cells[1::2], strict=True))
+    return f"version: 1\nn_points: {len(cells) // 2}\n{{\n{body}}}\n"
+
+
+def pts_number(value: float) -> str:
+    """A coordinate, px with the first pixel's centre at 0, as it is written: counted from 1."""
     return "nan" if math.isnan(value) else repr(round(float(value) + ORIGIN, 9))
