@@ -71,7 +71,7 @@ class Runner:
         self._runs_dir, self._snapshot = runs_dir, snapshot
         self._side_by_side, self._tell, self._command = side_by_side, tell, command
         self._active: list[_Active] = []
-        self._finished: dict[tuple[str, int], RunInfo] = {}
+        self.finished: dict[tuple[str, int], RunInfo] = {}
         self.failures: dict[tuple[str, int], str] = {}
 
     def train(self, plan: Sequence[Job], stop: threading.Event) -> dict[tuple[str, int], RunInfo]:
@@ -83,7 +83,7 @@ class Runner:
                 self._start(waiting.pop(0), known)
             stop.wait(POLL_SECONDS) if not stop.is_set() else self._ask_to_stop()
             self._look()
-        return self._finished
+        return self.finished
 
     def _is_done(self, job: Job, known: Sequence[RunInfo]) -> bool:
         found = find_done(job, known, self._snapshot)
@@ -137,7 +137,7 @@ class Runner:
             missing_ok=True
         )  # a finished run cannot be resumed; it is by far its largest file
         active.read()
-        self._finished[active.job.key] = info
+        self.finished[active.job.key] = info
         self._say(active, "done")
 
     def _say(self, active: _Active, status: str, sentence: str = "") -> None:

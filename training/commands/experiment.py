@@ -1,0 +1,133 @@
+"""fkp experiment: a table of the papers, trained and measured on a project."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from training.cli import INTERRUPTED, OK
+from training.commands.output import note, say, table
+
+if TYPE_CHECKING:
+    from training.experiments.events import ExperimentEvent
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """NAME PROJECT [--minutes-per-run M | --epochs N] [--seeds S] [--jobs J] [--split S] [--out DIR] [--json]"""
+    from training.experiments.catalogue import EXPERIMENTS
+
+    parser.add_argument("name", metavar="NAME", help=", ".join(EXPERIMENTS))
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes-per-run", type=float, metavar="M", help="train each so long (3)")
+    budget.add_argument("--epochs", type=int, metavar="N", help="train each for so many passes over its faces instead")
+    parser.add_argument("--seeds", type=int, default=2, metavar="S", help="trainings of each network (2)")
+    parser.add_argument("--jobs", type=int, metavar="J", help="trainings at a time, one thread each (number of cores)")
+    parser.add_argument("--split", default="val", choices=("val", "test"), help="measure on this split (val)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the report (PROJECT/experiments/NAME)")
+    parser.add_argument("--json", action="store_true", help="events as JSON lines")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it. The last line on stdout is the page."""
+    from training.experiments.catalogue import find_experiment
+    from training.experiments.conduct import Options, conduct, default_jobs, plan_sentence
+    from training.experiments.definition import Budget
+
+    experiment = find_experiment(args.name)
+    minutes = 3.0 if args.minutes_per_run is None and args.epochs is None else args.minutes_per_run
+    budget = Budget(minutes=minutes, epochs=args.epochs, seeds=args.seeds)
+    jobs = default_jobs() if args.jobs is None else args.jobs
+    options = Options(budget, jobs, split=args.split, folder=args.out)
+    if not args.json:
+        note(f"{experiment.title}. {plan_sentence(experiment, options)}")
+        note("Ctrl-C stops and keeps what is done; the same command goes on.")
+    stop = threading.Event()
+    with _stop_at_signals(stop):
+        done = conduct(experiment, args.project, options, tell=_json if args.json else _Lines(), stop=stop)
+    if not done:
+        _tell_stopped(json=args.json)
+    return OK if done else INTERRUPTED
+
+
+def _tell_stopped(*, json: bool) -> None:
+    sentence = "Stopped. What was trained is kept: the same command goes on with what is missing."
+    if json:
+        from training.experiments.events import ExperimentEnded
+
+        _json(ExperimentEnded(sentence))
+    else:
+        note(sentence)
+
+
+def _json(event: ExperimentEvent) -> None:
+    from training.experiments.events import to_line
+
+    print(to_line(event), flush=True)
+
+
+class _Lines:
+    """Events for people: a line on stderr where a training starts, after an epoch and where it ends; the table on stdout."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, int], tuple[str, int]] = {}
+
+    def __call__(self, event: ExperimentEvent) -> None:
+        from training.experiments.events import ExperimentDone, RunProgress
+
+        if isinstance(event, RunProgress):
+            key, state = (event.arm, event.seed), (event.status, event.epoch)
+            if self._told.get(key) != state:
+                self._told[key] = state
+                note(
+                    _progress(
+                        event.arm,
+                        event.seed,
+                        event.run,
+                        status=event.status,
+                        epoch=event.epoch,
+                        rmse=event.rmse,
+                        sentence=event.sentence,
+                    )
+                )
+        elif isinstance(event, ExperimentDone):
+            for line in table(event.rows, head=event.head):
+                say(line)
+            say()
+            for sentence in event.sentences:
+                say(sentence)
+            say(event.report)
+
+
+def _progress(arm: str, seed: int, run: str, *, status: str, epoch: int, rmse: float, sentence: str) -> str:
+    best = f", best {rmse:.3f} px on val" if rmse == rmse else ""
+    text = f"{arm} seed {seed} ({run}): {status}, epoch {epoch}{best}"
+    return f"{text}: {sentence}" if sentence else text
+
+
+@contextmanager
+def _stop_at_signals(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) asks for a stop; the second one ends at once, and the trainings end by themselves."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        print("\nStopping after the batches under way. Ctrl-C once more ends at once.", file=sys.stderr)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,143 @@
+"""Conducts an experiment from the project to the finished page: what the command and, through it, the window run."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.errors import UserError
+from training.experiments.definition import Budget, Experiment, missing_recipes
+from training.experiments.events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
+from training.experiments.plan import Job, check_rows, duration_text, expected_seconds, make_plan
+from training.experiments.runner import Runner
+from training.project.project import Project
+from training.runs import Snapshot, snapshot_project
+from training.start import TRAIN
+
+FOLDER = "experiments"  # in the project
+Tell = Callable[[ExperimentEvent], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an experiment is run. side_by_side: trainings at a time. folder: for the report; None: in the project."""
+
+    budget: Budget
+    side_by_side: int
+    split: str = "val"
+    folder: Path | None = None
+
+
+def default_jobs() -> int:
+    """As many trainings side by side as there are cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def conduct(
+    experiment: Experiment,
+    path: Path,
+    options: Options,
+    *,
+    tell: Tell,
+    stop: threading.Event,
+    command: Sequence[str] = TRAIN,
+) -> bool:
+    """Run the experiment on the project at `path`; tells its events. False where it was stopped before there was a table.
+
+    Raises UserError for what the user can mend.
+    """
+    lacking = missing_recipes(experiment)
+    if lacking:
+        raise UserError(f"{experiment.name} needs the recipes {', '.join(lacking)}, which this version lacks.")
+    with Project.open(path, read_only=True) as project:
+        folder = options.folder or project.path / FOLDER / experiment.name
+        if experiment.kind == "speed":
+            return _measure_speed(experiment, project, folder, tell=tell)
+        snapshot = snapshot_project(project)
+        plan = make_plan(experiment, options.budget)
+        _check(plan, snapshot, options)
+        tell(_started(experiment, plan, options))
+        runner = Runner(project.runs_dir, snapshot, side_by_side=options.side_by_side, tell=tell, command=command)
+        runs = runner.train(plan, stop)
+        if stop.is_set():
+            return False
+        if not runs:
+            raise UserError(f"No training of {experiment.name} came to its end. {next(iter(runner.failures.values()))}")
+        _write(experiment, project, options, folder=folder, snapshot=snapshot, runner=runner, tell=tell)
+    return True
+
+
+def _check(plan: Sequence[Job], snapshot: Snapshot, options: Options) -> None:
+    check_rows(plan, snapshot)
+    if options.side_by_side < 1:
+        raise UserError(f"At least one training runs at a time, not {options.side_by_side}.")
+    chosen = ("train", "val", "test").index(options.split)
+    if not (snapshot.splits == chosen).any():
+        raise UserError(f"The project has no samples in its {options.split} split; choose another with --split.")
+
+
+def _started(experiment: Experiment, plan: Sequence[Job], options: Options) -> ExperimentStarted:
+    seconds = expected_seconds(plan, side_by_side=options.side_by_side)
+    runs = tuple((job.arm.name, job.arm.title, job.seed) for job in plan)
+    return ExperimentStarted(experiment.name, experiment.title, runs, plan_sentence(experiment, options), seconds)
+
+
+def plan_sentence(experiment: Experiment, options: Options) -> str:
+    """What will be trained and how long that takes, where nothing is done yet."""
+    if experiment.kind == "speed":
+        return f"Measures {len(experiment.arms)} networks; nothing is trained. About a minute."
+    plan = make_plan(experiment, options.budget)
+    seconds = expected_seconds(plan, side_by_side=options.side_by_side)
+    arms, seeds = len(experiment.trained), options.budget.seeds
+    takes = f", about {duration_text(seconds)} altogether" if seconds is not None else ""
+    each = f"{arms} networks, {seeds} seed{'s' if seeds != 1 else ''} each"
+    return f"{len(plan)} trainings ({each}) of {options.budget.words}, {options.side_by_side} at a time{takes}."
+
+
+def _write(
+    experiment: Experiment,
+    project: Project,
+    options: Options,
+    *,
+    folder: Path,
+    snapshot: Snapshot,
+    runner: Runner,
+    tell: Tell,
+) -> None:
+    from training.experiments.measuring import measure  # loads torch and matplotlib: after the trainings
+    from training.experiments.report import Setting, training_report
+    from training.experiments.writing import write_report
+
+    results = measure(
+        experiment,
+        project,
+        options.split,
+        runs=runner.finished,
+        failed=runner.failures,
+        report=lambda done: tell(Measuring(done)),
+    )
+    setting = Setting(project.name, options.split, options.budget, options.side_by_side, snapshot)
+    report = training_report(results, setting)
+    page = write_report(report, folder)
+    said = (report.summary, *(s.sentence for s in report.said))
+    tell(ExperimentDone(str(page), str(folder), report.table.head, report.table.rows, said))
+
+
+def _measure_speed(experiment: Experiment, project: Project, folder: Path, *, tell: Tell) -> bool:
+    from training.experiments.speed import measure_speed, speed_report
+    from training.experiments.writing import write_report
+
+    sentence = f"Measures {len(experiment.arms)} networks with {len(project.schema)} keypoints; nothing is trained. About a minute."
+    tell(ExperimentStarted(experiment.name, experiment.title, (), sentence, 60.0))
+    found = measure_speed(experiment, len(project.schema), report=lambda done: tell(Measuring(round(done, 2))))
+    report = speed_report(experiment, found, len(project.schema), project=project.name)
+    page = write_report(report, folder)
+    tell(
+        ExperimentDone(
+            str(page), str(folder), report.table.head, report.table.rows, tuple(s.sentence for s in report.said)
+        )
+    )
+    return True

@@ -1,0 +1,40 @@
+"""Measures all finished runs of an experiment on one split: the slow part after training, which loads torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from training.device import set_threads
+from training.experiments.definition import Experiment
+from training.experiments.faces import distances, load_faces
+from training.experiments.results import Results, collect
+from training.project.project import Project
+from training.runs import RunInfo
+
+Key = tuple[str, int]
+
+
+def measure(
+    experiment: Experiment,
+    project: Project,
+    split: str,
+    *,
+    runs: Mapping[Key, RunInfo],
+    failed: Mapping[Key, str],
+    report: Callable[[float], None],
+) -> Results:
+    """The results of the runs (by trained arm and seed) on the split's faces. Raises UserError where it has no labels."""
+    set_threads(0)
+    faces, target = load_faces(project, split)
+    errors: dict[Key, np.ndarray] = {}
+    for done, ((name, seed), info) in enumerate(runs.items()):
+        report(done / len(runs))
+        found = distances(project, info.path, faces, target)
+        errors[name, seed] = found[-1]
+        for arm in experiment.arms:
+            if arm.stage_of == name and len(found) > arm.stage + 1:
+                errors[arm.name, seed] = found[arm.stage]
+    report(1.0)
+    return collect(experiment, faces, project.schema.keypoints, runs=runs, errors=errors, failed=failed)

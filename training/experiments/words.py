@@ -1,0 +1,116 @@
+"""What may be said of a table: sentences made from the intervals, never from hope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.experiments.bootstrap import Interval
+from training.experiments.measures import MEASURES
+from training.experiments.results import ArmRun, ClaimResult, Results
+
+_SPEED_SPREAD = 1.15  # pictures seen by the seeds of one arm: more apart than this and the machine was not quiet
+VERDICTS = {"agrees": "agrees with the paper", "disagrees": "does not agree", "undecided": "undecided"}
+
+
+def numbers(measure: str, interval: Interval) -> str:
+    """`0.31 px, 95 % interval 0.25 to 0.37`, of a difference that is told as positive."""
+    made = MEASURES[measure]
+    factor, digits = made.factor, made.decimals + (made.unit == "%")
+    value, low, high = (factor * v for v in (interval.value, interval.low, interval.high))
+    if value < 0:
+        value, low, high = -value, -high, -low
+    unit = "percentage points" if made.unit == "%" else made.unit
+    return f"{value:.{digits}f} {unit}, 95 % interval {low:.{digits}f} to {high:.{digits}f}"
+
+
+def claim_sentence(found: ClaimResult, results: Results) -> str:
+    """One sentence: who beats whom by how much, how sure that is, and whether it is what the paper says."""
+    claim = found.claim
+    better, worse = (_title(name, results) for name in (claim.better, claim.worse))
+    first, second = (better, worse) if found.difference.value >= 0 else (worse, better)
+    where = " on faces that look far to the side" if claim.faces == "turned" else ""
+    how = numbers(claim.measure, found.difference)
+    measure = MEASURES[claim.measure].title
+    seeds = _seeds(found.difference)
+    if found.verdict == "undecided":
+        return f"{better} and {worse} cannot be told apart{where} ({measure}: {first} ahead by {how}{seeds})."
+    return f"{first} beats {second}{where} by {how} ({measure}{seeds})."
+
+
+def _title(name: str, results: Results) -> str:
+    return results.experiment.arm(name).title
+
+
+def _seeds(found: Interval) -> str:
+    count = len(found.per_seed)
+    if count == 1:
+        return "; one seed"
+    same = sum((v > 0) == (found.value > 0) for v in found.per_seed)
+    return f"; so in {same} of {count} seeds"
+
+
+def paper_words(found: ClaimResult) -> str:
+    """What the paper says, with its own difference where it gives both figures."""
+    made = MEASURES[found.claim.measure]
+    if not np.isfinite(found.paper):
+        return f"The paper: {found.claim.says}."
+    unit = "percentage points" if made.unit == "%" else made.unit
+    return f"The paper: {found.claim.says} (by {found.paper * made.factor:.{made.decimals}f} {unit})."
+
+
+def summary(results: Results) -> str:
+    """How many of the claims agree."""
+    verdicts = [found.verdict for found in results.claims]
+    if not verdicts:
+        return "No claim of the paper could be tested."
+    parts = [
+        f"{verdicts.count(v)} {words}"
+        for v, words in (("agrees", "agree"), ("disagrees", "do not"), ("undecided", "are undecided"))
+    ]
+    return f"Of the {len(verdicts)} claims tested {parts[0]}, {parts[1]}, {parts[2]}."  # fmt: skip
+
+
+def notes(results: Results) -> list[str]:
+    """What a reader should know before believing the table: one seed, uneven speed, runs that failed or were in trouble."""
+    found = _missing(results)
+    seeds = max((len(arm.runs) for arm in results.arms), default=0)
+    if seeds == 1:
+        found.append("One seed: the intervals tell how much the faces scatter, not what another seed would do.")
+    if not results.faces.grouped:
+        found.append(
+            "No two of these faces are known to be of one person: where some are, the intervals are too narrow. "
+            "Import with groups to mend this."
+        )
+    for arm in results.arms:
+        if not arm.arm.stage_of:
+            found += _arm_notes(arm.arm.title, arm.runs)
+    found += _precision(results)
+    return found
+
+
+def _missing(results: Results) -> list[str]:
+    titles = {arm.name: arm.title for arm in results.experiment.arms}
+    lines = [f"{titles[arm]}, seed {seed}: {why}" for (arm, seed), why in results.failed.items()]
+    there = {arm.arm.name for arm in results.arms}
+    left_out = [title for name, title in titles.items() if name not in there]
+    return [*lines, *([f"Left out, for lack of a finished training: {', '.join(left_out)}."] if left_out else [])]
+
+
+def _arm_notes(title: str, runs: Sequence[ArmRun]) -> list[str]:
+    lines = [f"{title}, seed {run.seed}: {sentence}" for run in runs for sentence in run.troubles]
+    pictures = [run.pictures for run in runs]
+    if len(runs) > 1 and max(pictures) > _SPEED_SPREAD * max(min(pictures), 1):
+        lines.append(
+            f"{title}: its trainings saw {min(pictures):,} to {max(pictures):,} pictures in the same time, so the machine "
+            "was not equally quiet."
+        )
+    if all(run.best_epoch == run.epochs for run in runs):
+        lines.append(f"{title} was still getting better when its time was over.")
+    return lines
+
+
+def _precision(results: Results) -> list[str]:
+    formats = {run.precision for arm in results.arms for run in arm.runs}
+    return [f"Not all trainings used the same number format: {', '.join(sorted(formats))}."] if len(formats) > 1 else []
