@@ -13,7 +13,7 @@ import numpy as np
 from training.errors import UserError
 from training.shapes import LEAST_POINTS, ShapeModel, fit_shapes, to_complex, to_points
 
-ENOUGH = 0.5  # share of the pose's variance that a face's points must settle
+ENOUGH = 0.75  # share of the pose's variance that a face's points must settle
 MOST_COPIES = 10  # a face is shown at most so often: the one face of a far bin may well be a wrong label
 FAR = 4.0  # root mean squares: what lies further out counts to the outermost bins
 PAPER_BINS = {"AFLW": 17, "300-W": 9}
@@ -56,7 +56,7 @@ def pose_components(points: np.ndarray, mask: np.ndarray, *, flip: Sequence[int]
     most. The mirror image of a face then has its coefficient with the other sign, exactly. Without pairs it is the mode
     of the largest variance.
 
-    A face is fitted with the points it has; one with fewer than three, or whose points settle less than half of the
+    A face is fitted with the points it has; one with fewer than three, or whose points settle less than three quarters of the
     coefficient's variance, has none. The same input gives the same numbers. Raises UserError where no pose can be told.
     """
     shapes, there = to_complex(points, mask)
