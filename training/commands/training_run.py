@@ -18,6 +18,8 @@ from training.commands.output import note, say
 from training.errors import UserError
 from training.events import EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted, Trouble, to_line
 
+STOPPING = "Stopping after this batch; the best model is kept."
+
 
 def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
     """Train the run to its end; the exit code. The last line on stdout names the run folder.
@@ -25,7 +27,7 @@ def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
     Raises UserError where it could not begin or failed for something that the user can mend.
     """
     stops: list[int] = []
-    with _stop_at_signals(stops), _shown(stops, json=json) as show:
+    with stop_at_signals(stops, STOPPING), _shown(stops, json=json) as show:
         from training.train_run import train_run  # takes a second, in which a Ctrl-C may come
 
         ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
@@ -59,14 +61,14 @@ def _failed(run_dir: Path, ending: RunFailed) -> int:
 
 
 @contextmanager
-def _stop_at_signals(stops: list[int]) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) asks for a stop and goes into `stops`; the second one ends at once."""
+def stop_at_signals(stops: list[int], words: str) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) asks for a stop, says so, and goes into `stops`; the second one ends at once."""
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if stops:
             raise KeyboardInterrupt
         stops.append(number)
-        note("\nStopping after this batch; the best model is kept. Ctrl-C once more ends at once.")
+        note(f"\n{words} Ctrl-C once more ends at once.")
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,0 +1,270 @@
+"""A search on the disk, `searches/NAME/`: what is searched, the labels all its trials share, and a table of its trials.
+
+config.json and labels.npz as in a run's folder (settings, budget and seed of every trial), search.json (space, number of
+trials, pruner), search.db (Optuna's storage), trials.json (the table, for whoever looks on), workers/ (a locked file for
+each process that runs trials), stop (its presence asks them to stop), log.txt. Needs neither torch nor Optuna.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.config import RunConfig
+from training.errors import UserError
+from training.runs import Snapshot, load_config, load_snapshot, write_inputs
+from training.search.space import Space, check_space, space_from_json, space_to_json
+
+SEARCHES, PLAN, TRIALS, DATABASE = "searches", "search.json", "trials.json", "search.db"
+WORKERS, STOP, LOG, LOCK = "workers", "stop", "log.txt", "lock"
+PRUNERS = ("median", "halving", "none")
+MOST_TRIALS = 100_000
+LONGER = 5  # times the budget of a trial: what the best one is trained for
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is searched. config: what is the same in all trials. remote: its storage is a URL given by whoever runs it."""
+
+    name: str
+    config: RunConfig
+    space: Space
+    trials: int
+    pruner: str = "median"
+    remote: bool = False
+    label_hash: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise UserError(f"A search's name is made of letters, digits, '-', '_' and '.', unlike {self.name!r}.")
+        if not 1 <= self.trials <= MOST_TRIALS:
+            raise UserError(f"The number of trials lies between 1 and {MOST_TRIALS}, not {self.trials}.")
+        if self.pruner not in PRUNERS:
+            raise UserError(f"The pruner is one of {', '.join(PRUNERS)}, not {self.pruner!r}.")
+        check_space(self.space, self.config)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, without what config.json holds."""
+        return {
+            "name": self.name,
+            "space": space_to_json(self.space),
+            "trials": self.trials,
+            "pruner": self.pruner,
+            "remote": self.remote,
+        }
+
+    def trial_config(self, params: dict[str, Any]) -> RunConfig:
+        """The settings of the trial that drew these values, fractions in four figures. Raises UserError."""
+        values = {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in params.items()}
+        return RunConfig.from_json({**self.config.to_json(), **values})
+
+    def longer(self, params: dict[str, Any]) -> RunConfig:
+        """The settings of the trial that drew these values, with LONGER times its budget. Raises UserError."""
+        config = self.trial_config(params)
+        return replace(
+            config,
+            minutes=None if config.minutes is None else config.minutes * LONGER,
+            epochs=None if config.epochs is None else config.epochs * LONGER,
+        )
+
+
+@dataclass(frozen=True)
+class TrialInfo:
+    """A trial as others see it. state: running, done, pruned (stopped early), failed, waiting (was cut off, goes on).
+
+    value: the best val RMSE so far, px. done: fraction of the budget used when last told.
+    """
+
+    number: int
+    state: str
+    value: float | None = None
+    done: float = 0.0
+    params: dict[str, Any] = field(default_factory=dict)
+    run: str = ""
+    host: str = ""
+    message: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it counts as one of the trials asked for."""
+        return self.state in ("done", "pruned", "failed")
+
+
+@dataclass(frozen=True)
+class SearchInfo:
+    """A search as its folder tells it."""
+
+    path: Path
+    plan: SearchPlan
+    trials: tuple[TrialInfo, ...]
+    running: bool
+
+    @property
+    def ended(self) -> int:
+        """The number of trials that have ended."""
+        return sum(trial.ended for trial in self.trials)
+
+
+def best_trial(trials: Sequence[TrialInfo]) -> TrialInfo | None:
+    """The trial with the smallest error of those that used their whole budget."""
+    done = [t for t in trials if t.state == "done" and t.value is not None]
+    return min(done, key=lambda t: (t.value, t.number)) if done else None
+
+
+def ranked(trials: Sequence[TrialInfo]) -> list[TrialInfo]:
+    """Best first: those that used their budget, those stopped early, those under way, those that failed."""
+    order = {"done": 0, "pruned": 1, "running": 2, "waiting": 2, "failed": 3}
+    return sorted(trials, key=lambda t: (order[t.state], math.inf if t.value is None else t.value, t.number))
+
+
+def create_search(project: Path, plan: SearchPlan, snapshot: Snapshot) -> Path:
+    """Make the search's folder in the project: written beside, then renamed. Raises UserError."""
+    if not ((snapshot.splits == 1) & np.isfinite(snapshot.points).any(axis=(1, 2))).any():
+        raise UserError(
+            "A search compares errors on val, and no face in val has a labelled point. Put some faces' split to val."
+        )
+    folder = project / SEARCHES / plan.name
+    try:
+        folder.parent.mkdir(exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+        try:
+            beside.chmod(0o755)
+            write_inputs(beside, plan.config, snapshot)
+            write_plan(beside, plan)
+            (beside / WORKERS).mkdir()
+            beside.rename(folder)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+    except OSError as error:
+        if (folder / PLAN).is_file():
+            return folder  # another process was quicker
+        raise UserError(
+            f"The search cannot be made in {folder.parent}: {error.strerror}. Check free space and write permission."
+        ) from error
+    return folder
+
+
+def write_plan(folder: Path, plan: SearchPlan) -> None:
+    """Write search.json, whole or not at all."""
+    _put(folder / PLAN, plan.to_json())
+
+
+def read_plan(folder: Path) -> SearchPlan:
+    """The plan of a search's folder. Raises UserError where there is none or it is damaged."""
+    try:
+        values = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return SearchPlan(
+            name=folder.name,
+            config=load_config(folder),
+            space=space_from_json(values["space"]),
+            trials=int(values["trials"]),
+            pruner=str(values["pruner"]),
+            remote=bool(values["remote"]),
+            label_hash=str(about["label_hash"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        what = "damaged" if (folder / PLAN).is_file() else "missing"
+        raise UserError(f"The search {folder} cannot be read: its {PLAN} is {what}. Give another --name.") from error
+
+
+def read_labels(folder: Path) -> Snapshot:
+    """The labels and the split that all trials are trained on. Raises UserError."""
+    return load_snapshot(folder)
+
+
+def write_trials(folder: Path, trials: Sequence[TrialInfo]) -> None:
+    """Write the table of trials, whole or not at all."""
+    _put(folder / TRIALS, {"trials": [asdict(trial) for trial in trials]})
+
+
+def read_trials(folder: Path) -> tuple[TrialInfo, ...]:
+    """The table of trials; empty where none has begun or the file can't be read."""
+    try:
+        values = json.loads((folder / TRIALS).read_text(encoding="utf-8"))
+        return tuple(TrialInfo(**trial) for trial in values["trials"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
+def read_search(folder: Path) -> SearchInfo:
+    """Everything that a search's folder tells. Raises UserError."""
+    running = is_searching(folder)
+    trials = read_trials(folder)
+    if not running:
+        trials = tuple(replace(t, state="waiting") if t.state == "running" else t for t in trials)
+    return SearchInfo(folder, read_plan(folder), trials, running)
+
+
+def list_searches(project: Path) -> list[SearchInfo]:
+    """The searches of a project by name; folders that are none are left out."""
+    found = []
+    for folder in sorted((project / SEARCHES).glob("*/")):
+        try:
+            found.append(read_search(folder))
+        except UserError:
+            continue
+    return found
+
+
+def request_stop(folder: Path) -> None:
+    """Ask all processes that search here to stop their trials, which can go on later, and end."""
+    (folder / STOP).touch()
+
+
+def is_searching(folder: Path) -> bool:
+    """Whether a process runs trials of this search."""
+    return any(is_held(path) for path in (folder / WORKERS).glob("*"))
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of this file."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def worker(folder: Path, name: str) -> Iterator[None]:
+    """Hold the lock that tells others that this worker lives; the system lets go of it however the process ends."""
+    path = folder / WORKERS / name
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else on this machine is in here at the same time."""
+    with (folder / LOCK).open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _put(path: Path, values: dict[str, Any]) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(json.dumps(values, allow_nan=False, ensure_ascii=False), encoding="utf-8")
+    beside.replace(path)

@@ -1,0 +1,189 @@
+"""The trials of a search in Optuna's storage: who draws which values, what was reported, how each ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from training.errors import UserError
+from training.search.plan import SearchPlan, TrialInfo
+from training.search.rungs import STEPS
+from training.search.space import Choices, setting_kinds
+
+try:
+    import optuna
+    from optuna.trial import FrozenTrial, Trial, TrialState
+    from sqlalchemy.exc import SQLAlchemyError
+except ImportError as error:
+    raise UserError(
+        "The search needs Optuna, which is not installed. Install it: pip install 'fkp-studio[search]'"
+    ) from error
+
+RUN, HOST, WORKER, BEAT, PRUNING, MESSAGE, SURPLUS = "run", "host", "worker", "beat", "pruning", "message", "surplus"
+_PATIENCE = 60  # s that a storage in a file may be locked by another process
+_FIRST_RUNG = STEPS // 5  # no run is stopped before a fifth of its budget: at first the rate alone decides
+
+
+class Study:
+    """The Optuna study of a plan. Trials are told apart by their number; number n draws the same values for the same seed.
+
+    Raises UserError where the storage can't be opened or belongs to another search.
+    """
+
+    def __init__(self, plan: SearchPlan, url: str) -> None:
+        self.plan = plan
+        optuna.logging.disable_default_handler()
+        logging.getLogger("optuna").setLevel(logging.ERROR)
+        with _storage_errors(url):
+            local = url.startswith("sqlite:")
+            options = {"connect_args": {"timeout": _PATIENCE}} if local else {"pool_pre_ping": True}
+            storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
+            self._study = optuna.create_study(
+                storage=storage, study_name=plan.name, load_if_exists=True, pruner=_pruner(plan.pruner)
+            )
+            self._check_same()
+
+    def _check_same(self) -> None:
+        """All who work on a study search the same on the same labels."""
+        ours = {"plan": identity(self.plan)}
+        theirs = self._study.user_attrs
+        if "plan" not in theirs:
+            self._study.set_user_attr("plan", ours["plan"])
+        elif theirs["plan"] != ours["plan"]:
+            different = sorted(key for key in ours["plan"] if theirs["plan"].get(key) != ours["plan"][key])
+            raise UserError(
+                f"The storage holds another search of the name {self.plan.name}: its {', '.join(different)} "
+                "differ. Give another --name, or the settings and labels it was begun with."
+            )
+
+    # ---- drawing
+
+    def ask(self, **attributes: Any) -> int | None:
+        """The number of a new trial, marked with these attributes; None where as many as asked for have ended or run.
+
+        Several processes may ask at once: one that got a trial too many gives it back.
+        """
+        if len(self._counted()) >= self.plan.trials:
+            return None
+        trial = self._study.ask()
+        if sum(other.number < trial.number for other in self._counted()) >= self.plan.trials:
+            trial.set_user_attr(SURPLUS, True)
+            self._study.tell(trial, state=TrialState.FAIL)
+            return None
+        self.mark(trial.number, **attributes)
+        return trial.number
+
+    def params(self, number: int) -> dict[str, Any]:
+        """The values of a trial, drawn when first asked for; they depend on seed and number alone."""
+        seed = np.random.SeedSequence([self.plan.config.seed, number]).generate_state(1)[0]
+        self._study.sampler = optuna.samplers.RandomSampler(seed=int(seed))
+        trial, kinds = self._trial(number), setting_kinds()
+        return {name: _suggest(trial, name, dimension, kinds[name]) for name, dimension in self.plan.space.items()}
+
+    # ---- telling
+
+    def mark(self, number: int, **attributes: Any) -> None:
+        """Remember these of a trial."""
+        trial = self._trial(number)
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+
+    def report(self, number: int, rung: int, rmse: float) -> bool:
+        """Tell the error at a rung; whether the trial is so much worse than others that it should stop."""
+        trial = self._trial(number)
+        if rung not in self._frozen(number).intermediate_values:
+            trial.report(rmse, rung)
+        return trial.should_prune()
+
+    def finish(self, number: int, rmse: float) -> None:
+        """The trial used its budget."""
+        self._study.tell(number, rmse, skip_if_finished=True)
+
+    def stop_early(self, number: int, message: str) -> None:
+        """The trial ended before its budget was used; its last report stands."""
+        self.mark_open(number, message)
+        self._study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
+
+    def fail(self, number: int, message: str) -> None:
+        """The trial has no result. It counts all the same: the same values would fail again."""
+        self.mark_open(number, message)
+        self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def mark_open(self, number: int, message: str) -> None:
+        """Say what happened to a trial, unless another process has ended it meanwhile."""
+        if not self._frozen(number).state.is_finished():
+            self.mark(number, **{MESSAGE: message})
+
+    # ---- asking
+
+    def trials(self) -> list[TrialInfo]:
+        """All trials that count, by number."""
+        return [_info(trial) for trial in self._counted()]
+
+    def under_way(self) -> dict[int, dict[str, Any]]:
+        """The attributes of the trials that have not ended."""
+        return {t.number: dict(t.user_attrs) for t in self._counted() if not t.state.is_finished()}
+
+    def _counted(self) -> list[FrozenTrial]:
+        return [t for t in self._study.get_trials(deepcopy=False) if not t.user_attrs.get(SURPLUS)]
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self._study.get_trials(deepcopy=False)[number]
+
+    def _trial(self, number: int) -> Trial:
+        return Trial(self._study, self._frozen(number)._trial_id)
+
+
+def identity(plan: SearchPlan) -> dict[str, Any]:
+    """What must be the same for all processes of a search: everything but the number of trials and where they are kept."""
+    values = {**plan.to_json(), "labels": plan.label_hash, "settings": plan.config.to_json()}
+    return {key: value for key, value in values.items() if key not in ("trials", "remote")}
+
+
+def _suggest(trial: Trial, name: str, dimension: Any, kind: str) -> Any:
+    if isinstance(dimension, Choices):
+        return trial.suggest_categorical(name, dimension.values)
+    if kind == "int":
+        return trial.suggest_int(name, int(dimension.low), int(dimension.high), log=dimension.log)
+    return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+
+
+def _pruner(name: str) -> optuna.pruners.BasePruner:
+    if name == "median":
+        return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=_FIRST_RUNG, n_min_trials=3)
+    if name == "halving":
+        return optuna.pruners.SuccessiveHalvingPruner(min_resource=_FIRST_RUNG, reduction_factor=2)
+    return optuna.pruners.NopPruner()
+
+
+def _info(trial: FrozenTrial) -> TrialInfo:
+    states = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+    reports, attributes = trial.intermediate_values, trial.user_attrs
+    state = states.get(trial.state, "running")
+    latest = min(reports.values(), default=None)
+    return TrialInfo(
+        number=trial.number,
+        state=state,
+        value=trial.value if state == "done" else latest,
+        done=1.0 if state == "done" else max(reports, default=0) / STEPS,
+        params=dict(trial.params),
+        run=attributes.get(RUN, ""),
+        host=attributes.get(HOST, ""),
+        message=attributes.get(MESSAGE, ""),
+    )
+
+
+@contextmanager
+def _storage_errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
+        what = str(error).split("\n", 1)[0]
+        where = url.rpartition("@")[2]  # without a password
+        raise UserError(
+            f"The storage {where} cannot be opened: {what}. Check the URL and that it can be reached."
+        ) from error

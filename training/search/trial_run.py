@@ -1,0 +1,90 @@
+"""The run of one trial, followed from outside: started, gone on with, or taken over while it still trains."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.events import Event, RunFailed, RunFinished, RunStarted
+from training.runs import RESUME, STOP, is_running, load_config, read_events, read_run, request_stop
+from training.search.rungs import Rungs
+from training.start import start_training
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. reason: done, stopped or failed. rmse: the best on val, px; NaN where there is none."""
+
+    reason: str
+    rmse: float
+    message: str
+
+
+class TrialRun:
+    """Follows the events of a run until nobody trains it any more.
+
+    start: let it train where it waits or was cut off. One that another process of ours had started is only followed.
+    Raises OSError where it can't be started.
+    """
+
+    def __init__(self, number: int, run_dir: Path, *, start: bool, command: Sequence[str]) -> None:
+        self.number, self.run_dir = number, run_dir
+        self.stopping = False
+        self._rungs = Rungs(load_config(run_dir))
+        self._offset = 0
+        self._process = _start(run_dir, command) if start else None
+
+    def poll(self) -> list[tuple[int, float]]:
+        """What was measured since the last call: (rung, error)."""
+        events, self._offset = read_events(self.run_dir, after=self._offset)
+        return [news for event in events for news in self._rungs.feed(event)]
+
+    def stop(self) -> None:
+        """Ask the run to end after its batch."""
+        self.stopping = True
+        request_stop(self.run_dir)
+
+    def is_over(self) -> bool:
+        """Whether nobody trains the run any more; everything it wrote can then be read."""
+        if self._process is not None:
+            return self._process.poll() is not None
+        return not is_running(self.run_dir)
+
+    def outcome(self) -> Outcome:
+        """How it ended; ask when it is over."""
+        events, _ = read_events(self.run_dir, progress=False)
+        ends = [e for e in events if isinstance(e, (RunStarted, RunFinished, RunFailed))]
+        end = ends[-1] if ends else None
+        if isinstance(end, RunFinished) and math.isfinite(end.rmse):
+            return Outcome(end.reason, end.rmse, "")
+        if isinstance(end, RunFailed):
+            return Outcome("failed", math.nan, f"{end.message} {end.hint}".strip())
+        return Outcome("failed", math.nan, self._last_word(end))
+
+    def _last_word(self, end: Event | None) -> str:
+        if isinstance(end, RunFinished):
+            return "Its error is not a number."
+        code = self._process.returncode if self._process is not None else None
+        if code is not None and code < 0:
+            return f"Its process was killed (signal {-code}); perhaps the memory was used up."
+        return (
+            f"Its process ended without a word{'' if code is None else f' (exit code {code})'}; its log may tell more."
+        )
+
+
+def _start(run_dir: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | None:
+    """Let the run train where it does not and has not ended."""
+    status = read_run(run_dir).status
+    if status in ("running", "done", "failed"):
+        return None
+    (run_dir / STOP).unlink(missing_ok=True)
+    return start_training(run_dir, resume=status != "queued", command=command)
+
+
+def can_go_on(run_dir: Path) -> bool:
+    """Whether the run of a trial that was cut off can be followed to its end, exactly as if nothing had happened."""
+    status = read_run(run_dir).status
+    return status in ("queued", "running", "done", "failed") or (run_dir / RESUME).is_file()
