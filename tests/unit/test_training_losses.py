@@ -24,11 +24,19 @@ def one(name: str, error: float, **options: float) -> float:
     ("name", "error", "expected"),
     [
         ("mse", 3.0, 9.0),
+        ("mse", -0.5, 0.25),
         ("l2", 3.0, 4.5),
+        ("l2", -0.5, 0.125),
         ("l1", -3.0, 3.0),
+        ("l1", 0.25, 0.25),
         ("smooth_l1", 0.5, 0.125),
+        ("smooth_l1", 1.0, 0.5),
         ("smooth_l1", -3.0, 2.5),
+        ("wing", 0.0, 0.0),
+        ("wing", -1.0, 10 * math.log(1.5)),  # w ln(1 + 1/2)
         ("wing", 3.0, 10 * math.log(2.5)),  # w ln(1 + 3/2)
+        ("wing", 10.0, 10 * math.log(6)),  # both branches give this
+        ("wing", 10.5, 10 * math.log(6) + 0.5),  # from there with slope 1
         ("wing", -14.0, 14 - (10 - 10 * math.log(6))),  # |x| - C
     ],
 )
@@ -40,6 +48,46 @@ def test_wing_has_no_jump_where_it_changes() -> None:
     for w, epsilon in ((10.0, 2.0), (15.0, 3.0), (4.0, 0.5)):
         below, above = (one("wing", w + d, w=w, epsilon=epsilon) for d in (-1e-9, 1e-9))
         assert above - below == pytest.approx(0, abs=1e-7)
+
+
+@pytest.mark.parametrize(("w", "epsilon"), [(10.0, 2.0), (15.0, 3.0), (4.0, 0.5), (14.0, 1.0)])
+def test_wing_with_other_parameters_by_hand(w: float, epsilon: float) -> None:
+    """CNN-7 takes w = 15, epsilon = 3; the grid of Table 2 goes from 4 to 14 and 0.5 to 3."""
+    options = {"w": w, "epsilon": epsilon}
+    assert one("wing", epsilon, **options) == pytest.approx(w * math.log(2), rel=1e-12)
+    assert one("wing", 2 * w, **options) == pytest.approx(w + w * math.log(1 + w / epsilon), rel=1e-12)
+
+
+WEIGHTED = {  # two points of one picture: off by (3, 4) with weight 0.5 and by (1, 0) with weight 2
+    "mse": 0.5 * 25 + 2 * 1,
+    "l2": 0.5 * 12.5 + 2 * 0.5,
+    "l1": 0.5 * 7 + 2 * 1,
+    "smooth_l1": 0.5 * (2.5 + 3.5) + 2 * 0.5,
+    "wing": 10 * (0.5 * (math.log(2.5) + math.log(3)) + 2 * math.log(1.5)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+@pytest.mark.parametrize(("reduction", "divisor"), [("mean", 2 * 2.5), ("masked-eq4", 6), ("wing-eq3", 1)])
+def test_weights_by_hand(name: str, reduction: str, divisor: float) -> None:
+    pred = torch.tensor([[[3.0, -4.0], [1.0, 0.0], [99.0, 99.0]]], dtype=torch.float64)
+    mask, weight = torch.tensor([[True, True, False]]), torch.tensor([[0.5, 2.0, 7.0]])
+    found = make_loss(name, reduction=reduction)(pred, torch.zeros_like(pred), mask, weight)
+    assert float(found) == pytest.approx(WEIGHTED[name] / divisor, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_a_weight_of_0_is_a_missing_label_and_a_weight_of_1_changes_nothing(name: str) -> None:
+    generator = torch.Generator().manual_seed(7)
+    pred, target = (torch.randn(4, 5, 2, generator=generator) * 9 for _ in range(2))
+    mask = torch.rand(4, 5, generator=generator) > 0.3
+    left_out = torch.rand(4, 5, generator=generator) > 0.5
+    target[left_out] = float("nan")
+    loss = make_loss(name)
+    without = loss(pred, target, mask & ~left_out)
+    assert torch.equal(loss(pred, target, mask, (~left_out).float()), without)
+    assert torch.equal(loss(pred, target, mask & ~left_out, torch.ones(4, 5)), without)
+    assert torch.allclose(loss(pred, target, mask, (~left_out) * 0.01), without)  # a mean: only proportions count
 
 
 def test_reductions_by_hand() -> None:
@@ -61,13 +109,20 @@ def test_gradients(name: str, reduction: str) -> None:
     target = torch.rand(3, 4, 2, generator=generator, dtype=torch.float64) * 30
     mask = torch.rand(3, 4, generator=generator) > 0.4
     target[~mask] = float("nan")
-    assert torch.autograd.gradcheck(lambda p: make_loss(name, reduction=reduction)(p, target, mask), (pred,))
+    weight = torch.rand(3, 4, generator=generator, dtype=torch.float64) * mask
+    loss = make_loss(name, reduction=reduction)
+    for given in (None, weight):
+        assert torch.autograd.gradcheck(lambda p, given=given: loss(p, target, mask, given), (pred,))
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))
-def test_nothing_present_is_zero_with_zero_gradient(name: str) -> None:
+@pytest.mark.parametrize("reduction", ["mean", "masked-eq4", "wing-eq3"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_nothing_present_is_zero_with_zero_gradient(name: str, reduction: str, weighted: bool) -> None:
     pred = torch.randn(2, 3, 2, requires_grad=True)
-    loss = make_loss(name)(pred, torch.full((2, 3, 2), float("nan")), torch.zeros(2, 3, dtype=torch.bool))
+    nothing = torch.zeros(2, 3, dtype=torch.bool)
+    weight = torch.ones(2, 3) if weighted else None
+    loss = make_loss(name, reduction=reduction)(pred, torch.full((2, 3, 2), float("nan")), nothing, weight)
     loss.backward()
     assert float(loss.detach()) == 0
     assert pred.grad is not None
