@@ -44,6 +44,7 @@ def fit(
         session.restore(run_dir)
         set_threads(session.threads)  # another number would round sums otherwise
     else:
+        session.load_pretrained()
         session.settle()
     if session.balance is not None and not resume:
         write_balance(run_dir, session.balance)

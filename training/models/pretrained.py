@@ -10,6 +10,7 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
+from training.config import RunConfig
 from training.data.files import reading
 from training.errors import UserError
 
@@ -19,7 +20,16 @@ _COUNTER = ".num_batches_tracked"  # older files lack it, and nothing depends on
 _NAMED = 3
 
 
-def load_pretrained(network: nn.Module, path: Path) -> None:
+def load_pretrained(model: nn.Module, config: RunConfig) -> None:
+    """Give the config's model the weights of the file `config.pretrained`. Raises UserError, also for another network."""
+    if config.model != "resnet-50":
+        raise UserError(
+            f"Only resnet-50 starts from pretrained weights, not {config.model}: clear the setting pretrained."
+        )
+    load_state_dict(model.get_submodule("network"), Path(config.pretrained).expanduser())
+
+
+def load_state_dict(network: nn.Module, path: Path) -> None:
     """Give the network, but for its output, the weights of a file; of gray input the first convolution's colours are summed.
 
     Shapes are compared before tensors are read where the format tells them (safetensors), sizes before anything is read.

@@ -13,7 +13,6 @@ from training.models.layers import conv3
 _WIDTHS, _BLOCKS = (64, 128, 256, 512), (3, 4, 6, 3)
 _EXPANSION = 4
 _STEM = 64
-_FEATURES = _WIDTHS[-1] * _EXPANSION
 
 
 class Bottleneck(nn.Module):
@@ -63,7 +62,7 @@ class ResNet50(nn.Module):
         self.layer3 = _layer(_WIDTHS[1] * _EXPANSION, 2)
         self.layer4 = _layer(_WIDTHS[2] * _EXPANSION, 3)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(_FEATURES, outputs)
+        self.output = nn.Linear(_WIDTHS[-1] * _EXPANSION, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))  # [B, 64, 56, 56] of 224x224
@@ -94,4 +93,4 @@ def resnet50_parameters(
         for _ in range(blocks):
             total += inputs * width + 9 * width * width + width * out + 2 * (2 * width + out)
             inputs = out
-    return total + (_FEATURES + 1) * outputs
+    return total + (inputs + 1) * outputs
