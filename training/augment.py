@@ -48,8 +48,8 @@ def augment(
     if config.outside == "mask":
         mask = mask * inside(points, side=x.shape[-1])
     x = gamma(blur(x, config.blur, generator), config.gamma, generator)
-    x = noise(light(x, config, generator), config.noise, generator)
-    return erase(x, config.erasing, generator), points, mask
+    x = erase(noise(light(x, config, generator), config, generator), config.erasing, generator)
+    return x.contiguous(memory_format=torch.channels_last), points, mask
 
 
 def mirror(x: Tensor) -> Tensor:

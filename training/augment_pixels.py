@@ -62,8 +62,13 @@ def normalise(x: Tensor, rule: str, *, gain: Tensor | float = 1.0, brightness: T
     if rule == "picture":
         return standardise(x, gain=gain, brightness=brightness)
     mean, spread = (0.0, 256.0) if rule == "unit" else _imagenet(x)
-    result = (x - mean) * (gain / spread) + brightness * (_UNIT_CONTRAST if rule == "unit" else 1.0)
+    result = (x - mean) * (gain / spread) + brightness * _contrast_unit(rule)
     return result.contiguous(memory_format=torch.channels_last)
+
+
+def _contrast_unit(rule: str) -> float:
+    """The deviation of light within a usual picture, as the rule leaves it."""
+    return _UNIT_CONTRAST if rule == "unit" else 1.0
 
 
 def _imagenet(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,16 +86,16 @@ def light(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
     return normalise(x, config.pixels, gain=1 + config.contrast * draw[:, 0], brightness=config.brightness * draw[:, 1])
 
 
-def noise(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Gaussian noise on standardised pictures, each with a standard deviation of its own from 0 to strength."""
-    if strength == 0:
+def noise(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
+    """Gaussian noise on normalised pictures, each with a standard deviation of its own from 0 to the setting's."""
+    if config.noise == 0:
         return x
-    size = uniform(len(x), 1, 1, 1, generator=generator) * strength
+    size = uniform(len(x), 1, 1, 1, generator=generator) * config.noise * _contrast_unit(config.pixels)
     return x + (normal(*x.shape, generator=generator) * size).to(x.device)
 
 
 def erase(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
-    """One random rectangle set to 0, the mean, in this fraction of standardised pictures (Zhong et al., Random Erasing).
+    """One random rectangle filled with the picture's mean in this fraction of pictures (Zhong et al., Random Erasing).
 
     Points under it keep their labels: a network has to tell them from the rest of the face.
     """
@@ -105,7 +110,7 @@ def erase(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
     covered = (centres >= first.unsqueeze(-1)) & (centres < (first + size).unsqueeze(-1))  # [2, B, S]
     covered &= (draw[4] < fraction).unsqueeze(-1)
     rectangle = covered[1, :, :, None] & covered[0, :, None, :]
-    return x.masked_fill(rectangle.unsqueeze(1).to(x.device), 0)
+    return torch.where(rectangle.unsqueeze(1).to(x.device), x.mean(dim=(1, 2, 3), keepdim=True), x)
 
 
 def _blur_matrix(side: int) -> Tensor:
