@@ -6,26 +6,41 @@ import argparse
 from pathlib import Path
 
 from training.commands.output import note, progress_bar, say
+from training.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """SOURCE PROJECT [--format F] [--images DIR]"""
+    """SOURCE PROJECT [--format F] [--images DIR] [--crop box|points|none] [--padding P]"""
     parser.add_argument(
         "source", type=Path, metavar="SOURCE", help="training.csv, or a folder of pictures with .pts or a CSV"
     )
     parser.add_argument(
         "project", type=Path, metavar="PROJECT", help="folder of the project; made where it is not there"
     )
-    parser.add_argument("--format", choices=("kaggle", "pts", "csv"), help="what SOURCE is (found out)")
+    parser.add_argument("--format", choices=("kaggle", "pts", "300-w", "csv"), help="what SOURCE is (found out)")
     parser.add_argument("--images", type=Path, metavar="DIR", help="where the pictures of a CSV are (beside it)")
+    parser.add_argument(
+        "--crop",
+        choices=("box", "points", "none"),
+        help="cut faces out of their pictures: by the columns of their boxes, or by the box round their points",
+    )
+    parser.add_argument(
+        "--padding", type=float, metavar="P", help="added on each side of a box, as a part of its longer side (0.25)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Import, and tell what was left out."""
+    from training.data.crops import PADDING, CropOptions
     from training.data.import_ import import_source
 
+    if args.padding is not None and args.crop in (None, "none"):
+        raise UserError("--padding goes with --crop box or --crop points.")
+    crop = CropOptions(args.crop, PADDING if args.padding is None else args.padding) if args.crop else None
     with progress_bar("import") as report:
-        done = import_source(args.source, args.project, format=args.format, images=args.images, progress=report)
+        done = import_source(
+            args.source, args.project, format=args.format, images=args.images, crop=crop, progress=report
+        )
     say(
         f"{done.count:,} samples imported into {args.project} ({done.train:,} train, {done.val:,} val, {done.test:,} test) "
         f"in {done.seconds:.1f} s"

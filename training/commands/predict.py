@@ -94,14 +94,15 @@ def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:
 
 
 def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report: Report) -> Rows:
-    """The predictions of all samples of a project."""
+    """The predictions of all samples of a project, px of the picture files."""
     from training.project.project import Project
 
     with Project.open(path, read_only=True) as project:
         check_keypoints(predictor, project)
         ids, names = project.ids(), project.names()
         for part, pictures in project_batches(project, ids, unreadable):
-            yield [names[i - 1] for i in part.tolist()], *predict_pictures(predictor, pictures)
+            points, confidences = predict_pictures(predictor, pictures)
+            yield [names[i - 1] for i in part.tolist()], points + project.faces(part).corners, confidences
             report(float(part[-1]) / len(ids), "")
 
 

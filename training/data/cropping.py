@@ -98,12 +98,11 @@ class Cropper:
         crops = batch.crops if batch.crops is not None else np.zeros((len(batch), 3), np.int64)
         sides = crops[:, 2].astype(np.int32)
         labels = Labels(**{**vars(batch.labels), "points": batch.labels.points - crops[:, None, :2]})
-        outside = check_points(labels, widths=sides, heights=sides).any(axis=1)
-        self._outside += int(outside.sum())
+        outside = [bool(row.any()) for row in check_points(labels, widths=sides, heights=sides)]
+        self._outside += sum(outside)
         flags = batch.flags or ((),) * len(batch)
         added = tuple(
-            tuple(dict.fromkeys((*f, FLAG_OUTSIDE))) if out else f
-            for f, out in zip(flags, outside.tolist(), strict=True)
+            tuple(dict.fromkeys((*f, FLAG_OUTSIDE))) if out else f for f, out in zip(flags, outside, strict=True)
         )
         return replace(batch, labels=labels, widths=sides, heights=sides, flags=added)
 

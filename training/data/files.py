@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import IO
 
 from training.errors import UserError
 
+_STALE = 600.0  # seconds without a change
 _FULL = {
     errno.ENOSPC: "the disk is full; free some space and try again",
     errno.EDQUOT: "your quota on this disk is used up; free some space and try again",
@@ -78,6 +81,7 @@ def _sqlite_sentence(error: sqlite3.OperationalError) -> str:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A binary file written beside `path` and renamed to it at the end; nothing stays where the block raises."""
     with writing(path):
+        sweep_parts(path)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
         part = Path(name)
         try:
@@ -91,6 +95,25 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             with suppress(OSError):
                 part.unlink()
             raise
+
+
+def sweep_parts(path: Path) -> None:
+    """Remove what writers of `path` that were killed have left beside it. What cannot be read or removed stays."""
+    with suppress(OSError):
+        for part in path.parent.iterdir():
+            if part.name.startswith(f".{path.name[:100]}.") and part.suffix == ".part":
+                with suppress(OSError):
+                    _remove_stale(part)
+
+
+def _remove_stale(part: Path) -> None:
+    inside = [Path(folder) for folder, _, _ in os.walk(part)] if part.is_dir() else []
+    if time.time() - max(p.lstat().st_mtime for p in (part, *inside)) < _STALE:
+        return  # somebody may be writing it
+    if part.is_dir():
+        shutil.rmtree(part)
+    else:
+        part.unlink()
 
 
 def default_mode() -> int:

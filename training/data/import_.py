@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,8 @@ def preview(
     kind, reader = open_reader(Path(source), format=format, images=images, mapping=mapping, several=_cuts(crop))
     schema = reader.schema or KAGGLE_15
     count, exact = reader.count()
-    chunk = next(reader.chunks(schema, progress=Progress(), size=min(PREVIEW_FACES, max(count, 1))), None)
+    with closing(reader.chunks(schema, progress=Progress(), size=min(PREVIEW_FACES, max(count, 1)))) as chunks:
+        chunk = next(chunks, None)
     cropper = Cropper(crop, reader.findings)
     chunk = chunk and cropper(chunk)
     faces: list[PreviewFace] = []
@@ -156,8 +157,8 @@ def _fill(project: Project, reader: Reader, cropper: Cropper, *, tell: Progress,
     known = _known_groups(project)
     seen: list[Any] = []
     with writing(project.path), project.importing(reader.source.name) as importing:
-        chunks = map(cropper, reader.chunks(project.schema, progress=tell.part(0.0, _READ)))
-        ids = _add_all(chunks, reader, importing, names=names, seen=seen)
+        with closing(reader.chunks(project.schema, progress=tell.part(0.0, _READ))) as chunks:
+            ids = _add_all(map(cropper, chunks), reader, importing, names=names, seen=seen)
         tell(_READ, "Looking for near-duplicate pictures")
         assigned = assign(
             [group for groups, *_ in seen for group in groups],

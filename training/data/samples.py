@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ class SampleBatch:
     def take(self, rows: np.ndarray) -> SampleBatch:
         """These rows of every part."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        taken = {
+        taken: dict[str, Any] = {
             name: tuple(part[i] for i in rows.tolist()) if isinstance(part, tuple) else part[rows]
             for name, part in parts.items()
             if part is not None and part != ()

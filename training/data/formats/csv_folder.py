@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -78,7 +78,7 @@ class CsvFolderReader:
             lines += file.read(1) != b"\n"
         return lines - 1, True
 
-    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Iterator[Chunk]:
+    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Generator[Chunk]:
         """Rows in the order of the file; those whose picture can't be read are left out and listed."""
         with open_table(self.path) as table:
             rows, faces = LabelRows(table, self.mapping, schema), FaceRows(table, self.mapping)

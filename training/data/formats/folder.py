@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -67,7 +67,7 @@ class FolderReader:
         """The pictures found."""
         return len(self._items), True
 
-    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Iterator[Chunk]:
+    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Generator[Chunk]:
         """Pictures in the order of their paths."""
         done = 0
         for items in batched(self._items, size):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +82,7 @@ class KaggleReader:
                 total += len(reads)
         return total, False
 
-    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Iterator[Chunk]:
+    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Generator[Chunk]:
         """All rows of all files in order."""
         total = sum(path.stat().st_size for path in self.paths)
         before = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -41,7 +41,7 @@ class Reader(Protocol):
     def count(self) -> tuple[int, bool]:
         """How many samples there are, and whether that is exact rather than estimated from the file's size."""
 
-    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Iterator[Chunk]:
+    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Generator[Chunk]:
         """All samples in order, `size` at a time. Raises UserError for what can't be read, Cancelled."""
 
 

@@ -11,10 +11,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from training.data.files import reading, writing
+from training.data.files import reading, sweep_parts, writing
 from training.data.formats.folder import PERSONS
+from training.data.formats.keypoint_file import write_keypoints
 from training.data.formats.picture_files import folder_split
-from training.data.formats.pts import pts_text
+from training.data.formats.pts import ORIGIN, text_of_cells
 from training.data.formats.write_csv import write_png
 from training.data.formats.written import Values, in_chunks, safe_names
 from training.data.progress import Progress
@@ -23,12 +24,13 @@ from training.errors import UserError
 
 
 def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[str]]:
-    """A new folder: each labelled sample's picture, its `.pts`, and persons.csv where there are groups.
+    """A new folder: each labelled sample's picture, its `.pts`, persons.csv where there are groups, and keypoints.json.
 
-    Files are copied as they are; pixels become PNG. A missing point is written `nan nan`.
+    Files are copied as they are, also where the sample is cut out of one; pixels become PNG. A missing point is `nan nan`.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: there is something already; give a new or empty folder.")
+    sweep_parts(out)
     part = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     with writing(out):
         try:
@@ -61,16 +63,18 @@ class _Folder:
         persons: dict[PurePosixPath, list[tuple[str, str]]] = defaultdict(list)
         for some in in_chunks(ids):
             progress(int(some[0] - 1) / len(ids), f"Writing {self.names[some[0] - 1]}")
-            for sample, points in zip(some.tolist(), self.values.points(some), strict=True):
+            found = zip(some.tolist(), self.values.points(some), self.values.cells(some, origin=ORIGIN), strict=True)
+            for sample, points, cells in found:
                 if np.isnan(points).all():
                     continue
                 picture = self._picture(sample)
-                (self.folder / picture).with_suffix(".pts").write_text(pts_text(points), encoding="ascii")
+                (self.folder / picture).with_suffix(".pts").write_text(text_of_cells(cells), encoding="ascii")
                 count, holes = count + 1, holes + bool(np.isnan(points).any())
                 if self.groups[sample - 1]:
                     persons[picture.parent].append((picture.name, self.groups[sample - 1]))
         for folder, rows in persons.items():
             self._persons(self.folder / folder / PERSONS, rows)
+        write_keypoints(self.folder, self.values.project.schema)
         return count, holes
 
     def _picture(self, sample: int) -> PurePosixPath:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
+from training.data.formats.pts import ORIGIN, pts_number
 from training.data.keypoint_data import Labels
 from training.errors import UserError
 from training.project.project import Project
@@ -35,17 +37,29 @@ class Values:
         return Labels.from_points(self.project.predictions(self.run, ids).points)
 
     def points(self, ids: np.ndarray) -> np.ndarray:
-        """float64 [B, K, 2], NaN where there is none."""
+        """float64 [B, K, 2] of the samples' pictures, NaN where there is none."""
         labels = self.labels(ids)
         return np.where(labels.mask[..., None], labels.points, np.nan)
 
-    def cells(self, ids: np.ndarray) -> list[list[str]]:
-        """2K cells of text a sample: as they stood in the file it came from where they still hold, else as `number_text`."""
+    def cells(self, ids: np.ndarray, *, whole: bool = True, origin: float = 0.0) -> list[list[str]]:
+        """2K cells of text a sample: as they stood in the file it came from where they still hold, else as numbers.
+
+        whole: of the picture files, else of the samples' pictures, which may be cut out of these. origin: what the format
+        calls the centre of the first pixel (0, in .pts files 1).
+        """
         flat = self.points(ids).reshape(len(ids), -1)
+        corners = self.project.faces(ids).crops[:, :2]
         if self.run is not None:
-            return [[_short(value) for value in row] for row in flat.tolist()]
-        sources = self.project.source_cells(ids)
-        return [_cells(row, source) for row, source in zip(flat.tolist(), sources, strict=True)]
+            shift = np.tile(corners * whole + origin, flat.shape[1] // 2)
+            return [[_short(value) for value in row] for row in (flat + shift).tolist()]
+        kept = zip(self.project.source_cells(ids), self.project.sources(ids), corners.tolist(), strict=True)
+        rows = [_Row(cells, source_origin(source), corner, whole or not any(corner)) for cells, source, corner in kept]
+        return [row.cells(values, origin) for row, values in zip(rows, flat.tolist(), strict=True)]
+
+
+def source_origin(source: str) -> float:
+    """What the file that a sample came from calls the centre of the first pixel."""
+    return ORIGIN if source.lower().endswith(".pts") else 0.0
 
 
 def number_text(value: float) -> str:
@@ -57,22 +71,36 @@ def _short(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4f}"
 
 
-def _cells(row: list[float], source: tuple[str, ...] | None) -> list[str]:
-    if source is None or len(source) != len(row):
-        return [number_text(value) for value in row]
-    cells: list[str] = []
-    for k in range(0, len(row), 2):
-        pair, texts = row[k : k + 2], list(source[k : k + 2])
-        cells += texts if _holds(pair, texts) else [number_text(value) for value in pair]
-    return cells
+class _Row(NamedTuple):
+    """One sample's cells as they stood in its file, what they count from, the corner of its crop, and whether they are
+    for the picture that is asked for."""
 
+    source: tuple[str, ...] | None
+    origin: float
+    corner: list[int]
+    fits: bool
 
-def _holds(pair: list[float], texts: list[str]) -> bool:
-    """Whether a point is still what its cells say; half a point counts as none, as when it was read."""
-    values = [_number(text) for text in texts]
-    if any(map(math.isnan, values)):
-        return math.isnan(pair[0])
-    return values == pair
+    def cells(self, values: list[float], origin: float) -> list[str]:
+        """The text of the points `values` (x0, y0, x1...) of the sample's picture."""
+        kept = self.source if self.fits and self.origin == origin else None
+        if kept is None or len(kept) != len(values):
+            kept = ()
+        cells: list[str] = []
+        for k in range(0, len(values), 2):
+            pair, texts = values[k : k + 2], list(kept[k : k + 2])
+            cells += texts if texts and self._holds(pair, texts) else self._numbers(pair, origin)
+        return cells
+
+    def _numbers(self, pair: list[float], origin: float) -> list[str]:
+        moved = [round(v + c, 9) if self.fits and c else v for v, c in zip(pair, self.corner, strict=True)]
+        return [pts_number(value) if origin else number_text(value) for value in moved]
+
+    def _holds(self, pair: list[float], texts: list[str]) -> bool:
+        """Whether a point is still what its cells say; half a point counts as none, as when it was read."""
+        values = [_number(text) for text in texts]
+        if any(map(math.isnan, values)):
+            return math.isnan(pair[0])
+        return [value - self.origin - corner for value, corner in zip(values, self.corner, strict=True)] == pair
 
 
 def _number(text: str) -> float:
