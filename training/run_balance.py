@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ from training.data.pictures import resize_points
 from training.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from training.config import RunConfig
     from training.project.project import Project
     from training.rundata import RunData
@@ -26,16 +24,10 @@ _PART = 4096
 
 @dataclass(frozen=True)
 class RunBalance:
-    """What a run balanced. edges: K + 1, of the bins; before, after: K, faces; lacking: faces whose points settle no pose.
+    """The balance of a run's train faces: ids int64 [T], the samples; where they are not of a project, the rows."""
 
-    copies: sample id -> how often it counts, of the faces that count more than once.
-    """
-
-    edges: tuple[float, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    lacking: int
-    copies: Mapping[int, int]
+    ids: np.ndarray
+    balance: Balance
 
 
 @dataclass(frozen=True)
@@ -76,27 +68,16 @@ def row_weights(data: RunData, config: RunConfig) -> tuple[np.ndarray, RunBalanc
     found = balance(
         pose_components(points, mask, flip=data.schema.flip).coefficients, bins=config.balance_bins, seed=config.seed
     )
-    ids = rows if data.ids is None else data.ids[rows]
     weights[rows] *= found.copies
-    return weights, run_balance(found, ids)
-
-
-def run_balance(found: Balance, ids: np.ndarray) -> RunBalance:
-    """What to keep of the balance of the faces `ids` [N]."""
-    more = found.copies > 1
-    return RunBalance(
-        edges=tuple(found.edges.tolist()),
-        before=tuple(found.before.tolist()),
-        after=tuple(found.after.tolist()),
-        lacking=int((found.bins < 0).sum()),
-        copies=dict(zip(ids[more].tolist(), found.copies[more].tolist(), strict=True)),
-    )
+    return weights, RunBalance(rows if data.ids is None else data.ids[rows], found)
 
 
 def write_balance(run_dir: Path, found: RunBalance) -> None:
     """Keep it in the run's folder; written beside and renamed."""
+    balanced = found.balance
+    columns = {name: getattr(balanced, name).tolist() for name in ("edges", "before", "after", "bins", "copies")}
     beside = run_dir / f".{BALANCE}"
-    beside.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    beside.write_text(json.dumps({**columns, "ids": found.ids.tolist()}), encoding="utf-8")
     beside.replace(run_dir / BALANCE)
 
 
@@ -104,14 +85,14 @@ def read_balance(run_dir: Path) -> RunBalance | None:
     """What the run balanced; None where it did not. Raises UserError where the file is damaged."""
     try:
         values: Any = json.loads((run_dir / BALANCE).read_text(encoding="utf-8"))
-        return RunBalance(
-            edges=tuple(float(v) for v in values["edges"]),
-            before=tuple(int(v) for v in values["before"]),
-            after=tuple(int(v) for v in values["after"]),
-            lacking=int(values["lacking"]),
-            copies={int(k): int(v) for k, v in values["copies"].items()},
-        )
+        edges = np.array(values["edges"], np.float64)
+        bins, copies, ids = (np.array(values[name], np.int64) for name in ("bins", "copies", "ids"))
+        if edges.ndim != 1 or len(edges) < 2 or not bins.shape == copies.shape == ids.shape == (len(ids),):
+            raise ValueError("the columns do not fit")
+        if len(bins) and not (bins.min() >= -1 and bins.max() < len(edges) - 1 and copies.min() >= 1):
+            raise ValueError("there is no such bin")
+        return RunBalance(ids, Balance(edges, bins, copies))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"What the run {run_dir.name} balanced cannot be read: {BALANCE} is damaged.") from error
