@@ -2,7 +2,9 @@
 
 {"id": n, "cmd": "predict", "project": path, "run": run_dir, "ids": [...]} is answered by one or more
 {"id": n, "ids": [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "done": bool}, or one
-{"id": n, "error": sentence}. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
+{"id": n, "error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is
+answered by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see training/sheet.py;
+it goes before all others. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
 end of stdin ends the worker. A request with one id goes before the rest of a long one.
 """
 
@@ -22,6 +24,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from training.config import RunConfig
 from training.data.pictures import resize_points
 from training.device import keep_memory, set_threads
 from training.errors import UserError
@@ -29,6 +32,7 @@ from training.predict import Predictor
 from training.project.project import Project
 from training.rundata import load_pictures
 from training.runs import MODEL
+from training.sheet import Sheet
 
 CHUNK = 256  # samples a reply, at most
 _SLICE_SECONDS = 0.05  # a long request is worked on in pieces of about this length, so that a short one need not wait
@@ -50,12 +54,22 @@ class _Request:
         return sum(len(p) for p in self.points)
 
 
+@dataclass
+class _SheetRequest:
+    number: int
+    project: Path
+    ids: list[int]
+    config: dict[str, Any]
+    seed: int
+
+
 class Worker:
     """Keeps projects and models open, and works on requests piece by piece."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out
-        self.waiting: deque[_Request] = deque()
+        self.waiting: deque[_Request | _SheetRequest] = deque()
+        self.sheet = Sheet()
         self.projects: dict[Path, Project] = {}
         self.models: dict[tuple[Path, int], Predictor] = {}
         self.piece = 16
@@ -65,9 +79,13 @@ class Worker:
         if message["cmd"] == "cancel":
             self.waiting = deque(r for r in self.waiting if r.number != int(message["id"]))
             return
-        if message["cmd"] != "predict":
+        if message["cmd"] not in ("predict", "augment"):
             raise ValueError(f"no command {message['cmd']!r}")
         ids = [int(i) for i in message["ids"]]
+        if message["cmd"] == "augment":
+            config, seed = dict(message["config"]), int(message["seed"])
+            self.waiting.appendleft(_SheetRequest(int(message["id"]), Path(message["project"]), ids, config, seed))
+            return
         request = _Request(int(message["id"]), Path(message["project"]), Path(message["run"]), ids)
         if len(ids) == 1:
             self.waiting.appendleft(request)
@@ -78,14 +96,23 @@ class Worker:
         """One piece of the request in front; an error ends this request only."""
         request = self.waiting[0]
         try:
-            self._piece(request)
+            if isinstance(request, _SheetRequest):
+                self._draw(request)
+            else:
+                self._piece(request)
         except UserError as error:
             self._drop(request, str(error))
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            self._drop(request, f"The prediction failed ({type(error).__name__}: {error}).")
+            self._drop(request, f"The worker failed ({type(error).__name__}: {error}).")
 
-    def _drop(self, request: _Request, sentence: str) -> None:
+    def _draw(self, request: _SheetRequest) -> None:
+        config = RunConfig.from_json(request.config)
+        drawn = self.sheet.draw(self._project(request.project), request.ids, config, seed=request.seed)
+        self.waiting.remove(request)
+        self._say({"id": request.number, **drawn})
+
+    def _drop(self, request: _Request | _SheetRequest, sentence: str) -> None:
         self.waiting.remove(request)
         self._say({"id": request.number, "error": sentence})
 

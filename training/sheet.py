@@ -1,0 +1,74 @@
+"""A sheet of augmented faces with their points: what a training with given settings would see."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.augment import augment
+from training.config import RunConfig
+from training.data.pictures import resize_points
+from training.project.project import Project
+from training.rundata import load_pictures
+
+_GRAY, _CONTRAST = 127.5, 52.0  # how a standardised picture is shown: light at its mean, and of one standard deviation
+
+
+@dataclass(frozen=True)
+class _Faces:
+    project: Project
+    ids: list[int]
+    size: tuple[int, int]  # input_size, channels
+    pictures: Tensor
+
+
+class Sheet:
+    """Draws faces augmented. The pictures of the last call are kept, so that changed settings are answered at once."""
+
+    def __init__(self) -> None:
+        self._faces: _Faces | None = None
+
+    def draw(self, project: Project, ids: list[int], config: RunConfig, *, seed: int) -> dict[str, Any]:
+        """{"size": [N, S, S, C], "pictures": uint8 values in base64, "points": [N][K][x, y], "mask": [N][K]}.
+
+        points: px of the pictures; mask: which of them there are. Raises UserError where a picture cannot be read.
+        """
+        config = replace(config, pixels="picture")  # only this rule is shown, whatever the network wants
+        pictures = self._pictures(project, ids, config)
+        points, mask = _labels(project, ids, config.input_size)
+        x, points, mask = augment(
+            pictures,
+            points,
+            mask,
+            config=config,
+            flip=torch.tensor(project.schema.flip),
+            generator=torch.Generator().manual_seed(seed),
+        )
+        shown = (x * _CONTRAST + _GRAY).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        return {
+            "size": list(shown.shape),
+            "pictures": base64.b64encode(shown.numpy().tobytes()).decode("ascii"),
+            "points": np.round(points.numpy().astype(np.float64), 2).tolist(),
+            "mask": mask.tolist(),
+        }
+
+    def _pictures(self, project: Project, ids: list[int], config: RunConfig) -> Tensor:
+        size, faces = (config.input_size, config.channels), self._faces
+        if faces is None or faces.project is not project or faces.ids != ids or faces.size != size:
+            pictures = torch.from_numpy(load_pictures(project, np.array(ids, np.int64), config))
+            faces = self._faces = _Faces(project, ids, size, pictures)
+        return faces.pictures
+
+
+def _labels(project: Project, ids: list[int], side: int) -> tuple[Tensor, Tensor]:
+    """Points [N, K, 2] in px of pictures of this side, and mask [N, K]; read anew, for labels change."""
+    labels = project.labels(np.array(ids, np.int64))
+    samples = [project.sample(i) for i in ids]
+    sizes = np.array([(s.width, s.height) for s in samples]).reshape(-1, 2)
+    points = resize_points(np.nan_to_num(labels.points), sizes, (side, side))
+    return torch.from_numpy(points.astype(np.float32)), torch.from_numpy(labels.mask)
