@@ -12,6 +12,7 @@ from fkp_studio.jobs import prediction
 from fkp_studio.jobs.label_watch import LabelWatch
 from fkp_studio.jobs.prediction import PredictionWorker
 from fkp_studio.jobs.run_book import RunBook
+from fkp_studio.jobs.sheet import SheetRequest
 from fkp_studio.jobs.tasks import run_task
 from fkp_studio.jobs.training_queue import TrainingQueue
 from fkp_studio.project.store import ProjectStore
@@ -32,9 +33,12 @@ class Jobs(QObject):
     prediction_progress = Signal(int, int)  # (done, total) of all faces of a run; equal when it ended
     message = Signal(str)  # a sentence for the status bar
     refused = Signal(str)  # why nothing could be trained; also a message
+    sheet_drawn = Signal(object)  # the Sheet of augmented faces that was asked for last
+    sheet_failed = Signal(str)  # why there is none
 
     _face = Signal(object, object, int)
     _all = Signal(object, object, object)
+    _sheet = Signal(object)
     _cancel = Signal()
     _close = Signal()
 
@@ -76,11 +80,14 @@ class Jobs(QObject):
         worker = self._worker
         self._face.connect(worker.predict_face)
         self._all.connect(worker.predict_all)
+        self._sheet.connect(worker.draw_sheet)
         self._cancel.connect(worker.cancel)
         self._close.connect(worker.close)
         worker.predicted.connect(self._keep)
         worker.progress.connect(self._on_progress)
         worker.failed.connect(self._on_failed)
+        worker.sheet_drawn.connect(self.sheet_drawn)
+        worker.sheet_failed.connect(self.sheet_failed)
 
     # ---- training
 
@@ -167,6 +174,12 @@ class Jobs(QObject):
     def cancel_prediction(self) -> None:
         """End the prediction of all faces; what came so far stays."""
         self._cancel.emit()
+
+    def draw_sheet(self, ids: Sequence[int], config: RunConfig, *, seed: int) -> None:
+        """Ask how a training with these settings would see these faces; the answer is `sheet_drawn` or `sheet_failed`."""
+        store = self.session.store
+        if store is not None:
+            self._sheet.emit(SheetRequest(store.project.path, [int(i) for i in ids], config, seed))
 
     def _predict_shown(self) -> None:
         """A run was chosen: its current face at once, all others in the background unless it is still training."""

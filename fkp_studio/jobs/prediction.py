@@ -13,6 +13,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Signal, Slot
 
 from fkp_studio.jobs.freshness import Freshness
+from fkp_studio.jobs.sheet import Sheet, SheetRequest
 from training.errors import UserError
 
 SERVE: tuple[str, ...] = (sys.executable, "-m", "training", "serve")
@@ -57,6 +58,8 @@ class PredictionWorker(QObject):
     progress = Signal(str, int, int)  # run, done, total; of a whole run only
     finished = Signal(str)  # everything of this run is predicted
     failed = Signal(str, str)  # run, sentence
+    sheet_drawn = Signal(object)  # a Sheet
+    sheet_failed = Signal(str)  # sentence
 
     def __init__(self, command: Sequence[str] = SERVE) -> None:
         super().__init__()
@@ -67,6 +70,8 @@ class PredictionWorker(QObject):
         self._face: Request | None = None
         self._next_face: Request | None = None
         self._whole: Request | None = None
+        self._sheet: SheetRequest | None = None
+        self._next_sheet: SheetRequest | None = None
         self._number = 0
         self._tries = 0
         self._rest = b""
@@ -102,6 +107,15 @@ class PredictionWorker(QObject):
         self.progress.emit(run_dir.name, 0, len(ids))
         self._ask(self._whole)
 
+    @Slot(object)
+    def draw_sheet(self, request: SheetRequest) -> None:
+        """Draw augmented faces; of several sheets asked in a row only the last counts."""
+        if self._sheet is None:
+            self._sheet = request
+            self._ask(request)
+        else:
+            self._next_sheet = request
+
     @Slot()
     def cancel(self) -> None:
         """End the prediction of a whole run; what came so far stays."""
@@ -115,6 +129,7 @@ class PredictionWorker(QObject):
         """End the process and this object's thread; nothing is asked or told any more."""
         self._closing = True
         self._face = self._next_face = self._whole = None
+        self._sheet = self._next_sheet = None
         self._fresh.close()
         process, self._process = self._process, None
         if process is not None:
@@ -132,7 +147,7 @@ class PredictionWorker(QObject):
 
     # ---- the process
 
-    def _ask(self, request: Request) -> None:
+    def _ask(self, request: Request | SheetRequest) -> None:
         self._number += 1
         self._write(request.lines(self._number))
 
@@ -161,7 +176,7 @@ class PredictionWorker(QObject):
 
     @Slot()
     def _rest_now(self) -> None:
-        if self._face is None and self._whole is None and self._process is not None:
+        if self._face is None and self._whole is None and self._sheet is None and self._process is not None:
             self._tries = 0
             self._process.closeWriteChannel()  # it ends by itself, and `_died` finds nothing left to ask
 
@@ -184,17 +199,34 @@ class PredictionWorker(QObject):
             for request in (self._face, self._whole):
                 if request is not None and request.number == number:
                     self._take(request, reply)
+            if self._sheet is not None and self._sheet.number == number:
+                self._take_sheet(self._sheet, reply)
 
     def _take(self, request: Request, reply: dict[str, Any]) -> None:
-        self._tries = 0
-        if self._idle is not None:
-            self._idle.start()
+        self._answered()
         if "error" in reply:
             self._give_up(request, str(reply["error"]))
             return
         self._keep(request, reply)
         if reply.get("done"):
             self._go_on(request)
+
+    def _take_sheet(self, request: SheetRequest, reply: dict[str, Any]) -> None:
+        self._answered()
+        self._sheet, self._next_sheet = self._next_sheet, None
+        if self._sheet is not None:
+            self._ask(self._sheet)
+        try:
+            sheet = Sheet.of(request.ids, reply)
+        except (KeyError, TypeError, ValueError) as error:
+            self.sheet_failed.emit(str(reply.get("error", f"The worker's answer cannot be read ({error}).")))
+        else:
+            self.sheet_drawn.emit(sheet)
+
+    def _answered(self) -> None:
+        self._tries = 0
+        if self._idle is not None:
+            self._idle.start()
 
     def _keep(self, request: Request, reply: dict[str, Any]) -> None:
         ids = np.array(reply.get("ids", []), np.int64)
@@ -254,12 +286,16 @@ class PredictionWorker(QObject):
             process.deleteLater()
         owed = [r for r in (self._face, self._whole) if r is not None]
         if self._tries < TRIES:
-            for request in owed:
-                self._ask(request)
+            for request in (*owed, self._sheet):
+                if request is not None:
+                    self._ask(request)
             return
         self._tries = 0
         said = self._words.decode("utf-8", "replace").strip().split("\n")[-1]
         self._face = self._next_face = None
+        if self._sheet is not None:
+            self._sheet = self._next_sheet = None
+            self.sheet_failed.emit(_sentence(said))
         self.cancel()
         for request in owed[-1:]:
             self.failed.emit(request.run_dir.name, _sentence(said))
