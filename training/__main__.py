@@ -11,6 +11,8 @@ from pathlib import Path
 
 from training.errors import UserError
 from training.events import RunFailed
+from training.launch import place, start_together
+from training.runs import load_config
 
 _NICE = 10
 
@@ -24,6 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
 
             serve(sys.stdin, sys.stdout)
             return 0
+        if place().rank > 0:
+            from training.train_run import help_to_train
+
+            return help_to_train()
         return _train(args.run_dir, resume=args.resume, nice=args.nice)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
@@ -41,11 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _arguments(run_dir: Path, *, resume: bool, nice: bool) -> list[str]:
+    return ["training", "train", str(run_dir), *(["--resume"] if resume else []), *(["--nice"] if nice else [])]
+
+
 def _train(run_dir: Path, *, resume: bool, nice: bool) -> int:
     """SIGTERM and SIGINT end the run after the batch, with the best model kept."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    start_together(load_config(run_dir), _arguments(run_dir, resume=resume, nice=nice))
     if nice:
         os.nice(_NICE)
     from training.train_run import (

@@ -46,6 +46,7 @@ class Step:
     epoch: int
     batch: int
     done: float
+    next_stage: bool = False  # no step, but the beginning of the next stage
 
 
 class Ranks:
@@ -78,31 +79,19 @@ class Ranks:
         dist.broadcast_object_list(box, src=0)
         return box[0]
 
-    def in_turn(self, work: Callable[[], T]) -> T:
-        """work() done by rank 0, then by the others at once; so what it leaves on the disk is made once.
-
-        Where it fails in one process it raises in all: its own error there, in the others a UserError with its sentence.
-        """
+    def together(self, work: Callable[[], T]) -> T:
+        """work() done by each process. Where it fails in one it raises in all: there its error, in the others its sentence."""
         if self.alone:
             return work()
-        found: list[T] = []
-        for mine in (self.leads, not self.leads):
-            error: Exception | None = None
-            if mine:
-                try:
-                    found.append(work())
-                except Exception as e:
-                    error = e
-            self._raise_together(error)
-        return found[0]
-
-    def _raise_together(self, error: Exception | None) -> None:
-        sentences = self._gather("" if error is None else str(error) or type(error).__name__)
-        if error is not None:
-            raise error
-        failed = [(rank, sentence) for rank, sentence in enumerate(sentences) if sentence]
+        try:
+            result = work()
+        except Exception as error:
+            self._gather(str(error) or type(error).__name__)
+            raise
+        failed = [(rank, sentence) for rank, sentence in enumerate(self._gather("")) if sentence]
         if failed:
             raise UserError(f"Process {failed[0][0]} of {self.place.count} cannot take part: {failed[0][1]}")
+        return result
 
     def _gather(self, value: T) -> list[T]:
         found: list[Any] = [None] * self.place.count
@@ -137,24 +126,26 @@ class Ranks:
     def announce(self, step: Step) -> None:
         """Rank 0: have the others do this step too. They call this too (through their step) and it does nothing."""
         if not self.alone and self.leads:
-            self._exchange(step.epoch, step.batch, step.done)
+            self._exchange(step)
 
     def dismiss(self) -> None:
         """Rank 0: there is no further step."""
         if not self.alone and self.leads:
-            self._exchange(-1, -1, 0.0)
+            self._exchange(Step(-1, -1, 0.0))
 
     def steps(self) -> Iterator[Step]:
         """Not rank 0: the steps to do, until rank 0 has no further."""
-        while (told := self._exchange(0, 0, 0.0))[0] >= 0:
-            yield Step(int(told[0]), int(told[1]), told[2])
+        while (step := self._exchange(Step(0, 0, 0.0))).epoch >= 0:
+            yield step
 
-    def _exchange(self, epoch: int, batch: int, done: float) -> list[float]:
-        """One small sum on the processor: rank 0 gives the step, everybody whether it was asked to stop."""
-        box = torch.tensor([epoch, batch, done, float(self.told_to_stop)], dtype=torch.float64)
+    def _exchange(self, step: Step) -> Step:
+        """One small sum on the processor: rank 0 gives the step, everybody whether it was told to stop."""
+        values = (step.epoch, step.batch, step.done, step.next_stage, self.told_to_stop)
+        box = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(box)
-        self.stop_asked = bool(box[3])
-        return box.tolist()
+        epoch, batch, done, next_stage, stop = box.tolist()
+        self.stop_asked = stop > 0
+        return Step(int(epoch), int(batch), done, next_stage > 0)
 
     def take(self, rows: Tensor) -> Tensor:
         """This process's part of the batch's rows."""

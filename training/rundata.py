@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,17 @@ class RunData:
     def mask(self) -> np.ndarray:
         """bool [N, K]: points with a label."""
         return np.isfinite(self.points).all(axis=-1)
+
+    def fingerprint(self) -> str:
+        """Names the labels, the rows and some of the pictures: alike where two processes train on the same."""
+        found = hashlib.sha256(repr((self.pictures.shape, self.left_out)).encode())
+        for values in (self.points, self.sizes, self.train, self.val, self.pictures[:16], self.pictures[-16:]):
+            found.update(np.ascontiguousarray(values).data)
+        return found.hexdigest()
+
+    def original_points(self) -> np.ndarray:
+        """points in px of the original pictures."""
+        return resize_points(self.points, (self.side, self.side), self.sizes)
 
     def mean_shape(self) -> np.ndarray:
         """The mean of the train rows' labels [K, 2], px at side S; the picture's centre for a keypoint nobody labelled."""

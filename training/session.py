@@ -19,7 +19,9 @@ from training.confidence import Calibration, fit_calibration
 from training.config import RunConfig
 from training.data.pictures import resize_points
 from training.device import choose_device, choose_precision, choose_threads, mixed_precision, to_channels_last
+from training.distributed import Ranks, Step, check_device
 from training.doctor import Doctor
+from training.doctor_units import watched_units
 from training.errors import UserError
 from training.events import EpochDone
 from training.hard_points import HardPoints
@@ -32,6 +34,7 @@ from training.run_balance import row_weights
 from training.rundata import RunData
 from training.runs import MODEL, RESUME
 from training.stages import Stages
+from training.streaming import StreamedPictures, on_device
 from training.views import averaged_points, points_and_disagreement
 
 _EVALUATION_BATCH = 128
@@ -53,9 +56,11 @@ _POSITION: dict[str, Callable[[Any], Any]] = {  # what of a session is saved as 
 class Session:
     """The state of a run. Each step's random numbers follow from (seed, epoch, batch) alone, so a resumed run repeats them."""
 
-    def __init__(self, config: RunConfig, data: RunData) -> None:
+    def __init__(self, config: RunConfig, data: RunData, ranks: Ranks | None = None) -> None:
         self.config, self.data = config, data
+        self.ranks = ranks or Ranks()
         self.device = choose_device(config.device)
+        check_device(self.ranks, self.device)
         torch.manual_seed(config.seed)
         mean = torch.from_numpy(data.mean_shape())
         self.model = to_channels_last(make_model(config, len(data.schema), mean_shape=mean)).to(self.device)
@@ -83,7 +88,7 @@ class Session:
 
     def _put_data_on_device(self) -> None:
         data = self.data
-        self.pictures = torch.from_numpy(data.pictures).to(self.device)
+        self.pictures = on_device(data.pictures, self.device)
         self.points = torch.from_numpy(np.nan_to_num(data.points)).to(self.device)
         self.mask = torch.from_numpy(data.mask).to(self.device)
         self.weight = None if data.weight is None else torch.from_numpy(data.weight * data.mask).to(self.device)
@@ -121,7 +126,8 @@ class Session:
             points.square().mean().backward()
 
         self.precision = choose_precision(self.config.precision, self.device, step)
-        self.threads = choose_threads(self.config.threads, self.device, lambda: step(self.precision))
+        threads = self.ranks.threads(self.config.threads)
+        self.threads = self.ranks.place.locals * choose_threads(threads, self.device, lambda: step(self.precision))
 
     @property
     def batches(self) -> int:
@@ -141,14 +147,19 @@ class Session:
             order = torch.randperm(len(train), generator=generator)
         else:
             order = torch.multinomial(weights, len(train), replacement=True, generator=generator)
-        return list(train[order].tensor_split(self.batches))
+        batches = list(train[order].tensor_split(self.batches))
+        if isinstance(self.pictures, StreamedPictures):
+            self.pictures.expect(rows[self.ranks.slice(len(rows))] for rows in batches[self.batch :])
+        return batches
 
     def train_step(self, rows: Tensor, *, done: float) -> None:
         """One optimiser step on these rows; done: how much of the budget is used, 0..1."""
+        self.ranks.announce(Step(self.epoch, self.batch, done))
+        count = len(rows)
         seed = _seed(self.config.seed, self.epoch, self.batch)
         torch.manual_seed(seed)  # dropout
-        generator = torch.Generator().manual_seed(seed)
-        rows = rows.to(self.device)
+        rows = self.ranks.take(rows).to(self.device)
+        generator = self.ranks.generator(seed)
         x, points, mask = augment(
             self.pictures[rows],
             self.points[rows],
@@ -161,15 +172,18 @@ class Session:
         set_rate(self.optimizer, self.rate(done))
         with mixed_precision(self.device, self.precision):
             pred, points = self.stages.lesson(x, points, mask, generator)
+        pred, points, mask = self.ranks.gather(pred, points, mask)
         loss = self.loss(pred, points, mask > 0, self._point_weights(pred, points, mask))
         loss.backward()
+        self.ranks.sum_gradients(self.model)
+        self.doctor.pulse.look(self.model, self.step_count)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step_count += 1
         self.batch += 1
         self.average.update(self.step_count - self.stages.first_step)
-        self.loss_sum += loss.detach() * len(rows)
-        self.seen += len(rows)
+        self.loss_sum += loss.detach() * count
+        self.seen += count
 
     def _point_weights(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor | None:
         """[B, K] for the loss: what each point counts by its origin (mask, where it holds weights) and by its keypoint's error."""
@@ -198,6 +212,7 @@ class Session:
 
         Follows from the state alone, so that processes that share a run can do it each for itself.
         """
+        self.ranks.announce(Step(self.epoch, self.batch, done, next_stage=True))
         self.model.load_state_dict(self.average.ready().state_dict())
         self.stages.advance(done, self.step_count, points_of=self._plain_points)
         self.average = WeightAverage(self.model, copy.deepcopy(self.model), self.config.ema)
@@ -228,7 +243,8 @@ class Session:
 
     def evaluate(self, *, rate: float, speed: float) -> EpochDone:
         """Measure the average model on val; the best so far is kept in memory for the next save."""
-        pred = self.predict_val()
+        with watched_units(self.average.average) as self.doctor.units:
+            pred = self.predict_val()
         rows = torch.from_numpy(self.data.val).to(self.device)
         target, mask = self.points[rows], self.mask[rows]
         unit = self.stages.unit

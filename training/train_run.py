@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 from training.checkpoint import load_resume
 from training.device import keep_memory
+from training.distributed import Ranks, joined
 from training.errors import UserError
 from training.events import (
     CheckpointSaved,
@@ -30,7 +32,7 @@ from training.events import (
 from training.logs import MetricsFile
 from training.rundata import RunData
 from training.runs import EVENTS, LOCK, RESUME, STOP, has_begun, read_events, read_run
-from training.trainer import SAVE_SECONDS, fit
+from training.trainer import SAVE_SECONDS, fit, open_session, take_part
 
 _LOCK_SECONDS = 2.0
 
@@ -59,14 +61,35 @@ def train_run(
         stop = run_dir / STOP
         if resume:
             stop.unlink(missing_ok=True)
-        events = fit(
-            run_dir,
-            resume=resume,
-            should_stop=lambda: should_stop() or stop.exists(),
-            data=data,
-            save_seconds=save_seconds,
-        )
-        return _drive(run_dir, events, on_event)
+        with joined() as ranks:
+            ranks.tell((str(run_dir.absolute()), resume))
+            events = fit(
+                run_dir,
+                resume=resume,
+                should_stop=lambda: should_stop() or stop.exists() or ranks.stop_asked,
+                data=data,
+                save_seconds=save_seconds,
+                ranks=ranks,
+            )
+            return _drive(run_dir, events, on_event)
+
+
+def help_to_train() -> int:
+    """What a process does that torchrun started but that does not lead: its part of each step. 0; raises UserError.
+
+    A signal asks all processes to stop; the leading one keeps the best model and lets this one go.
+    """
+    keep_memory()
+    with joined() as ranks:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: _pass_on(ranks))
+        run_dir, resume = ranks.tell()
+        take_part(open_session(Path(run_dir), resume=resume, ranks=ranks))
+    return 0
+
+
+def _pass_on(ranks: Ranks) -> None:
+    ranks.told_to_stop = True
 
 
 def _drive(run_dir: Path, events: Iterator[Event], on_event: Callable[[Event], None]) -> Event:

@@ -9,7 +9,9 @@ from pathlib import Path
 from training.checkpoint import load_model, save_model
 from training.config import RunConfig
 from training.device import set_threads
+from training.distributed import Ranks, connection_errors
 from training.doctor import no_val_split, not_a_number, unreadable_pictures
+from training.doctor_labels import label_troubles
 from training.events import CheckpointSaved, EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted
 from training.models.registry import count_parameters
 from training.run_balance import write_balance
@@ -31,21 +33,15 @@ def fit(
     should_stop: Callable[[], bool] = lambda: False,
     data: RunData | None = None,
     save_seconds: float = SAVE_SECONDS,
+    ranks: Ranks | None = None,
 ) -> Iterator[Event]:
     """Train the run of this folder and yield its events; models and states are written into the folder, events are not.
 
     should_stop is asked after each batch: True ends the run with the best model kept. data: instead of the project's
-    pictures. save_seconds: between saves, at least. Raises UserError for what the user can mend, OSError for a full disk; what was saved before stays whole.
+    pictures. save_seconds: between saves, at least. ranks: the processes that share the training; this one leads. Raises UserError for what the user can mend, OSError for a full disk; what was saved before stays whole.
     """
-    config = load_config(run_dir)
-    set_threads(config.threads)
-    session = Session(config, data if data is not None else load_run_data(run_dir, config))
-    if resume:
-        session.restore(run_dir)
-        set_threads(session.threads)  # another number would round sums otherwise
-    else:
-        session.load_pretrained()
-        session.settle()
+    ranks = ranks or Ranks()
+    session = open_session(run_dir, resume=resume, data=data, ranks=ranks)
     if session.balance is not None and not resume:
         write_balance(run_dir, session.balance)
     yield _started(session)
@@ -53,7 +49,47 @@ def fit(
         yield no_val_split(len(session.data.val))
     if session.data.left_out and not resume:
         yield unreadable_pictures(session.data.left_out)
-    yield from _Loop(run_dir, session, should_stop, save_seconds).run()
+    if not resume:
+        yield from label_troubles(session.data.original_points(), session.data.sizes)
+    with connection_errors():
+        yield from _Loop(run_dir, session, should_stop, save_seconds).run()
+        ranks.dismiss()
+
+
+def open_session(run_dir: Path, *, resume: bool, ranks: Ranks, data: RunData | None = None) -> Session:
+    """The run ready for its next step, alike in all processes that share it. Raises UserError, in each of them."""
+    session = ranks.together(lambda: _load_session(run_dir, resume=resume, ranks=ranks, data=data))
+    if not ranks.alone:
+        ranks.check(session.data.fingerprint())
+    session.precision = ranks.tell(session.precision)
+    ranks.start(session.model)
+    return session
+
+
+def _load_session(run_dir: Path, *, resume: bool, ranks: Ranks, data: RunData | None) -> Session:
+    config = load_config(run_dir)
+    set_threads(ranks.threads(config.threads))
+    session = Session(config, data if data is not None else load_run_data(run_dir, config), ranks)
+    if resume:
+        session.restore(run_dir)
+        set_threads(ranks.threads(session.threads))  # another number would round sums otherwise
+    else:
+        session.load_pretrained()
+        session.settle()
+    return session
+
+
+def take_part(session: Session) -> None:
+    """Do the steps of a training that another process leads, as it tells them, until it has no further."""
+    at: tuple[int, int] | None = None
+    for step in session.ranks.steps():
+        session.epoch, session.batch = step.epoch, step.batch
+        if step.next_stage:
+            session.next_stage(step.done)
+            continue
+        if at != (step.epoch, session.stages.number):
+            at, batches = (step.epoch, session.stages.number), session.epoch_rows()
+        session.train_step(batches[step.batch], done=step.done)
 
 
 class _Loop:
@@ -96,6 +132,7 @@ class _Loop:
             now = time.perf_counter()
             if now - self.last_event >= min(max(_EVENT_SECONDS[0], self.session.elapsed / 3000), _EVENT_SECONDS[1]):
                 yield self._progress(now)
+                yield from self.session.doctor.alarm()
             if self._is_time_to_save():
                 yield self._save()
             if self.should_stop():
@@ -126,6 +163,7 @@ class _Loop:
         """Evaluate, tell, save. The save comes after the event: whoever resumes cuts the events to what was saved."""
         now = time.perf_counter()
         yield self._progress(now)
+        yield from self.session.doctor.alarm()
         if not self.session.train_loss < float("inf"):
             yield from self._fail()
             return

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from training.commands.find_run import find_run
-from training.commands.training_run import follow
+from training.commands.training_run import follow, help_others
 from training.errors import UserError
+from training.launch import place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +20,8 @@ def run(args: argparse.Namespace) -> int:
     """Train on, exactly from the last checkpoint."""
     from training.runs import read_run
 
+    if place().rank > 0:
+        return help_others()
     run_dir = find_run(args.run_dir)
     status = read_run(run_dir).status
     if status == "done":

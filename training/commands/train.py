@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.commands.output import note
-from training.commands.training_run import follow
+from training.commands.training_run import follow, help_others
 from training.errors import UserError
+from training.launch import place
 
 if TYPE_CHECKING:
     from training.config import RunConfig
@@ -35,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     from training.project.project import Project
     from training.runs import create_run
 
+    if place().rank > 0:
+        return help_others()
     config = configured(args)
     if config.device not in ("auto", "cpu"):
         from training.device import choose_device  # loads torch

@@ -17,6 +17,8 @@ from training.cli import FAULT, OK
 from training.commands.output import note, say
 from training.errors import UserError
 from training.events import EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted, Trouble, to_line
+from training.launch import start_together
+from training.runs import load_config
 
 STOPPING = "Stopping after this batch; the best model is kept."
 
@@ -26,6 +28,8 @@ def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
 
     Raises UserError where it could not begin or failed for something that the user can mend.
     """
+    again = ["training.cli", "resume", str(run_dir), *(["--json"] if json else [])]
+    start_together(load_config(run_dir), again)
     stops: list[int] = []
     with stop_at_signals(stops, STOPPING), _shown(stops, json=json) as show:
         from training.train_run import train_run  # takes a second, in which a Ctrl-C may come
@@ -37,6 +41,13 @@ def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
     if isinstance(ending, RunFailed):
         return _failed(run_dir, ending)
     return 128 + stops[0] if stops else OK
+
+
+def help_others() -> int:
+    """Take part in a training whose first process leads and shows its events: what torchrun's other processes do."""
+    from training.train_run import help_to_train
+
+    return help_to_train()
 
 
 def _folder(run_dir: Path, ending: Event) -> str:
