@@ -7,7 +7,7 @@ import math
 from training.config import RunConfig
 from training.events import EpochDone, Event, Progress
 
-STEPS = 20  # rungs: every 5 % of the budget
+STEPS = 10  # rungs: every tenth of the budget
 
 
 class Rungs:

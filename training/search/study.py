@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from training.search.space import Choices, setting_kinds
 try:
     import optuna
     from optuna.trial import FrozenTrial, Trial, TrialState
+    from sqlalchemy import Engine, event
     from sqlalchemy.exc import SQLAlchemyError
 except ImportError as error:
     raise UserError(
@@ -36,12 +37,15 @@ class Study:
 
     def __init__(self, plan: SearchPlan, url: str) -> None:
         self.plan = plan
+        self._open: dict[int, Trial] = {}
         optuna.logging.disable_default_handler()
         logging.getLogger("optuna").setLevel(logging.ERROR)
         with _storage_errors(url):
-            local = url.startswith("sqlite:")
+            local = url.startswith("sqlite:///")
             options = {"connect_args": {"timeout": _PATIENCE}} if local else {"pool_pre_ping": True}
             storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
+            if local:
+                _write_ahead(storage.engine)
             self._study = optuna.create_study(
                 storage=storage, study_name=plan.name, load_if_exists=True, pruner=_pruner(plan.pruner)
             )
@@ -74,6 +78,7 @@ class Study:
             trial.set_user_attr(SURPLUS, True)
             self._study.tell(trial, state=TrialState.FAIL)
             return None
+        self._open[trial.number] = trial
         self.mark(trial.number, **attributes)
         return trial.number
 
@@ -92,11 +97,12 @@ class Study:
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
 
-    def report(self, number: int, rung: int, rmse: float) -> bool:
-        """Tell the error at a rung; whether the trial is so much worse than others that it should stop."""
-        trial = self._trial(number)
-        if rung not in self._frozen(number).intermediate_values:
-            trial.report(rmse, rung)
+    def report(self, number: int, errors: Mapping[int, float]) -> bool:
+        """Tell the errors at some rungs; whether the trial is so much worse than others that it should stop."""
+        trial, told = self._trial(number), self._frozen(number).intermediate_values
+        for rung, rmse in errors.items():
+            if rung not in told:
+                trial.report(rmse, rung)
         return trial.should_prune()
 
     def finish(self, number: int, rmse: float) -> None:
@@ -135,7 +141,9 @@ class Study:
         return self._study.get_trials(deepcopy=False)[number]
 
     def _trial(self, number: int) -> Trial:
-        return Trial(self._study, self._frozen(number)._trial_id)
+        if number not in self._open:
+            self._open[number] = Trial(self._study, self._frozen(number)._trial_id)
+        return self._open[number]
 
 
 def identity(plan: SearchPlan) -> dict[str, Any]:
@@ -175,6 +183,17 @@ def _info(trial: FrozenTrial) -> TrialInfo:
         host=attributes.get(HOST, ""),
         message=attributes.get(MESSAGE, ""),
     )
+
+
+def _write_ahead(engine: Engine) -> None:
+    """Let a database in a file commit without waiting for the disk: a power cut may cost the last words, no more."""
+
+    def set_up(connection: Any, _record: object) -> None:
+        connection.execute("pragma journal_mode=wal")
+        connection.execute("pragma synchronous=normal")
+
+    event.listen(engine, "connect", set_up)
+    engine.dispose()  # connections made before
 
 
 @contextmanager

@@ -151,10 +151,11 @@ class Worker:
 
     def _follow(self, trial_run: TrialRun, *, stopping: bool) -> None:
         over = trial_run.is_over()  # asked before reading
-        for rung, rmse in trial_run.poll():
-            hopeless = self.study.report(trial_run.number, rung, rmse)
-            if hopeless and not trial_run.stopping:
-                self.study.mark(trial_run.number, **{PRUNING: f"at {rung / STEPS:.0%} of its time"})
+        errors = dict(trial_run.poll())
+        if errors:
+            hopeless = self.study.report(trial_run.number, errors)
+            if hopeless and not trial_run.stopping and not over:
+                self.study.mark(trial_run.number, **{PRUNING: f"at {max(errors) / STEPS:.0%} of its time"})
                 trial_run.stop()
             self._tell("reported", trial_run.number)
         if over:
