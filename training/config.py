@@ -91,7 +91,7 @@ class RunConfig:
         "ml-resnet",
         "The network.",
         group="Model",
-        choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7", "mlp", "resnet-50", "cnn-6-7"),
+        choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7", "mlp", "resnet-50", "cnn-6-7", "cascade"),
     )
     stage_split: float = setting(
         0.4,

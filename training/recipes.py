@@ -172,6 +172,15 @@ RECIPES: dict[str, Recipe] = {
             {"wing_w": Range(6.0, 24.0), "wing_epsilon": Range(0.75, 6.0, log=True)},
         ),
         Recipe(
+            "cascade",
+            _CASCADE_REPORT,
+            "Two-level cascade, masked MSE",
+            "Level 1 finds all points, then one small network a keypoint finds its point again in a patch round it.",
+            replace(_BASE, recipe="cascade", model="cascade"),
+            # The report trains each small network on every row that has its keypoint; its learning rate is not told.
+            replace(_MLP, recipe="cascade", model="cascade", init="he", rows="all", epochs=1000),
+        ),
+        Recipe(
             "mlp",
             _CASCADE_REPORT,
             "MLP, masked MSE",

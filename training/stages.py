@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import RunConfig
-from training.models.staged import Lesson, StagedNet
+from training.models.staged import Lesson, Source, StagedNet
 from training.rundata import RunData
 
 _HELD_OUT = 0.15  # of the train rows are kept from stage 1: its mistakes on them are what it does to new faces
@@ -35,7 +35,7 @@ class Stages:
         self._began = 0.0  # how much of the budget was used when the stage began
         self.first_step = 0  # optimiser steps before the stage
         self.held = held_out(data, config.seed) if self.staged else data.train[:0]
-        self.mistakes: Tensor | None = None
+        self.mistakes = torch.empty(0)
         self.config = self._settings()
 
     def _settings(self) -> RunConfig:
@@ -86,7 +86,7 @@ class Stages:
         self._enter(self.staged, 2, found)
         self._began, self.first_step = done, step
 
-    def _enter(self, staged: StagedNet, number: int, mistakes: Tensor | None) -> None:
+    def _enter(self, staged: StagedNet, number: int, mistakes: Tensor) -> None:
         self.number, self.mistakes = number, mistakes
         staged.begin(number)
         self.config = self._settings()
@@ -95,7 +95,7 @@ class Stages:
         """The model's points of a batch [B, C, S, S] and the labels they are compared with, px of the stage's input."""
         if self.staged is None:
             return Lesson(self.model(x), points)
-        return self.staged.lesson(x, points, mask, mistakes=self.mistakes, config=self._whole, generator=generator)
+        return self.staged.lesson(x, points, mask, Source(self.mistakes, self._whole, generator))
 
     def to_json(self) -> dict[str, Any]:
         """Tensors and plain values for the saved state."""
@@ -110,12 +110,12 @@ class Stages:
     def from_json(self, values: dict[str, Any]) -> None:
         """Go on from saved values. Raises KeyError, TypeError or ValueError where they are not whole."""
         number, mistakes = int(values["number"]), values["mistakes"]
-        if not 1 <= number <= self.count or (number > 1) != isinstance(mistakes, Tensor):
+        if not 1 <= number <= self.count or (number > 1) != (len(mistakes) > 0):
             raise ValueError(f"stage {number} of {self.count}")
         self._began, self.first_step = float(values["began"]), int(values["first_step"])
         self.held = values["held"].numpy()
         if self.staged is not None:
-            self._enter(self.staged, number, mistakes if mistakes is None else mistakes.to(self.staged.stage.device))
+            self._enter(self.staged, number, mistakes.to(self.staged.stage.device))
 
 
 def held_out(data: RunData, seed: int) -> np.ndarray:

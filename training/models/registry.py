@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from training.config import RunConfig
 from training.errors import UserError
+from training.models.cascade import Cascade, cascade_networks, cascade_parameters
 from training.models.cnn6 import CNN6, cnn6_parameters
 from training.models.cnn7 import CNN7, cnn7_parameters
 from training.models.ml_resnet import MLResNet, ml_resnet_parameters
@@ -27,7 +28,7 @@ class Entry:
     make: Callable[..., nn.Module]
     parameters: Callable[..., int]
     multiple: int
-    staged: type[TwoStage] | None = None  # what makes one model of the networks of two stages
+    staged: type[TwoStage] | type[Cascade] | None = None  # what makes one model of the networks of two stages
 
 
 MODELS: dict[str, Entry] = {
@@ -38,6 +39,7 @@ MODELS: dict[str, Entry] = {
     "mlp": Entry(MLP, mlp_parameters, 1),
     "resnet-50": Entry(ResNet50, resnet50_parameters, 32),
     "cnn-6-7": Entry(two_stage_networks, two_stage_parameters, 64, TwoStage),
+    "cascade": Entry(cascade_networks, cascade_parameters, 16, Cascade),
 }
 
 

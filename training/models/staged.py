@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,15 @@ class Lesson(NamedTuple):
 
     pred: Tensor
     target: Tensor
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a training step draws from. mistakes: of `StagedNet.mistakes`, empty in stage 1. config: of the whole run."""
+
+    mistakes: Tensor
+    config: RunConfig
+    generator: torch.Generator
 
 
 class StagedNet(nn.Module):
@@ -84,15 +94,6 @@ class StagedNet(nn.Module):
         """
         raise NotImplementedError
 
-    def lesson(
-        self,
-        x: Tensor,
-        points: Tensor,
-        mask: Tensor,
-        *,
-        mistakes: Tensor,
-        config: RunConfig,
-        generator: torch.Generator,
-    ) -> Lesson:
+    def lesson(self, x: Tensor, points: Tensor, mask: Tensor, source: Source) -> Lesson:
         """One batch for the stage under way. points: px of the input; mask [B, K]: > 0 where there is a label."""
         raise NotImplementedError

@@ -19,7 +19,7 @@ from training.models.cnn6 import CNN6, cnn6_parameters
 from training.models.cnn7 import CNN7, cnn7_parameters
 from training.models.points import PointNet, origin_of
 from training.models.similarity import Similarity, cut, fit_similarity, to_normal, to_pixels
-from training.models.staged import Lesson, StagedNet
+from training.models.staged import Lesson, Source, StagedNet
 
 FIRST_SIDE = 64  # px of the picture that CNN-6 sees
 _FILL = 0.7  # of the second picture's side is taken by the larger side of the mean shape's box
@@ -82,16 +82,7 @@ class TwoStage(StagedNet):
         found = torch.cat((off.turn, off.shift), dim=1)
         return found if len(found) else found.new_tensor([[1.0, 0.0, 0.0, 0.0]])
 
-    def lesson(
-        self,
-        x: Tensor,
-        points: Tensor,
-        mask: Tensor,
-        *,
-        mistakes: Tensor,
-        config: RunConfig,
-        generator: torch.Generator,
-    ) -> Lesson:
+    def lesson(self, x: Tensor, points: Tensor, mask: Tensor, source: Source) -> Lesson:
         """Stage 1: the small picture. Stage 2: pictures cut where the face is, put off by mistakes of stage 1."""
         there = to_normal(points, side=self.side)
         if self.number == 1:
@@ -99,7 +90,7 @@ class TwoStage(StagedNet):
         with torch.no_grad():
             shape = completed(points, mask, self.first_points(x))
             frame = self._frame(shape, torch.ones_like(shape[..., 0]))
-            frame = frame.after(_drawn(mistakes, len(x), generator)).after(_jitter(len(x), config, generator, like=x))
+            frame = frame.after(_drawn(len(x), source)).after(_jitter(len(x), source))
             square = cut(x, frame, side=self.side)
             target = to_pixels(frame.inverse().apply(there), side=self.side)
         return Lesson(self.second(square), target)
@@ -137,15 +128,17 @@ def two_stage_parameters(*, input_size: int, channels: int, outputs: int) -> int
     return first + cnn7_parameters(input_size=input_size, channels=channels, outputs=outputs)
 
 
-def _drawn(mistakes: Tensor, count: int, generator: torch.Generator) -> Similarity:
-    rows = (uniform(count, generator=generator) * len(mistakes)).long()
-    turn, shift = mistakes[rows.to(mistakes.device)].split(2, dim=1)
+def _drawn(count: int, source: Source) -> Similarity:
+    """Mistakes of stage 1, one a picture."""
+    rows = (uniform(count, generator=source.generator) * len(source.mistakes)).long()
+    turn, shift = source.mistakes[rows.to(source.mistakes.device)].split(2, dim=1)
     return Similarity(turn, shift)
 
 
-def _jitter(count: int, config: RunConfig, generator: torch.Generator, *, like: Tensor) -> Similarity:
+def _jitter(count: int, source: Source) -> Similarity:
     """A little more than what stage 1 did wrong: the settings' rotation (a third), scale and shift."""
-    draw = (uniform(count, 4, generator=generator) * 2 - 1).to(like.device)
+    config = source.config
+    draw = (uniform(count, 4, generator=source.generator) * 2 - 1).to(source.mistakes.device)
     angle = draw[:, 0] * math.radians(config.rotation * _TURN)
     size = 1 + draw[:, 1] * config.scale
     turn = torch.stack((torch.cos(angle) * size, torch.sin(angle) * size), dim=-1)

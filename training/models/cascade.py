@@ -1,0 +1,104 @@
+"""The two-level cascade (Facial Keypoint Detection, report on cascaded CNNs, 2015, section 4).
+
+Level 1 sees the whole picture and gives all points. In level 2 each keypoint has a small network of its own that sees a patch
+round level 1's point and gives the point again. The K small networks are one grouped network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.config import RunConfig
+from training.draws import uniform
+from training.models.cnn6 import PlainCNN, plain_cnn_parameters
+from training.models.patches import PatchNets, patch_nets_parameters
+from training.models.points import PointNet, origin_of
+from training.models.similarity import pixel_centres, to_normal
+from training.models.staged import Lesson, Source, StagedNet
+
+PATCH = 50  # px of the input: the report's 50x50 of 96x96
+
+
+class Level1(PlainCNN):
+    """Four convolutions for 96x96."""
+
+    widths = (16, 32, 64, 128)
+
+
+class Cascade(StagedNet):
+    """cascade. networks: Level1 and PatchNets. mean_shape: [K, 2], px of the input."""
+
+    def __init__(self, networks: nn.ModuleList, mean_shape: Tensor, *, targets: str, input_size: int) -> None:
+        origin = origin_of(mean_shape, targets=targets, side=input_size)
+        super().__init__(PointNet(networks[0], origin, input_size=input_size), networks[1])
+        self.side = input_size
+
+    def settings(self, config: RunConfig) -> RunConfig:
+        """Both levels see pictures moved alike; level 2 may have its own rate."""
+        rate = config.learning_rate * (1 if self.number == 1 else config.stage_rate)
+        return replace(config, learning_rate=rate)
+
+    def unit(self) -> float:
+        """Both levels count in px of the input."""
+        return 1.0
+
+    def first_points(self, x: Tensor) -> Tensor:
+        """Level 1's points, px of the input."""
+        points: Tensor = self.first(x)
+        return points
+
+    def refine(self, x: Tensor, points: Tensor) -> Tensor:
+        """Level 2's points from patches round these; px of the input."""
+        offsets = self.second(patches(x, points)).float().view(points.shape)
+        return points + PATCH / 2 * offsets
+
+    def mistakes(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor:
+        """Level 1's errors [n, K, 2], px; each keypoint's own, repeated to fill n. All keypoints' where one has no label."""
+        off = pred - points
+        pool = off[mask > 0]
+        pool = pool if len(pool) else torch.zeros_like(off[:1, 0])
+        columns = []
+        for k in range(mask.shape[1]):
+            own = off[mask[:, k] > 0, k]
+            own = own if len(own) else pool
+            columns.append(own[torch.arange(max(len(off), len(pool)), device=own.device) % len(own)])
+        return torch.stack(columns, dim=1)
+
+    def lesson(self, x: Tensor, points: Tensor, mask: Tensor, source: Source) -> Lesson:
+        """Level 1: the picture. Level 2: patches where the labels are, put off by mistakes of level 1 with that keypoint."""
+        if self.number == 1:
+            return Lesson(self.first(x), points)
+        mistakes = source.mistakes
+        rows = (uniform(*mask.shape, generator=source.generator) * len(mistakes)).long().to(mistakes.device)
+        off = mistakes.gather(0, rows.unsqueeze(-1).expand(-1, -1, 2))  # [B, K, 2]
+        return Lesson(self.refine(x, points + off), points)
+
+
+def patches(x: Tensor, centres: Tensor) -> Tensor:
+    """Squares of PATCH px round centres [B, K, 2] (px) of pictures [B, C, S, S]: [B, K * C, PATCH, PATCH].
+
+    What lies outside of the picture repeats its border.
+    """
+    (count, keypoints), channels, side = centres.shape[:2], x.shape[1], x.shape[-1]
+    inside = pixel_centres(PATCH, like=x).unsqueeze(1) * (PATCH / side)  # [1, 1, PATCH * PATCH, 2]
+    grid = to_normal(centres, side=side).unsqueeze(2) + inside
+    squares = F.grid_sample(
+        x.float(), grid.view(count, keypoints * PATCH, PATCH, 2), padding_mode="border", align_corners=False
+    )
+    return squares.view(count, channels, keypoints, PATCH, PATCH).transpose(1, 2).flatten(1, 2)
+
+
+def cascade_networks(*, input_size: int, channels: int, outputs: int, dropout: float) -> nn.ModuleList:
+    """Level 1 and the K networks of level 2."""
+    first = Level1(input_size=input_size, channels=channels, outputs=outputs, dropout=dropout)
+    return nn.ModuleList([first, PatchNets(keypoints=outputs // 2, channels=channels, side=PATCH)])
+
+
+def cascade_parameters(*, input_size: int, channels: int, outputs: int) -> int:
+    """The number of parameters, without making the networks."""
+    first = plain_cnn_parameters(Level1.widths, input_size=input_size, channels=channels, outputs=outputs)
+    return first + patch_nets_parameters(keypoints=outputs // 2, channels=channels, side=PATCH)
