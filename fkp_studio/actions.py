@@ -82,7 +82,9 @@ def _predict() -> tuple[Action, ...]:
         Action("take_back", "Take back all accepted from this run", (), "Predict", "take-back", "One step; undo brings them back", "run"),
         Action("predict_all", "Predict all faces", ("Ctrl+P",), "Predict", "face", "In the background, with the chosen run", "run", divider=True),
         Action("train", "Train", ("Ctrl+T",), "Train", "train", "Train the chosen recipe on the labels as they are now", "project"),
+        Action("augmentation", "Look at augmentation…", (), "Train", "contrast", "Faces as a training would see them, while you move the settings", "project"),
         Action("compare", "Compare recipes…", ("Ctrl+Shift+T",), "Train", "compare", "Queue several recipes on the same split and seed", "project"),
+        Action("poses", "Poses…", (), "Train", "face", "Which way the faces look, and what balancing by pose makes of it", "project"),
         Action("stop", "Stop training", (), "Train", "stop", "Ends after the batch under way; the best model is kept", "project"),
     )  # fmt: skip
 

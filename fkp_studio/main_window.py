@@ -207,9 +207,22 @@ class MainWindow(QMainWindow):
         """Press the Train button."""
         self.panels.train()
 
+    def show_augmentation(self) -> None:
+        """The dialog with faces as a training would see them."""
+        self.panels.show_augmentation()
+
     def show_compare(self) -> None:
         """The dialog that queues several recipes."""
         self.panels.show_compare()
+
+    def show_poses(self) -> None:
+        """The window of poses, beside this one."""
+        from fkp_studio.dialogs.poses import PosesDialog
+
+        dialog = PosesDialog(self.session, self)
+        dialog.faces_wanted.connect(self.gallery.show_ids)
+        dialog.use_wanted.connect(self.panels.balance_by_pose)
+        dialog.show()
 
     def stop_training(self) -> None:
         """Stop what trains, keep its best model."""

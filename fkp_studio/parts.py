@@ -102,10 +102,20 @@ class Panels(QObject):
         if self._training is not None:
             self._training.train()
 
+    def show_augmentation(self) -> None:
+        """The dialog with faces as a training would see them."""
+        if self._training is not None:
+            self._training.show_augmentation()
+
     def show_compare(self) -> None:
         """The dialog that trains several recipes."""
         if self._training is not None:
             self._training.show_compare()
+
+    def balance_by_pose(self, bins: int) -> None:
+        """Let the chosen recipe balance by pose."""
+        if self._training is not None:
+            self._training.balance_by_pose(bins)
 
     def set_default(self, key: str, value: Any) -> None:
         """Give the training panel a changed setting: "minutes" or "device"."""

@@ -74,7 +74,13 @@ def _face(w: MainWindow) -> dict[str, Handler]:
 
 
 def _training(w: MainWindow) -> dict[str, Handler]:
-    return {"train": w.train, "compare": w.show_compare, "stop": w.stop_training}
+    return {
+        "train": w.train,
+        "augmentation": w.show_augmentation,
+        "compare": w.show_compare,
+        "poses": w.show_poses,
+        "stop": w.stop_training,
+    }
 
 
 def _view(w: MainWindow) -> dict[str, Handler]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QSlider,
     QSpinBox,
     QTabWidget,
     QVBoxLayout,
@@ -33,37 +35,48 @@ LARGEST_SPIN = 2**31 - 1
 
 
 class ConfigForm(QWidget):
-    """One tab a group, one row a setting: name, value, what it does. Settings that differ from the recipe are bold."""
+    """One tab a group, one row a setting: name, value, what it does. Settings that differ from the recipe are bold.
+
+    groups: those to show; a single one has no tab. sliders: settings that get a slider up to this value in place of the
+    words on what they do, which are its tool tip then.
+    """
 
     changed = Signal()
 
-    def __init__(self, config: RunConfig, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        parent: QWidget | None = None,
+        *,
+        groups: Sequence[str] = GROUPS,
+        sliders: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._ends, self._sliders = sliders or {}, dict[str, _Slider]()
         self._labels: dict[str, QLabel] = {}
         self._editors: dict[str, QWidget] = {}
-        self._base = config
-        tabs = QTabWidget()
-        tabs.setDocumentMode(True)
-        for group in GROUPS:
-            tabs.addTab(self._page([f for f in fields(RunConfig) if f.metadata["group"] == group]), group)
+        self._base = self._config = config
+        pages = {g: self._page([f for f in fields(RunConfig) if f.metadata["group"] == g]) for g in groups}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(tabs)
+        column.addWidget(_tabs(pages) if len(pages) > 1 else pages[groups[0]])
         self.set_config(config, base=config)
 
     def set_config(self, config: RunConfig, *, base: RunConfig) -> None:
         """Show these settings; what differs from `base` is marked."""
-        self._base = base
+        self._base, self._config = base, config
         for name, editor in self._editors.items():
             editor.blockSignals(True)
             _show(editor, getattr(config, name))
             editor.blockSignals(False)
+        for name, slider in self._sliders.items():
+            slider.follow(_as_text(getattr(config, name)))
         self._mark()
 
     def config(self) -> RunConfig:
-        """The settings as they stand. Raises UserError naming the one that is wrong."""
+        """The settings as they stand, those that are not shown as they were given. Raises UserError naming the wrong one."""
         texts = {name: _text(editor) for name, editor in self._editors.items()}
-        return with_overrides(self._base, texts)
+        return with_overrides(self._config, texts)
 
     def _page(self, rows: list[Field[Any]]) -> QScrollArea:
         page = QWidget()
@@ -83,17 +96,30 @@ class ConfigForm(QWidget):
     def _add_row(self, grid: QGridLayout, row: int, field: Field[Any]) -> None:
         words = field.name.replace("_", " ")
         label, editor = QLabel(words), _editor(field, self._touched)
-        about = QLabel(field.metadata["help"], wordWrap=True)
-        about.setProperty("role", "dim")
-        about.setFont(theme.font(pixels=12))
-        editor.setToolTip(_range_text(field))
+        about = self._about(field, editor)
         editor.setAccessibleName(words)
         editor.setAccessibleDescription(field.metadata["help"])
-        editor.setFixedWidth(132)
+        editor.setFixedWidth(64 if field.name in self._ends else 132)
         label.setBuddy(editor)
         for column, widget in enumerate((label, editor, about)):
             grid.addWidget(widget, row, column, Qt.AlignmentFlag.AlignVCenter)
         self._labels[field.name], self._editors[field.name] = label, editor
+
+    def _about(self, field: Field[Any], editor: QWidget) -> QWidget:
+        """What stands beside a value: what it does, or its slider."""
+        words, limits = field.metadata["help"], _range_text(field)
+        if field.name in self._ends and isinstance(editor, QLineEdit):
+            editor.setToolTip(f"{words}\n{limits}")
+            slider = _Slider(editor, low=field.metadata["low"], end=self._ends[field.name])
+            slider.setToolTip(words)
+            slider.setAccessibleName(words)
+            self._sliders[field.name] = slider
+            return slider
+        editor.setToolTip(limits)
+        about = QLabel(words, wordWrap=True)
+        about.setProperty("role", "dim")
+        about.setFont(theme.font(pixels=12))
+        return about
 
     def _touched(self) -> None:
         self._mark()
@@ -186,6 +212,34 @@ class ConfigDialog(QDialog):
         """Close with the settings, unless one is wrong."""
         if self._check():
             super().accept()
+
+
+def _tabs(pages: Mapping[str, QWidget]) -> QTabWidget:
+    tabs = QTabWidget()
+    tabs.setDocumentMode(True)
+    for name, page in pages.items():
+        tabs.addTab(page, name)
+    return tabs
+
+
+class _Slider(QSlider):
+    """Moves with the number in a line, and it with the slider: low to end in a hundred steps."""
+
+    def __init__(self, line: QLineEdit, *, low: float, end: float) -> None:
+        super().__init__(Qt.Orientation.Horizontal, maximum=100)
+        self._low, self._end = low, end
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the line beside it can be typed in
+        line.textChanged.connect(self.follow)
+        self.valueChanged.connect(lambda value: line.setText(f"{low + value / 100 * (end - low):.3g}"))
+
+    def follow(self, text: str) -> None:
+        """Stand where the number says, without changing it."""
+        self.blockSignals(True)
+        try:
+            self.setValue(round(100 * (float(text) - self._low) / (self._end - self._low)))
+        except (ValueError, OverflowError):  # being typed
+            self.setValue(0)
+        self.blockSignals(False)
 
 
 def _editor(field: Field[Any], touched: Any) -> QWidget:

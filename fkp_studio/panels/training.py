@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from fkp_studio import theme
+from fkp_studio.dialogs.augmentation import AugmentationDialog
 from fkp_studio.dialogs.compare import CompareDialog
 from fkp_studio.dialogs.config_form import ConfigDialog
 from fkp_studio.jobs.jobs import Jobs
@@ -89,6 +90,19 @@ class TrainingPanel(QWidget):
         dialog.accepted.connect(lambda: self._take(dialog.config(), train=dialog.train_now))
         dialog.open()
 
+    def balance_by_pose(self, bins: int) -> None:
+        """Let the chosen recipe balance by pose, with so many bins."""
+        self._take(replace(self.config(), balance="pose", balance_bins=bins), train=False)
+
+    def show_augmentation(self) -> None:
+        """The dialog with faces as a training would see them."""
+        if self._session.store is None:
+            return
+        dialog = AugmentationDialog(self._session, self._jobs, self.config(), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._take(dialog.config(), train=False))
+        dialog.open()
+
     def show_compare(self) -> None:
         """The dialog that trains several recipes."""
         minutes = self.budget.value() if self.unit.currentText() == MINUTES else 5.0
@@ -116,7 +130,9 @@ class TrainingPanel(QWidget):
         self.train_button.setProperty("role", "primary")
         self.more_button = QPushButton("More…")
         self.compare_button = QPushButton("Compare…")
-        for button in (self.more_button, self.compare_button):
+        self.look_button = QPushButton("Look…")
+        self.look_button.setToolTip("Look at augmentation: faces as a training would see them")
+        for button in (self.look_button, self.more_button, self.compare_button):
             button.setProperty("role", "flat")
         self.about = QLabel(wordWrap=True)
         self.about.setProperty("role", "dim")
@@ -143,6 +159,7 @@ class TrainingPanel(QWidget):
         second.addWidget(self.budget)
         second.addWidget(self.unit)
         second.addStretch()
+        second.addWidget(self.look_button)
         second.addWidget(self.more_button)
         second.addWidget(self.compare_button)
         for row in (first, second, third):
@@ -170,6 +187,7 @@ class TrainingPanel(QWidget):
         self.train_button.clicked.connect(self.train)
         self.more_button.clicked.connect(self.show_settings)
         self.compare_button.clicked.connect(self.show_compare)
+        self.look_button.clicked.connect(self.show_augmentation)
         self.stop_button.clicked.connect(self._stop)
         self.recipe.currentIndexChanged.connect(self._show_choice)
         self.unit.currentTextChanged.connect(self._on_unit_changed)
@@ -198,6 +216,7 @@ class TrainingPanel(QWidget):
         self.train_button.setToolTip(refused or (QUEUE_TIP if self._current() else TRAIN_TIP))
         self.compare_button.setEnabled(self._facts.labelled > 0)
         self.more_button.setEnabled(self._facts.opened)
+        self.look_button.setEnabled(self._facts.opened)
         recipe, custom = RECIPES[name], self._custom.get(name)
         self.recipe.setToolTip(self.recipe.currentData(Qt.ItemDataRole.ToolTipRole))
         changed = _changes(custom) if custom else 0
