@@ -7,17 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from training.doctor_steps import HIGH, LOW, Pulse
+from training.doctor_units import Units
 from training.events import EpochDone, Trouble
 
 _PATIENCE = 5  # epochs before a verdict
-_EARLY = 0.1  # of the budget: before that nothing but NaN is trouble
+_EARLY = 0.1  # of the budget: before that nothing but NaN and exploding gradients is trouble
+_ALIKE = 0.1  # points vary so little, against the labels: the same whatever the picture
+_DEAD = 0.9  # of a layer's units
+_FAINT = 0.02  # output of the last units, where inputs are of size 1
+_CAUSES = ("dead-units", "faint-signal", "learning-rate-low", "learning-rate-high")
+_RISE = 2.0  # times the lowest training loss
 
 
 class Doctor:
     """Looks at each epoch of one run.
 
-    NaN: the training loss is no number. mean-shape: after some epochs no better than predicting the mean shape.
-    constant: the points hardly differ between pictures. overfitting: val gets worse while train gets better.
+    NaN: the training loss is no number. exploding: gradients grow by orders. overfitting: val gets worse while train gets better.
+    dead-units: a layer's ReLUs give zero for every picture. faint-signal: the first weights let nothing through.
+    learning-rate-low, learning-rate-high: the weights hardly move, or jump about. Where no such cause is found, the symptom:
+    constant: the points hardly differ between pictures; mean-shape: after some epochs no better than predicting the mean shape.
     """
 
     def __init__(self, mean_shape_rmse: float) -> None:
@@ -25,6 +34,8 @@ class Doctor:
         self.said: list[str] = []
         self.best_val, self.train_at_best, self.epochs_since = math.inf, math.inf, 0
         self.liveliness = math.nan
+        self.lowest_train = math.inf
+        self.pulse, self.units = Pulse(), Units()
 
     def look_at_predictions(self, pred: np.ndarray, target: np.ndarray, mask: np.ndarray) -> None:
         """Compare how much predictions and labels [N, K, 2] differ between pictures; mask [N, K]: labels that are there."""
@@ -40,20 +51,98 @@ class Doctor:
             return []
         found = [
             t
-            for t in (self._constant(), self._mean_shape(epoch), self._overfitting(epoch))
+            for t in (self._cause(epoch) or self._symptom(epoch), self._overfitting(epoch))
             if t and t.kind not in self.said
         ]
         self.said += [t.kind for t in found]
         return found
+
+    def alarm(self) -> list[Trouble]:
+        """What can't wait for the end of the epoch, once."""
+        times = self.pulse.exploded()
+        if not times or "exploding" in self.said:
+            return []
+        self.said.append("exploding")
+        grown = f"are {times:,.0f} times larger than at the start" if math.isfinite(times) else "are no longer numbers"
+        return [
+            Trouble(
+                "exploding",
+                f"The gradients {grown}: the training is about to fly apart. Train anew with a learning rate three to ten times smaller, "
+                "a longer warm-up, or AdamW in place of SGD; look for labels far outside their pictures.",
+            )
+        ]
 
     def _follow(self, epoch: EpochDone) -> None:
         if epoch.val_loss < self.best_val:
             self.best_val, self.train_at_best, self.epochs_since = epoch.val_loss, epoch.train_loss, 0
         else:
             self.epochs_since += 1
+        self.lowest_train = min(self.lowest_train, epoch.train_loss)
+
+    def _cause(self, epoch: EpochDone) -> Trouble | None:
+        """Why nothing is learnt, where the units or the steps tell; a layer of dead units also where something is."""
+        dead = self._dead_units()
+        learns = not (self.liveliness < _ALIKE or epoch.rmse > 0.95 * self.mean_shape_rmse)
+        if dead or learns:
+            return dead or self._unsteady(epoch)
+        return self._faint() or self._slow(epoch) or self._unsteady(epoch)
+
+    def _symptom(self, epoch: EpochDone) -> Trouble | None:
+        if any(kind in self.said for kind in _CAUSES):
+            return None
+        return self._constant() or self._mean_shape(epoch)
+
+    def _dead_units(self) -> Trouble | None:
+        worst = self.units.worst()
+        if worst is None or worst[1].dead < _DEAD:
+            return None
+        name, layer = worst
+        many = f"{round(layer.dead * len(layer.largest)):,} of the {len(layer.largest):,} units of {name.removeprefix('network.')}"
+        if self.liveliness < _ALIKE:
+            return Trouble(
+                "dead-units",
+                f"The network gives the same points whatever the picture: {many} are dead (0 for every picture), so the output's bias "
+                "alone is left, which holds the mean shape. The first steps were too large: train anew with a learning rate ten "
+                "times smaller, or a longer warm-up.",
+            )
+        return Trouble(
+            "dead-units",
+            f"{many} are dead: they give 0 for every picture and learn no more. Train anew with a smaller learning rate or a "
+            "longer warm-up.",
+        )
+
+    def _faint(self) -> Trouble | None:
+        last = self.units.last()
+        if last is None or not self.liveliness < _ALIKE or last.strength > _FAINT:
+            return None
+        return Trouble(
+            "faint-signal",
+            f"The network gives nearly the same points whatever the picture: its last units reach {last.strength:.2g}, so the output's "
+            "bias outweighs what is seen. The first weights are too small: train anew with init he.",
+        )
+
+    def _slow(self, epoch: EpochDone) -> Trouble | None:
+        if not self.pulse.largest_ratio() < LOW:
+            return None
+        return Trouble(
+            "learning-rate-low",
+            f"The learning rate is far too low: after {epoch.epoch} epochs no step has moved the weights by more than "
+            f"{self.pulse.largest_ratio():.1g} of their size, and nothing was learnt. Train anew with one ten to a hundred times larger.",
+        )
+
+    def _unsteady(self, epoch: EpochDone) -> Trouble | None:
+        rises = epoch.train_loss > _RISE * self.lowest_train
+        learnt = epoch.rmse < 0.95 * self.mean_shape_rmse
+        if not self.pulse.usual_ratio() > HIGH or (learnt and not rises):
+            return None
+        return Trouble(
+            "learning-rate-high",
+            f"The learning rate is far too high: each step moves the weights by {self.pulse.usual_ratio():.0%} of their size, and the "
+            "loss jumps about. Train anew with one ten times smaller.",
+        )
 
     def _constant(self) -> Trouble | None:
-        if not self.liveliness < 0.1:
+        if not self.liveliness < _ALIKE:
             return None
         return Trouble(
             "constant",
@@ -83,6 +172,7 @@ class Doctor:
     def begin_stage(self) -> None:
         """Losses of another stage can't be compared with those before."""
         self.best_val, self.train_at_best, self.epochs_since = math.inf, math.inf, 0
+        self.lowest_train, self.pulse = math.inf, Pulse()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for the saved state."""

@@ -78,10 +78,9 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True)
 class Trouble(Event):
-    """Something is off, told as a sentence: not a number, no better than the mean shape, the same points
-    whatever the picture, overfitting."""
+    """Something is off, told as a sentence with what to do."""
 
-    kind: str  # "nan", "mean-shape", "constant", "overfitting"
+    kind: str  # "nan", "exploding", "overfitting", "label-scale"... (training.doctor)
     sentence: str
 
 
