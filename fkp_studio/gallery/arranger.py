@@ -208,4 +208,4 @@ class Arranger(QObject):
 
 def with_only(query: Query, ids: np.ndarray) -> Query:
     """The query narrowed to these faces."""
-    return replace(query, only=tuple(sorted(int(i) for i in ids)))
+    return replace(query, only=tuple(np.sort(np.asarray(ids, np.int64)).tolist()))
