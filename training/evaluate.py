@@ -12,6 +12,7 @@ from training.errors import UserError
 from training.metrics import Evaluation, evaluate
 from training.predict import Predictor
 from training.project.project import Project
+from training.protocols import Protocol, ProtocolRow, chosen_rows, get_protocol, measure_rows
 from training.rundata import load_readable
 
 _CHUNK = 512
@@ -19,13 +20,31 @@ SPLITS = ("train", "val", "test")
 UNREADABLE = "picture cannot be read"
 
 
+def evaluate_protocol(
+    project: Project, run_dir: Path, name: str, *, device: str = "auto"
+) -> tuple[Protocol, tuple[ProtocolRow, ...]]:
+    """Measure the run's model as a protocol of `training.protocols` says. Raises UserError."""
+    protocol = get_protocol(name, project.schema)
+    index, faces = project.index(), project.faces()
+    rows = chosen_rows(protocol, [SPLITS[split] for split in index.splits.tolist()], faces.subsets)
+    some = np.logical_or.reduce(list(rows.values()))
+    ids = index.ids[some]
+    sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]
+    found, unreadable = predict_samples(_load(project, run_dir, device), project, ids, sizes=sizes)
+    pred = np.full((len(ids), len(project.schema), 2), np.nan)
+    pred[~np.isin(ids, list(unreadable))] = found
+    table = measure_rows(
+        protocol, {subset: chosen[some] for subset, chosen in rows.items()}, pred, _targets(project, ids),
+        schema=project.schema, sizes=sizes, boxes=faces.boxes[some],
+    )  # fmt: skip
+    return protocol, table
+
+
 def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device: str = "auto") -> Evaluation:
     """Measure the run's model on a split. left_out counts the samples that do not take part and says why. Raises UserError."""
     if split not in SPLITS:
         raise UserError(f"The splits are {', '.join(SPLITS)}, not {split!r}.")
-    predictor = Predictor.load(run_dir, device)
-    if predictor.info.schema.keypoints != project.schema.keypoints:
-        raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
+    predictor = _load(project, run_dir, device)
     index = project.index()
     chosen = index.splits == SPLITS.index(split)
     if not chosen.any():
@@ -36,10 +55,21 @@ def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device:
     if not len(pred):
         raise UserError(f"None of the {len(ids):,} pictures can be read. {next(iter(unreadable.values()))}")
     read = ~np.isin(ids, list(unreadable))
-    labels = project.labels(ids[read])
-    target = np.where(labels.mask[..., None], labels.points, np.nan)
-    found = evaluate(pred, target, project.schema, sizes=sizes[chosen][read])
+    found = evaluate(pred, _targets(project, ids[read]), project.schema, sizes=sizes[chosen][read])
     return replace(found, left_out={**found.left_out, UNREADABLE: len(unreadable)}) if unreadable else found
+
+
+def _load(project: Project, run_dir: Path, device: str) -> Predictor:
+    predictor = Predictor.load(run_dir, device)
+    if predictor.info.schema.keypoints != project.schema.keypoints:
+        raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
+    return predictor
+
+
+def _targets(project: Project, ids: np.ndarray) -> np.ndarray:
+    """float64 [B, K, 2], px of the samples' pictures, NaN where there is no label."""
+    labels = project.labels(ids)
+    return np.where(labels.mask[..., None], labels.points, np.nan)
 
 
 def predict_samples(

@@ -34,15 +34,21 @@ def per_keypoint_error(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
     return _nanmean(point_errors(pred, target), axis=0)
 
 
-def normaliser(target: np.ndarray, kind: str, schema: KeypointSchema, *, sizes: np.ndarray) -> np.ndarray:
+def normaliser(
+    target: np.ndarray, kind: str, schema: KeypointSchema, *, sizes: np.ndarray, boxes: np.ndarray | None = None
+) -> np.ndarray:
     """The length [N] by which a face's errors are divided, px; NaN where the face lacks it.
 
     interocular, interpupil: distance between the means of the schema's two groups of keypoints, all of them labelled.
     box: sqrt(width * height) of the labelled points' bounding box, of faces with every label only (with some missing the
-    box would depend on which). width: the picture's width. sizes: [N, 2], width and height.
+    box would depend on which). face_box: sqrt(width * height) of the box that the data set gives, which for AFLW-Full's
+    square boxes is their width (Wing loss paper, 7.1). width: the picture's width. sizes: [N, 2], width and height.
+    boxes: [N, 4], x, y, width, height as the source gives them; None, or NaN in it: it gives none.
     """
     if kind == "width":
         length = sizes[:, 0].astype(np.float64)
+    elif kind == "face_box":
+        length = np.full(len(target), np.nan) if boxes is None else np.sqrt(boxes[:, 2] * boxes[:, 3])
     elif kind == "box":
         length = np.sqrt((target.max(axis=1) - target.min(axis=1)).prod(axis=-1))
     else:
@@ -117,7 +123,8 @@ class Evaluation:
         return float(getattr(self, f"nme_{self.normaliser}"))
 
 
-_LACKS = {
+LACKS = {
+    "face_box": "no face box: the source gave none",
     "interocular": "no interocular distance: an eye is not labelled",
     "interpupil": "no interpupil distance: an eye is not labelled",
     "box": "no box: not every point is labelled",
@@ -133,8 +140,8 @@ def evaluate(pred: np.ndarray, target: np.ndarray, schema: KeypointSchema, *, si
     for kind in ("interocular", "interpupil", "box", "width"):
         faces[kind] = nme_per_face(pred, target, normaliser(target, kind, schema, sizes=sizes))
         missing = int((~np.isfinite(faces[kind])).sum())
-        if missing and kind in _LACKS and (kind == "box" or getattr(schema, kind)[0]):
-            left_out[_LACKS[kind]] = missing
+        if missing and kind in LACKS and (kind == "box" or getattr(schema, kind)[0]):
+            left_out[LACKS[kind]] = missing
     main = next((k for k in ("interocular", "box") if np.isfinite(faces[k]).any()), "width")
     return Evaluation(
         n=int(labelled.sum()),

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.commands.find_run import find_run
 from training.commands.output import say, say_json, table
+from training.protocols import PROTOCOLS, remarks, shown
 
 if TYPE_CHECKING:
     from training.metrics import Evaluation
+    from training.protocols import Protocol, ProtocolRow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT --run RUN [--split S] [--json]"""
+    """PROJECT --run RUN [--split S | --protocol P] [--json]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     parser.add_argument(
         "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run"
     )
-    parser.add_argument("--split", default="val", choices=("val", "test", "train"), help="which samples (val)")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--split", default="val", choices=("val", "test", "train"), help="which samples (val)")
+    chosen.add_argument(
+        "--protocol", choices=tuple(PROTOCOLS), help="the table of a data set's protocol, on its own subsets"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -29,8 +36,10 @@ def run(args: argparse.Namespace) -> int:
 
     with Project.open(args.project, read_only=True) as project:
         run_dir = find_run(args.run_name, project.path)
-        from training.evaluate import evaluate_run  # loads torch: after all that can be wrong with the words
+        from training.evaluate import evaluate_protocol, evaluate_run  # loads torch: after all that can be wrong
 
+        if args.protocol:
+            return _tell_protocol(*evaluate_protocol(project, run_dir, args.protocol), run_dir.name, as_json=args.json)
         result = evaluate_run(project, run_dir, args.split)
         facts = collect(result, project.schema.keypoints, run=run_dir.name, split=args.split)
     if args.json:
@@ -39,6 +48,29 @@ def run(args: argparse.Namespace) -> int:
         for line in lines(facts):
             say(line)
     return 0
+
+
+def _tell_protocol(protocol: Protocol, rows: Sequence[ProtocolRow], run: str, *, as_json: bool) -> int:
+    if as_json:
+        say_json(protocol_facts(protocol, rows, run))
+        return 0
+    for line in protocol_lines(protocol, rows, run):
+        say(line)
+    return 0
+
+
+def protocol_facts(protocol: Protocol, rows: Sequence[ProtocolRow], run: str) -> dict[str, Any]:
+    """The table as plain values."""
+    table = [{"subset": row.subset, "n": row.n, **row.values, "left_out": row.left_out} for row in rows]
+    return {"run": run, "protocol": protocol.name, "rows": table, "reports": protocol.reports}
+
+
+def protocol_lines(protocol: Protocol, rows: Sequence[ProtocolRow], run: str) -> list[str]:
+    """The table for people: NMEs and rates in percent."""
+    cells = [(row.subset, row.n, *(shown(name, row.values[name]) for name in protocol.columns)) for row in rows]
+    text = [f"{run} by the protocol {protocol.name} ({protocol.title}); nme, fr and detection failures in %", ""]
+    text += table(cells, head=("subset", "n", *protocol.columns))
+    return [*text, "", *(f"papers: {line}" for line in protocol.reports), *remarks(rows)]
 
 
 def collect(result: Evaluation, keypoints: tuple[str, ...], *, run: str, split: str) -> dict[str, Any]:

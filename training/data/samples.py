@@ -83,6 +83,6 @@ class SampleBatch:
         taken: dict[str, Any] = {
             name: tuple(part[i] for i in rows.tolist()) if isinstance(part, tuple) else part[rows]
             for name, part in parts.items()
-            if part is not None and part != ()
+            if part is not None and len(part)
         }
         return replace(self, **taken)

@@ -23,7 +23,7 @@ _COMMON, _CHALLENGE = ("lfpw/testset", "helen/testset"), ("ibug",)
 
 @dataclass(frozen=True)
 class Place300W:
-    """subset: lfpw, helen, afw or ibug; split: as the protocol has it."""
+    """subset: lfpw, helen, afw or ibug; split: as the protocol has it, or val where a part of train was put aside."""
 
     subset: str
     split: Split
@@ -39,11 +39,12 @@ def place_of(folders: Sequence[str]) -> Place300W | None:
     """What the folders above a picture, outermost first, say; None where they are not 300-W's."""
     words = [folder.strip().lower() for folder in folders]
     for at in reversed(range(len(words))):
-        if words[at] in _WHOLE:
-            return Place300W(words[at], _WHOLE[words[at]])
+        half = _WHOLE.get(words[at])
         if words[at] in _HALVED:
             half = next((_HALVES[word] for word in reversed(words[at + 1 :]) if word in _HALVES), None)
-            return None if half is None else Place300W(words[at], half)
+        if half is not None:
+            ours = half == Split.TRAIN and "val" in words[:at]  # as we write what was drawn for validation
+            return Place300W(words[at], Split.VAL if ours else half)
     return None
 
 
