@@ -38,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it. The last line on stdout is the page."""
     from training.experiments.catalogue import find_experiment
-    from training.experiments.conduct import Options, conduct, default_jobs, plan_sentence
+    from training.experiments.conduct import conduct
     from training.experiments.definition import Budget
+    from training.experiments.plan import Options, default_jobs, plan_sentence
 
     experiment = find_experiment(args.name)
     minutes = 3.0 if args.minutes_per_run is None and args.epochs is None else args.minutes_per_run

@@ -22,9 +22,9 @@ CASCADE_PER_POINT = Experiment(
     ),
     paper_setting="Kaggle's faces of 96x96; RMSE of the MLP on Kaggle's server; of the cascade 2.3 to 3.5 by keypoint",
     arms=(
-        Arm("mlp", "MLP", "mlp", paper={"rmse_96": 3.73126}),
-        Arm("cascade-level-1", "cascade, level 1 alone", "cascade", stage_of="cascade", stage=0),
-        Arm("cascade", "cascade, both levels", "cascade"),
+        Arm("mlp", "MLP", "mlp", paper={"rmse_96": 3.73126}, short="the MLP"),
+        Arm("cascade-level-1", "cascade, level 1 alone", "cascade", stage_of="cascade", stage=0, short="level 1 alone"),
+        Arm("cascade", "cascade, both levels", "cascade", short="the cascade"),
     ),
     claims=(
         Claim("cascade", "cascade-level-1", "rmse_96", "the second level makes the points more precise"),

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import UserError
-from training.experiments.definition import Budget, Experiment, missing_recipes
+from training.experiments.definition import Experiment, missing_recipes
 from training.experiments.events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
-from training.experiments.plan import Job, check_rows, duration_text, expected_seconds, make_plan
+from training.experiments.lock import hold
+from training.experiments.plan import FOLDER, Job, Options, check_rows, expected_seconds, make_plan, plan_sentence
 from training.experiments.runner import Runner
 from training.project.project import Project
 from training.runs import Snapshot, snapshot_project
 from training.start import TRAIN
 
-FOLDER = "experiments"  # in the project
 Tell = Callable[[ExperimentEvent], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How an experiment is run. side_by_side: trainings at a time. folder: for the report; None: in the project."""
-
-    budget: Budget
-    side_by_side: int
-    split: str = "val"
-    folder: Path | None = None
-
-
-def default_jobs() -> int:
-    """As many trainings side by side as there are cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def conduct(
@@ -52,7 +35,7 @@ def conduct(
     lacking = missing_recipes(experiment)
     if lacking:
         raise UserError(f"{experiment.name} needs the recipes {', '.join(lacking)}, which this version lacks.")
-    with Project.open(path, read_only=True) as project:
+    with Project.open(path, read_only=True) as project, hold(project.path / FOLDER / experiment.name):
         folder = options.folder or project.path / FOLDER / experiment.name
         if experiment.kind == "speed":
             return _measure_speed(experiment, project, folder, tell=tell)
@@ -83,18 +66,6 @@ def _started(experiment: Experiment, plan: Sequence[Job], options: Options) -> E
     seconds = expected_seconds(plan, side_by_side=options.side_by_side)
     runs = tuple((job.arm.name, job.arm.title, job.seed) for job in plan)
     return ExperimentStarted(experiment.name, experiment.title, runs, plan_sentence(experiment, options), seconds)
-
-
-def plan_sentence(experiment: Experiment, options: Options) -> str:
-    """What will be trained and how long that takes, where nothing is done yet."""
-    if experiment.kind == "speed":
-        return f"Measures {len(experiment.arms)} networks; nothing is trained. About a minute."
-    plan = make_plan(experiment, options.budget)
-    seconds = expected_seconds(plan, side_by_side=options.side_by_side)
-    arms, seeds = len(experiment.trained), options.budget.seeds
-    takes = f", about {duration_text(seconds)} altogether" if seconds is not None else ""
-    each = f"{arms} networks, {seeds} seed{'s' if seeds != 1 else ''} each"
-    return f"{len(plan)} trainings ({each}) of {options.budget.words}, {options.side_by_side} at a time{takes}."
 
 
 def _write(

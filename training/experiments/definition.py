@@ -13,7 +13,8 @@ from training.recipes import RECIPES, recipe_config
 
 @dataclass(frozen=True)
 class Arm:
-    """One row of the table. overrides: settings as texts. paper: measure -> the paper's figure, in the measure's unit.
+    """One row of the table. short: its name in sentences, the title where empty. overrides: settings as texts. paper: measure ->
+    the paper's figure, in the measure's unit.
 
     stage_of: this arm is not trained; it is what an earlier stage (`stage`, from 0) of that arm's network finds.
     """
@@ -25,6 +26,12 @@ class Arm:
     paper: Mapping[str, float] = field(default_factory=dict)
     stage_of: str = ""
     stage: int = 0
+    short: str = ""
+
+    @property
+    def word(self) -> str:
+        """Its name in a sentence."""
+        return self.short or self.title
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def ced(results: Results) -> Figure | None:
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_title("Cumulative error distribution")
-    legend(axes, len(results.arms), place="lower right")
+    legend(axes, len(results.arms))
     return figure
 
 

@@ -14,9 +14,17 @@ TABLE_2_MASKED = Experiment(
     ),
     paper_setting="Kaggle's 7,049 faces of 96x96, 1,000 epochs on a GPU; RMSE on Kaggle's server",
     arms=(
-        Arm("cnn", "CNN, complete faces only", "cnn", paper={"rmse_96": 3.1, "failures": 0.75}),
-        Arm("ml-cnn", "ML-CNN, masked", "ml-cnn", paper={"rmse_96": 2.36, "failures": 0.09}),
-        Arm("ml-resnet", "ML-ResNet, masked", "ml-resnet", paper={"rmse_96": 2.23, "failures": 0.09}),
+        Arm(
+            "cnn",
+            "CNN, complete faces only",
+            "cnn",
+            paper={"rmse_96": 3.1, "failures": 0.75},
+            short="CNN without the mask",
+        ),
+        Arm("ml-cnn", "ML-CNN, masked", "ml-cnn", paper={"rmse_96": 2.36, "failures": 0.09}, short="ML-CNN"),
+        Arm(
+            "ml-resnet", "ML-ResNet, masked", "ml-resnet", paper={"rmse_96": 2.23, "failures": 0.09}, short="ML-ResNet"
+        ),
     ),
     claims=(
         Claim("ml-cnn", "cnn", "rmse_96", "the masked loss beats training on the complete faces only"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,8 +15,24 @@ from training.errors import UserError
 from training.experiments.definition import Arm, Budget, Experiment, arm_config
 from training.runs import RESUME, RunInfo, Snapshot, load_snapshot
 
+FOLDER = "experiments"  # in the project: one folder an experiment
 _AROUND_SECONDS = 12.0  # of a run: its start, the evaluation of epochs, the calibration at its end
 _RANK = {"done": 0, "running": 1, "stopped": 2, "interrupted": 3}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an experiment is run. side_by_side: trainings at a time. folder: for the report; None: in the project."""
+
+    budget: Budget
+    side_by_side: int
+    split: str = "val"
+    folder: Path | None = None
+
+
+def default_jobs() -> int:
+    """As many trainings side by side as there are cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -92,3 +110,15 @@ def duration_text(seconds: float) -> str:
         return f"{max(1, round(seconds))} seconds"
     minutes = round(seconds / 60)
     return f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plan_sentence(experiment: Experiment, options: Options) -> str:
+    """What will be trained and how long that takes, where nothing is done yet."""
+    if experiment.kind == "speed":
+        return f"Measures {len(experiment.arms)} networks; nothing is trained. About a minute."
+    plan = make_plan(experiment, options.budget)
+    seconds = expected_seconds(plan, side_by_side=options.side_by_side)
+    arms, seeds = len(experiment.trained), options.budget.seeds
+    takes = f", about {duration_text(seconds)} altogether" if seconds is not None else ""
+    each = f"{arms} networks, {seeds} seed{'s' if seeds != 1 else ''} each"
+    return f"{len(plan)} trainings ({each}) of {options.budget.words}, {options.side_by_side} at a time{takes}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.events import EpochDone, RunStarted, Trouble
+from training.events import EpochDone, Progress, RunStarted, Trouble
 from training.experiments.bootstrap import Draws, Interval, difference, interval, make_draws
 from training.experiments.definition import Arm, Claim, Experiment
 from training.experiments.measures import MEASURES, Faces, Terms, face_nme, keypoint_terms, terms
@@ -16,7 +16,7 @@ from training.runs import RunInfo, read_events
 
 @dataclass(frozen=True)
 class ArmRun:
-    """What one training of an arm was. pictures: seen in training. speed: pictures a second. curve: its epochs."""
+    """What one training of an arm was. pictures: seen in training. curve: its epochs. best_rmse, mean_shape_rmse: px, on val."""
 
     seed: int
     name: str
@@ -27,6 +27,8 @@ class ArmRun:
     minutes: float
     pictures: int
     train_faces: int
+    best_rmse: float
+    mean_shape_rmse: float
     curve: tuple[EpochDone, ...]
     troubles: tuple[str, ...]
 
@@ -116,10 +118,14 @@ def _common_seeds(experiment: Experiment, errors: Mapping[tuple[str, int], np.nd
 
 def describe(info: RunInfo, seed: int) -> ArmRun:
     """What a finished run was, from its events."""
-    events, _ = read_events(info.path, progress=False)
+    events, _ = read_events(info.path)
     curve = tuple(e for e in events if isinstance(e, EpochDone))
     start = next((e for e in events if isinstance(e, RunStarted)), None)
     last, faces = curve[-1], start.train_samples if start else 0
+    steps = [e for e in events if isinstance(e, Progress)]
+    epochs = (
+        steps[-1].epoch - 1 + steps[-1].batch / steps[-1].batches if steps else last.epoch
+    )  # the last may be cut short
     return ArmRun(
         seed=seed,
         name=info.name,
@@ -128,8 +134,10 @@ def describe(info: RunInfo, seed: int) -> ArmRun:
         epochs=last.epoch,
         best_epoch=info.best.epoch if info.best else 0,
         minutes=last.seconds / 60,
-        pictures=last.epoch * faces,
+        pictures=round(epochs * faces),
         train_faces=faces,
+        best_rmse=info.best.rmse if info.best else float("nan"),
+        mean_shape_rmse=start.mean_shape_rmse if start else float("nan"),
         curve=curve,
         troubles=tuple(e.sentence for e in events if isinstance(e, Trouble)),
     )

@@ -126,6 +126,7 @@ class Runner:
         if info.status == "done" and info.has_model:
             self._finish(active, info)
         elif info.status == "stopped":
+            self.failures[active.job.key] = f"{info.name} was stopped; the same command goes on with it."
             self._say(active, "stopped")
         else:
             sentence = info.message or f"The training of {info.name} ended without a word; its log may tell more."

@@ -20,7 +20,14 @@ TABLE_1_LOSSES = Experiment(
     about="The same network, CNN-6, trained with four losses, each with the learning rate at which it is best.",
     paper_setting=_AFLW,
     arms=tuple(
-        Arm(name, f"CNN-6, {title}", "cnn-6", {"loss": name, "learning_rate": _RATES[name]}, {"nme_box": figure})
+        Arm(
+            name,
+            f"CNN-6, {title}",
+            "cnn-6",
+            {"loss": name, "learning_rate": _RATES[name]},
+            {"nme_box": figure},
+            short=title if title == "Wing" else f"{title[:1].upper()}{title[1:]}",
+        )
         for name, title, figure in _LOSSES
     ),
     claims=(

@@ -11,6 +11,7 @@ from training.experiments.measures import MEASURES
 from training.experiments.results import ArmRun, ClaimResult, Results
 
 _SPEED_SPREAD = 1.15  # pictures seen by the seeds of one arm: more apart than this and the machine was not quiet
+_HARDLY = 0.6  # of the mean shape's error: a network that is not below this has only begun
 VERDICTS = {"agrees": "agrees with the paper", "disagrees": "does not agree", "undecided": "undecided"}
 
 
@@ -35,12 +36,14 @@ def claim_sentence(found: ClaimResult, results: Results) -> str:
     measure = MEASURES[claim.measure].title
     seeds = _seeds(found.difference)
     if found.verdict == "undecided":
-        return f"{better} and {worse} cannot be told apart{where} ({measure}: {first} ahead by {how}{seeds})."
-    return f"{first} beats {second}{where} by {how} ({measure}{seeds})."
+        sentence = f"{better} and {worse} cannot be told apart{where} ({measure}: {first} ahead by {how}{seeds})."
+        return sentence[:1].upper() + sentence[1:]
+    sentence = f"{first} beats {second}{where} by {how} ({measure}{seeds})."
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _title(name: str, results: Results) -> str:
-    return results.experiment.arm(name).title
+    return results.experiment.arm(name).word
 
 
 def _seeds(found: Interval) -> str:
@@ -106,8 +109,12 @@ def _arm_notes(title: str, runs: Sequence[ArmRun]) -> list[str]:
             f"{title}: its trainings saw {min(pictures):,} to {max(pictures):,} pictures in the same time, so the machine "
             "was not equally quiet."
         )
-    if all(run.best_epoch == run.epochs for run in runs):
-        lines.append(f"{title} was still getting better when its time was over.")
+    if any(run.best_rmse > _HARDLY * run.mean_shape_rmse for run in runs):
+        worst = max(runs, key=lambda run: run.best_rmse)
+        lines.append(
+            f"{title} has hardly learnt more than the mean shape ({worst.best_rmse:.2f} px against {worst.mean_shape_rmse:.2f}): "
+            "with more time the order may be another."
+        )
     return lines
 
 
