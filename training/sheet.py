@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,14 +43,10 @@ class Sheet:
         config = replace(config, pixels="picture")  # only this rule is shown, whatever the network wants
         pictures = self._pictures(project, ids, config)
         points, mask = _labels(project, ids, config.input_size)
-        x, points, mask = augment(
-            pictures,
-            points,
-            mask,
-            config=config,
-            flip=torch.tensor(project.schema.flip),
-            generator=torch.Generator().manual_seed(seed),
-        )
+        generator = torch.Generator().manual_seed(seed)
+        flip = torch.tensor(project.schema.flip)
+        with _one_thread():
+            x, points, mask = augment(pictures, points, mask, config=config, flip=flip, generator=generator)
         shown = (x * _CONTRAST + _GRAY).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
         return {
             "size": list(shown.shape),
@@ -63,6 +61,17 @@ class Sheet:
             pictures = torch.from_numpy(load_pictures(project, np.array(ids, np.int64), config))
             faces = self._faces = _Faces(project, ids, size, pictures)
         return faces.pictures
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Beside a training that keeps the cores busy, threads that wait for each other take ten times as long for so little."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _labels(project: Project, ids: list[int], side: int) -> tuple[Tensor, Tensor]:
