@@ -11,12 +11,14 @@ import torch.nn.functional as F
 from training.errors import UserError
 from training.models.layers import WideStem
 from training.models.registry import MODELS, count_parameters, make_model, recipe_parameters
+from training.models.staged import StagedNet
 from training.recipes import RECIPES, recipe_config
 
 
 def test_parameters_as_in_the_papers() -> None:
     assert recipe_parameters(recipe_config("cnn-6"), 68) == 3_806_152
     assert recipe_parameters(recipe_config("cnn-7"), 68) == 8_508_168
+    assert recipe_parameters(recipe_config("cnn-6-7", "paper"), 68) == 3_806_152 + 8_508_168
     assert recipe_parameters(recipe_config("ml-resnet"), 15) == pytest.approx(9.3e6, rel=0.01)
     assert recipe_parameters(recipe_config("cnn"), 15) == recipe_parameters(recipe_config("ml-cnn"), 15)
     # ML-CNN lacks only the shortcuts' two projections.
@@ -76,10 +78,13 @@ def test_a_step_in_bfloat16_is_near_that_in_float32(name: str) -> None:
     config = replace(recipe_config("cnn-6"), model=name, input_size=side, channels=1, dropout=0.0)
     model = make_model(config, 3).to(memory_format=torch.channels_last)
     x = torch.randn(4, 1, side, side).contiguous(memory_format=torch.channels_last)
+    if isinstance(model, StagedNet):
+        model.begin(2)
     plain = model(x)
     with torch.autocast("cpu", torch.bfloat16):
         half = model(x)
     assert half.dtype == torch.float32
     assert (plain - half).abs().mean() < 0.1
     half.square().mean().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    trained = model.trained if isinstance(model, StagedNet) else model
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in trained.parameters())
