@@ -224,6 +224,13 @@ class MainWindow(QMainWindow):
         dialog.use_wanted.connect(self.panels.balance_by_pose)
         dialog.show()
 
+    def show_protocol(self) -> None:
+        """The dialog that measures the chosen run as the papers do."""
+        from fkp_studio.dialogs.protocol import ProtocolDialog
+
+        if self.session.store is not None and self.session.run:
+            ProtocolDialog(self.session.store, self.session.run, self).open()
+
     def stop_training(self) -> None:
         """Stop what trains, keep its best model."""
         for name in self.jobs.queue.training():

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from training.data.formats.columns import ColumnMapping, KeypointColumns
 from training.errors import UserError
 
-IGNORE, PICTURE, GROUP, SPLIT = "ignore", "picture", "group", "split"
-ONCE = (PICTURE, GROUP, SPLIT)
+IGNORE, PICTURE, GROUP, SPLIT, SUBSET = "ignore", "picture", "group", "split", "subset"
+BOX, FAR_CORNER = ("box x", "box y", "box width", "box height"), ("box x2", "box y2")
+CROP = ("crop x", "crop y", "crop side")
+ONCE = (PICTURE, GROUP, SPLIT, SUBSET, *BOX, *FAR_CORNER, *CROP)
 X, Y, STATE = "x", "y", "state"
 
 
 def roles_of(columns: Sequence[str], mapping: ColumnMapping) -> list[str]:
-    """One role a column: ignore, picture, group, split, 'x of NAME', 'y of NAME', 'state of NAME'."""
-    roles = {mapping.image: PICTURE, mapping.group: GROUP, mapping.split: SPLIT}
+    """One role a column: ignore, one of ONCE, 'x of NAME', 'y of NAME', 'state of NAME'."""
+    roles = {mapping.image: PICTURE, mapping.group: GROUP, mapping.split: SPLIT, mapping.subset: SUBSET}
+    box = (*BOX[:2], *FAR_CORNER) if mapping.box_corners else BOX
+    roles |= dict(zip((*mapping.box, *mapping.crop), (*(box if mapping.box else ()), *CROP), strict=False))
     for keypoint in mapping.keypoints:
         for what, column in ((X, keypoint.x), (Y, keypoint.y), (STATE, keypoint.state)):
             roles[column] = f"{what} of {keypoint.name}"
@@ -25,7 +29,8 @@ def choices(roles: Sequence[str], column: str) -> list[str]:
     """What a column can be read as, the likely names first."""
     own = column.removesuffix(f"_{STATE}") if column.endswith(f"_{STATE}") else column[:-1].rstrip("_. -") or column
     names = list(dict.fromkeys([own, *_names(roles)]))
-    return [IGNORE, *ONCE, *(f"{what} of {name}" for name in names for what in (X, Y, STATE))]
+    points = (f"{what} of {name}" for name in names for what in (X, Y, STATE))
+    return [IGNORE, PICTURE, GROUP, SPLIT, *points, *ONCE[ONCE.index(SUBSET) :]]
 
 
 def with_role(roles: Sequence[str], place: int, role: str) -> list[str]:
@@ -58,7 +63,19 @@ def mapping_of(columns: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
         KeypointColumns(name, where[f"x of {name}"], where[f"y of {name}"], where.get(f"state of {name}", ""))
         for name in names
     )
-    return ColumnMapping(where[PICTURE], keypoints, where.get(GROUP, ""), where.get(SPLIT, ""))
+    corners = any(role in where for role in FAR_CORNER)
+    return ColumnMapping(
+        where[PICTURE], keypoints, where.get(GROUP, ""), where.get(SPLIT, ""), where.get(SUBSET, ""),
+        box=_all_of((*BOX[:2], *FAR_CORNER) if corners else BOX, where), box_corners=corners, crop=_all_of(CROP, where),
+    )  # fmt: skip
+
+
+def _all_of(roles: Sequence[str], where: dict[str, str]) -> tuple[str, ...]:
+    """The columns of roles that go together; () where there is none. Raises UserError where some are missing."""
+    missing = [role for role in roles if role not in where]
+    if missing and len(missing) < len(roles):
+        raise UserError(f"No column is read as {missing[0]}. Choose one, or ignore the other columns of it.")
+    return () if missing else tuple(where[role] for role in roles)
 
 
 def _names(roles: Sequence[str]) -> list[str]:

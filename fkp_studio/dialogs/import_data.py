@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -15,6 +16,7 @@ from fkp_studio.dialogs.import_pages import ChoosePage, PreviewPage, ReportPage
 from fkp_studio.errors import show_error
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
+from training.data.crops import CropOptions
 from training.data.import_ import Cancelled, ColumnMapping, ImportReport, import_source
 from training.errors import UserError
 
@@ -23,13 +25,14 @@ def import_quietly(
     source: Path,
     project: Path,
     mapping: ColumnMapping | None,
+    crop: CropOptions | None,
     *,
     progress: Callable[[float, str], None],
     cancelled: Callable[[], bool],
 ) -> ImportReport | None:
     """`import_source`, but None when the user cancelled."""
     try:
-        return import_source(source, project, mapping=mapping, progress=progress, cancelled=cancelled)
+        return import_source(source, project, mapping=mapping, crop=crop, progress=progress, cancelled=cancelled)
     except Cancelled:
         return None
 
@@ -45,6 +48,7 @@ class ImportDialog(QDialog):
         self._session = session
         self._source, self._project = source, Path()
         self._mapping: ColumnMapping | None = None
+        self._crop: CropOptions | None = None
         self._seen = False  # the preview of this source was shown
         self._looking: Task | None = None
         self._importing: Task | None = None
@@ -63,8 +67,10 @@ class ImportDialog(QDialog):
 
     def _connect(self) -> None:
         self.choose.chosen.connect(self.look_at)
+        self.choose.close_wanted.connect(self.reject)
         self.working.cancel_wanted.connect(self._on_cancel)
         self.preview.mapping_changed.connect(self._on_mapping_changed)
+        self.preview.crop_changed.connect(self._on_crop_changed)
         self.preview.import_wanted.connect(self.start)
         self.preview.back_wanted.connect(self._go_back)
         self.preview.close_wanted.connect(self.reject)
@@ -73,7 +79,7 @@ class ImportDialog(QDialog):
 
     def look_at(self, source: Path) -> None:
         """Show what is in this source."""
-        self._source, self._mapping, self._seen = source, None, False
+        self._source, self._mapping, self._crop, self._seen = source, None, None, False
         self.preview.show_source(source, suggested_project(source))
         self.working.begin(f"Looking at {source.name}…")
         self.pages.setCurrentWidget(self.working)
@@ -87,7 +93,7 @@ class ImportDialog(QDialog):
         self.working.begin(f"Importing {self._source.name}…")
         self.pages.setCurrentWidget(self.working)
         self._importing = run_task(
-            import_quietly, self._source, project, self._mapping, done=self._on_imported, failed=self._on_import_failed,
+            import_quietly, self._source, project, self._mapping, self._crop, done=self._on_imported, failed=self._on_import_failed,
             progress=self.working.show_progress, ended=self._on_import_ended, cancellable=True,
         )  # fmt: skip
 
@@ -104,8 +110,8 @@ class ImportDialog(QDialog):
         self._stop_looking()
         assert self._source is not None  # noqa: S101 - for the type checker: look_at has set it
         self._looking = run_task(
-            lambda source, mapping: look(source, mapping, side=self.preview.faces.pixels),
-            self._source, self._mapping, done=self._on_seen, failed=self._on_look_failed, owner=self,
+            partial(look, side=self.preview.faces.pixels, decide=not self._seen),
+            self._source, self._mapping, self._crop, done=self._on_seen, failed=self._on_look_failed, owner=self,
         )  # fmt: skip
 
     def _stop_looking(self) -> None:
@@ -114,7 +120,7 @@ class ImportDialog(QDialog):
             self._looking = None
 
     def _on_seen(self, seen: Seen) -> None:
-        self._looking, self._seen = None, True
+        self._looking, self._seen, self._crop = None, True, seen.crop
         self.preview.show_seen(seen)
         if self.pages.currentWidget() is self.working:
             self.pages.setCurrentWidget(self.preview)
@@ -130,6 +136,10 @@ class ImportDialog(QDialog):
 
     def _on_mapping_changed(self, mapping: ColumnMapping) -> None:
         self._mapping = mapping
+        self._look()
+
+    def _on_crop_changed(self, crop: CropOptions | None) -> None:
+        self._crop = crop
         self._look()
 
     def _on_imported(self, report: ImportReport | None) -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from fkp_studio.dialogs.data_parts import FaceCard
+from training.data.crops import CropOptions
 from training.data.import_ import ColumnMapping, ImportReport, PreviewFace, SourcePreview, preview
 from training.data.keypoint_data import Labels
+from training.errors import UserError
 
 FORMAT_WORDS = {
     "kaggle": "Kaggle's facial keypoints (pictures as text in a CSV)",
     "pts": "pictures with 300-W .pts files",
+    "300-w": "the folders of 300-W, with its protocol's split",
     "csv": "pictures with a CSV of points",
     "pictures": "pictures without labels",
 }
@@ -27,12 +30,36 @@ class Seen:
 
     preview: SourcePreview
     cards: tuple[FaceCard, ...]
+    crop: CropOptions | None = None
 
 
-def look(source: Path, mapping: ColumnMapping | None, *, side: int) -> Seen:
-    """Read the head of a source. side: px of the drawn faces. Raises UserError as the import would."""
-    found = preview(source, mapping=mapping)
-    return Seen(found, tuple(_card(face, side=side) for face in found.faces))
+def look(source: Path, mapping: ColumnMapping | None, crop: CropOptions | None, *, side: int, decide: bool) -> Seen:
+    """Read the head of a source. side: px of the drawn faces. decide: choose the crop that the first faces want.
+
+    Raises UserError as the import would.
+    """
+    found, crop = _decided(source, mapping) if decide else (preview(source, mapping=mapping, crop=crop), crop)
+    return Seen(found, tuple(_card(face, side=side) for face in found.faces), crop)
+
+
+def _decided(source: Path, mapping: ColumnMapping | None) -> tuple[SourcePreview, CropOptions | None]:
+    """Faces are cut out where a picture holds several, or where they fill but little of their pictures."""
+    found: SourcePreview | None = None
+    try:
+        found = preview(source, mapping=mapping)
+    except UserError as error:
+        fault = error
+    if found is not None and not found.small:
+        return found, None
+    for by in ("box", "points"):
+        try:
+            cut_out = CropOptions(by)
+            return preview(source, mapping=mapping, crop=cut_out), cut_out
+        except UserError:  # no boxes, or what is wrong is not a matter of crops
+            continue
+    if found is None:
+        raise fault
+    return found, None
 
 
 def _card(face: PreviewFace, *, side: int) -> FaceCard:

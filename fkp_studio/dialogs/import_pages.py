@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QList
 
 from fkp_studio.dialogs.column_roles import mapping_of, roles_of
 from fkp_studio.dialogs.column_table import ColumnTable
+from fkp_studio.dialogs.crop_choice import CropChoice
 from fkp_studio.dialogs.data_parts import FaceGrid, button, row, text_label
 from fkp_studio.dialogs.import_look import Seen, about, count_words, keeps, report_words, splits_words
 from training.data.import_ import ColumnMapping, ImportReport, Problem
@@ -24,10 +25,13 @@ class ChoosePage(QWidget):
     """Where is the data?"""
 
     chosen = Signal(object)  # Path
+    close_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.file, self.folder = button("Choose a CSV file…", "primary"), button("Choose a folder…")
+        self.cancel = button("Cancel")
+        self.cancel.clicked.connect(self.close_wanted)
         self.file.clicked.connect(self._ask_file)
         self.folder.clicked.connect(self._ask_folder)
         self.problem = text_label(role="danger")
@@ -45,7 +49,7 @@ class ChoosePage(QWidget):
             ),
             (
                 "A folder",
-                "of pictures with .pts files, of pictures with a CSV, or just of pictures: you label them here.",
+                "of pictures with .pts files (300-W's too), of pictures with a CSV, or just of pictures: you label them here.",
             ),
         ):
             column.addWidget(QLabel(title))
@@ -54,6 +58,7 @@ class ChoosePage(QWidget):
         column.addLayout(row(self.file, self.folder, None))
         column.addWidget(text_label("You can also drop a file or a folder onto this window.", "dim"))
         column.addStretch(2)
+        column.addLayout(row(None, self.cancel))
 
     def show_problem(self, sentence: str) -> None:
         """Why what was chosen can't be imported; "" for nothing."""
@@ -77,6 +82,7 @@ class PreviewPage(QWidget):
     """The first faces, how columns are read, what is wrong, and where the project will be."""
 
     mapping_changed = Signal(object)  # ColumnMapping
+    crop_changed = Signal(object)  # CropOptions | None
     import_wanted = Signal(object)  # Path of the project
     back_wanted = Signal()
     close_wanted = Signal()
@@ -85,7 +91,7 @@ class PreviewPage(QWidget):
         super().__init__(parent)
         self.title, self.about, self.splits = text_label(role="title"), text_label(role="dim"), text_label(role="dim")
         self.faces = FaceGrid(columns=3, side=SIDE)
-        self.table = ColumnTable()
+        self.table, self.crop = ColumnTable(), CropChoice()
         self.problem, self.problems = text_label(role="danger"), ProblemList()
         self._keeps = ""
         self._failed = False  # what `problem` says is about the last try, not about the source
@@ -95,6 +101,7 @@ class PreviewPage(QWidget):
         self._lay_out()
         self._again.timeout.connect(self._on_again)
         self.table.columns.roles_changed.connect(self._on_roles_changed)
+        self.crop.changed.connect(self._on_crop_changed)
         self.path.textChanged.connect(self._on_path_changed)
         self.go.clicked.connect(lambda: self.import_wanted.emit(self.project_path()))
         self.back.clicked.connect(self.back_wanted)
@@ -106,6 +113,7 @@ class PreviewPage(QWidget):
         self.path.setAccessibleName("project folder")
         side = QVBoxLayout()
         side.setSpacing(8)
+        side.addWidget(self.crop)
         side.addWidget(self.table, 300)
         side.addWidget(self.problem)
         side.addWidget(self.splits)
@@ -136,6 +144,7 @@ class PreviewPage(QWidget):
         self.about.setText(about(found))
         self.faces.set_faces(seen.cards)
         self._keeps = keeps(found)
+        self.crop.show_seen(found, seen.crop)
         self._on_path_changed()
         mapped = found.mapping is not None and bool(found.columns)
         self.table.setVisible(mapped)
@@ -170,6 +179,10 @@ class PreviewPage(QWidget):
     def _on_roles_changed(self) -> None:
         self.go.setEnabled(False)
         self._again.start()
+
+    def _on_crop_changed(self, crop: object) -> None:
+        self.go.setEnabled(False)
+        self.crop_changed.emit(crop)
 
     def _on_again(self) -> None:
         columns = self.table.columns

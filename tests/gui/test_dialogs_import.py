@@ -132,7 +132,7 @@ def test_a_cancel_is_not_an_error() -> None:
     import_data.import_source = cancelled_import  # type: ignore[assignment]
     try:
         result = import_data.import_quietly(
-            Path("a"), Path("b"), None, progress=lambda f, t: None, cancelled=lambda: True
+            Path("a"), Path("b"), None, None, progress=lambda f, t: None, cancelled=lambda: True
         )
     finally:
         import_data.import_source = original

@@ -1,0 +1,200 @@
+"""A run measured as the papers do: the table of a protocol, computed by a process of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLabel,
+    QStackedWidget,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from fkp_studio import theme
+from fkp_studio.dialogs.data_parts import Working, button, row, text_label
+from fkp_studio.jobs.tasks import Task, run_task
+from fkp_studio.project.store import ProjectStore
+from training.data.schema import KeypointSchema
+from training.errors import UserError
+from training.protocols import PROTOCOLS, ProtocolRow, remarks, shown
+
+EVALUATE: tuple[str, ...] = (sys.executable, "-m", "training.cli", "evaluate")
+_LOOK_S = 0.1  # seconds between two looks at whether it was cancelled
+
+
+def fitting(schema: KeypointSchema) -> list[str]:
+    """The protocols for these keypoints, the one that is just for them first."""
+    fit = [p for p in PROTOCOLS.values() if not p.schemas or schema.name in p.schemas]
+    return [p.name for p in sorted(fit, key=lambda p: not p.schemas)]
+
+
+def evaluate_by(
+    project: Path, run: str, protocol: str, *, cancelled: Callable[[], bool], command: Sequence[str] = EVALUATE
+) -> tuple[ProtocolRow, ...]:
+    """The protocol's table; () where it was cancelled. Raises UserError with the sentence of the process."""
+    words = [*command, str(project), "--run", run, "--protocol", protocol, "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while True:
+            try:
+                out, said = process.communicate(timeout=_LOOK_S)
+                break
+            except subprocess.TimeoutExpired:
+                if cancelled():
+                    process.kill()
+                    return ()
+    if process.returncode:
+        raise UserError(
+            said.strip().rpartition("\n")[2] or f"The evaluation ended with exit code {process.returncode}."
+        )
+    return tuple(_row(facts) for facts in json.loads(out)["rows"])
+
+
+def _row(facts: dict[str, Any]) -> ProtocolRow:
+    values = {k: math.nan if v is None else float(v) for k, v in facts.items() if k not in ("subset", "n", "left_out")}
+    return ProtocolRow(facts["subset"], facts["n"], values, facts["left_out"])
+
+
+class ProtocolDialog(QDialog):
+    """Choose a protocol, evaluate, read the table beside what the papers report."""
+
+    def __init__(self, store: ProjectStore, run: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Evaluate by protocol")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._path, self._run = store.path, run
+        self._task: Task | None = None
+        self.protocols = QComboBox()
+        self.protocols.setAccessibleName("protocol")
+        for name in fitting(store.schema):
+            self.protocols.addItem(PROTOCOLS[name].title, name)
+        self.table, self.notes, self.papers = QTableWidget(), text_label(role="dim"), text_label(role="dim")
+        self.problem, self.working = text_label(role="danger"), Working()
+        self.go, self.copy, self.end = button("Evaluate", "primary"), button("Copy the table"), button("Close")
+        self.pages = QStackedWidget()
+        self._lay_out()
+        self.go.clicked.connect(self.evaluate)
+        self.copy.clicked.connect(self._copy)
+        self.end.clicked.connect(self.reject)
+        self.working.cancel_wanted.connect(self._stop)
+        self.protocols.currentIndexChanged.connect(self._on_chosen)
+        self._on_chosen()
+
+    def _lay_out(self) -> None:
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.setShowGrid(False)
+        self.table.setFont(theme.table_font())
+        self.table.setAccessibleName("the protocol's table")
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        result = QWidget()
+        inside = QVBoxLayout(result)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(8)
+        inside.addWidget(self.table, 1)
+        inside.addWidget(self.notes)
+        for page in (result, self.working):
+            self.pages.addWidget(page)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 16, 24, 16)
+        column.setSpacing(8)
+        column.addWidget(text_label(self._run, "title"))
+        column.addLayout(row(QLabel("Protocol"), self.protocols, None))
+        column.addWidget(self.problem)
+        column.addWidget(self.pages, 1)
+        column.addWidget(text_label("WHAT THE PAPERS REPORT", "heading"))
+        column.addWidget(self.papers)
+        column.addLayout(row(None, self.copy, self.end, self.go))
+        self.resize(860, 440)
+
+    def evaluate(self) -> None:
+        """Have the run measured; the window stays free meanwhile."""
+        self._say("")
+        self.working.begin(f"Evaluating {self._run}…")
+        self.pages.setCurrentWidget(self.working)
+        self.go.setEnabled(False)
+        self.protocols.setEnabled(False)
+        self._task = run_task(
+            evaluate_by, self._path, self._run, self.protocols.currentData(),
+            done=self._on_done, failed=self._on_failed, ended=self._on_ended, cancellable=True,
+        )  # fmt: skip
+
+    def reject(self) -> None:
+        """Close; what is being computed is ended."""
+        self._stop()
+        super().reject()
+
+    def show_rows(self, rows: Sequence[ProtocolRow]) -> None:
+        """Fill the table."""
+        columns = PROTOCOLS[self.protocols.currentData()].columns
+        self.table.setColumnCount(2 + len(columns))
+        self.table.setHorizontalHeaderLabels(["subset", "faces", *(_title(name) for name in columns)])
+        self.table.setRowCount(len(rows))
+        for at, found in enumerate(rows):
+            cells = [found.subset, f"{found.n:,}", *(shown(name, found.values[name]) for name in columns)]
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
+                item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+                self.table.setItem(at, column, item)
+        self.notes.setText("\n".join(["Errors and rates in percent.", *remarks(rows)]) if rows else "")
+        self.copy.setEnabled(bool(rows))
+
+    def _on_chosen(self) -> None:
+        self.show_rows(())
+        self.papers.setText("\n".join(PROTOCOLS[self.protocols.currentData()].reports))
+        self._say("")
+
+    def _on_done(self, rows: tuple[ProtocolRow, ...]) -> None:
+        self.show_rows(rows)
+
+    def _on_failed(self, error: Exception) -> None:
+        self._say(str(error))
+
+    def _on_ended(self) -> None:
+        self._task = None
+        self.go.setEnabled(True)
+        self.protocols.setEnabled(True)
+        self.pages.setCurrentIndex(0)
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self.working.end("Ending…")
+
+    def _say(self, sentence: str) -> None:
+        self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+
+    def _copy(self) -> None:
+        """As text with tabs, which a spreadsheet takes."""
+        head = [self.table.horizontalHeaderItem(c) for c in range(self.table.columnCount())]
+        lines = [[item.text() if item else "" for item in head]]
+        for at in range(self.table.rowCount()):
+            cells = [self.table.item(at, c) for c in range(self.table.columnCount())]
+            lines.append([item.text() if item else "" for item in cells])
+        QGuiApplication.clipboard().setText("\n".join("\t".join(line) for line in lines))
+
+
+def _title(name: str) -> str:
+    """`auc_interocular@0.08` -> `AUC interocular @0.08`."""
+    kind, _, rest = name.partition("_")
+    word = {"nme": "NME", "auc": "AUC", "fr": "failures", "rmse": "RMSE", "detection": "detection"}[kind]
+    return f"{word} {rest.replace('_', ' ').replace('@', ' @')}".strip()
