@@ -27,6 +27,7 @@ class _Faces:
     ids: list[int]
     size: tuple[int, int]  # input_size, channels
     pictures: Tensor
+    sides: np.ndarray  # [N, 2], width and height of the originals
 
 
 class Sheet:
@@ -41,13 +42,13 @@ class Sheet:
         points: px of the pictures; mask: which of them there are. Raises UserError where a picture cannot be read.
         """
         config = replace(config, pixels="picture")  # only this rule is shown, whatever the network wants
-        pictures = self._pictures(project, ids, config)
-        points, mask = _labels(project, ids, config.input_size)
+        faces = self._read(project, ids, config)
+        points, mask = _labels(faces)
         generator = torch.Generator().manual_seed(seed)
         flip = torch.tensor(project.schema.flip)
         with _one_thread():
-            x, points, mask = augment(pictures, points, mask, config=config, flip=flip, generator=generator)
-        shown = (x * _CONTRAST + _GRAY).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+            x, points, mask = augment(faces.pictures, points, mask, config=config, flip=flip, generator=generator)
+            shown = (x * _CONTRAST + _GRAY).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
         return {
             "size": list(shown.shape),
             "pictures": base64.b64encode(shown.numpy().tobytes()).decode("ascii"),
@@ -55,12 +56,14 @@ class Sheet:
             "mask": mask.tolist(),
         }
 
-    def _pictures(self, project: Project, ids: list[int], config: RunConfig) -> Tensor:
+    def _read(self, project: Project, ids: list[int], config: RunConfig) -> _Faces:
         size, faces = (config.input_size, config.channels), self._faces
         if faces is None or faces.project is not project or faces.ids != ids or faces.size != size:
             pictures = torch.from_numpy(load_pictures(project, np.array(ids, np.int64), config))
-            faces = self._faces = _Faces(project, ids, size, pictures)
-        return faces.pictures
+            samples = [project.sample(i) for i in ids]
+            sides = np.array([(s.width, s.height) for s in samples]).reshape(-1, 2)
+            faces = self._faces = _Faces(project, ids, size, pictures, sides)
+        return faces
 
 
 @contextmanager
@@ -74,10 +77,9 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _labels(project: Project, ids: list[int], side: int) -> tuple[Tensor, Tensor]:
-    """Points [N, K, 2] in px of pictures of this side, and mask [N, K]; read anew, for labels change."""
-    labels = project.labels(np.array(ids, np.int64))
-    samples = [project.sample(i) for i in ids]
-    sizes = np.array([(s.width, s.height) for s in samples]).reshape(-1, 2)
-    points = resize_points(np.nan_to_num(labels.points), sizes, (side, side))
+def _labels(faces: _Faces) -> tuple[Tensor, Tensor]:
+    """Points [N, K, 2] in px of the pictures, and mask [N, K]; read anew, for labels change."""
+    labels = faces.project.labels(np.array(faces.ids, np.int64))
+    side = faces.size[0]
+    points = resize_points(np.nan_to_num(labels.points), faces.sides, (side, side))
     return torch.from_numpy(points.astype(np.float32)), torch.from_numpy(labels.mask)

@@ -38,7 +38,7 @@ class ConfigForm(QWidget):
     """One tab a group, one row a setting: name, value, what it does. Settings that differ from the recipe are bold.
 
     groups: those to show; a single one has no tab. sliders: settings that get a slider up to this value in place of the
-    words on what they do, which are its tool tip then.
+    words on what they do, which are tool tips then.
     """
 
     changed = Signal()
@@ -102,10 +102,12 @@ class ConfigForm(QWidget):
         editor.setFixedWidth(64 if field.name in self._ends else 132)
         label.setBuddy(editor)
         for column, widget in enumerate((label, editor, about)):
-            grid.addWidget(widget, row, column, Qt.AlignmentFlag.AlignVCenter)
+            if widget is not None:
+                span = 2 if widget is editor and about is None else 1
+                grid.addWidget(widget, row, column, 1, span, Qt.AlignmentFlag.AlignVCenter)
         self._labels[field.name], self._editors[field.name] = label, editor
 
-    def _about(self, field: Field[Any], editor: QWidget) -> QWidget:
+    def _about(self, field: Field[Any], editor: QWidget) -> QWidget | None:
         """What stands beside a value: what it does, or its slider."""
         words, limits = field.metadata["help"], _range_text(field)
         if field.name in self._ends and isinstance(editor, QLineEdit):
@@ -115,6 +117,9 @@ class ConfigForm(QWidget):
             slider.setAccessibleName(words)
             self._sliders[field.name] = slider
             return slider
+        if self._ends:
+            editor.setToolTip(words)
+            return None
         editor.setToolTip(limits)
         about = QLabel(words, wordWrap=True)
         about.setProperty("role", "dim")

@@ -47,7 +47,7 @@ class SheetView(QWidget):
     def tiles(self) -> list[QRectF]:
         """The places of the tiles, in the order of the pictures."""
         count, width, height = max(len(self._images), 1), self.width(), self.height()
-        columns = max(range(1, count + 1), key=lambda n: min((width + GAP) / n, (height + GAP) / -(-count // n)))
+        columns = max(range(1, count + 1), key=lambda n: _fit(n, -(-count // n), count, width + GAP, height + GAP))
         rows = -(-count // columns)
         side = min((width + GAP) / columns, (height + GAP) / rows)
         left, top = (width + GAP - columns * side) / 2, (height + GAP - rows * side) / 2
@@ -76,6 +76,11 @@ class SheetView(QWidget):
         for x, y in points.tolist():
             painter.drawEllipse(QPointF(tile.left() + x, tile.top() + y), radius, radius)
         painter.restore()
+
+
+def _fit(columns: int, rows: int, count: int, width: float, height: float) -> float:
+    """How well so many columns fit: the side of a tile, less where places stay empty."""
+    return min(width / columns, height / rows) * float(count / (columns * rows)) ** 0.5
 
 
 def _image(picture: np.ndarray) -> QImage:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fkp_studio import theme
+from fkp_studio import assets, theme
 from fkp_studio.dialogs.augmentation import AugmentationDialog
 from fkp_studio.dialogs.compare import CompareDialog
 from fkp_studio.dialogs.config_form import ConfigDialog
@@ -130,8 +130,10 @@ class TrainingPanel(QWidget):
         self.train_button.setProperty("role", "primary")
         self.more_button = QPushButton("More…")
         self.compare_button = QPushButton("Compare…")
-        self.look_button = QPushButton("Look…")
+        self.look_button = QPushButton(assets.icon("contrast"), "")
         self.look_button.setToolTip("Look at augmentation: faces as a training would see them")
+        self.look_button.setAccessibleName("Look at augmentation")
+        self.look_button.setFixedWidth(32)
         for button in (self.look_button, self.more_button, self.compare_button):
             button.setProperty("role", "flat")
         self.about = QLabel(wordWrap=True)
