@@ -10,14 +10,16 @@ from fkp_studio.jobs.jobs import Jobs
 def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
     """Whether the window may close; asks only while something trains, and stops it when told so."""
     names = jobs.queue.training()
-    if not names:
+    experiment = jobs.experiments.running
+    if not names and not experiment:
         return True
     box = QMessageBox(parent)
     box.setObjectName("leave")
     box.setWindowTitle("FKP Studio")
     waiting = len(jobs.queue.waiting())
     more = f" {waiting} more {'waits' if waiting == 1 else 'wait'} for their turn." if waiting else ""
-    box.setText(f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} still training.{more}")
+    what = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} still training.{more}"
+    box.setText(f"The experiment {experiment} is still running." if experiment else what)
     box.setInformativeText("It can go on without the window; open the project again to see how far it got.")
     go_on = box.addButton("Go on in the background", QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton("Stop and keep the best model", QMessageBox.ButtonRole.DestructiveRole)

@@ -231,8 +231,16 @@ class MainWindow(QMainWindow):
         if self.session.store is not None and self.session.run:
             ProtocolDialog(self.session.store, self.session.run, self).open()
 
+    def show_experiments(self) -> None:
+        """The papers' tables on this project."""
+        from fkp_studio.dialogs.experiments import ExperimentsDialog
+
+        if self.session.store is not None:
+            ExperimentsDialog(self.session, self.jobs, self).show()
+
     def stop_training(self) -> None:
         """Stop what trains, keep its best model."""
+        self.jobs.experiments.stop()
         for name in self.jobs.queue.training():
             self.jobs.stop(name)
 

@@ -9,6 +9,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
 from fkp_studio.jobs import prediction
+from fkp_studio.jobs.experiments import EXPERIMENT, Experiments
 from fkp_studio.jobs.label_watch import LabelWatch
 from fkp_studio.jobs.prediction import PredictionWorker
 from fkp_studio.jobs.run_book import RunBook
@@ -49,12 +50,14 @@ class Jobs(QObject):
         *,
         train_command: Sequence[str] = TRAIN,
         serve_command: Sequence[str] = prediction.SERVE,
+        experiment_command: Sequence[str] = EXPERIMENT,
     ) -> None:
         super().__init__(parent)
         self.session = session
         self.book = RunBook(self)
         self.queue = TrainingQueue(self.book, self, command=train_command)
         self.labels = LabelWatch(session, self)
+        self.experiments = Experiments(self, command=experiment_command)
         self._closed = False
         self._thread = QThread(self)
         self._thread.setObjectName("predictions")
@@ -121,6 +124,7 @@ class Jobs(QObject):
 
     def stop_all(self) -> None:
         """Stop what trains and remove what only waits: nothing starts again by itself."""
+        self.experiments.stop()
         for name in self.queue.waiting():
             info = self.book.info(name)
             self.queue.remove(name)
@@ -209,6 +213,7 @@ class Jobs(QObject):
         if self._closed:
             return
         self._closed = True
+        self.experiments.leave()
         self.queue.leave()
         self._close.emit()
         self._thread.wait(5000)
@@ -216,10 +221,13 @@ class Jobs(QObject):
     # ---- inside
 
     def _open(self) -> None:
+        self.experiments.leave()
         self.queue.leave()
         self._cancel.emit()
         store = self.session.store
         self.book.set_folder(None if store is None else store.project.runs_dir)
+        if store is not None:
+            self.experiments.find(store.project.path)
 
     def _on_event(self, name: str, event: Event) -> None:
         if isinstance(event, CheckpointSaved) and name == self.session.run:

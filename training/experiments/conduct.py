@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.errors import UserError
 from training.experiments.definition import Experiment, missing_recipes
@@ -15,6 +16,9 @@ from training.experiments.runner import Runner
 from training.project.project import Project
 from training.runs import Snapshot, snapshot_project
 from training.start import TRAIN
+
+if TYPE_CHECKING:
+    from training.experiments.report import Report
 
 Tell = Callable[[ExperimentEvent], None]
 
@@ -93,8 +97,7 @@ def _write(
     setting = Setting(project.name, options.split, options.budget, options.side_by_side, snapshot)
     report = training_report(results, setting)
     page = write_report(report, folder)
-    said = (report.summary, *(s.sentence for s in report.said))
-    tell(ExperimentDone(str(page), str(folder), report.table.head, report.table.rows, said))
+    tell(_done(report, page))
 
 
 def _measure_speed(experiment: Experiment, project: Project, folder: Path, *, tell: Tell) -> bool:
@@ -106,9 +109,9 @@ def _measure_speed(experiment: Experiment, project: Project, folder: Path, *, te
     found = measure_speed(experiment, len(project.schema), report=lambda done: tell(Measuring(round(done, 2))))
     report = speed_report(experiment, found, len(project.schema), project=project.name)
     page = write_report(report, folder)
-    tell(
-        ExperimentDone(
-            str(page), str(folder), report.table.head, report.table.rows, tuple(s.sentence for s in report.said)
-        )
-    )
+    tell(_done(report, page))
     return True
+
+
+def _done(report: Report, page: Path) -> ExperimentDone:
+    return ExperimentDone(str(page), str(page.parent), report.table.head, report.table.rows, report.sentences)

@@ -73,6 +73,11 @@ class Report:
     facts: Mapping[str, str]
     values: Mapping[str, Any]
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What may be said of it: the summary, then each claim."""
+        return (self.summary, *(s.sentence for s in self.said))
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -12,8 +12,7 @@ from training.data.files import replacing, writing
 from training.experiments.drawing import as_files
 from training.experiments.page import page
 from training.experiments.report import Report, Table, verdict_words
-
-PAGE, MARKDOWN = "report.html", "table.md"
+from training.experiments.written import CSV, JSON, MARKDOWN, PAGE
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -24,10 +23,10 @@ def write_report(report: Report, folder: Path) -> Path:
     for name, (svg, png) in drawn.items():
         _put(folder / f"{name}.svg", svg.encode())
         _put(folder / f"{name}.png", png)
-    _put(folder / "table.csv", _csv(report.table).encode())
+    _put(folder / CSV, _csv(report.table).encode())
     _put(folder / MARKDOWN, markdown(report).encode())
-    values = {**report.values, "facts": dict(report.facts)}
-    _put(folder / "table.json", json.dumps(strict(values), indent=1, ensure_ascii=False, allow_nan=False).encode())
+    values = {**report.values, "sentences": report.sentences, "facts": dict(report.facts)}
+    _put(folder / JSON, json.dumps(strict(values), indent=1, ensure_ascii=False, allow_nan=False).encode())
     _put(folder / PAGE, page(report, {name: svg for name, (svg, _) in drawn.items()}).encode())
     return folder / PAGE
 
