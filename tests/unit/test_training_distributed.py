@@ -1,0 +1,180 @@
+"""A training shared by two processes: the same as by one, and an end for all of them whatever happens to one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import make_project
+from tests.unit.training_data import make_data, tiny_config
+from training import launch, runs
+from training.checkpoint import load_resume
+from training.config import RunConfig, with_overrides
+from training.distributed import Ranks
+from training.draws import BatchGenerator, normal, uniform
+from training.errors import UserError
+from training.events import RunFinished
+from training.launch import Place
+from training.project.project import Project
+from training.recipes import recipe_config
+from training.runs import create_run
+from training.train_run import check_resumable, train_run
+
+SETTINGS = {"device": "cpu", "precision": "float32", "threads": "1", "optimizer": "sgd", "learning_rate": "1e-3"}
+
+
+def resnet() -> RunConfig:
+    """With batch normalisation and dropout; batches of 5 and 4 for two processes. SGD: Adam makes much of a rounding."""
+    texts = {**SETTINGS, "input_size": "32", "batch_size": "5", "epochs": "3"}
+    return with_overrides(recipe_config("ml-resnet"), texts)
+
+
+def two_stage() -> RunConfig:
+    """Two networks one after the other, the second with random mistakes of the first."""
+    return with_overrides(recipe_config("cnn-6-7"), {**SETTINGS, "input_size": "64", "batch_size": "9", "epochs": "2"})
+
+
+def endless() -> RunConfig:
+    return with_overrides(tiny_config(), {"epochs": "100000", "batch_size": "9"})
+
+
+def make_run(project_path: Path, config: RunConfig) -> Path:
+    with Project.open(project_path, read_only=True) as project:
+        return create_run(project, config)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("shared")
+    project = make_project(path / "small.fkp")
+    for config in (resnet(), two_stage(), endless()):
+        make_run(project, config)
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.unit.shared_ranks", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    values: dict[str, Any] = json.loads(done.stdout)
+    return values
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    """Of the network in training, not of the average that is kept."""
+    model: dict[str, torch.Tensor] = load_resume(run_dir / runs.RESUME)["model"]
+    return model
+
+
+@pytest.mark.parametrize("net", ["cnn-6", "ml-resnet"])
+def test_steps_of_two_processes_are_those_of_one(found: dict[str, Any], net: str) -> None:
+    """In float64: nothing but the order of sums differs, also with labels missing unevenly, dropout and running statistics."""
+    assert found["exact"][net] < 1e-12
+
+
+@pytest.mark.parametrize(("number", "config"), [(0, resnet), (1, two_stage)])
+def test_a_run_of_two_processes_is_the_run_of_one(
+    found: dict[str, Any], folder: Path, number: int, config: Callable[[], RunConfig]
+) -> None:
+    assert found["trained"][number] == [0, 0]
+    shared = sorted((folder / "small.fkp" / "runs").glob("0*"))[number]
+    alone = make_run(folder / "small.fkp", config())
+    assert isinstance(train_run(alone), RunFinished)
+    ours, theirs = runs.read_run(alone).last, runs.read_run(shared).last
+    assert ours is not None and theirs is not None
+    assert theirs.epoch == ours.epoch
+    assert theirs.train_loss == pytest.approx(ours.train_loss, rel=1e-4)
+    assert theirs.rmse == pytest.approx(ours.rmse, rel=1e-4)
+    for name, value in weights(alone).items():
+        torch.testing.assert_close(
+            weights(shared)[name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+def test_a_stop_asked_of_any_process_ends_all_and_keeps_the_model(found: dict[str, Any]) -> None:
+    assert found["stopped"] == {"codes": [0, 0], "status": "stopped"}
+
+
+def test_a_process_that_is_killed_ends_the_others_with_a_sentence(found: dict[str, Any]) -> None:
+    assert found["lost"]["codes"] == [1, -9]
+    assert "resume the run" in found["lost"]["said"]
+
+
+def test_no_process_outlives_its_launcher_and_the_run_can_go_on(found: dict[str, Any], folder: Path) -> None:
+    assert found["orphaned"]["status"] in ("interrupted", "failed")  # one may see the other's end before its own
+    check_resumable(sorted((folder / "small.fkp" / "runs").glob("0*"))[2])
+
+
+def test_torchrun_goes_on_with_a_run_of_one_process(folder: Path) -> None:
+    """The setting `processes` makes `fkp resume` start torchrun itself; another number of processes changes nothing."""
+    alone = make_run(folder / "small.fkp", resnet())
+    train_run(alone)
+    parts = make_run(folder / "small.fkp", replace(resnet(), processes=2))
+    calls = iter(range(100))
+    train_run(parts, should_stop=lambda: next(calls) == 4)
+    command = [sys.executable, "-m", "training.cli", "resume", str(parts)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{parts}\n"  # one process speaks
+    for name, value in weights(alone).items():
+        torch.testing.assert_close(weights(parts)[name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_each_process_has_its_rows_of_the_batch_and_their_random_numbers() -> None:
+    parts = [Ranks(Place(rank, 3, rank, 3)).slice(8) for rank in range(3)]
+    assert [list(range(8)[part]) for part in parts] == [[0, 1], [2, 3, 4], [5, 6, 7]]
+    whole = torch.Generator().manual_seed(1)
+    expected = uniform(8, 2, generator=whole), normal(8, generator=whole)
+    for part in parts:
+        mine = BatchGenerator.of(1, count=8, part=part)
+        count = part.stop - part.start
+        assert torch.equal(uniform(count, 2, generator=mine), expected[0][part])
+        assert torch.equal(normal(count, generator=mine), expected[1][part])
+    with pytest.raises(UserError, match="cannot be shared by 3 processes"):
+        Ranks(Place(0, 3, 0, 3)).slice(2)
+
+
+def test_the_place_is_as_torchrun_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert launch.place() == Place()
+    told = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+    for name, value in {**told, "MASTER_ADDR": "h", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert launch.place() == Place(rank=3, count=4, local=1, locals=2)
+    monkeypatch.setenv("RANK", "x")
+    with pytest.raises(UserError, match="RANK=x"):
+        launch.place()
+
+
+def test_one_process_for_each_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    config = tiny_config()
+    assert launch.processes(config) == 1  # on the processor
+    assert launch.processes(replace(config, device="auto")) == 4
+    assert launch.processes(replace(config, device="auto", processes=2)) == 2
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, words: started.append(words))
+    launch.start_together(replace(config, device="cuda"), ["training", "train", "r"])
+    assert started[0][1:] == [
+        *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "4"), *("-m", "training", "train", "r"),
+    ]  # fmt: skip
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    launch.start_together(replace(config, device="cuda"), ["training", "train", "r"])
+    assert len(started) == 1  # torchrun did already
+
+
+def test_other_data_has_another_fingerprint() -> None:
+    data = make_data()[0]
+    assert data.fingerprint() == make_data()[0].fingerprint()
+    points = data.points.copy()
+    points[-1] += 1
+    assert replace(data, points=points).fingerprint() != data.fingerprint()
