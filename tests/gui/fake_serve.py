@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -27,6 +28,23 @@ def main(mode: str, memory: Path) -> None:
             file.write(line)
         if request["cmd"] == "predict":
             take(mode, request, memory)
+        if request["cmd"] == "augment":
+            draw(mode, request, memory)
+
+
+def draw(mode: str, request: dict[str, Any], memory: Path) -> None:
+    """A gray sheet whose first point lies as far to the right as the setting rotation says."""
+    if mode == "dying-once" and memory.read_text().count("\n") == 1:
+        os._exit(11)
+    if mode == "refusing":
+        print(json.dumps({"id": request["id"], "error": "The picture of face 3 is gone."}), flush=True)
+        return
+    count, side = len(request["ids"]), request["config"]["input_size"]
+    pictures = base64.b64encode(bytes([100 + request["seed"]]) * (count * side * side)).decode()
+    points = [[[request["config"]["rotation"], 5.0]] * KEYPOINTS] * count
+    mask = [[True] * 4 + [False] * (KEYPOINTS - 4)] * count
+    reply = {"id": request["id"], "size": [count, side, side, 1], "pictures": pictures, "points": points, "mask": mask}
+    print(json.dumps(reply), flush=True)
 
 
 def take(mode: str, request: dict[str, Any], memory: Path) -> None:
