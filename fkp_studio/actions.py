@@ -87,6 +87,7 @@ def _predict() -> tuple[Action, ...]:
         Action("poses", "Poses…", (), "Train", "face", "Which way the faces look, and what balancing by pose makes of it", "project"),
         Action("protocol", "Evaluate by protocol…", (), "Train", "report", "The chosen run measured as the papers do: 300-W, AFLW, COFW, Kaggle", "run"),
         Action("experiments", "Experiments…", (), "Train", "report", "The papers' tables, trained and measured on this project", "project"),
+        Action("random_search", "Random search…", (), "Train", "dice", "Try settings of a recipe at random, and keep the best", "project"),
         Action("stop", "Stop training", (), "Train", "stop", "Ends after the batch under way; the best model is kept", "project"),
     )  # fmt: skip
 

@@ -238,6 +238,10 @@ class MainWindow(QMainWindow):
         if self.session.store is not None:
             ExperimentsDialog(self.session, self.jobs, self).show()
 
+    def show_random_search(self) -> None:
+        """The dialog that tries settings at random."""
+        self.panels.show_random_search()
+
     def stop_training(self) -> None:
         """Stop what trains, keep its best model."""
         self.jobs.experiments.stop()

@@ -117,6 +117,11 @@ class Panels(QObject):
         if self._training is not None:
             self._training.balance_by_pose(bins)
 
+    def show_random_search(self) -> None:
+        """The dialog that tries settings at random."""
+        if self._training is not None:
+            self._training.show_random_search()
+
     def set_default(self, key: str, value: Any) -> None:
         """Give the training panel a changed setting: "minutes" or "device"."""
         if self._training is not None:

@@ -78,6 +78,7 @@ def _training(w: MainWindow) -> dict[str, Handler]:
         "train": w.train,
         "augmentation": w.show_augmentation,
         "compare": w.show_compare,
+        "random_search": w.show_random_search,
         "experiments": w.show_experiments,
         "protocol": w.show_protocol,
         "poses": w.show_poses,

@@ -13,6 +13,7 @@ from fkp_studio.jobs.experiments import EXPERIMENT, Experiments
 from fkp_studio.jobs.label_watch import LabelWatch
 from fkp_studio.jobs.prediction import PredictionWorker
 from fkp_studio.jobs.run_book import RunBook
+from fkp_studio.jobs.searching import SEARCH, Searching
 from fkp_studio.jobs.sheet import SheetRequest
 from fkp_studio.jobs.tasks import run_task
 from fkp_studio.jobs.training_queue import TrainingQueue
@@ -50,12 +51,14 @@ class Jobs(QObject):
         *,
         train_command: Sequence[str] = TRAIN,
         serve_command: Sequence[str] = prediction.SERVE,
+        search_command: Sequence[str] = SEARCH,
         experiment_command: Sequence[str] = EXPERIMENT,
     ) -> None:
         super().__init__(parent)
         self.session = session
         self.book = RunBook(self)
         self.queue = TrainingQueue(self.book, self, command=train_command)
+        self.searching = Searching(self, command=search_command)
         self.labels = LabelWatch(session, self)
         self.experiments = Experiments(self, command=experiment_command)
         self._closed = False
@@ -214,6 +217,7 @@ class Jobs(QObject):
             return
         self._closed = True
         self.experiments.leave()
+        self.searching.leave()
         self.queue.leave()
         self._close.emit()
         self._thread.wait(5000)
@@ -226,6 +230,7 @@ class Jobs(QObject):
         self._cancel.emit()
         store = self.session.store
         self.book.set_folder(None if store is None else store.project.runs_dir)
+        self.searching.set_project(None if store is None else store.project.path)
         if store is not None:
             self.experiments.find(store.project.path)
 

@@ -79,7 +79,8 @@ class RunBook(QObject):
         self._infos = {info.name: info for info in infos}
         if not self._listed_once:
             self._listed_once = True
-            self._shown.update(list(self._infos)[-SHOWN_AT_FIRST:])
+            own = [name for name, info in self._infos.items() if not info.search]
+            self._shown.update(own[-SHOWN_AT_FIRST:])
         for name in self._infos:
             if name in self._shown:
                 self._load(name)

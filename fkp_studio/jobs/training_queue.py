@@ -152,14 +152,17 @@ class TrainingQueue(QObject):
         return end.reason if isinstance(end, RunFinished) else "failed"
 
     def _look_round(self) -> None:
-        """The list was read: follow what somebody else trains, and put what waits on the disk back in the queue."""
+        """The list was read: follow what somebody else trains, and put what waits on the disk back in the queue.
+
+        The trials of a search are its own business.
+        """
         for info in self._book.infos():
-            if info.status == "running" and info.name not in self._threads:
+            if info.status == "running" and info.name not in self._threads and not info.search:
                 self._follow(info.path, start=False)
         if not self._requeued and self._book.infos():
             self._requeued = True
             for info in self._book.infos():
-                if info.status == "queued" and _still_waits(info):
+                if info.status == "queued" and not info.search and _still_waits(info):
                     self.add(info.path)
 
 

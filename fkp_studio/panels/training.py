@@ -23,6 +23,7 @@ from fkp_studio import assets, theme
 from fkp_studio.dialogs.augmentation import AugmentationDialog
 from fkp_studio.dialogs.compare import CompareDialog
 from fkp_studio.dialogs.config_form import ConfigDialog
+from fkp_studio.dialogs.random_search import RandomSearchDialog
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels.training_facts import Facts, warning, why_not
 from fkp_studio.panels.training_words import live_line
@@ -103,6 +104,12 @@ class TrainingPanel(QWidget):
         dialog.accepted.connect(lambda: self._take(dialog.config(), train=False))
         dialog.open()
 
+    def show_random_search(self) -> None:
+        """The dialog that tries settings of the chosen recipe at random; a search goes on when it is closed."""
+        dialog = RandomSearchDialog(self._session, self._jobs, self, recipe=self.recipe.currentData())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
     def show_compare(self) -> None:
         """The dialog that trains several recipes."""
         minutes = self.budget.value() if self.unit.currentText() == MINUTES else 5.0
@@ -133,8 +140,12 @@ class TrainingPanel(QWidget):
         self.look_button = QPushButton(assets.icon("contrast"), "")
         self.look_button.setToolTip("Look at augmentation: faces as a training would see them")
         self.look_button.setAccessibleName("Look at augmentation")
-        self.look_button.setFixedWidth(32)
-        for button in (self.look_button, self.more_button, self.compare_button):
+        self.search_button = QPushButton(assets.icon("dice"), "")
+        self.search_button.setToolTip("Random search: try settings at random, and keep the best")
+        self.search_button.setAccessibleName("Random search")
+        for button in (self.look_button, self.search_button):
+            button.setFixedWidth(32)
+        for button in (self.look_button, self.search_button, self.more_button, self.compare_button):
             button.setProperty("role", "flat")
         self.about = QLabel(wordWrap=True)
         self.about.setProperty("role", "dim")
@@ -162,6 +173,7 @@ class TrainingPanel(QWidget):
         second.addWidget(self.unit)
         second.addStretch()
         second.addWidget(self.look_button)
+        second.addWidget(self.search_button)
         second.addWidget(self.more_button)
         second.addWidget(self.compare_button)
         for row in (first, second, third):
@@ -190,6 +202,7 @@ class TrainingPanel(QWidget):
         self.more_button.clicked.connect(self.show_settings)
         self.compare_button.clicked.connect(self.show_compare)
         self.look_button.clicked.connect(self.show_augmentation)
+        self.search_button.clicked.connect(self.show_random_search)
         self.stop_button.clicked.connect(self._stop)
         self.recipe.currentIndexChanged.connect(self._show_choice)
         self.unit.currentTextChanged.connect(self._on_unit_changed)
@@ -219,6 +232,7 @@ class TrainingPanel(QWidget):
         self.compare_button.setEnabled(self._facts.labelled > 0)
         self.more_button.setEnabled(self._facts.opened)
         self.look_button.setEnabled(self._facts.opened)
+        self.search_button.setEnabled(self._facts.opened)
         recipe, custom = RECIPES[name], self._custom.get(name)
         self.recipe.setToolTip(self.recipe.currentData(Qt.ItemDataRole.ToolTipRole))
         changed = _changes(custom) if custom else 0

@@ -6,17 +6,12 @@ import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from training.commands.output import table
 from training.config import RunConfig
 from training.recipes import recipe_config
 from training.search.plan import SearchInfo, SearchPlan, TrialInfo, best_trial, ranked
-
-
-def value_text(value: Any) -> str:
-    """A setting's value, in three figures where it is a fraction."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+from training.search.space import short
 
 
 def trial_line(trial: TrialInfo, *, best: TrialInfo | None, ended: int, of: int) -> str:
@@ -27,7 +22,7 @@ def trial_line(trial: TrialInfo, *, best: TrialInfo | None, ended: int, of: int)
         what = trial.message.rstrip(".") + ("" if trial.value is None else f" ({trial.value:.3f} px)")
     else:
         what = f"failed: {trial.message.rstrip('.')}"
-    drawn = ", ".join(f"{name} {value_text(value)}" for name, value in trial.params.items())
+    drawn = ", ".join(f"{name} {short(value)}" for name, value in trial.params.items())
     return f"trial {trial.number} ({ended} of {of}): {what}; {drawn}"
 
 
@@ -40,7 +35,7 @@ def results(plan: SearchPlan, trials: Sequence[TrialInfo]) -> list[str]:
             "-" if trial.value is None or math.isnan(trial.value) else f"{trial.value:.3f}",
             trial.state if trial.state != "pruned" else f"stopped at {trial.done:.0%}",
             trial.run or "-",
-            *(value_text(trial.params.get(name, "-")) for name in plan.space),
+            *(short(trial.params.get(name, "-")) for name in plan.space),
         )
         for trial in ranked(trials)
     ]

@@ -2,7 +2,7 @@
 
 config.json and labels.npz as in a run's folder (settings, budget and seed of every trial), search.json (space, number of
 trials, pruner), search.db (Optuna's storage), trials.json (the table, for whoever looks on), workers/ (a locked file for
-each process that runs trials), stop (its presence asks them to stop), log.txt. Needs neither torch nor Optuna.
+each process that runs trials), stop (its presence asks them to stop). Needs neither torch nor Optuna.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from training.runs import Snapshot, load_config, load_snapshot, write_inputs
 from training.search.space import Space, check_space, space_from_json, space_to_json
 
 SEARCHES, PLAN, TRIALS, DATABASE = "searches", "search.json", "trials.json", "search.db"
-WORKERS, STOP, LOG, LOCK = "workers", "stop", "log.txt", "lock"
+WORKERS, STOP, LOCK = "workers", "stop", "lock"
 PRUNERS = ("median", "halving", "none")
 MOST_TRIALS = 100_000
 LONGER = 5  # times the budget of a trial: what the best one is trained for
@@ -111,6 +111,7 @@ class SearchInfo:
     plan: SearchPlan
     trials: tuple[TrialInfo, ...]
     running: bool
+    created: float = 0.0  # seconds since the epoch
 
     @property
     def ended(self) -> int:
@@ -207,7 +208,7 @@ def read_search(folder: Path) -> SearchInfo:
     trials = read_trials(folder)
     if not running:
         trials = tuple(replace(t, state="waiting") if t.state == "running" else t for t in trials)
-    return SearchInfo(folder, read_plan(folder), trials, running)
+    return SearchInfo(folder, read_plan(folder), trials, running, (folder / "config.json").stat().st_mtime)
 
 
 def list_searches(project: Path) -> list[SearchInfo]:
@@ -219,6 +220,11 @@ def list_searches(project: Path) -> list[SearchInfo]:
         except UserError:
             continue
     return found
+
+
+def log_path(project: Path, name: str) -> Path:
+    """What a search that the window has started says; beside its folder, which may not be there yet."""
+    return project / SEARCHES / f"{name}.log"
 
 
 def request_stop(folder: Path) -> None:

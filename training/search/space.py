@@ -9,7 +9,16 @@ from typing import Any
 from training.config import RunConfig
 from training.errors import UserError
 
-NEVER = ("recipe", "variant", "epochs", "minutes", "seed", "device", "threads")  # the same in all trials of a search
+NEVER = (
+    "recipe",
+    "variant",
+    "epochs",
+    "minutes",
+    "seed",
+    "device",
+    "threads",
+    "processes",
+)  # the same in all trials of a search
 _FORM = "LOW..HIGH, LOW..HIGH:log, VALUE,VALUE,... or off"
 
 
@@ -130,6 +139,11 @@ def text_of(dimension: Dimension) -> str:
 def number(value: float) -> str:
     """A number, as short as it can be read back."""
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def short(value: Any) -> str:
+    """A drawn value for people: fractions in three figures."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _value(name: str, text: str, kind: str) -> Any:

@@ -1,0 +1,177 @@
+"""Random searches behind the window: a search is a process of its own, which goes on when the window is closed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from fkp_studio.jobs.child import let_go
+from fkp_studio.jobs.tasks import run_task
+from training.errors import UserError
+from training.recipes import recipe_space
+from training.search.plan import SearchInfo, SearchPlan, list_searches, log_path, request_stop
+from training.search.space import number, text_of
+
+SEARCH: tuple[str, ...] = (sys.executable, "-m", "training.cli", "search")
+LOOK_MS = 700  # between looks at a search that goes on
+
+
+class Searching(QObject):
+    """The searches of the open project, read off the interface thread; started and stopped for the dialog."""
+
+    changed = Signal()  # a search, a trial, or whether one goes on is different
+    failed = Signal(str)  # why a search could not begin or ended
+
+    def __init__(self, parent: QObject | None = None, *, command: Sequence[str] = SEARCH) -> None:
+        super().__init__(parent)
+        self._command = tuple(command)
+        self._project: Path | None = None
+        self._infos: list[SearchInfo] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._reading = False
+        self._timer = QTimer(self, interval=LOOK_MS)
+        self._timer.timeout.connect(self.look)
+
+    def set_project(self, project: Path | None) -> None:
+        """Look at another project's searches; those of the one before go on."""
+        self.leave()
+        self._project, self._infos = project, []
+        self.changed.emit()
+        self.look()
+
+    def infos(self) -> list[SearchInfo]:
+        """All searches by name, as they were when last read."""
+        return self._infos
+
+    def info(self, name: str) -> SearchInfo | None:
+        """The search of this name."""
+        return next((info for info in self._infos if info.plan.name == name), None)
+
+    def searching(self) -> list[str]:
+        """The names of the searches that go on."""
+        going = {info.plan.name for info in self._infos if info.running}
+        return sorted(going | set(self._processes))
+
+    def free_name(self, recipe: str) -> str:
+        """The name of a new search of this recipe: `cnn-6`, `cnn-6-2`..."""
+        taken = {info.plan.name for info in self._infos}
+        names = (recipe if n == 1 else f"{recipe}-{n}" for n in range(1, len(taken) + 2))
+        return next(name for name in names if name not in taken)
+
+    def start(self, plan: SearchPlan, *, jobs: int) -> None:
+        """Begin this search, or go on with it, in the background."""
+        if self._project is None or plan.name in self._processes:
+            return
+        words = [
+            *self._command,
+            str(self._project),
+            *arguments(plan, jobs=jobs, begun=self.info(plan.name) is not None),
+        ]
+        log = log_path(self._project, plan.name)
+        run_task(_start, words, log, done=lambda p: self._started(plan.name, p), failed=self._say, owner=self)
+
+    def stop(self, name: str) -> None:
+        """Ask a search to stop its trials, which can go on later, and end."""
+        info = self.info(name)
+        if info is not None:
+            run_task(request_stop, info.path, failed=self._say, owner=self)
+
+    def stop_all(self) -> None:
+        """Stop every search that goes on."""
+        for name in self.searching():
+            self.stop(name)
+
+    def look(self) -> None:
+        """Read the searches anew, off this thread."""
+        if self._project is None or self._reading:
+            return
+        self._reading = True
+        run_task(
+            _look, self._project, dict(self._processes), done=self._take, failed=self._say, ended=self._read, owner=self
+        )
+
+    def leave(self) -> None:
+        """Let all searches go on without us."""
+        self._timer.stop()
+        for process in self._processes.values():
+            let_go(process)
+        self._processes = {}
+
+    # ---- inside
+
+    def _started(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        self._processes[name] = process
+        self._timer.start()
+        self.changed.emit()
+
+    def _take(self, found: tuple[Path, list[SearchInfo], dict[str, str]]) -> None:
+        project, infos, ended = found
+        if project != self._project:
+            return
+        different = infos != self._infos or bool(ended)
+        self._infos = infos
+        for name, sentence in ended.items():
+            self._processes.pop(name, None)
+            if sentence:
+                self.failed.emit(sentence)
+        if different:
+            self.changed.emit()
+
+    def _read(self) -> None:
+        self._reading = False
+        if self.searching() and not self._timer.isActive():
+            self._timer.start()
+        elif not self.searching():
+            self._timer.stop()
+
+    def _say(self, error: Exception) -> None:
+        self.failed.emit(str(error))
+
+
+def arguments(plan: SearchPlan, *, jobs: int, begun: bool) -> list[str]:
+    """The words of `fkp search PROJECT` for this plan; a search that was begun needs its name only."""
+    config = plan.config
+    words = ["--name", plan.name, "--trials", str(plan.trials), "--jobs", str(jobs)]
+    if begun:
+        return words
+    budget = ["--epochs", str(config.epochs)] if config.minutes is None else ["--minutes", number(config.minutes)]
+    usual = recipe_space(config.recipe, config.variant)
+    space = [f"{name}={text_of(dimension)}" for name, dimension in plan.space.items() if usual.get(name) != dimension]
+    space += [f"{name}=off" for name in usual if name not in plan.space]
+    return [
+        *words, "--recipe", config.recipe, "--variant", config.variant, *budget, "--seed", str(config.seed),
+        "--pruner", plan.pruner, "--set", f"device={config.device}", *(["--space", *space] if space else []),
+    ]  # fmt: skip
+
+
+def _start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start the process in a session of its own; what it says goes into a file, which also outlives the window."""
+    try:
+        log.parent.mkdir(exist_ok=True)
+        with log.open("wb") as file:
+            return subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            )
+    except OSError as error:
+        raise UserError(f"The search cannot be started: {error.strerror or error}.") from error
+
+
+def _look(
+    project: Path, processes: Mapping[str, subprocess.Popen[bytes]]
+) -> tuple[Path, list[SearchInfo], dict[str, str]]:
+    """The searches, and of our processes those that ended: name -> what went wrong, "" for nothing."""
+    ended = {name: process.returncode for name, process in processes.items() if process.poll() is not None}
+    wrong = {name: _last_words(log_path(project, name)) if code else "" for name, code in ended.items()}
+    return project, list_searches(project), wrong
+
+
+def _last_words(log: Path) -> str:
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "The search ended without a word.")
