@@ -206,6 +206,7 @@ class Arranger(QObject):
             task.cancel()
 
 
-def with_only(query: Query, ids: np.ndarray) -> Query:
-    """The query narrowed to these faces."""
-    return replace(query, only=tuple(np.sort(np.asarray(ids, np.int64)).tolist()))
+def with_only(query: Query, ids: np.ndarray, *, in_order: bool = False) -> Query:
+    """The query narrowed to these faces; in_order: shown as they come in `ids`."""
+    wanted = np.asarray(ids, np.int64)
+    return replace(query, only=tuple((wanted if in_order else np.sort(wanted)).tolist()), in_order=in_order)

@@ -34,11 +34,12 @@ class FilterBar(QWidget):
     query_changed = Signal(object)  # Query
     size_changed = Signal(str)
     refresh_wanted = Signal()
+    back_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._query = Query()
-        self.count, self.refresh = QLabel(), QPushButton()
+        self.count, self.refresh, self.back = QLabel(), QPushButton(), QPushButton("← back")
         self.size_button = _SizeButton(self.size_changed.emit)
         self.filter = _combo("filter", [(f.value, f) for f in Filter])
         self.sort = _combo("sort", [(s.value, s) for s in Sort])
@@ -46,6 +47,9 @@ class FilterBar(QWidget):
         self.refresh.setProperty("role", "flat")
         self.refresh.setToolTip("Filter and sort again")
         self.refresh.clicked.connect(self.refresh_wanted)
+        self.back.setProperty("role", "flat")
+        self.back.setToolTip("Show what was shown before")
+        self.back.clicked.connect(self.back_wanted)
         self.filter.activated.connect(self._on_filter)
         self.sort.activated.connect(self._on_chosen)
         self.keypoint.activated.connect(self._on_chosen)
@@ -57,6 +61,7 @@ class FilterBar(QWidget):
         top, choice = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.count)
         top.addStretch(1)
+        top.addWidget(self.back)
         top.addWidget(self.refresh)
         top.addWidget(self.size_button)
         choice.setSpacing(4)
@@ -80,6 +85,7 @@ class FilterBar(QWidget):
     def set_query(self, query: Query, *, title: str = "") -> None:
         """Show this query. title: what `query.only` stands for."""
         self._query = query
+        self.back.setVisible(bool(title))
         with QSignalBlocker(self.filter):
             if self.filter.itemData(0) is None:
                 self.filter.removeItem(0)

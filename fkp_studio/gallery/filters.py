@@ -45,13 +45,15 @@ OF_A_RUN = frozenset({Filter.PREDICTED, Filter.WORST, Sort.ERROR, Sort.CONFIDENC
 class Query:
     """What was asked for. keypoints: with MISSING only faces that lack one of these; empty: any keypoint.
 
-    only: ascending ids, when just these faces are wanted (a click in a plot); None: no such limit.
+    only: ids, when just these faces are wanted (a click in a plot); None: no such limit. in_order: as imported means here
+    the order of `only` (the worst first).
     """
 
     filter: Filter = Filter.ALL
     sort: Sort = Sort.INDEX
     keypoints: tuple[int, ...] = ()
     only: tuple[int, ...] | None = None
+    in_order: bool = False
 
     @property
     def needs_run(self) -> bool:
@@ -146,6 +148,9 @@ def arrange(query: Query, facts: Facts, *, columns: tuple[np.ndarray, np.ndarray
     if query.filter is Filter.WORST:
         worst = rows[np.argsort(-run.error[rows], kind="stable")[:WORST]]
         rows = worst if query.sort is Sort.ERROR else np.sort(worst)
+    if query.in_order and query.only is not None and query.sort is Sort.INDEX:
+        shown = np.asarray(query.only, np.int64)
+        return shown[np.isin(shown, facts.index.ids[rows])]
     key = _key(query.sort, facts, run)
     if key is not None:
         rows = rows[np.argsort(key[rows], kind="stable")]  # NaN goes to the end

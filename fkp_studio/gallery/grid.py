@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
@@ -83,7 +93,7 @@ class GridView(QTableView):
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
         self.setCornerButtonEnabled(False)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -123,6 +133,35 @@ class GridView(QTableView):
                 self.scrollTo(self.currentIndex())
         finally:
             self._syncing = False
+
+    def selected_ids(self) -> np.ndarray:
+        """The selected faces, int64, in their order."""
+        grid, places = self._grid, []
+        for part in self.selectionModel().selection():
+            rows = np.arange(part.top(), part.bottom() + 1)[:, None] * grid.columns
+            places.append((rows + np.arange(part.left(), part.right() + 1)).ravel())
+        found = np.unique(np.concatenate(places)) if places else np.empty(0, np.int64)
+        return grid.order[found[found < len(grid.order)]]
+
+    def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
+        """Shift and dragging select the faces from one to the other as they follow each other, not a block of the table."""
+        ends = [self.indexAt(rect.topLeft()), self.indexAt(rect.bottomRight())]
+        places = sorted(self._grid.position(end) for end in ends if end.isValid())
+        if len(places) < 2:
+            super().setSelection(rect, command)
+            return
+        self.selectionModel().select(self._between(*places), command)
+
+    def _between(self, first: int, last: int) -> QItemSelection:
+        """The cells from one place to another: the rest of a row, whole rows, the beginning of a row."""
+        grid, columns, chosen = self._grid, self._grid.columns, QItemSelection()
+        last = min(last, len(grid.order) - 1)
+        top, bottom = first // columns, last // columns
+        for row, end in {(top, top), (top + 1, bottom - 1), (bottom, bottom)}:
+            low, high = max(first, row * columns), min(last, end * columns + columns - 1)
+            if row <= end:
+                chosen.select(grid.index(row, low % columns), grid.index(end, high % columns))
+        return chosen
 
     def refresh(self, ids: list[int] | None = None) -> None:
         """Paint these faces again, as far as they are in sight; None: all."""

@@ -38,6 +38,7 @@ class GalleryPanel(QWidget):
         self._session = session
         self._store: ProjectStore | None = None
         self._only_title = ""
+        self._former = Query()  # before just some faces were shown
         self._size = "M"
         self.arranger = Arranger(self)
         self.thumbnails = Thumbnails(self)
@@ -82,6 +83,7 @@ class GalleryPanel(QWidget):
         self.bar.query_changed.connect(self._on_query_changed)
         self.bar.size_changed.connect(self.set_thumbnail_size)
         self.bar.refresh_wanted.connect(self.refresh)
+        self.bar.back_wanted.connect(self.go_back)
         self.progress.show_wanted.connect(lambda points: self.show_query(Query(Filter.MISSING, keypoints=points)))
         self.notice.acted.connect(self._on_notice)
         theme.current().changed.connect(self._on_theme_changed)
@@ -96,10 +98,16 @@ class GalleryPanel(QWidget):
         """Show the faces of this filter, in the present order."""
         self.show_query(replace(self.arranger.query, filter=chosen, keypoints=(), only=None))
 
-    def show_ids(self, ids: np.ndarray, title: str) -> None:
-        """Show just these faces; `title` says which they are ('error above 5 %')."""
+    def show_ids(self, ids: np.ndarray, title: str, *, in_order: bool = False) -> None:
+        """Show just these faces; `title` says which they are ('error above 5 %'). in_order: as they come in `ids`."""
+        if self.arranger.query.only is None:
+            self._former = self.arranger.query
         self._only_title = title
-        self.show_query(with_only(Query(), ids))
+        self.show_query(with_only(Query(), ids, in_order=in_order))
+
+    def go_back(self) -> None:
+        """Show what was shown before `show_ids`."""
+        self.show_query(self._former)
 
     def show_all(self) -> None:
         """Show all faces."""
@@ -143,7 +151,7 @@ class GalleryPanel(QWidget):
         if store is not None:
             store.changed.connect(self._on_changed)
             self._delegate.keypoints = len(store.schema)
-        self._only_title = ""
+        self._only_title, self._former = "", Query()
         self.thumbnails.set_project(store.path if store else None)
         self.arranger.set_store(store)
         self.arranger.set_run(self._session.run)
@@ -250,7 +258,9 @@ class GalleryPanel(QWidget):
     def _show_menu(self, at: QPoint) -> None:
         sample_id = self.view.grid.sample_id(self.view.indexAt(at))
         if self._store is not None and sample_id >= 0:
-            menu = face_menu(self._store, sample_id, open_face=self.opened.emit, parent=self)
+            menu = face_menu(
+                self._store, sample_id, open_face=self.opened.emit, parent=self, selected=self.view.selected_ids()
+            )
             menu.popup(self.view.viewport().mapToGlobal(at))
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -14,6 +14,7 @@ from fkp_studio.project.background import Background, Done, Work
 from fkp_studio.project.changes import EVERYTHING, Changes
 from fkp_studio.project.commands import JournalStep
 from fkp_studio.project.edits import placed, with_state
+from fkp_studio.project.index import refresh
 from fkp_studio.project.journal_stack import JournalStack
 from fkp_studio.project.nudges import Nudges
 from fkp_studio.project.run_cache import Columns, RunCache
@@ -21,7 +22,7 @@ from training.data.keypoint_data import Labels, PointState
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.project.accept import Accepted
-from training.project.columns import SampleIndex, missing_counts, review_counts
+from training.project.columns import SampleIndex
 from training.project.history import Step
 from training.project.predictions import Predictions
 from training.project.project import Project, Sample
@@ -215,6 +216,10 @@ class ProjectStore(QObject):
         """Unset every point accepted from `run`. Returns how many, or None when it goes on in the background."""
         return self._accepting(lambda project: project.take_back(run), many=len(self) > BULK, source=source)
 
+    def move_to_split(self, ids: np.ndarray, split: int, *, source: object | None = None) -> int | None:
+        """Put samples and the others of their groups into train (0), val (1) or test (2). Returns as `accept` does."""
+        return self._accepting(lambda project: project.move_to_split(ids, split), many=True, source=source)
+
     def _accepting(self, work: Work, *, many: bool, source: object | None) -> int | None:
         self._refuse_while_busy()
         if many and len(self) > BULK:
@@ -308,9 +313,7 @@ class ProjectStore(QObject):
     def _labels_changed(self, ids: np.ndarray, *, source: object | None) -> None:
         self._edits += 1
         if len(ids) <= BULK:  # the worker thread has read the index after a larger one
-            labels = self.project.labels(ids)
-            self._index.missing[ids - 1] = missing_counts(labels)
-            self._index.to_review[ids - 1] = review_counts(labels)
+            refresh(self._index, self.project, ids)
             self._columns.edited(ids)
             for run in self._columns.runs():
                 self._columns.update(run, ids, self.project.run_columns(run, ids))

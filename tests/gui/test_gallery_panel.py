@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.gallery import GalleryPanel
@@ -229,3 +230,65 @@ def test_closing_the_project_empties_the_gallery(qtbot: QtBot, panel: GalleryPan
     assert panel.notice.title.text() == "No project is open."
     assert len(panel.thumbnails) == 0
     assert panel.view.grid.rowCount() == 0
+
+
+def cell(panel: GalleryPanel, place: int) -> QPoint:
+    return panel.view.visualRect(panel.view.grid.index_of(place)).center()
+
+
+def test_shift_and_ctrl_select_faces_as_they_follow_each_other(qtbot: QtBot, panel: GalleryPanel) -> None:
+    viewport, columns = panel.view.viewport(), panel.view.grid.columns
+    assert columns > 1
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=cell(panel, 1))
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, cell(panel, 2 * columns))
+    assert panel.view.selected_ids().tolist() == list(range(2, 2 * columns + 2))
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, cell(panel, 3))
+    assert 4 not in panel.view.selected_ids()
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=cell(panel, 4))
+    qtbot.keyClick(panel.view, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(panel.view, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert panel.view.selected_ids().tolist() == [3, 4, 5]
+
+
+def test_selected_faces_move_to_another_split_in_one_step(qtbot: QtBot, panel: GalleryPanel, session: Session) -> None:
+    store = session.store
+    assert store is not None
+    menu = face_menu(store, 3, open_face=print, parent=panel, selected=np.array([1, 2, 3]))
+    move = next(action.menu() for action in menu.actions() if action.menu() is not None)
+    assert isinstance(move, QMenu)
+    assert move.title() == "Move 3 faces to"
+    train, val, test = move.actions()
+    assert train.isChecked()
+    assert not val.isChecked()
+    test.trigger()
+    assert store.index().splits[:4].tolist() == [2, 2, 2, 1]
+    assert store.undo_stack.undoText() == "move 3 faces to test"
+    assert ask(qtbot, panel, Query(Filter.TEST)) == [1, 2, 3]
+    store.undo_stack.undo()
+    assert store.index().splits[:4].tolist() == [0, 0, 0, 1]
+    assert panel.bar.refresh.isVisible()
+    store.undo_stack.redo()
+    assert store.index().splits[:3].tolist() == [2, 2, 2]
+
+
+def test_the_menu_of_a_face_that_is_not_selected_moves_that_one(session: Session, panel: GalleryPanel) -> None:
+    assert session.store is not None
+    menu = face_menu(session.store, 4, open_face=print, parent=panel, selected=np.array([1, 2]))
+    assert "Move 1 face to" in [action.text() for action in menu.actions()]
+
+
+def test_some_faces_in_their_own_order_and_back(qtbot: QtBot, panel: GalleryPanel, session: Session) -> None:
+    before = ask(qtbot, panel, Query(Filter.VAL, Sort.NAME))
+    with qtbot.waitSignal(session.order_changed):
+        panel.show_ids(np.array([7, 2, 5]), "worst: nose tip", in_order=True)
+    assert session.order.tolist() == [7, 2, 5]
+    assert panel.bar.filter.currentText() == "worst: nose tip"
+    with qtbot.waitSignal(session.order_changed):
+        panel.show_ids(np.array([9, 8]), "pose")
+    assert session.order.tolist() == [8, 9]
+    assert panel.bar.back.isVisible()
+    with qtbot.waitSignal(session.order_changed):
+        panel.bar.back.click()
+    assert session.order.tolist() == before
+    assert panel.bar.filter.currentText() == "split: val"
+    assert not panel.bar.back.isVisible()

@@ -83,6 +83,14 @@ def read_rows(database: Database, first: int, end: int) -> np.ndarray:
     return np.frombuffer(raw, ROW)[first - low * CHUNK : end - low * CHUNK]
 
 
+def read_splits(database: Database, ids: np.ndarray) -> np.ndarray:
+    """The splits of the samples `ids`, uint8 [B]; only the rows that hold them are read."""
+    rows = np.asarray(ids, np.int64) - 1
+    chunks, which = np.unique(rows // CHUNK, return_inverse=True)
+    parts = [read_rows(database, chunk * CHUNK, (chunk + 1) * CHUNK)["splits"] for chunk in chunks.tolist()]
+    return np.stack(parts)[which, rows % CHUNK] if len(rows) else np.zeros(0, np.uint8)
+
+
 def write_columns(database: Database, ids: np.ndarray, **columns: Any) -> None:
     """Set some columns of the samples `ids`, within the transaction of the caller; a new chunk begins with zeros."""
     rows = np.asarray(ids, np.int64) - 1

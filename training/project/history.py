@@ -1,6 +1,7 @@
 """The journal of edits: what each step changed, before and after, so that undo and redo outlive the program.
 
-A step holds whole labels of the samples it touched, in parts of at most 4,096 samples. Undo and redo write only the points in which before and
+A step holds whole labels of the samples it touched, in parts of at most 4,096 samples, or their splits: those parts have
+negative numbers. Undo and redo write only the points in which before and
 after differ. Steps are undone from the newest, one after the other; a new step drops what was undone.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from training.data.keypoint_data import Labels
 from training.errors import UserError
+from training.project.columns import write_columns
 from training.project.database import Database
 from training.project.label_table import read_labels, write_labels
 from training.project.labels_codec import pack, row_type, unpack
@@ -57,9 +59,17 @@ class StepWriter:
             self._part(ids[part], pack(before[part]), pack(after[part]))
         write_labels(self._database, ids, after)
 
-    def _part(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+    def write_splits(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+        """Change splits (uint8 [B]) of `ids` from before to after, and note both; the step has no labels then."""
+        for first in range(0, len(ids), PART):
+            part = slice(first, first + PART)
+            self._part(ids[part], before[part], after[part], number=-1 - self._parts)
+        write_columns(self._database, ids, splits=after)
+
+    def _part(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray, *, number: int | None = None) -> None:
         data = _pack_part(ids, before, after)
-        self._database.sql.execute("INSERT INTO step_parts VALUES (?, ?, ?, ?)", (self.id, self._parts, len(ids), data))
+        where = self._parts if number is None else number
+        self._database.sql.execute("INSERT INTO step_parts VALUES (?, ?, ?, ?)", (self.id, where, len(ids), data))
         self._parts += 1
         self.samples += len(ids)
         self._bytes += len(data)
@@ -96,7 +106,7 @@ def read_steps(database: Database) -> list[Step]:
 def read_parts(database: Database, step: int, keypoints: int) -> Iterator[tuple[np.ndarray, Labels, Labels]]:
     """(ids, before, after) of each part. Raises UserError where the journal is damaged."""
     size = row_type(keypoints, model=True).itemsize
-    for (part,) in database.all("SELECT part FROM step_parts WHERE step = ? ORDER BY part", (step,)):
+    for (part,) in database.all("SELECT part FROM step_parts WHERE step = ? AND part >= 0 ORDER BY part", (step,)):
         row = database.one("SELECT count, data FROM step_parts WHERE step = ? AND part = ?", (step, part))
         if row is None or not 0 < row[0] <= PART:
             raise UserError(f"The journal of edits in {database.folder} is damaged: this step cannot be undone.")
@@ -104,16 +114,30 @@ def read_parts(database: Database, step: int, keypoints: int) -> Iterator[tuple[
         yield _unpack_part(database, data, count=count, row_size=size, keypoints=keypoints)
 
 
-def _unpack_part(
-    database: Database, data: bytes, *, count: int, row_size: int, keypoints: int
-) -> tuple[np.ndarray, Labels, Labels]:
+def read_split_parts(database: Database, step: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """(ids, before, after) of each part of a step that moved samples. Raises UserError where the journal is damaged."""
+    rows = database.all("SELECT count, data FROM step_parts WHERE step = ? AND part < 0 ORDER BY part DESC", (step,))
+    for count, data in rows:
+        raw = _inflated(database, data, count=count if 0 < count <= PART else 0, row_size=1)
+        splits = np.frombuffer(raw, np.uint8, offset=count * 8)
+        yield np.frombuffer(raw, "<i8", count).astype(np.int64), splits[:count], splits[count:]
+
+
+def _inflated(database: Database, data: bytes, *, count: int, row_size: int) -> bytes:
     expected = count * (8 + 2 * row_size)
     try:
         raw = zlib.decompressobj().decompress(data, expected + 1)
     except zlib.error:
         raw = b""
-    if len(raw) != expected:
+    if len(raw) != expected or not count:
         raise UserError(f"The journal of edits in {database.folder} is damaged: this step cannot be undone.")
+    return raw
+
+
+def _unpack_part(
+    database: Database, data: bytes, *, count: int, row_size: int, keypoints: int
+) -> tuple[np.ndarray, Labels, Labels]:
+    raw = _inflated(database, data, count=count, row_size=row_size)
     rows = np.frombuffer(raw, row_type(keypoints, model=True), offset=count * 8)
     return np.frombuffer(raw, "<i8", count).astype(np.int64), unpack(rows[:count]), unpack(rows[count:])
 
@@ -132,6 +156,9 @@ def move_step(database: Database, step: int, keypoints: int, *, undo: bool) -> n
     touched = []
     for ids, before, after in read_parts(database, step, keypoints):
         _apply(database, ids, *((after, before) if undo else (before, after)))
+        touched.append(ids)
+    for ids, was, became in read_split_parts(database, step):
+        write_columns(database, ids, splits=was if undo else became)
         touched.append(ids)
     database.sql.execute("UPDATE steps SET undone = ? WHERE id = ?", (int(undo), step))
     return np.concatenate(touched) if touched else np.zeros(0, np.int64)

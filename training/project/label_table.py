@@ -64,9 +64,9 @@ def blocks(database: Database, ids: np.ndarray | None) -> Iterator[np.ndarray]:
         yield every[first : first + BLOCK]
 
 
-def label_hash(database: Database, keypoints: int) -> str:
-    """A name for the content of all labels: the same for the same points and states, whoever made them."""
-    digest = hashlib.sha256()
+def label_hash(database: Database, keypoints: int, *, more: str = "") -> str:
+    """A name for the content of all labels: the same for the same points and states, whoever made them. more: goes into it."""
+    digest = hashlib.sha256(more.encode())
     for ids in blocks(database, None):
         digest.update(hash_bytes(read_labels(database, ids, keypoints)))
     return digest.hexdigest()[:16]

@@ -19,9 +19,17 @@ from training.data.pictures import resize_pictures
 from training.data.samples import SampleBatch
 from training.data.schema import KeypointSchema
 from training.errors import UserError
-from training.project import accept, faces, history, label_table, predictions
+from training.project import accept, faces, history, label_table, moving, predictions
 from training.project.accept import Accepted, AcceptPreview
-from training.project.columns import SPLITS, SampleIndex, read_index, read_rows, sample_count, write_columns
+from training.project.columns import (
+    SPLITS,
+    SampleIndex,
+    read_index,
+    read_rows,
+    read_splits,
+    sample_count,
+    write_columns,
+)
 from training.project.database import BUSY_MS, Database
 from training.project.faces import Faces
 from training.project.history import Step, StepWriter
@@ -210,8 +218,9 @@ class Project:
         return label_table.label_table(self.database, len(self.schema))
 
     def label_hash(self) -> str:
-        """Names the content of all points and states; a run whose snapshot has another is stale."""
-        return label_table.label_hash(self.database, len(self.schema))
+        """Names the content of all points and states, and splits that were moved; a run whose snapshot has another is stale."""
+        more = moving.moved_splits(self.database)
+        return label_table.label_hash(self.database, len(self.schema), more=more)
 
     def picture(self, sample_id: int, *, channels: int | None = None) -> np.ndarray:
         """The picture, uint8 [H, W] or [H, W, 3] RGB: as kept (files: RGB), or with `channels` 1 or 3.
@@ -345,6 +354,15 @@ class Project:
         """Set splits, uint8 [B]: 0 train, 1 val, 2 test."""
         with self.database.transaction():
             write_columns(self.database, as_ids(ids), splits=np.asarray(splits, np.uint8))
+
+    def splits(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The splits of `ids`, uint8 [B]."""
+        return read_splits(self.database, as_ids(ids))
+
+    def move_to_split(self, ids: Sequence[int] | np.ndarray, split: int) -> Accepted:
+        """Put `ids`, with all others of their groups, into train (0), val (1) or test (2), as one step of the journal."""
+        with self.database.transaction():
+            return moving.move_to_split(self.database, as_ids(ids), split)
 
     def set_groups(self, ids: Sequence[int] | np.ndarray, groups: Sequence[str]) -> None:
         """Set groups; "" is alone."""
