@@ -7,6 +7,7 @@ import time
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
 
 from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.panels.training_words import stage_text
 from fkp_studio.session import Session
 from training.events import Event, Progress, RunFailed, RunFinished, RunStarted
 
@@ -95,6 +96,7 @@ class StatusBar(QStatusBar):
         recipe = name.split("-", 1)[-1]
         parts = (
             f"{recipe} epoch {event.epoch}{epochs}",
+            stage_text(event),
             f"{clock(event.seconds_left)} left",
             f"{event.images_per_second:,.0f} img/s",
             device,

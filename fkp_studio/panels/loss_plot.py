@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,13 +28,14 @@ class Curves:
     train: pg.PlotDataItem
     dots: DotsItem
     best: pg.PlotDataItem
+    stage: pg.InfiniteLine  # where the second stage of a model that has two began
     extent: tuple[float, float, float] = (0.0, np.inf, -np.inf)  # last epoch, smallest and largest value, as plotted
     drawn: tuple[object, ...] = ()  # what the curves show: they are made anew only when this changes
 
     @property
     def all(self) -> tuple[pg.GraphicsObject, ...]:
         """Every item."""
-        return self.val, self.train, self.dots, self.best
+        return self.val, self.train, self.dots, self.best, self.stage
 
 
 class LossPlot(PlotBase):
@@ -137,10 +139,14 @@ class LossPlot(PlotBase):
     def _fill(self, curves: Curves, history: RunHistory) -> None:
         epochs = np.array([e.epoch for e in history.epochs], np.float64)
         val, train = self._values(history)
-        curves.val.setData(epochs, val, symbol="o" if len(epochs) == 1 else None)
         rmse, unit = self._switches()[:2]
         hidden = unit or rmse
-        curves.train.setData(*((), ()) if hidden else (epochs, train))
+        begins = stage_begins(history)
+        cuts = [] if rmse else begins  # losses of two stages have different units: no line from one to the other
+        curves.val.setData(*_cut(epochs, val, cuts), symbol="o" if len(epochs) == 1 else None)
+        curves.train.setData(*((), ()) if hidden else _cut(epochs, train, cuts))
+        curves.stage.setVisible(bool(begins))
+        curves.stage.setPos(epochs[begins[0]] - 0.5 if begins else 0)
         dots = np.empty((0, 2)) if hidden else history.batches(most=MOST_DOTS)
         dots = np.column_stack([dots[:, 0], self._plotted(dots[:, 1])])
         curves.dots.set_places(dots)
@@ -177,9 +183,10 @@ class LossPlot(PlotBase):
         rmse = self.rmse_button.isChecked()
         val = np.array([e.rmse if rmse else e.val_loss for e in history.epochs], np.float64)
         train = np.array([e.train_loss for e in history.epochs], np.float64)
+        begins = [] if rmse else stage_begins(history)
         if self.smooth_button.isChecked():
-            val, train = smooth(val), smooth(train)
-        return (scale_to_unit(val) if self.unit_button.isChecked() else val), train
+            val, train = _by_stage(smooth, val, begins), _by_stage(smooth, train, begins)
+        return (_by_stage(scale_to_unit, val, begins) if self.unit_button.isChecked() else val), train
 
     def _make(self, name: str, *, title: str) -> Curves:
         colour = QColor(self.jobs.book.colour(name))
@@ -196,7 +203,14 @@ class LossPlot(PlotBase):
         best = self.item.plot(
             antialias=True, pen=None, symbol="d", symbolSize=10, symbolBrush=colour, symbolPen=theme.colours().panel
         )
-        self._curves[name] = Curves(val, train, dots, best)
+        line = pg.InfiniteLine(
+            angle=90,
+            pen=pg.mkPen(colour, style=Qt.PenStyle.DotLine),
+            label="stage 2",
+            labelOpts={"position": 0.9, "color": theme.colours().dim, "anchors": [(1, 0.5), (0, 0.5)]},
+        )
+        self.item.addItem(line, ignoreBounds=True)
+        self._curves[name] = Curves(val, train, dots, best, line)
         return self._curves[name]
 
     def _draw_mean_shape(self, shown: list[str]) -> None:
@@ -207,6 +221,22 @@ class LossPlot(PlotBase):
         if wanted:
             value = min(values)
             self._mean_shape.setPos(np.log10(value) if self._switches()[2] else value)
+
+
+def stage_begins(history: RunHistory) -> list[int]:
+    """Places in `history.epochs` where another stage begins."""
+    stages = [e.stage for e in history.epochs]
+    return [n for n in range(1, len(stages)) if stages[n] != stages[n - 1]]
+
+
+def _cut(epochs: np.ndarray, values: np.ndarray, begins: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The curve with a gap before each of these places."""
+    return np.insert(epochs, begins, np.nan), np.insert(values, begins, np.nan)
+
+
+def _by_stage(change: Callable[[np.ndarray], np.ndarray], values: np.ndarray, begins: list[int]) -> np.ndarray:
+    """Each stage's values changed for themselves."""
+    return np.concatenate([change(part) for part in np.split(values, begins)])
 
 
 def _extent(epochs: np.ndarray, lines: np.ndarray, dots: np.ndarray) -> tuple[float, float, float]:

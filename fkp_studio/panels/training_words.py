@@ -6,6 +6,7 @@ import math
 import time
 
 from fkp_studio.jobs.history import RunHistory
+from training.events import EpochDone, Progress
 
 PRECISIONS = {"bfloat16": "bf16", "float32": "fp32"}
 STATUSES = {
@@ -46,12 +47,18 @@ def exactly(then: float) -> str:
 
 
 def epoch_text(history: RunHistory) -> str:
-    """`epoch 12/40`, or without the plan where the budget is time; "" before the first."""
-    number = history.progress.epoch if history.progress else history.last.epoch if history.last else 0
-    if not number:
+    """`epoch 12/40`, or without the plan where the budget is time; "" before the first. With stages which one it is."""
+    latest = history.progress or history.last
+    if latest is None:
         return ""
     planned = history.started.epochs if history.started else None
-    return f"epoch {number}/{planned}" if planned else f"epoch {number}"
+    text = f"epoch {latest.epoch}/{planned}" if planned else f"epoch {latest.epoch}"
+    return " · ".join(part for part in (text, stage_text(latest)) if part)
+
+
+def stage_text(event: Progress | EpochDone) -> str:
+    """`stage 2 of 2`, or "" for a model that has no stages."""
+    return f"stage {event.stage} of {event.stages}" if event.stages > 1 else ""
 
 
 def live_line(history: RunHistory) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels.ced_plot import CedPlot
 from fkp_studio.panels.keypoint_plot import KeypointPlot
 from fkp_studio.panels.loss_plot import LossPlot, scale_to_unit, smooth
+from fkp_studio.panels.training_words import epoch_text
 from fkp_studio.panels.value_axis import log_ticks
 from fkp_studio.session import Session
 from tests.gui.fake_training import Writer, an_epoch, epoch_done, started
@@ -77,6 +79,31 @@ def test_the_papers_view_is_never_logarithmic(jobs: Jobs, session: Session, qtbo
     assert not plot.log_button.isEnabled()
     plot.unit_button.click()
     assert plot.log_button.isEnabled() and plot.item.getAxis("left").logMode
+
+
+def test_the_losses_of_two_stages_are_not_joined(session: Session, qtbot: QtBot) -> None:
+    """They have different units; the error in pixels has one."""
+    with Writer(runs.create_run(session.store.project, recipe_config("cascade"))) as writer:
+        writer.write(started())
+        for epoch in range(1, 5):
+            writer.write(*(replace(e, stage=1 + epoch // 3, stages=2) for e in an_epoch(epoch)[:-1]))  # type: ignore[type-var]
+    jobs = Jobs(session)
+    name = "0001-cascade"
+    qtbot.waitUntil(lambda: len(jobs.book.history(name).epochs) == 4)
+    plot = LossPlot(session, jobs)
+    qtbot.addWidget(plot)
+    plot.log_button.click()
+    losses = [epoch_done(i).val_loss for i in range(1, 5)]
+    np.testing.assert_array_equal(plot._curves[name].val.getData()[1], [*losses[:2], np.nan, *losses[2:]])
+    assert plot._curves[name].stage.isVisible()
+    assert plot._curves[name].stage.value() == 2.5
+    plot.unit_button.click()
+    assert plot._curves[name].val.getData()[1][[0, 1, 3, 4]].tolist() == [1.0, 0.0, 1.0, 0.0]
+    plot.unit_button.click()
+    plot.rmse_button.click()
+    assert plot._curves[name].val.getData()[1].tolist() == [epoch_done(i).rmse for i in range(1, 5)]
+    assert epoch_text(jobs.book.history(name)) == "epoch 4/6 · stage 2 of 2"
+    jobs.close()
 
 
 def test_log_axis_has_plain_numbers_and_never_too_many() -> None:
@@ -233,3 +260,33 @@ def test_plots_follow_the_theme(jobs: Jobs, session: Session, qtbot: QtBot) -> N
     assert len(plot._curves) == 2
     theme.current().set_mode("system")
     assert plot.plot.contextMenuPolicy() == Qt.ContextMenuPolicy.NoContextMenu
+
+
+def click_row(qtbot: QtBot, plot: KeypointPlot, row: float) -> None:
+    """A click of the mouse on a bar."""
+    at = plot.plot.mapFromScene(plot.view.mapViewToScene(QPointF(0.1, row)))
+    qtbot.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+
+def test_a_click_on_a_bar_asks_for_the_faces_with_the_worst_error(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
+    store = session.store
+    assert store is not None
+    ids = np.arange(1, 25)
+    points = np.nan_to_num(store.labels(ids).points, nan=40.0)
+    points[:, 10, 0] += np.where(ids % 8 == 0, 30 - ids, 0)  # 8, 16 and 24 of val are off by 22, 14 and 6 px
+    points[2, 10, 0] += 60  # a face of train
+    with qtbot.waitSignal(store.changed):
+        store.put_predictions(SECOND, ids, points.astype(np.float32), np.ones(points.shape[:2], np.float32))
+    plot = KeypointPlot(session, jobs)
+    qtbot.addWidget(plot)
+    plot.resize(400, 500)
+    with qtbot.waitExposed(plot):
+        plot.show()
+    with qtbot.waitSignal(plot.faces_wanted) as wanted:
+        click_row(qtbot, plot, 10.2)  # the lower of two bars
+    found, title, run, keypoint = wanted.args
+    assert found[:3].tolist() == [8, 16, 24]
+    assert sorted(found.tolist()) == [4, 8, 12, 16, 20, 24], "val alone, as what is drawn"
+    assert (title, run, keypoint) == ("worst nose tip", SECOND, 10)
+    with qtbot.waitSignal(jobs.message, check_params_cb=lambda text: "predict all faces" in text):
+        click_row(qtbot, plot, 9.8)  # the upper one is of a run that has predicted nothing

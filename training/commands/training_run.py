@@ -124,7 +124,8 @@ def _bar() -> Iterator[Callable[[Event], None]]:
 
         def show(event: Event) -> None:
             if isinstance(event, Progress):
-                bar.set_description_str(f"epoch {event.epoch}", refresh=False)
+                stage = f" (stage {event.stage} of {event.stages})" if event.stages > 1 else ""
+                bar.set_description_str(f"epoch {event.epoch}{stage}", refresh=False)
                 bar.set_postfix_str(
                     f"{_left(event.seconds_left)} left, loss {event.loss:.4g}, {event.images_per_second:,.0f} img/s",
                     refresh=False,
@@ -148,7 +149,7 @@ def _line(event: Event, write: Callable[[str], None]) -> None:
         )
     elif isinstance(event, EpochDone):
         write(
-            f"epoch {event.epoch:4d}  train {event.train_loss:.4g}  val {event.val_loss:.4g}  rmse {event.rmse:.3f} px  "
+            f"epoch {event.epoch:4d}{f'  stage {event.stage}' if event.stages > 1 else ''}  train {event.train_loss:.4g}  val {event.val_loss:.4g}  rmse {event.rmse:.3f} px  "
             f"nme {event.nme:.4f}  {event.images_per_second:,.0f} img/s{'  best' if event.best else ''}"
         )
     elif isinstance(event, Trouble):
