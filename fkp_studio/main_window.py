@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QDockWidget, QMainWindow, QMenu, QMessageBox, QStackedWidget, QWidget
@@ -110,6 +111,14 @@ class MainWindow(QMainWindow):
 
     def _on_panel_made(self, part: str, widget: QWidget) -> None:
         fill(self.docks[part], widget)
+        if part == "per_keypoint":
+            widget.faces_wanted.connect(self._show_worst)  # type: ignore[attr-defined]  # its module is not read at start
+
+    def _show_worst(self, ids: np.ndarray, title: str, run: str, keypoint: int) -> None:
+        self.session.set_run(run)
+        self.session.set_keypoint(keypoint)
+        self.gallery.show_ids(ids, title, in_order=True)
+        self.session.set_sample(int(ids[0]))
 
     def _on_panels_ready(self) -> None:
         for key in ("point_size", "thumbnail_size", "minutes", "device"):

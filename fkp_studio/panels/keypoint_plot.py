@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor
 
+from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.panels.plot_base import PlotBase, Table, recipe_title
+from fkp_studio.panels.worst_faces import worst_faces
 from training.events import EpochDone
 
 GROUP = 0.8  # of a keypoint's height is taken by its bars
@@ -16,7 +18,9 @@ NAME_HEIGHT = 13  # px that a name needs
 
 
 class KeypointPlot(PlotBase):
-    """Keypoints from top to bottom in the schema's order, or the worst first."""
+    """Keypoints from top to bottom in the schema's order, or the worst first. A click on a bar asks for its worst faces."""
+
+    faces_wanted = Signal(object, str, str, int)  # ids, the worst first; in words which; the run and the keypoint
 
     legend_offset = (-8, -4)
     title = "Error per keypoint"
@@ -25,6 +29,8 @@ class KeypointPlot(PlotBase):
     def make(self) -> None:
         self._bars: dict[str, pg.BarGraphItem] = {}
         self._order: list[int] = []
+        self._looking: Task | None = None  # for the worst faces
+        self.view.setCursor(Qt.CursorShape.PointingHandCursor)
         self.worst_button = self.add_toggle("worst first", "Sort by the mean error of the shown runs")
         self.item.setLabel("bottom", "mean error (px)")
         self.view.invertY(True)
@@ -66,7 +72,33 @@ class KeypointPlot(PlotBase):
             for name, e in epochs.items()
             if keypoint < len(e.per_keypoint)
         ]
-        return f"{self._titles()[keypoint]}   " + "   ".join(values)
+        return f"{self._titles()[keypoint]}   " + "   ".join(values) + "   click: its worst faces"
+
+    def clicked(self, at: QPointF) -> None:
+        row, runs = round(at.y()), list(self.epochs())
+        if not 0 <= row < len(self._order) or not runs or self.session.store is None:
+            return
+        place = int((at.y() - row + GROUP / 2) / GROUP * len(runs))
+        run, keypoint = runs[min(max(place, 0), len(runs) - 1)], self._order[row]
+        self.jobs.message.emit(f"Looking for the faces with the worst {self._titles()[keypoint]}…")
+        if self._looking is not None:
+            self._looking.cancel()
+        path = self.session.store.path
+        self._looking = run_task(
+            worst_faces, path, run, keypoint,
+            done=lambda ids: self._found(ids, run, keypoint), failed=lambda error: self.jobs.message.emit(str(error)),
+            owner=self, cancellable=True,
+        )  # fmt: skip
+
+    def _found(self, ids: np.ndarray, run: str, keypoint: int) -> None:
+        title = self._titles()[keypoint]
+        if len(ids):
+            self.jobs.message.emit(f"The {len(ids):,} faces with the worst {title} of {run}, the worst first.")
+            self.faces_wanted.emit(ids, f"worst {title}", run, keypoint)
+        else:
+            self.jobs.message.emit(
+                f"No labelled {title} has a prediction by {run} yet: choose that run, predict all faces (Ctrl+P), click again."
+            )
 
     def table(self) -> Table:
         epochs, titles = self.epochs(), self._titles()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pyqtgraph as pg
+from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
 from PySide6.QtGui import QColor, QContextMenuEvent, QPen, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
@@ -77,6 +78,9 @@ class PlotBase(QWidget):
     def read(self, at: QPointF) -> str:
         """What the crosshair at this place of the plot reads."""
         raise NotImplementedError
+
+    def clicked(self, at: QPointF) -> None:
+        """A click at this place of the plot."""
 
     def wants(self, event: Event) -> bool:
         """Whether this event changes what is drawn."""
@@ -185,9 +189,11 @@ class PlotBase(QWidget):
         self.plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
         self.plot.scene().sigMouseClicked.connect(self._on_mouse_clicked)
 
-    def _on_mouse_clicked(self, event: object) -> None:
-        if getattr(event, "double", lambda: False)():
+    def _on_mouse_clicked(self, event: MouseClickEvent) -> None:
+        if event.double():
             self.fit()
+        elif event.button() == Qt.MouseButton.LeftButton and self.view.sceneBoundingRect().contains(event.scenePos()):
+            self.clicked(self.view.mapSceneToView(event.scenePos()))
 
     def _on_mouse_moved(self, where: QPointF) -> None:
         inside = self.view.sceneBoundingRect().contains(where) and not self.nothing.isVisible()

@@ -216,7 +216,11 @@ class RunsPanel(QWidget):
             return
         fault = "" if status in (*TRAINS, "queued") else self._jobs.book.note(name)
         troubles = [trouble.sentence for trouble in self._jobs.book.history(name).troubles[-1:]]
-        stale = "Labels changed since this run was made; train again to use them." if self._jobs.is_stale(name) else ""
+        stale = (
+            "Labels or splits changed since this run was made; train again to use them."
+            if self._jobs.is_stale(name)
+            else ""
+        )
         words = [f"{name}: {fault}" if fault else "", *troubles, stale]
         self._say("\n".join(word for word in words if word))
         self._colour_words("danger" if fault or troubles else "dim")

@@ -143,7 +143,7 @@ class RunsModel(QAbstractListModel):
             f"{info.name}, made {exactly(info.created)}",
             row.fault,
             f"Best epoch {best.epoch}: RMSE {best.rmse:.3f} px, NME ({best.normaliser}) {best.nme:.4f}" if best else "",
-            "Stale: labels changed since this run was made." if row.stale else "",
+            "Stale: labels or splits changed since this run was made." if row.stale else "",
         ]
         troubles = [trouble.sentence for trouble in self._jobs.book.history(info.name).troubles]
         return "\n".join(line for line in (*lines, *troubles) if line)

@@ -162,7 +162,7 @@ def test_changed_labels_make_a_run_stale(make: Make, session: Session, qtbot: Qt
     session.store.place(1, 0, (20.0, 30.0))
     qtbot.waitUntil(lambda: row(panel, FIRST).stale, timeout=10_000)
     session.set_run(FIRST)
-    assert "Labels changed" in panel.words.text()
+    assert "Labels or splits changed" in panel.words.text()
     session.store.undo_stack.undo()
     qtbot.waitUntil(lambda: not row(panel, FIRST).stale, timeout=10_000)
 
