@@ -178,10 +178,10 @@ def test_the_grouped_network_is_one_network_a_keypoint(channels: int) -> None:
     for k in range(3):
         y = F.pixel_unshuffle(x.view(4, 3, channels, PATCH, PATCH)[:, k], 2)
         for n, conv in enumerate((*nets.convs, nets.hidden)):
-            weight, bias = (p.chunk(3)[k] for p in (conv.weight, conv.bias))
+            weight, bias = (p.chunk(3)[k] for p in conv.parameters())
             y = F.conv2d(y, weight, bias, padding=1 if n < 3 else 0)
             y = F.relu(F.max_pool2d(y, 2) if n < 2 else y)
-        weight, bias = (p.chunk(3)[k] for p in (nets.output.weight, nets.output.bias))
+        weight, bias = (p.chunk(3)[k] for p in nets.output.parameters())
         assert torch.allclose(F.conv2d(y, weight, bias).flatten(1), found[:, k], atol=1e-12)
 
 
@@ -214,8 +214,9 @@ def test_patches_are_put_off_by_that_keypoints_own_mistakes() -> None:
     assert set(found[:, 1, 1].tolist()) == {-100, -101}
     assert len(found[:, 2].unique(dim=0)) == 8  # nobody labelled it: the mistakes of all
     model.begin(2)
-    nn.init.zeros_(model.second.output.weight)
-    nn.init.zeros_(model.second.output.bias)
+    for name, value in model.second.named_parameters():
+        if name.startswith("output"):
+            nn.init.zeros_(value)
     lesson = model.lesson(torch.rand(6, 1, 96, 96), points, mask, source(found))
     off = lesson.pred - lesson.target  # a network that says nothing leaves the patch's centre
     assert set(off[:, 1, 1].tolist()) == {-100, -101}

@@ -50,6 +50,7 @@ def data(name: str) -> RunData:
     found = make_data()[0]
     if name == "cascade":
         return found
+    assert isinstance(found.pictures, np.ndarray)
     return replace(found, pictures=found.pictures.repeat(2, axis=1).repeat(2, axis=2), points=2 * found.points + 0.5)
 
 

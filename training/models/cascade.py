@@ -6,6 +6,7 @@ round level 1's point and gives the point again. The K small networks are one gr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -32,7 +33,7 @@ class Level1(PlainCNN):
 class Cascade(StagedNet):
     """cascade. networks: Level1 and PatchNets. mean_shape: [K, 2], px of the input."""
 
-    def __init__(self, networks: nn.ModuleList, mean_shape: Tensor, *, targets: str, input_size: int) -> None:
+    def __init__(self, networks: Sequence[nn.Module], mean_shape: Tensor, *, targets: str, input_size: int) -> None:
         origin = origin_of(mean_shape, targets=targets, side=input_size)
         super().__init__(PointNet(networks[0], origin, input_size=input_size), networks[1])
         self.side = input_size

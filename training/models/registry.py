@@ -52,12 +52,13 @@ def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None =
         )
     size = {"input_size": config.input_size, "channels": config.channels, "outputs": 2 * keypoints}
     network = entry.make(**size, dropout=config.dropout)
-    for part in network if isinstance(network, nn.ModuleList) else (network,):
+    parts = list(network) if isinstance(network, nn.ModuleList) else [network]
+    for part in parts:
         _initialise(part, config.init)
     centre = torch.full((keypoints, 2), (config.input_size - 1) / 2)
     shape = centre if mean_shape is None else mean_shape.float()
     if entry.staged is not None:
-        return entry.staged(network, shape, targets=config.targets, input_size=config.input_size)
+        return entry.staged(parts, shape, targets=config.targets, input_size=config.input_size)
     origin = origin_of(shape, targets=config.targets, side=config.input_size)
     return PointNet(network, origin, input_size=config.input_size)
 

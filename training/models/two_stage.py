@@ -7,6 +7,7 @@ how it is turned; the picture is cut again along it, upright, and CNN-7 finds th
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -34,8 +35,9 @@ class TwoStage(StagedNet):
     """
 
     reference: Tensor
+    zoom: Tensor
 
-    def __init__(self, networks: nn.ModuleList, mean_shape: Tensor, *, targets: str, input_size: int) -> None:
+    def __init__(self, networks: Sequence[nn.Module], mean_shape: Tensor, *, targets: str, input_size: int) -> None:
         small = _first_side(input_size)
         shape = to_normal(mean_shape, side=input_size)
         upright = to_pixels(_filling(shape), side=input_size)
