@@ -197,7 +197,7 @@ def test_patches_are_the_pixels_round_their_centres() -> None:
 
 def cascade(keypoints: int) -> Cascade:
     networks = cascade_networks(input_size=96, channels=1, outputs=2 * keypoints, dropout=0.0)
-    return Cascade(networks, torch.full((keypoints, 2), 47.5), targets="offset", input_size=96)
+    return Cascade(list(networks), torch.full((keypoints, 2), 47.5), targets="offset", input_size=96)
 
 
 def test_patches_are_put_off_by_that_keypoints_own_mistakes() -> None:
