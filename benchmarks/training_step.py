@@ -1,0 +1,170 @@
+"""Our training step against a plain PyTorch loop for the same network, in turns in the same run; and augmentation's share.
+
+    python benchmarks/training_step.py [--recipes ml-resnet,cnn-6] [--variant default] [--steps 12] [--threads 1]
+
+ours: what a run does: augmentation, network, loss, backward, optimiser, running average. plain: the network of
+plain_models.py in the same number format, tensors in memory, no augmentation and no average. naive: the same in float32 with
+the pictures from a DataLoader. Models with two stages are in the second one. A ratio over 1 says that ours is faster; it is the
+median over the turns. On one thread times are processor time, so that other work on the machine does not decide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+from plain_models import PLAIN
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+from training_speed import noise
+
+from training.augment import augment
+from training.config import RunConfig
+from training.device import keep_memory, mixed_precision, set_threads
+from training.recipes import RECIPES, recipe_config
+from training.session import Session
+
+Step = Callable[[], object]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipes", default=",".join(RECIPES))
+    parser.add_argument("--variant", default="default")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    keep_memory()
+    for name in args.recipes.split(","):
+        config = replace(recipe_config(name, args.variant), device="cpu")
+        print(json.dumps(measure(config, args.steps, args.threads)), flush=True)
+
+
+def measure(config: RunConfig, steps: int, threads: int) -> dict[str, object]:
+    """Median ms of a step, ratios of plain and naive to ours, and the share of augmentation in ours."""
+    session = Session(config, noise(config.input_size, config.channels, count=4 * config.batch_size))
+    session.settle()
+    if session.stages.count > 1:
+        session.next_stage(0.5)
+    count = set_threads(threads)
+    works = {
+        "ours": ours(session),
+        "augmentation": augmentation(session),
+        "plain": plain(session, config, session.precision),
+        "naive": naive(session, config),
+    }
+    times = in_turns(works, steps, clock=time.process_time if count == 1 else time.perf_counter)
+    ratio = {name: median_ratio(times[name], times["ours"]) for name in works}
+    return {
+        "recipe": config.recipe,
+        "variant": config.variant,
+        "precision": session.precision,
+        "threads": count,
+        "batch_size": config.batch_size,
+        "ms": {name: round(1000 * statistics.median(values), 1) for name, values in times.items()},
+        "plain_to_ours": round(ratio["plain"], 2),
+        "naive_to_ours": round(ratio["naive"], 2),
+        "augmentation_share": round(ratio["augmentation"], 3),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def ours(session: Session) -> Step:
+    """A step of the session."""
+    rows = torch.arange(session.config.batch_size)
+    return lambda: session.train_step(rows, done=0.7)
+
+
+def augmentation(session: Session) -> Step:
+    """Only the step's augmentation."""
+    rows = torch.arange(session.config.batch_size)
+
+    def step() -> object:
+        batch = session.pictures[rows], session.points[rows], session.mask[rows]
+        generator = torch.Generator().manual_seed(1)
+        return augment(*batch, config=session.stages.config, flip=session.flip, generator=generator)
+
+    return step
+
+
+def plain(session: Session, config: RunConfig, precision: str) -> Step:
+    """A step of the plain loop with tensors in memory."""
+    work = Plain(session, config, precision)
+    rows = torch.arange(config.batch_size)
+    return lambda: work.step(session.pictures[rows], session.points[rows], session.mask[rows])
+
+
+def naive(session: Session, config: RunConfig) -> Step:
+    """A step of the plain loop in float32, with a DataLoader."""
+    work = Plain(session, config, "float32")
+    loader = DataLoader(
+        TensorDataset(session.pictures, session.points, session.mask), batch_size=config.batch_size, shuffle=True
+    )
+
+    def forever() -> Iterator[list[Tensor]]:
+        while True:
+            yield from loader
+
+    batches = forever()
+    return lambda: work.step(*next(batches))
+
+
+class Plain:
+    """A network, its optimiser and a step of training."""
+
+    def __init__(self, session: Session, config: RunConfig, precision: str) -> None:
+        keypoints = session.points.shape[1]
+        self.session, self.config, self.precision = session, config, precision
+        self.model = PLAIN[config.model](config.input_size, config.channels, keypoints).train()
+        weights = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer: torch.optim.Optimizer = (
+            torch.optim.SGD(weights, lr=1e-6, momentum=0.9, weight_decay=config.weight_decay)
+            if config.optimizer == "sgd"
+            else torch.optim.AdamW(weights, lr=1e-4, weight_decay=config.weight_decay)
+        )
+
+    def step(self, pictures: Tensor, points: Tensor, mask: Tensor) -> None:
+        """Pictures to 0..1, forward, masked loss, backward, optimiser."""
+        x = pictures.unsqueeze(1) if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
+        x = x.float() / 255
+        self.optimizer.zero_grad()
+        with mixed_precision(torch.device("cpu"), self.precision):
+            pred = self.model(x)
+        error = pred - points
+        loss = (self._error(error) * mask.unsqueeze(-1)).sum() / (2 * mask.sum())
+        loss.backward()
+        self.optimizer.step()
+
+    def _error(self, error: Tensor) -> Tensor:
+        if self.config.loss == "mse":
+            return error**2
+        w, epsilon = self.config.wing_w, self.config.wing_epsilon
+        size = error.abs()
+        constant = w - w * torch.log(torch.tensor(1 + w / epsilon))
+        return torch.where(size < w, w * torch.log(1 + size / epsilon), size - constant)
+
+
+def in_turns(works: dict[str, Step], steps: int, *, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """Durations of each, one after another in every turn; the first two turns only warm up."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(steps + 2):
+        for name, work in works.items():
+            start = clock()
+            work()
+            times[name].append(clock() - start)
+    return {name: values[2:] for name, values in times.items()}
+
+
+def median_ratio(ones: list[float], others: list[float]) -> float:
+    """The median over the turns of one's duration over the other's."""
+    return statistics.median(a / b for a, b in zip(ones, others, strict=True))
+
+
+if __name__ == "__main__":
+    main()
