@@ -146,6 +146,7 @@ class ProtocolDialog(QDialog):
         columns = PROTOCOLS[self.protocols.currentData()].columns
         self.table.setColumnCount(2 + len(columns))
         self.table.setHorizontalHeaderLabels(["subset", "faces", *(_title(name) for name in columns)])
+        self.table.horizontalHeaderItem(0).setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.setRowCount(len(rows))
         for at, found in enumerate(rows):
             cells = [found.subset, f"{found.n:,}", *(shown(name, found.values[name]) for name in columns)]
@@ -186,7 +187,7 @@ class ProtocolDialog(QDialog):
     def _copy(self) -> None:
         """As text with tabs, which a spreadsheet takes."""
         head = [self.table.horizontalHeaderItem(c) for c in range(self.table.columnCount())]
-        lines = [[item.text() if item else "" for item in head]]
+        lines = [[item.text().replace("\n", " ") if item else "" for item in head]]
         for at in range(self.table.rowCount()):
             cells = [self.table.item(at, c) for c in range(self.table.columnCount())]
             lines.append([item.text() if item else "" for item in cells])
@@ -194,7 +195,9 @@ class ProtocolDialog(QDialog):
 
 
 def _title(name: str) -> str:
-    """`auc_interocular@0.08` -> `AUC interocular @0.08`."""
+    """`auc_interocular@0.08` -> `AUC to 0.08`, `interocular` on two lines."""
     kind, _, rest = name.partition("_")
     word = {"nme": "NME", "auc": "AUC", "fr": "failures", "rmse": "RMSE", "detection": "detection"}[kind]
-    return f"{word} {rest.replace('_', ' ').replace('@', ' @')}".strip()
+    by, mark, limit = rest.replace("_", " ").partition("@")
+    at = {"auc": f" to {limit}", "fr": f" over {limit}"}[kind] if mark else ""
+    return f"{word}{at}\n{by}".strip()

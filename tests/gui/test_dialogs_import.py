@@ -21,6 +21,7 @@ from fkp_studio.session import Session
 from training.data.formats.columns import ColumnMapping, KeypointColumns
 from training.data.import_ import Cancelled
 from training.errors import UserError
+from training.project.project import Project
 
 HEADER = "image,person,split,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y"
 
@@ -209,3 +210,51 @@ def test_roles_and_mapping_say_the_same() -> None:
         mapping_of(columns, with_role(roles, 3, IGNORE))
     with pytest.raises(UserError, match="Column note"):
         mapping_of(columns, with_role(roles, 4, "something"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two photos of two faces each, with boxes and three points a face."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    rows = ["image,box_x,box_y,box_w,box_h,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y"]
+    for i in range(2):
+        cv2.imwrite(str(folder / f"{i}.png"), random.integers(0, 255, (60, 90, 3), np.uint8))
+        for x in (5, 50):
+            rows.append(f"{i}.png,{x},10,20,20,{x + 16},16,{x + 4},16,{x + 10},24")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_faces_of_photos_are_cut_out(qtbot: QtBot, empty_session: Session, photos: Path, tmp_path: Path) -> None:
+    dialog = opened(qtbot, empty_session, photos)
+    crop = dialog.preview.crop
+    assert not crop.isHidden() and crop.by.currentData() == "box" and crop.padding.value() == 25
+    assert len(dialog.preview.faces.cards) == 4
+    crop.padding.setValue(50)
+    qtbot.waitUntil(dialog.preview.go.isEnabled)
+    dialog.preview.path.setText(str(tmp_path / "new.fkp"))
+    dialog.preview.go.click()
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report)
+    with Project.open(tmp_path / "new.fkp") as project:
+        assert len(project) == 4 and project.faces([1]).crops[0].tolist() == [-5, 0, 40]
+
+
+def test_the_first_page_can_be_left(qtbot: QtBot, empty_session: Session) -> None:
+    dialog = opened(qtbot, empty_session, None)
+    dialog.choose.cancel.click()
+    qtbot.waitUntil(lambda: not dialog.isVisible())
+
+
+def test_roles_of_boxes_crops_and_subsets_say_the_same_as_the_mapping() -> None:
+    points = (KeypointColumns("nose", "nose_x", "nose_y"),)
+    columns = ("file", "part", "a", "b", "c", "d", "crop_x", "crop_y", "crop_side", "nose_x", "nose_y")
+    for corners in (False, True):
+        mapping = ColumnMapping(
+            "file", points, subset="part", box=("a", "b", "c", "d"), box_corners=corners,
+            crop=("crop_x", "crop_y", "crop_side"),
+        )  # fmt: skip
+        assert mapping_of(columns, roles_of(columns, mapping)) == mapping
+    with pytest.raises(UserError, match="No column is read as box height"):
+        mapping_of(columns[:5] + columns[9:], ["picture", "subset", "box x", "box y", "box width", "x of n", "y of n"])

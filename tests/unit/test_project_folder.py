@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -85,6 +86,32 @@ def test_a_newer_version_is_refused(project_path: Path) -> None:
     sql.close()
     with pytest.raises(UserError, match=r"newer FKP Studio \(format 99; .*nothing was changed"):
         Project.open(project_path)
+
+
+@pytest.fixture
+def first_format(project_path: Path) -> Path:
+    """The project as the first format had it, without crops."""
+    sql = sqlite3.connect(project_path / "project.db")
+    sql.executescript("DROP TABLE faces; PRAGMA user_version = 1")
+    sql.close()
+    return project_path
+
+
+def test_a_project_of_the_first_format_is_upgraded_when_it_is_opened(first_format: Path) -> None:
+    for _ in range(2):
+        with Project.open(first_format) as project:
+            assert not project.faces().crops.any() and project.labels([1]).mask.all()
+            assert project.database.one("PRAGMA user_version") == (2,)
+    with Project.open(first_format) as project:
+        added = replace(batch(2, first=100), subsets=("helen", ""), boxes=np.array([[1, 2, 3, 4], [np.nan] * 4]))
+        ids = project.add_samples(added)
+        assert project.faces(ids).subsets == ("helen", "") and project.faces(ids).boxes[0].tolist() == [1, 2, 3, 4]
+
+
+def test_a_project_of_the_first_format_can_be_looked_at_without_changing_it(first_format: Path) -> None:
+    with Project.open(first_format, read_only=True) as project:
+        assert set(project.faces().subsets) == {""} and project.picture(1).shape == (96, 96)
+        assert project.database.one("PRAGMA user_version") == (1,)
 
 
 def test_a_damaged_schema_is_told(project_path: Path) -> None:
