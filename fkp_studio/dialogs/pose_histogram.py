@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QFileDialog, QMenu, QSizePolicy, QWidget
 
 from fkp_studio import theme
 from fkp_studio.gallery.lacking import faces
 from training.balance import Balance
+from training.errors import UserError
 
 SIDES = 8  # px, left and right
 FACE = 56  # px, the largest picture under a bin
@@ -143,6 +146,41 @@ class PoseHistogram(QWidget):
             target = QRectF(column.center().x() - size[0] / 2, floor + 3 + (side - size[1]) / 2, *size)
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(target, image)
+
+    # ---- export
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for kind, filters in (("SVG", "SVG (*.svg)"), ("PNG", "PNG (*.png)"), ("CSV", "CSV (*.csv)")):
+            menu.addAction(f"Save as {kind}…", partial(self._ask_export, kind, filters))
+        menu.popup(event.globalPos())
+
+    def _ask_export(self, kind: str, filters: str) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the histogram", f"poses.{kind.lower()}", filters)
+        if path:
+            try:
+                self.export(Path(path), kind=kind)
+            except UserError as error:
+                self.pointed.emit(str(error))
+            else:
+                self.pointed.emit(f"Saved {path}")
+
+    def export(self, path: Path, *, kind: str) -> None:
+        """Write it as it is shown, or its numbers (CSV). Raises UserError where it can't be written."""
+        from fkp_studio.panels import plot_export  # it reads the plotting library, which takes half a second
+
+        if kind == "CSV":
+            columns = zip(self._edges[:-1], self._edges[1:], self._before, self._after, strict=True)
+            lines = [f"{low:.4f},{high:.4f},{before},{after}" for low, high, before, after in columns]
+            data = "\n".join(["low,high,faces,balanced", *lines, ""]).encode()
+        else:
+            data = (
+                plot_export.svg_of(self.draw, self.size())
+                if kind == "SVG"
+                else plot_export.png_of(self.draw, self.size())
+            )
+        plot_export.write(path, data)
 
     # ---- mouse and keys
 

@@ -137,7 +137,8 @@ class GridView(QTableView):
     def selected_ids(self) -> np.ndarray:
         """The selected faces, int64, in their order."""
         grid, places = self._grid, []
-        for part in self.selectionModel().selection():
+        selection = self.selectionModel().selection()
+        for part in map(selection.at, range(selection.size())):
             rows = np.arange(part.top(), part.bottom() + 1)[:, None] * grid.columns
             places.append((rows + np.arange(part.left(), part.right() + 1)).ravel())
         found = np.unique(np.concatenate(places)) if places else np.empty(0, np.int64)

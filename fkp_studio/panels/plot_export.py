@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtCore import QBuffer, QIODevice, QRectF, QSizeF
+from PySide6.QtCore import QBuffer, QIODevice, QPointF, QRectF, QSize, QSizeF
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
@@ -17,26 +19,35 @@ PNG_SCALE = 2  # sharp in a paper or on a slide
 
 def svg(item: pg.PlotItem, *, background: str) -> bytes:
     """The plot as SVG."""
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    generator = QSvgGenerator()
-    generator.setOutputDevice(buffer)
-    size = QSizeF(item.size())
-    generator.setSize(size.toSize())
-    generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
-    painter = QPainter(generator)
-    _paint(painter, item, size, background=background)
-    painter.end()
-    return bytes(buffer.data().data())
+    return svg_of(partial(_paint, item=item, background=background), QSizeF(item.size()).toSize())
 
 
 def png(item: pg.PlotItem, *, background: str) -> bytes:
     """The plot as PNG, at twice its size on the screen."""
-    size = QSizeF(item.size()) * PNG_SCALE
-    image = QImage(size.toSize(), QImage.Format.Format_RGB32)
+    return png_of(partial(_paint, item=item, background=background), QSizeF(item.size()).toSize())
+
+
+def svg_of(draw: Callable[[QPainter], object], size: QSize) -> bytes:
+    """What `draw` draws on a surface of this size, as SVG."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    generator = QSvgGenerator()
+    generator.setOutputDevice(buffer)
+    generator.setSize(size)
+    generator.setViewBox(QRectF(QPointF(0, 0), QSizeF(size)))
+    painter = QPainter(generator)
+    draw(painter)
+    painter.end()
+    return bytes(buffer.data().data())
+
+
+def png_of(draw: Callable[[QPainter], object], size: QSize) -> bytes:
+    """What `draw` draws on a surface of this size, as PNG at twice that."""
+    image = QImage(size * PNG_SCALE, QImage.Format.Format_RGB32)
     painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _paint(painter, item, size, background=background)
+    painter.scale(PNG_SCALE, PNG_SCALE)
+    draw(painter)
     painter.end()
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
@@ -44,8 +55,8 @@ def png(item: pg.PlotItem, *, background: str) -> bytes:
     return bytes(buffer.data().data())
 
 
-def _paint(painter: QPainter, item: pg.PlotItem, size: QSizeF, *, background: str) -> None:
-    target = QRectF(0, 0, size.width(), size.height())
+def _paint(painter: QPainter, *, item: pg.PlotItem, background: str) -> None:
+    target = QRectF(QPointF(0, 0), QSizeF(item.size()))
     painter.fillRect(target, QColor(background))
     item.scene().render(painter, target, item.sceneBoundingRect())
 

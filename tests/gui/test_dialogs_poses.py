@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -129,3 +130,17 @@ def test_closing_the_project_closes_it(qtbot: QtBot, turned: Session) -> None:
     dialog.show()
     with qtbot.waitSignal(dialog.finished):
         turned.close_project()
+
+
+@pytest.mark.parametrize("kind", ["SVG", "PNG", "CSV"])
+def test_the_histogram_as_a_file(dialog: PosesDialog, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"poses.{kind.lower()}"
+    dialog.histogram.export(path, kind=kind)
+    if kind == "CSV":
+        rows = path.read_text(encoding="utf-8").splitlines()
+        assert rows[0] == "low,high,faces,balanced"
+        assert rows[1].split(",")[2:] == ["2", "19"]
+    elif kind == "PNG":
+        assert QImage(str(path)).size() == dialog.histogram.size() * 2
+    else:
+        assert "looks to the left" in path.read_text(encoding="utf-8")
