@@ -10,14 +10,15 @@ from fkp_studio.jobs.jobs import Jobs
 def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
     """Whether the window may close; asks only while something trains, and stops it when told so."""
     names = jobs.queue.training()
-    experiment = jobs.experiments.running
-    if not names and not experiment:
+    experiment, searches = jobs.experiments.running, jobs.searching.searching()
+    if not names and not experiment and not searches:
         return True
     box = QMessageBox(parent)
     box.setObjectName("leave")
     box.setWindowTitle("FKP Studio")
     waiting = len(jobs.queue.waiting())
     more = f" {waiting} more {'waits' if waiting == 1 else 'wait'} for their turn." if waiting else ""
+    names = [*names, *(f"the search {name}" for name in searches)]
     what = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} still training.{more}"
     box.setText(f"The experiment {experiment} is still running." if experiment else what)
     box.setInformativeText("It can go on without the window; open the project again to see how far it got.")

@@ -62,6 +62,8 @@ QCheckBox { spacing: 8px; }
 QAbstractItemView { border: none; background: $panel; outline: none; selection-background-color: $selection; selection-color: $text; }
 QHeaderView { background: $panel; }
 QHeaderView::section { background: $panel; color: $dim; border: none; border-bottom: 1px solid $line; padding: 4px 6px; font-size: 12px; }
+QTableWidget#space::indicator { width: 12px; height: 12px; border: 1px solid $edge; border-radius: 3px; background: $raised; }
+QTableWidget#space::indicator:checked { image: url("$tick"); }
 QTableCornerButton::section { background: $panel; border: none; }
 QScrollArea { border: none; background: $panel; }
 QScrollBar { background: transparent; border: none; }
@@ -117,6 +119,7 @@ def stylesheet(c: Colours) -> str:
     """The application's style sheet in these colours."""
     more = {
         "chevron": assets.icon_path("chevron-down", colour=c.dim).as_posix(),
+        "tick": assets.icon_path("accept", colour=c.text).as_posix(),
         "chevron_up": assets.icon_path("chevron-up", colour=c.dim).as_posix(),
         "accent_hover": "#1A80BA" if not c.dark else "#0A7CBD",
         "handle": "#4A4E55" if c.dark else "#C3C7CC",

@@ -69,10 +69,10 @@ class RandomSearchDialog(QDialog):
         try:
             plan = self.plan()
         except UserError as error:
-            self._say(str(error))
+            self._refuse(str(error))
             return
-        self._say("")
-        self._wanted = plan.name
+        self._wanted, self._refused = plan.name, ""
+        self._tell()
         self._jobs.searching.start(plan, jobs=self.jobs.value())
 
     def stop(self) -> None:
@@ -90,6 +90,7 @@ class RandomSearchDialog(QDialog):
 
     def _make(self) -> None:
         self._wanted = ""  # a search that was started and is not in the list yet
+        self._refused = ""  # why a search could not begin or ended
         self.search, self.recipe = QComboBox(), QComboBox()
         self.search.setAccessibleName("Search")
         for name, recipe in RECIPES.items():
@@ -163,7 +164,7 @@ class RandomSearchDialog(QDialog):
         self.best_button.clicked.connect(self.train_best)
         self.close_button.clicked.connect(self.accept)
         self._jobs.searching.changed.connect(self._on_changed)
-        self._jobs.searching.failed.connect(self._say)
+        self._jobs.searching.failed.connect(self._refuse)
 
     # ---- which search
 
@@ -197,7 +198,7 @@ class RandomSearchDialog(QDialog):
         self._show_results()
 
     def _on_search_chosen(self) -> None:
-        info = self.info()
+        info, self._refused = self.info(), ""
         for field in (self.recipe, self.minutes, self.seed):
             field.setEnabled(info is None)
         if info is not None:
@@ -237,10 +238,13 @@ class RandomSearchDialog(QDialog):
         left = self.trials.value() - (info.ended if info is not None else 0)
         self.start_button.setText("Search" if info is None else "Go on")
         self.start_button.setEnabled(not going and left > 0 and not fault)
-        self.stop_button.setEnabled(going and bool(name))
+        stopping = self._jobs.searching.is_stopping(name)
+        self.stop_button.setText("Stopping…" if stopping else "Stop")
+        self.stop_button.setEnabled(going and bool(name) and not stopping)
         self.jobs.setEnabled(not going)
         self.trials.setEnabled(not going)
-        self._say(fault)
+        self.fault.setText(fault or self._refused)
+        self.fault.setVisible(bool(self.fault.text()))
         seconds = 60 * self.minutes.value() * max(left, 0) / self.jobs.value()
         self.total.setText(
             f"{left} trials to go, at most {clock(seconds)} altogether." if left > 0 else "All trials have ended."
@@ -260,6 +264,6 @@ class RandomSearchDialog(QDialog):
             return str(error)
         return ""
 
-    def _say(self, sentence: str) -> None:
-        self.fault.setText(sentence)
-        self.fault.setVisible(bool(sentence))
+    def _refuse(self, sentence: str) -> None:
+        self._wanted, self._refused = "", sentence
+        self._tell()

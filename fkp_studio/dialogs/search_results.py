@@ -22,6 +22,7 @@ from fkp_studio.panels.slice_plot import SlicePlot
 from fkp_studio.session import Session
 from training.search.plan import SearchInfo, TrialInfo, best_trial
 
+FIRST_WIDTHS = (52, 84, 112)  # px, of the columns that every search has
 EMPTY = (
     "Each trial trains the recipe for a short time with settings drawn at random; those that are clearly worse than the "
     "others are stopped early. The trials are listed here, best first, as soon as the search begins."
@@ -52,6 +53,8 @@ class SearchResults(QWidget):
         chosen = self._chosen()
         trials, space = (info.trials, info.plan.space) if info is not None else ((), {})
         self.model.set_trials(trials, list(space))
+        if info is not None:
+            self._set_widths()
         self.table.selectRow(self.model.row_of(chosen))
         self._fill_settings(list(space))
         self._tell()
@@ -112,6 +115,11 @@ class SearchResults(QWidget):
         column.addWidget(self.top)
         column.addWidget(self.empty, 1)
         column.addWidget(self.split, 1)
+
+    def _set_widths(self) -> None:
+        """The model was reset, and Qt forgets widths of columns that were gone."""
+        for column, width in enumerate(FIRST_WIDTHS):
+            self.table.setColumnWidth(column, width)
 
     def _fill_settings(self, names: list[str]) -> None:
         if names == [self.setting.itemData(place) for place in range(self.setting.count())]:

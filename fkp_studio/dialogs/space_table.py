@@ -25,6 +25,7 @@ class SpaceTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(HEAD), parent)
+        self.setObjectName("space")
         self._editable = True
         self.setHorizontalHeaderLabels(HEAD)
         self.setFont(theme.table_font())

@@ -46,7 +46,11 @@ class TrialModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(FIRST) + len(self.settings)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
+        if role == Qt.ItemDataRole.DisplayRole:
             return (*FIRST, *(name.replace("_", " ") for name in self.settings))[section]
         return None
 
@@ -58,9 +62,7 @@ class TrialModel(QAbstractTableModel):
             return trial.message or trial.run or None
         if role == Qt.ItemDataRole.FontRole and trial is self._best:
             return theme.font(pixels=12, bold=True, tabular=True)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column != FIRST.index("state"):
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        return None
+        return _alignment(column) if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     def _text(self, trial: TrialInfo, column: int) -> str:
         if column >= len(FIRST):
@@ -72,3 +74,9 @@ class TrialModel(QAbstractTableModel):
             return "–" if trial.value is None else f"{trial.value:.3f}"
         best = ", best" if trial is self._best else ""
         return STATES[trial.state] + (f" {trial.done:.0%}" if trial.state in ("running", "pruned") else best)
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    """Numbers to the right, words to the left."""
+    side = Qt.AlignmentFlag.AlignLeft if column == FIRST.index("state") else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter

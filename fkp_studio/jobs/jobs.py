@@ -128,6 +128,7 @@ class Jobs(QObject):
     def stop_all(self) -> None:
         """Stop what trains and remove what only waits: nothing starts again by itself."""
         self.experiments.stop()
+        self.searching.stop_all()
         for name in self.queue.waiting():
             info = self.book.info(name)
             self.queue.remove(name)

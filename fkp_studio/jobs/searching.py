@@ -32,7 +32,8 @@ class Searching(QObject):
         self._project: Path | None = None
         self._infos: list[SearchInfo] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._reading = False
+        self._stopping: set[str] = set()
+        self._reading = self._again = False
         self._timer = QTimer(self, interval=LOOK_MS)
         self._timer.timeout.connect(self.look)
 
@@ -76,9 +77,17 @@ class Searching(QObject):
 
     def stop(self, name: str) -> None:
         """Ask a search to stop its trials, which can go on later, and end."""
-        info = self.info(name)
+        info, process = self.info(name), self._processes.get(name)
         if info is not None:
-            run_task(request_stop, info.path, failed=self._say, owner=self)
+            request_stop(info.path)
+        elif process is not None:  # it has not made its folder yet
+            process.terminate()
+        self._stopping.add(name)
+        self.changed.emit()
+
+    def is_stopping(self, name: str) -> bool:
+        """Whether a search was asked to stop and still goes on."""
+        return name in self._stopping and name in self.searching()
 
     def stop_all(self) -> None:
         """Stop every search that goes on."""
@@ -86,8 +95,9 @@ class Searching(QObject):
             self.stop(name)
 
     def look(self) -> None:
-        """Read the searches anew, off this thread."""
+        """Read the searches anew, off this thread; asked again while they are being read, once more."""
         if self._project is None or self._reading:
+            self._again = self._reading
             return
         self._reading = True
         run_task(
@@ -105,6 +115,7 @@ class Searching(QObject):
 
     def _started(self, name: str, process: subprocess.Popen[bytes]) -> None:
         self._processes[name] = process
+        self._stopping.discard(name)
         self._timer.start()
         self.changed.emit()
 
@@ -123,6 +134,9 @@ class Searching(QObject):
 
     def _read(self) -> None:
         self._reading = False
+        if self._again:
+            self._again = False
+            self.look()
         if self.searching() and not self._timer.isActive():
             self._timer.start()
         elif not self.searching():

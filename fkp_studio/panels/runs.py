@@ -53,6 +53,8 @@ class RunsPanel(QWidget):
         self.list.setAccessibleName("Runs")
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.setVerticalScrollMode(RunsView.ScrollMode.ScrollPerPixel)
+        self.trials_button = QPushButton(checkable=True)
+        self.trials_button.setProperty("role", "flat")
         self.empty = QLabel(EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.empty.setProperty("role", "dim")
         self.words = QLabel(wordWrap=True)
@@ -88,6 +90,7 @@ class RunsPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.list, 1)
+        column.addWidget(self.trials_button)
         column.addWidget(self.empty, 1)
         column.addWidget(self.strip)
         column.addWidget(self.prediction)
@@ -98,6 +101,7 @@ class RunsPanel(QWidget):
         self.list.customContextMenuRequested.connect(self._on_menu)
         self.resume_button.clicked.connect(lambda: self._jobs.resume(self._in_question()))
         self.log_button.clicked.connect(lambda: self.show_log(self._in_question()))
+        self.trials_button.toggled.connect(self._show_trials)
         self.cancel_button.clicked.connect(self._jobs.cancel_prediction)
         self.model.modelReset.connect(self._select_shown)
         self._session.run_changed.connect(self._on_run_changed)
@@ -206,9 +210,16 @@ class RunsPanel(QWidget):
     def _in_question(self) -> str:
         return self._attention or self._session.run
 
+    def _show_trials(self, shown: bool) -> None:
+        self.model.show_trials(shown)
+        self._refresh()
+
     def _refresh(self) -> None:
         self.list.setVisible(bool(self.model.names()))
         self.empty.setVisible(not self.model.names())
+        trials, act = self.model.trials(), "Hide" if self.trials_button.isChecked() else "Show"
+        self.trials_button.setText(f"{act} {trials} trial{'' if trials == 1 else 's'} of searches")
+        self.trials_button.setVisible(trials > 0)
         name = self._in_question()
         info, status = self._jobs.book.info(name), self._jobs.status(name)
         if info is None:

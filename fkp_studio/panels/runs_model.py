@@ -36,12 +36,13 @@ class Row:
 
 
 class RunsModel(QAbstractListModel):
-    """Newest run first. Ticks are written through to the plots."""
+    """Newest run first, without the trials of searches unless they are asked for. Ticks are written through to the plots."""
 
     def __init__(self, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs = jobs
         self._names: list[str] = []
+        self._with_trials = False
         jobs.runs_changed.connect(self.refresh)
         self.refresh()
 
@@ -49,9 +50,18 @@ class RunsModel(QAbstractListModel):
         """Runs from top to bottom."""
         return self._names
 
+    def show_trials(self, shown: bool) -> None:
+        """List the trials of searches too, or leave them out."""
+        self._with_trials = shown
+        self.refresh()
+
+    def trials(self) -> int:
+        """How many runs are trials of searches, listed or not."""
+        return sum(bool(info.search) for info in self._jobs.book.infos())
+
     def refresh(self) -> None:
         """Take over the list; rows are kept where it is the same."""
-        names = self._jobs.book.names()[::-1]
+        names = [info.name for info in self._jobs.book.infos()[::-1] if self._with_trials or not info.search]
         if names != self._names:
             self.beginResetModel()
             self._names = names
@@ -102,7 +112,7 @@ class RunsModel(QAbstractListModel):
         best, status = self._best(info), self._jobs.status(info.name)
         return Row(
             name=info.name,
-            title=info.recipe if info.config.variant == "default" else f"{info.recipe} ({info.config.variant})",
+            title=_title(info),
             colour=self._jobs.book.colour(info.name),
             shown=self._jobs.book.is_shown(info.name),
             status=status,
@@ -115,7 +125,8 @@ class RunsModel(QAbstractListModel):
         )
 
     def _all_rmse(self) -> list[float]:
-        bests = (self._best(info) for info in self._jobs.book.infos())
+        infos = (self._jobs.book.info(name) for name in self._names)
+        bests = [self._best(info) for info in infos if info is not None]
         return [best.rmse for best in bests if best is not None and math.isfinite(best.rmse)]
 
     def _line(self, info: RunInfo, status: str) -> str:
@@ -141,9 +152,21 @@ class RunsModel(QAbstractListModel):
         best = self._best(info)
         lines = [
             f"{info.name}, made {exactly(info.created)}",
+            _trial(info),
             row.fault,
             f"Best epoch {best.epoch}: RMSE {best.rmse:.3f} px, NME ({best.normaliser}) {best.nme:.4f}" if best else "",
             "Stale: labels or splits changed since this run was made." if row.stale else "",
         ]
         troubles = [trouble.sentence for trouble in self._jobs.book.history(info.name).troubles]
         return "\n".join(line for line in (*lines, *troubles) if line)
+
+
+def _title(info: RunInfo) -> str:
+    """The recipe, with its variant where that is the paper's, and which trial of a search it was."""
+    title = info.recipe if info.config.variant == "default" else f"{info.recipe} ({info.config.variant})"
+    return f"{title}, trial {info.search.rpartition('/')[2]}" if info.search else title
+
+
+def _trial(info: RunInfo) -> str:
+    search, _, number = info.search.rpartition("/")
+    return f"trial {number} of the search {search}" if info.search else ""

@@ -31,7 +31,8 @@ class SlicePlot(PlotBase):
 
     def make(self) -> None:
         self._trials: list[TrialInfo] = []
-        self._name, self._dimension = "", Choices(())  # type: str, Dimension
+        self._name = ""
+        self._dimension: Dimension = Choices(())
         self._marked = -1
         self._dots = pg.ScatterPlotItem()
         self._ring = pg.ScatterPlotItem()
@@ -62,7 +63,8 @@ class SlicePlot(PlotBase):
     def redraw(self) -> bool:
         axis = self.item.getAxis("bottom")
         axis.setLogMode(x=self._is_log())
-        axis.setTicks([list(enumerate(map(str, self._dimension.values)))] if self._is_choice() else None)
+        choices = self._dimension.values if isinstance(self._dimension, Choices) else ()
+        axis.setTicks([list(enumerate(map(str, choices)))] if choices else None)
         self.item.setLabel("bottom", self._name.replace("_", " "))
         best = best_trial(self._trials)
         self._dots.setData([self._spot(trial, best=trial is best) for trial in self._trials])
@@ -116,9 +118,6 @@ class SlicePlot(PlotBase):
             return {**spot, "symbol": "x", "brush": pg.mkBrush(c.dim), "pen": pg.mkPen(c.dim)}
         brush = pg.mkBrush(ink) if filled else pg.mkBrush(None)
         return {**spot, "symbol": "o", "brush": brush, "pen": pg.mkPen(ink if filled else c.dim, width=1.5)}
-
-    def _is_choice(self) -> bool:
-        return isinstance(self._dimension, Choices)
 
     def _is_log(self) -> bool:
         return not isinstance(self._dimension, Choices) and self._dimension.log

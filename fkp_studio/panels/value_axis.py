@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pyqtgraph as pg
 
-TICK_ROOM = 18  # px that a tick's text needs
+TICK_ROOM = 18, 60  # px that a tick's text needs: its height, its width
 Ticks = list[tuple[float, list[float]]]
 
 
@@ -19,7 +19,8 @@ class ValueAxis(pg.AxisItem):
         if not self.logMode:
             ticks: Ticks = super().tickValues(minVal, maxVal, size)
             return ticks
-        return [(1.0, log_ticks(minVal, maxVal, most=max(2, int(size // TICK_ROOM))))]
+        room = TICK_ROOM[self.orientation in ("top", "bottom")]
+        return [(1.0, log_ticks(minVal, maxVal, most=max(2, int(size // room))))]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         """What stands at the ticks."""
