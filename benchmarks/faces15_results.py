@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--project", type=Path)
     args = parser.parse_args()
+    if args.project is None and not (args.data / "labels.csv").is_file():
+        sys.exit(f"There are no faces in {args.data} (no labels.csv). Give their folder with --data.")
     with tempfile.TemporaryDirectory() as scratch:
         path = args.project or Path(scratch) / "faces15.fkp"
         if not path.exists():
