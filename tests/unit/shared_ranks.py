@@ -20,14 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from training import runs
-from training.__main__ import main
 from training.distributed import Ranks, joined
 from training.events import EpochDone, RunFailed, RunStarted
 from training.losses import wing
 from training.models.cnn6 import CNN6
 from training.models.ml_resnet import MLResNet
+from training.train_run import help_to_train, train_run
 
-RANKS = 2
 SECONDS = 60.0
 
 
@@ -53,9 +52,13 @@ def start(works: Sequence[Callable[[], int]]) -> list[int]:
     return found
 
 
-def train(run_dir: Path, *options: str) -> list[int]:
+def train(run_dir: Path, *, resume: bool = False) -> list[int]:
     """The processes that train this run."""
-    return start([lambda: main(["train", str(run_dir), *options])] * RANKS)
+
+    def lead() -> int:
+        return int(isinstance(train_run(run_dir, resume=resume), RunFailed))
+
+    return start([lead, help_to_train])
 
 
 def ended(numbers: Sequence[int]) -> list[int]:
@@ -90,7 +93,7 @@ def stopped_by_the_other(run_dir: Path) -> dict[str, object]:
 def lost(run_dir: Path) -> dict[str, object]:
     """The process that does not lead is killed."""
     before = epochs(run_dir)
-    numbers = train(run_dir, "--resume")
+    numbers = train(run_dir, resume=True)
     until(lambda: runs.is_running(run_dir) and 0 < epochs(run_dir) != before)
     os.kill(numbers[1], signal.SIGKILL)
     codes = ended(numbers)
@@ -103,7 +106,7 @@ def orphaned(run_dir: Path) -> dict[str, object]:
     reader, writer = os.pipe()
     launcher = os.fork()
     if launcher == 0:
-        numbers = train(run_dir, "--resume")
+        numbers = train(run_dir, resume=True)
         os.write(writer, json.dumps(numbers).encode())
         ended(numbers)
         os._exit(0)
@@ -112,7 +115,7 @@ def orphaned(run_dir: Path) -> dict[str, object]:
     until(lambda: runs.is_running(run_dir) and 0 < epochs(run_dir) != before)
     os.kill(launcher, signal.SIGKILL)
     os.waitpid(launcher, 0)
-    until(lambda: not any(map(is_alive, numbers)))
+    until(lambda: not any(map(is_alive, numbers)) and not runs.is_running(run_dir))  # its threads end one by one
     return {"status": runs.read_run(run_dir).status}
 
 
@@ -135,7 +138,7 @@ def exact(folder: Path) -> dict[str, float]:
                 (folder / "exact.json").write_text(json.dumps(found))
         return 0
 
-    ended(start([work] * RANKS))
+    ended(start([work, work]))
     found: dict[str, float] = json.loads((folder / "exact.json").read_text())
     return found
 
@@ -189,4 +192,5 @@ def tell(folder: Path) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # loads much of torch, once for all forks
     tell(Path(sys.argv[1]))
