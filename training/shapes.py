@@ -146,9 +146,11 @@ def _solve(model: ShapeModel, aligned: np.ndarray, there: np.ndarray) -> tuple[n
     along = _directions(model)
     count = len(along)
     products = (along.conj()[:, None] * along[None]).real.reshape(count * count, -1).T  # [K, (Q + 4)^2]
-    normal = (there @ products).reshape(-1, count, count)
+    packed = np.packbits(there, axis=1)
+    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)  # few patterns, many faces
+    normal = (there[first] @ products).reshape(-1, count, count)
     prior = np.concatenate([model.noise / model.variances, np.full(4, model.noise)])
-    inverse = np.linalg.inv(normal + np.diag(prior))
+    inverse = np.linalg.inv(normal + np.diag(prior))[which]
     right = (((aligned - model.mean) * there) @ along.conj().T).real
     return np.einsum("nab,nb->na", inverse, right), model.noise * np.einsum("naa->na", inverse)
 
