@@ -38,6 +38,11 @@ class Look:
         self.editor(name).selectAll()
         self.qtbot.keyClicks(self.editor(name), text)
 
+    def shown_ids(self) -> set[int]:
+        """The faces of the sheet."""
+        sheet = self.dialog.view.sheet
+        return set() if sheet is None else set(sheet.ids)
+
     def wait_for(self, *, rotation: float, light: int = 100) -> None:
         """Until the sheet is drawn with these settings."""
 
@@ -67,7 +72,7 @@ def test_the_sheet_follows_the_settings(look: Look, qtbot: QtBot) -> None:
     qtbot.mouseClick(look.dialog.again, Qt.MouseButton.LeftButton)
     look.wait_for(rotation=33, light=101)
     look.dialog.which.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: set(look.dialog.view.sheet.ids) == {1}, timeout=10_000)
+    qtbot.waitUntil(lambda: look.shown_ids() == {1}, timeout=10_000)
     qtbot.mouseClick(look.dialog.reset, Qt.MouseButton.LeftButton)
     look.wait_for(rotation=10, light=101)
 

@@ -20,9 +20,9 @@ STILL = dict.fromkeys(("flip", "rotation", "scale", "shift", "brightness", "cont
 IDS = [3, 4, 5, 3]
 
 
-def draw(worker: Worker, project: Path, *, seed: int = 0, **settings: str) -> dict[str, Any]:
+def draw(worker: Worker, project: Path, settings: dict[str, str] | None = None, *, seed: int = 0) -> dict[str, Any]:
     """The worker's answer; pictures are an array."""
-    config = with_overrides(recipe_config("ml-resnet"), settings).to_json()
+    config = with_overrides(recipe_config("ml-resnet"), settings or {}).to_json()
     return ask(worker, {"project": str(project), "ids": IDS, "config": config, "seed": seed})
 
 
@@ -44,7 +44,7 @@ def worker() -> Worker:
 
 
 def test_with_all_settings_at_0_the_faces_are_as_they_are(worker: Worker, project_path: Path) -> None:
-    drawn = draw(worker, project_path, input_size="48", **STILL)
+    drawn = draw(worker, project_path, {"input_size": "48", **STILL})
     assert drawn["id"] == 7
     assert drawn["pictures"].shape == (4, 48, 48, 1)
     with Project.open(project_path, read_only=True) as project:
@@ -59,7 +59,7 @@ def test_with_all_settings_at_0_the_faces_are_as_they_are(worker: Worker, projec
 
 
 def test_a_seed_draws_the_same_again_and_another_one_something_else(worker: Worker, project_path: Path) -> None:
-    first, again, other = (draw(worker, project_path, seed=seed, rotation="30") for seed in (1, 1, 2))
+    first, again, other = (draw(worker, project_path, {"rotation": "30"}, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first["pictures"], again["pictures"])
     assert first["points"] == again["points"] != other["points"]
     assert first["points"][0] != first["points"][3]  # the same face twice: drawn twice
@@ -67,7 +67,7 @@ def test_a_seed_draws_the_same_again_and_another_one_something_else(worker: Work
 
 def test_colour_and_another_size_are_read_anew(worker: Worker, project_path: Path) -> None:
     assert draw(worker, project_path)["pictures"].shape == (4, 96, 96, 1)
-    assert draw(worker, project_path, channels="3", input_size="32")["pictures"].shape == (4, 32, 32, 3)
+    assert draw(worker, project_path, {"channels": "3", "input_size": "32"})["pictures"].shape == (4, 32, 32, 3)
 
 
 def test_what_is_wrong_is_answered_in_a_sentence(worker: Worker, project_path: Path) -> None:

@@ -42,7 +42,9 @@ def test_points_from_a_model_count_as_much_as_the_setting_says() -> None:
 def test_the_snapshot_keeps_who_made_a_point_and_older_ones_can_still_be_read(tmp_path: Path) -> None:
     snapshot, origins = with_model_points()
     run_dir = make_run(tmp_path, tiny_config(), snapshot)
-    assert np.array_equal(load_snapshot(run_dir).origins, origins)
+    kept = load_snapshot(run_dir).origins
+    assert kept is not None
+    assert np.array_equal(kept, origins)
     older = write_run(run_dir.parent, tiny_config(), replace(snapshot, origins=None))
     assert "origins.npy" not in np.load(older / LABELS).files
     assert load_snapshot(older).origins is None
