@@ -63,16 +63,29 @@ def network_pictures(
     with writing(folder):
         folder.mkdir(exist_ok=True)
     path = folder / f"{kind}-{_digest(project)}.npy"
-    if not path.is_file():
+    if not _is_there(path):
         with _only_writer(folder):
-            if not path.is_file():  # else another process has just written it
+            if not _is_there(path):  # else another process has just written it
                 _write(project, path, size=size, channels=channels)
                 _remove_others(folder, kind, path)
-    with reading(path):
-        pixels = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-        gone = {int(i): str(text) for i, text in json.loads(_notes(path).read_text(encoding="utf-8")).items()}
+    pixels, gone = _open(path)
     unreadable = {i: gone[i] for i in ids.tolist() if i in gone}
     return MappedPictures(pixels, ids[~np.isin(ids, list(unreadable))] - 1), unreadable
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and _notes(path).is_file()
+
+
+def _open(path: Path) -> tuple[np.ndarray, dict[int, str]]:
+    """The file's pictures, memory-mapped, and which of them could not be read. Raises UserError."""
+    try:
+        with reading(path):
+            pixels = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+            notes = json.loads(_notes(path).read_text(encoding="utf-8"))
+            return pixels, {int(i): str(text) for i, text in notes.items()}
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error}). Delete it: it is made again.") from error
 
 
 def _notes(path: Path) -> Path:
