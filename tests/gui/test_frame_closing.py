@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,9 +21,14 @@ class Busy:
     names: list[str]
     stopped: bool = False
     queue: Any = field(init=False)
+    experiments: Any = field(init=False)
+    searching: Any = field(init=False)
+    running: str = ""
+    searches: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.queue = self
+        self.queue = self.experiments = self
+        self.searching = SimpleNamespace(searching=lambda: self.searches)
 
     def training(self) -> list[str]:
         return self.names

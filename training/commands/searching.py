@@ -12,7 +12,7 @@ from training.cli import OK
 from training.commands.output import note, say, say_json
 from training.commands.search_words import results, train_command, trial_line
 from training.commands.training_run import stop_at_signals
-from training.search.plan import SearchPlan, best_trial, ranked, read_plan, read_trials
+from training.search.plan import SearchPlan, best_trial, ranked, read_plan, read_search, read_trials
 
 if TYPE_CHECKING:
     from training.search.worker import TrialEvent
@@ -55,7 +55,7 @@ def _teller(folder: Path, plan: SearchPlan, *, json: bool) -> Callable[[TrialEve
 
 
 def _tell_end(folder: Path, plan: SearchPlan, *, json: bool) -> None:
-    trials = read_trials(folder)
+    trials = read_search(folder).trials
     best = best_trial(trials)
     command = None if best is None else train_command(folder.parent.parent, plan.longer(best.params))
     if json:
