@@ -51,7 +51,7 @@ class AugmentationDialog(QDialog):
         self._ids = self._faces()
         self.form.set_config(config, base=self._base())
         self.view.say("Starting the process that draws them…")
-        self.resize(1040, 560)
+        self.resize(1040, 600)
         self._ask()
 
     def config(self) -> RunConfig:
