@@ -9,6 +9,7 @@ from fkp_studio import theme
 from training.experiments.events import RunProgress
 
 _ROW = 28  # px
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -27,11 +28,11 @@ class _Table(QTableWidget):
     def _set_head(self, head: list[str]) -> None:
         self.setColumnCount(len(head))
         self.setHorizontalHeaderLabels(head)
-        for column in range(1, len(head)):
-            self.horizontalHeaderItem(column).setTextAlignment(_RIGHT)
+        for column in range(len(head)):
+            self.horizontalHeaderItem(column).setTextAlignment(_RIGHT if column else _LEFT)
 
     def _put(self, row: int, column: int, text: str, *, tip: str = "") -> None:
-        item = QTableWidgetItem(text)
+        item = QTableWidgetItem(f"  {text}  " if column else text)
         item.setToolTip(tip)
         if column:
             item.setTextAlignment(_RIGHT)

@@ -38,7 +38,7 @@ from training.experiments.events import (
 from training.experiments.plan import FOLDER, Options, default_jobs, plan_sentence
 from training.experiments.written import PAGE, read_table
 
-_LIST_WIDTH = 240  # px
+_LIST_WIDTH = 250  # px
 _TRAINING_SHARE = 0.97  # of the bar; the rest is measuring
 
 
@@ -56,7 +56,7 @@ class ExperimentsDialog(QDialog):
         self._connect()
         running = jobs.experiments.running
         self.choice.setCurrentRow(list(EXPERIMENTS).index(running) if running in EXPERIMENTS else 0)
-        self.resize(960, 620)
+        self.resize(1080, 640)
 
     # ---- what is shown
 
@@ -72,6 +72,8 @@ class ExperimentsDialog(QDialog):
 
     def _make(self) -> None:
         self.choice = QListWidget()
+        self.choice.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.choice.setSpacing(3)
         for name, experiment in EXPERIMENTS.items():
             item = QListWidgetItem(experiment.title)
             item.setData(Qt.ItemDataRole.UserRole, name)
@@ -191,7 +193,7 @@ class ExperimentsDialog(QDialog):
     def _show_table(self, head: tuple[str, ...], rows: tuple[tuple[str, ...], ...], sentences: tuple[str, ...]) -> None:
         self.result.show_table(head, rows)
         self.result.show()
-        self.said.setText("\n".join(sentences))
+        self.said.setText("\n".join(sentences[:1] + tuple(f"• {s}" for s in sentences[1:])))
         self.said.setVisible(bool(sentences))
 
     def _is_running(self) -> bool:

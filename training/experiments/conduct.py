@@ -104,7 +104,7 @@ def _measure_speed(experiment: Experiment, project: Project, folder: Path, *, te
     from training.experiments.speed import measure_speed, speed_report
     from training.experiments.writing import write_report
 
-    sentence = f"Measures {len(experiment.arms)} networks with {len(project.schema)} keypoints; nothing is trained. About a minute."
+    sentence = f"Measures {len(experiment.arms)} networks with {len(project.schema)} keypoints; nothing is trained. A minute or two on a quiet machine."
     tell(ExperimentStarted(experiment.name, experiment.title, (), sentence, 60.0))
     found = measure_speed(experiment, len(project.schema), report=lambda done: tell(Measuring(round(done, 2))))
     report = speed_report(experiment, found, len(project.schema), project=project.name)

@@ -115,7 +115,7 @@ def duration_text(seconds: float) -> str:
 def plan_sentence(experiment: Experiment, options: Options) -> str:
     """What will be trained and how long that takes, where nothing is done yet."""
     if experiment.kind == "speed":
-        return f"Measures {len(experiment.arms)} networks; nothing is trained. About a minute."
+        return f"Measures {len(experiment.arms)} networks; nothing is trained. A minute or two on a quiet machine."
     plan = make_plan(experiment, options.budget)
     seconds = expected_seconds(plan, side_by_side=options.side_by_side)
     arms, seeds = len(experiment.trained), options.budget.seeds

@@ -23,6 +23,7 @@ def numbers(measure: str, interval: Interval) -> str:
     if value < 0:
         value, low, high = -value, -high, -low
     unit = "percentage points" if made.unit == "%" else made.unit
+    value, low, high = (round(v, digits) + 0.0 for v in (value, low, high))  # + 0.0: no -0.00
     return f"{value:.{digits}f} {unit}, 95 % interval {low:.{digits}f} to {high:.{digits}f}"
 
 
