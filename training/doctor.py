@@ -14,8 +14,9 @@ from training.events import EpochDone, Trouble
 _PATIENCE = 5  # epochs before a verdict
 _EARLY = 0.1  # of the budget: before that nothing but NaN and exploding gradients is trouble
 _ALIKE = 0.1  # points vary so little, against the labels: the same whatever the picture
-_DEAD = 0.9  # of a layer's units
-_FAINT = 0.02  # output of the last units, where inputs are of size 1
+_DEAD = 0.99  # of a layer's units; nine in ten are no rarity in a wide layer that does well
+_FAINT = 0.1  # output of the last units, where inputs are of size 1
+_SETTLED = 150  # steps, or half of the budget: what a run shows before is only its beginning
 _CAUSES = ("dead-units", "faint-signal", "learning-rate-low", "learning-rate-high")
 _RISE = 2.0  # times the lowest training loss
 
@@ -47,7 +48,7 @@ class Doctor:
     def check(self, epoch: EpochDone, *, done: float) -> list[Trouble]:
         """What is wrong after this epoch and was not said before; done: how much of the budget is used, 0..1."""
         self._follow(epoch)
-        if epoch.epoch < _PATIENCE or done < _EARLY:
+        if epoch.epoch < _PATIENCE or done < _EARLY or (0 < self.pulse.steps < _SETTLED and done < 0.5):
             return []
         found = [
             t
@@ -117,8 +118,9 @@ class Doctor:
             return None
         return Trouble(
             "faint-signal",
-            f"The network gives nearly the same points whatever the picture: its last units reach {last.strength:.2g}, so the output's "
-            "bias outweighs what is seen. The first weights are too small: train anew with init he.",
+            f"The network gives nearly the same points whatever the picture: its last units reach only {last.strength:.2g}, so the "
+            "output's bias outweighs what is seen, and holds the mean shape. The first weights were too small: train anew with "
+            "init he and targets offset.",
         )
 
     def _slow(self, epoch: EpochDone) -> Trouble | None:
@@ -161,7 +163,7 @@ class Doctor:
 
     def _overfitting(self, epoch: EpochDone) -> Trouble | None:
         worse = epoch.val_loss > 1.1 * self.best_val and epoch.train_loss < 0.9 * self.train_at_best
-        if self.epochs_since < _PATIENCE or not worse:
+        if self.epochs_since < _PATIENCE or not worse or any(kind in self.said for kind in _CAUSES):
             return None
         return Trouble(
             "overfitting",
@@ -204,6 +206,15 @@ def no_val_split(count: int) -> Trouble:
         "no-val",
         f"The project has no faces in its val split, so errors are measured on {count} training faces and look better than they are. "
         "Put some people into val to see real errors.",
+    )
+
+
+def stage_2_no_better(share: float) -> Trouble:
+    """The second of two stages won nothing; share: of the budget that the first had."""
+    return Trouble(
+        "stage-2",
+        "Stage 2 did not become better than stage 1, so the model that is kept answers with stage 1 alone. Give the run more time, "
+        f"or stage 1 a smaller share of it (stage_split, now {share:g}).",
     )
 
 

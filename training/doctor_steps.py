@@ -22,10 +22,12 @@ class Pulse:
     def __init__(self) -> None:
         self.norms: list[float] = []  # of the whole gradient
         self.ratios: list[float] = []  # |step| / |weights|, the median over the layers before the output
+        self.steps = 0  # done
         self._before: list[tuple[Tensor, Tensor]] = []  # views of weights, and what they were
 
     def look(self, model: nn.Module, step: int) -> None:
         """Between the backward pass and the optimiser's step; step: how many were done."""
+        self.steps = step
         if self._before:
             self.ratios.append(_movement(self._before))
             self._before = []
