@@ -214,7 +214,7 @@ class Session:
         """
         self.ranks.announce(Step(self.epoch, self.batch, done, next_stage=True))
         self.model.load_state_dict(self.average.ready().state_dict())
-        self.stages.advance(done, self.step_count, points_of=self._plain_points)
+        self.stages.advance(done, step=self.step_count, epoch=self.epoch, points_of=self._plain_points)
         self.average = WeightAverage(self.model, copy.deepcopy(self.model), self.config.ema)
         self._prepare_stage()
         self.doctor.begin_stage()

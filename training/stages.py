@@ -33,7 +33,7 @@ class Stages:
         self.number = 1
         self._whole, self._data = config, data
         self._began = 0.0  # how much of the budget was used when the stage began
-        self.first_step = 0  # optimiser steps before the stage
+        self.first_step = self.first_epoch = 0  # optimiser steps and whole epochs before the stage
         self.held = held_out(data, config.seed) if self.staged else data.train[:0]
         self.mistakes = torch.empty(0)
         self.config = self._settings()
@@ -74,7 +74,7 @@ class Stages:
             return split
         return min(max(round(split * epochs), 1), max(epochs - 1, 1)) / epochs
 
-    def advance(self, done: float, step: int, *, points_of: Callable[[np.ndarray], np.ndarray]) -> None:
+    def advance(self, done: float, *, step: int, epoch: int, points_of: Callable[[np.ndarray], np.ndarray]) -> None:
         """Go to stage 2; points_of: the model's points [n, K, 2] of rows, px of the input."""
         if self.staged is None:
             raise ValueError("this model has one stage")
@@ -84,7 +84,7 @@ class Stages:
         device = self.staged.stage.device
         found = self.staged.mistakes(pred.to(device), points.to(device), mask.to(device))
         self._enter(self.staged, 2, found)
-        self._began, self.first_step = done, step
+        self._began, self.first_step, self.first_epoch = done, step, epoch
 
     def _enter(self, staged: StagedNet, number: int, mistakes: Tensor) -> None:
         self.number, self.mistakes = number, mistakes
@@ -103,6 +103,7 @@ class Stages:
             "number": self.number,
             "began": self._began,
             "first_step": self.first_step,
+            "first_epoch": self.first_epoch,
             "held": torch.from_numpy(self.held),
             "mistakes": self.mistakes,
         }
@@ -112,7 +113,8 @@ class Stages:
         number, mistakes = int(values["number"]), values["mistakes"]
         if not 1 <= number <= self.count or (number > 1) != (len(mistakes) > 0):
             raise ValueError(f"stage {number} of {self.count}")
-        self._began, self.first_step = float(values["began"]), int(values["first_step"])
+        self._began = float(values["began"])
+        self.first_step, self.first_epoch = int(values["first_step"]), int(values["first_epoch"])
         self.held = values["held"].numpy()
         if self.staged is not None:
             self._enter(self.staged, number, mistakes.to(self.staged.stage.device))

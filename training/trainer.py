@@ -10,7 +10,7 @@ from training.checkpoint import load_model, save_model
 from training.config import RunConfig
 from training.device import set_threads
 from training.distributed import Ranks, connection_errors
-from training.doctor import no_val_split, not_a_number, unreadable_pictures
+from training.doctor import no_val_split, not_a_number, stage_2_no_better, unreadable_pictures
 from training.doctor_labels import label_troubles
 from training.events import CheckpointSaved, EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted
 from training.models.registry import count_parameters
@@ -212,6 +212,8 @@ class _Loop:
                 yield self._evaluate()
         if session.best is not None:
             session.save_best(self.run_dir)
+        if not self.stopped and 0 < session.best_epoch <= session.stages.first_epoch:
+            yield stage_2_no_better(self.config.stage_split)
         self._calibrate()
         epochs = session.epoch + (1 if session.batch else 0)
         reason = "stopped" if self.stopped else "done"
