@@ -17,6 +17,8 @@ from training.errors import UserError
 CROP_BY = ("box", "points", "none")
 PADDING = 0.25
 _MOST_PADDING = 3.0
+REDUCED = 8  # the most by which a JPEG is shrunk while it is decoded
+_ON_GRID = 256  # px; larger crops are in steps of REDUCED
 _MOST_OF_PICTURE = 4  # a crop this many times as long as its picture is nearly all border
 
 
@@ -47,10 +49,22 @@ def box_of_points(points: np.ndarray) -> np.ndarray:
 
 
 def square_crop(box: np.ndarray, padding: float) -> tuple[int, int, int]:
-    """(x, y, side) of the square about a box (x, y, width, height) that covers the pixels x to x + width - 1."""
+    """(x, y, side) of the square about a box (x, y, width, height) that covers the pixels x to x + width - 1.
+
+    A large one is on a grid of 8 px, so that it can be cut out of its JPEG decoded at an eighth of the size.
+    """
     x, y, width, height = (float(v) for v in box)
-    side = max(1, round(max(width, height) * (1 + 2 * padding)))
-    return round(x + (width - side) / 2), round(y + (height - side) / 2), side
+    side = max(1.0, max(width, height) * (1 + 2 * padding))
+    step = REDUCED if side >= _ON_GRID else 1
+    side = max(1, round(side / step)) * step
+    corner = (x + (width - side) / 2, y + (height - side) / 2)
+    return round(corner[0] / step) * step, round(corner[1] / step) * step, side
+
+
+def reduction(crop: tuple[int, int, int], enough: int) -> int:
+    """1, 2, 4 or 8: by how much a crop can be shrunk so that its corner stays on a pixel and its side is not below `enough`."""
+    fits = (by for by in (8, 4, 2) if crop[2] >= by * enough and all(value % by == 0 for value in crop))
+    return next(fits, 1)
 
 
 def box_fault(box: np.ndarray, size: tuple[int, int], *, padding: float) -> str:

@@ -6,6 +6,7 @@ import re
 import struct
 
 Size = tuple[int, int]
+_ORIENTATION = 274
 
 _JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNM = re.compile(rb"P[2356](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s")
@@ -75,6 +76,17 @@ def _webp_size(data: bytes) -> Size | None:
 def _tiff_size(data: bytes) -> Size | None:
     tags = tiff_tags(data)
     return (tags[256], tags[257]) if 256 in tags and 257 in tags else None
+
+
+def is_turned(data: bytes) -> bool:
+    """Whether the EXIF block of a JPEG says that it is to be turned or mirrored, or cannot be read."""
+    at = data[:65536].find(b"Exif\0\0")
+    if at < 0:
+        return False
+    try:
+        return tiff_tags(data[at + 6 : at + 65536]).get(_ORIENTATION, 1) != 1
+    except (struct.error, IndexError):
+        return True
 
 
 def tiff_tags(data: bytes) -> dict[int, int]:

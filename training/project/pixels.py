@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from training.data.crops import cut
+from training.data.crops import cut, reduction
 from training.data.files import reading
-from training.data.pictures import read_picture
+from training.data.pictures import read_picture, read_reduced
 from training.errors import UserError
 from training.project.database import Database
 
@@ -105,27 +105,34 @@ class PictureFiles:
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
-        self._picture: np.ndarray | None = None
+        self._kept: tuple[np.ndarray, int] | None = None  # a picture, and by how much it is shrunk
 
-    def read(self, path: Path, *, channels: int, crop: tuple[int, int, int] | None) -> np.ndarray:
-        """uint8 [H, W] or [H, W, 3], the crop of the file or all of it. Raises UserError naming the file."""
-        return read_picture(path, channels=channels) if crop is None else cut(self._whole(path, channels), crop)
+    def read(self, path: Path, *, channels: int, crop: tuple[int, int, int] | None, enough: int) -> np.ndarray:
+        """uint8 [H, W] or [H, W, 3], the crop of the file or all of it. Raises UserError naming the file.
+
+        enough: where this side will do for the crop, a large JPEG is decoded at a half, a quarter or an eighth of its size.
+        """
+        if crop is None:
+            return read_picture(path, channels=channels)
+        wanted = reduction(crop, enough)
+        whole, by = self._whole(path, channels, wanted)
+        return cut(whole, tuple(value // by for value in crop))
 
     def clear(self) -> None:
         """Forget the last file."""
-        self._key, self._picture = (), None
+        self._key, self._kept = (), None
 
-    def _whole(self, path: Path, channels: int) -> np.ndarray:
+    def _whole(self, path: Path, channels: int, reduced: int) -> tuple[np.ndarray, int]:
         with reading(path):
             status = path.stat()
-        key = (path, channels, status.st_mtime_ns, status.st_size)
-        if self._picture is None or key != self._key:
+        key = (path, channels, reduced, status.st_mtime_ns, status.st_size)
+        if self._kept is None or key != self._key:
             self.clear()
-            picture = read_picture(path, channels=channels)
-            if picture.nbytes > _KEPT_BYTES:
-                return picture
-            self._key, self._picture = key, picture
-        return self._picture
+            kept = read_reduced(path, channels=channels, by=reduced)
+            if kept[0].nbytes > _KEPT_BYTES:
+                return kept
+            self._key, self._kept = key, kept
+        return self._kept
 
 
 def find_picture(project: Path, near: str, *, absolute: str, file: str) -> Path:

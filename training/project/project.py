@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 
 from training.data.keypoint_data import Labels
-from training.data.pictures import resize_pictures
+from training.data.pictures import MAX_SIDE, resize_pictures
 from training.data.samples import SampleBatch
 from training.data.schema import KeypointSchema
 from training.errors import UserError
@@ -222,22 +222,22 @@ class Project:
         more = moving.moved_splits(self.database)
         return label_table.label_hash(self.database, len(self.schema), more=more)
 
-    def picture(self, sample_id: int, *, channels: int | None = None) -> np.ndarray:
+    def picture(self, sample_id: int, *, channels: int | None = None, enough: int = MAX_SIDE) -> np.ndarray:
         """The picture, uint8 [H, W] or [H, W, 3] RGB: as kept (files: RGB), or with `channels` 1 or 3.
 
-        Raises UserError, naming the file, where it is missing or unreadable.
+        enough: a crop may be shrunk, but not below this side. Raises UserError, naming the file, where it is unreadable.
         """
         file, row, folder, name = self._row(sample_id, "pixel_file, pixel_row, folder, file")
         if file is None:
             crop = faces.read_crop(self.database, sample_id)
-            return self._files.read(self._picture_path(folder, name), channels=channels or 3, crop=crop)
+            return self._files.read(self._picture_path(folder, name), channels=channels or 3, crop=crop, enough=enough)
         if file not in self._pixels:
             self._pixels[file] = open_pixels(self.database, file)
         return as_channels(np.array(self._pixels[file][row]), channels)
 
     def pictures(self, ids: Sequence[int] | np.ndarray, *, size: int, channels: int = 1) -> np.ndarray:
         """Pictures stretched to a square, uint8 [B, size, size(, 3)]. Raises UserError where one cannot be read."""
-        pictures = [self.picture(int(i), channels=channels) for i in as_ids(ids)]
+        pictures = [self.picture(int(i), channels=channels, enough=2 * size) for i in as_ids(ids)]
         return resize_pictures(pictures, size)
 
     def predictions(self, run: str, ids: Sequence[int] | np.ndarray) -> Predictions:
