@@ -27,9 +27,10 @@ class _Table(QTableWidget):
 
     def _set_head(self, head: list[str]) -> None:
         self.setColumnCount(len(head))
-        self.setHorizontalHeaderLabels(head)
-        for column in range(len(head)):
-            self.horizontalHeaderItem(column).setTextAlignment(_RIGHT if column else _LEFT)
+        for column, text in enumerate(head):
+            item = QTableWidgetItem(text)
+            item.setTextAlignment(_RIGHT if column else _LEFT)
+            self.setHorizontalHeaderItem(column, item)
 
     def _put(self, row: int, column: int, text: str, *, tip: str = "") -> None:
         item = QTableWidgetItem(f"  {text}  " if column else text)

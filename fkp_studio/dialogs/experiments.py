@@ -88,7 +88,7 @@ class ExperimentsDialog(QDialog):
         self.plan = QLabel(wordWrap=True)
         self.bar = QProgressBar(minimum=0, maximum=1000, textVisible=False)
         self.progress = ProgressTable()
-        self.result = ResultTable()
+        self.table = ResultTable()
         self.said = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.start_button = QPushButton("Start")
         self.start_button.setProperty("role", "primary")
@@ -117,7 +117,7 @@ class ExperimentsDialog(QDialog):
         column.addWidget(self.plan)
         column.addWidget(self.bar)
         column.addWidget(self.progress, 1)
-        column.addWidget(self.result, 1)
+        column.addWidget(self.table, 1)
         column.addWidget(self.said)
         column.addStretch()
         buttons = QHBoxLayout()
@@ -175,7 +175,7 @@ class ExperimentsDialog(QDialog):
         self._enable()
 
     def _clear(self) -> None:
-        for widget in (self.bar, self.progress, self.result, self.said):
+        for widget in (self.bar, self.progress, self.table, self.said):
             widget.hide()
         self._page = None
 
@@ -191,8 +191,8 @@ class ExperimentsDialog(QDialog):
             self._show_table(*written)
 
     def _show_table(self, head: tuple[str, ...], rows: tuple[tuple[str, ...], ...], sentences: tuple[str, ...]) -> None:
-        self.result.show_table(head, rows)
-        self.result.show()
+        self.table.show_table(head, rows)
+        self.table.show()
         self.said.setText("\n".join(sentences[:1] + tuple(f"• {s}" for s in sentences[1:])))
         self.said.setVisible(bool(sentences))
 

@@ -62,7 +62,7 @@ def test_an_experiment_runs_and_its_table_is_shown(
     dialog.start()
     assert not dialog.start_button.isEnabled()
     qtbot.waitUntil(lambda: dialog.start_button.isEnabled(), timeout=20_000)
-    assert dialog.result.item(0, 1).text().strip() == fake_experiment.ROW[1]
+    assert dialog.table.item(0, 1).text().strip() == fake_experiment.ROW[1]
     assert fake_experiment.SENTENCE in dialog.said.text()
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
     dialog.report_button.click()
@@ -106,9 +106,9 @@ def test_the_table_of_an_earlier_time_is_shown(make_dialog: Make, project_path: 
     (folder / "table.csv").write_text('arm,RMSE\nCNN,"2.00 px"\n')
     (folder / "table.json").write_text(json.dumps({"sentences": ["one", "two"]}))
     dialog = make_dialog("good")
-    assert dialog.result.item(0, 1).text().strip() == "2.00 px"
+    assert dialog.table.item(0, 1).text().strip() == "2.00 px"
     assert dialog.said.text() == "one\n• two"
     (folder / "table.csv").write_text("")
     dialog.choice.setCurrentRow(1)
     dialog.choice.setCurrentRow(0)
-    assert not dialog.result.isVisible()
+    assert not dialog.table.isVisible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#0072B2", "#F
 DASHES = ("-", "--", "-.", ":")  # with the colours: never colour alone
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 TEXT, DIM, LINE = "#1F2328", "#5D646D", "#DCDEE1"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9.5, "text.color": TEXT, "axes.edgecolor": DIM,
     "axes.labelcolor": TEXT, "axes.linewidth": 0.8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
     "grid.color": LINE, "grid.linewidth": 0.7, "axes.axisbelow": True, "xtick.color": DIM, "ytick.color": DIM,
@@ -50,7 +51,10 @@ def as_files(figure: Figure) -> tuple[str, bytes]:
     return svg.getvalue(), png.getvalue()
 
 
-def legend(axes: Axes, count: int, *, place: str = "best") -> None:
+Place = Literal["best", "upper left", "upper center", "upper right"]
+
+
+def legend(axes: Axes, count: int, *, place: Place = "best") -> None:
     """A legend, in two columns where it is long."""
     axes.legend(loc=place, ncols=2 if count > 4 else 1, fontsize=8.5)
 

@@ -13,6 +13,7 @@ from training.errors import UserError
 from training.evaluate import SPLITS, predict_samples
 from training.experiments.measures import Faces
 from training.metrics import normaliser, point_errors
+from training.models.staged import StagedNet
 from training.predict import Predictor
 from training.project.project import Project
 
@@ -27,7 +28,7 @@ def load_faces(project: Project, split: str) -> tuple[Faces, np.ndarray]:
     index = project.index()
     ids = index.ids[index.splits == SPLITS.index(split)]
     labels = project.labels(ids)
-    target = np.where(labels.mask[..., None], labels.points, np.nan)
+    target: np.ndarray = np.where(labels.mask[..., None], labels.points, np.nan)
     labelled = np.isfinite(target).all(axis=-1).any(axis=1)
     if not labelled.any():
         raise UserError(
@@ -81,7 +82,7 @@ def distances(project: Project, run_dir: Path, faces: Faces, target: np.ndarray)
     if predictor.info.schema.keypoints != project.schema.keypoints:
         raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
     found = [point_errors(_points(predictor, project, faces), target)]
-    if hasattr(predictor.model, "stage_points"):
+    if isinstance(predictor.model, StagedNet):
         early = Predictor(_FirstStage(predictor.model), predictor.info, predictor.device)
         found.insert(0, point_errors(_points(early, project, faces), target))
     return found
@@ -99,7 +100,7 @@ def _points(predictor: Predictor, project: Project, faces: Faces) -> np.ndarray:
 class _FirstStage(nn.Module):
     """What the first stage of a network in stages finds."""
 
-    def __init__(self, whole: nn.Module) -> None:
+    def __init__(self, whole: StagedNet) -> None:
         super().__init__()
         self.whole = whole
 

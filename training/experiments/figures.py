@@ -44,7 +44,7 @@ def ced(results: Results) -> Figure | None:
         errors = faces_nme(arm, results)
         if not np.isfinite(errors).any():
             return None
-        axes.plot(axis, metrics.ced(errors, axis), dashes(place), color=colour(place), label=arm.arm.title)
+        axes.plot(axis, metrics.ced(errors, axis.tolist()), dashes(place), color=colour(place), label=arm.arm.title)
         reach = max(reach, float(np.nanquantile(errors, 0.97)))
     axes.set_xlim(0, min(_CED_REACH, reach * 1.1))
     axes.set_ylim(0, 1.01)

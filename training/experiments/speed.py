@@ -17,6 +17,7 @@ from training.experiments.definition import Arm, Claim, Experiment
 from training.experiments.drawing import STYLE, colour, new_figure
 from training.experiments.report import Drawn, Report, Said, Table, machine_facts
 from training.models.registry import count_parameters, make_model
+from training.models.staged import StagedNet
 from training.recipes import recipe_config
 
 BATCH = 16
@@ -65,7 +66,7 @@ def _make(arm: Arm, keypoints: int) -> nn.Module:
     config = recipe_config(arm.recipe)
     mean = torch.rand(keypoints, 2) * (config.input_size - 1)
     model = make_model(config, keypoints, mean_shape=mean)
-    if hasattr(model, "begin"):  # a network in stages: all of them
+    if isinstance(model, StagedNet):  # a network in stages: all of them
         model.begin(2)
     return to_channels_last(model).eval()
 
