@@ -220,3 +220,13 @@ def test_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
     monkeypatch.setattr(doctor, "QT_CHECK", "import sys; sys.exit('ImportError: libEGL.so.1: cannot open')")
     assert fkp("doctor") == 1
     assert "BAD  window: ImportError: libEGL.so.1: cannot open. On Debian" in capsys.readouterr().out
+
+
+def test_recipes_are_measured_when_asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.speed.measure_speed.__kwdefaults__", {"seconds": 0.0})
+    assert fkp("recipes", "--measure", "mlp", "--json") == 0
+    (mlp,) = json.loads(capsys.readouterr().out)["recipes"]
+    assert (mlp["name"], mlp["parameters_15"]) == ("mlp", 9217 * 500 + 501 * 30)
+    assert min(mlp["speed"][key] for key in ("one", "many", "training")) > 0
+    assert fkp("recipes", "--measure", "magic") == 2
+    assert "no recipe 'magic'" in capsys.readouterr().err

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from training.commands.output import say, say_json, table
+from training.commands.output import progress_bar, say, say_json, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """[--json]"""
+    """[--measure [NAME ...]] [--json]"""
+    parser.add_argument(
+        "--measure",
+        nargs="*",
+        metavar="NAME",
+        help="measure the speed of these recipes (of all, where none is named) on this machine's processor",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    recipes = collect()
+    recipes = collect() if args.measure is None else measured(args.measure)
     if args.json:
         say_json({"recipes": recipes})
         return 0
@@ -27,9 +35,38 @@ def run(args: argparse.Namespace) -> int:
     for line in table(rows, head=head):
         say(line)
     say()
+    if args.measure is not None:
+        _say_speeds(recipes)
     for r in recipes:
         say(f"{r['name']}: {r['summary']}")
     return 0
+
+
+def _say_speeds(recipes: list[dict[str, Any]]) -> None:
+    head = ("recipe", "one at a time", "32 at once", "training", "number format", "threads")
+    rows = [
+        (r["name"], *(f"{s[key]:,.1f}" for key in ("one", "many", "training")), s["precision"], s["threads"])
+        for r in recipes
+        for s in (r["speed"],)
+    ]
+    say("Pictures a second on this machine's processor:")
+    for line in table(rows, head=head):
+        say(line)
+    say()
+
+
+def measured(names: Sequence[str]) -> list[dict[str, Any]]:
+    """The named recipes (none: all) as of `collect`, with their `speed`. Raises UserError for a name that is not there."""
+    from training.recipes import RECIPES, recipe_config
+    from training.speed import measure_speed
+
+    configs = {name: recipe_config(name) for name in names or RECIPES}
+    speeds = {}
+    with progress_bar("Measuring") as report:
+        for n, (name, config) in enumerate(configs.items()):
+            report(n / len(configs), name)
+            speeds[name] = asdict(measure_speed(config))
+    return [{**r, "speed": speeds[r["name"]]} for r in collect() if r["name"] in speeds]
 
 
 def collect() -> list[dict[str, Any]]:
