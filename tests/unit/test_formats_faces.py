@@ -17,7 +17,7 @@ from training.data.formats.layout_300w import place_of
 from training.data.formats.pts import pts_text, read_pts
 from training.data.import_ import detect_format, import_source, preview
 from training.data.keypoint_data import Origin, PointState
-from training.data.pictures import read_picture
+from training.data.pictures import read_picture, resize_picture
 from training.data.samples import FLAG_OUTSIDE, Split
 from training.data.schema import AFLW_19, COFW_29, KAGGLE_15, SCHEMAS, KeypointSchema
 from training.errors import UserError
@@ -160,6 +160,20 @@ def test_crops_by_points_keep_pixels_colours_and_points(tmp_path: Path) -> None:
         wanted = read_pts((source / sample.name).with_suffix(".pts")) - [x, y]
         assert np.array_equal(project.labels([1]).points[0], wanted)
         assert project.pictures([1, 2], size=16, channels=3).shape == (2, 16, 16, 3)
+
+
+def test_a_large_crop_looks_the_same_however_it_is_read(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a.jpg", cv2.resize(photo(1), (1200, 900)))
+    (tmp_path / "in" / "a.pts").write_text(pts_text(face_points(0, corner=(203, 151), span=350)))
+    import_source(tmp_path / "in", tmp_path / "p.fkp", crop=BY_POINTS)
+    with Project.open(tmp_path / "p.fkp") as project:
+        crop = project.faces([1]).crops[0]
+        assert (crop % 8 == 0).all() and abs(int(crop[2]) - 351 * 1.5) <= 4
+        whole, small = project.picture(1), project.picture(1, enough=100)
+        assert whole.shape[0] == crop[2] and small.shape[0] == crop[2] // 4
+        for size in (32, 64, 96):
+            wanted = resize_picture(whole, size).astype(float)
+            assert np.abs(project.pictures([1], size=size, channels=3)[0] - wanted).mean() < 2
 
 
 def test_a_point_moved_in_a_crop_is_written_where_it_is_in_the_picture(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from training.data.pictures import (
     decode_picture,
     examine_picture,
     read_picture,
+    read_reduced,
     resize_picture,
     resize_pictures,
     resize_points,
@@ -87,6 +88,29 @@ def turned_jpeg(picture: np.ndarray, orientation: int) -> bytes:
     body = b"Exif\0\0" + tiff
     data = encoded(".jpg", picture)
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
+
+
+@pytest.mark.parametrize("by", [2, 4, 8])
+def test_a_jpeg_read_small_has_its_pixels_where_they_were(tmp_path: Path, by: int) -> None:
+    picture = np.zeros((203, 301), np.uint8)
+    picture[64:128, 80:240] = 200
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(".jpg", picture))
+    small, shrunk = read_reduced(path, channels=1, by=by)
+    assert shrunk == by and small.shape == (-(-203 // by), -(-301 // by))
+    inside = small[64 // by : 128 // by, 80 // by : 240 // by]
+    assert inside.min() > 150 and int((small > 100).sum()) == inside.size
+    assert read_reduced(path, channels=3, by=by)[0].shape == (*small.shape, 3)
+
+
+def test_what_is_no_plain_jpeg_is_read_whole(tmp_path: Path) -> None:
+    for name, data in (
+        ("a.png", encoded(".png", np.zeros((64, 80), np.uint8))),
+        ("a.jpg", turned_jpeg(np.zeros((64, 80), np.uint8), 6)),
+    ):
+        (tmp_path / name).write_bytes(data)
+        whole, by = read_reduced(tmp_path / name, channels=1, by=8)
+        assert by == 1 and np.array_equal(whole, read_picture(tmp_path / name))
 
 
 def test_exif_orientation_is_honoured() -> None:

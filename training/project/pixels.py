@@ -114,9 +114,9 @@ class PictureFiles:
         """
         if crop is None:
             return read_picture(path, channels=channels)
-        wanted = reduction(crop, enough)
-        whole, by = self._whole(path, channels, wanted)
-        return cut(whole, tuple(value // by for value in crop))
+        whole, by = self._whole(path, channels, reduction(crop, enough))
+        x, y, side = crop
+        return cut(whole, (x // by, y // by, side // by))
 
     def clear(self) -> None:
         """Forget the last file."""
