@@ -121,6 +121,11 @@ def test_stage_2_learns_on_faces_put_off_as_stage_1_does() -> None:
     angles = torch.rad2deg(torch.atan2(*(moved[:, 1] - moved[:, 0]).flip(-1).unbind(-1)))
     assert angles.std() > 1
     assert (angles + 15).abs().max() <= 10.01
+    boxed = model.lesson(x, face, mask, source(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), box_corners=0.05)).target
+    off_centre = (boxed.mean(dim=1) - upright(model).mean(dim=0)).abs().max()
+    grown = (boxed[:, 1] - boxed[:, 0]).norm(dim=1) / (upright(model)[1] - upright(model)[0]).norm()
+    assert 0.5 < off_centre < 0.06 * 64  # both corners to one side: 5 % of the side, of a box that may be smaller
+    assert 0.9 < grown.min() < 1 < grown.max() < 1.12
 
 
 def test_missing_labels_teach_nothing_and_are_made_up_for() -> None:

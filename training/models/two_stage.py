@@ -138,13 +138,17 @@ def _drawn(count: int, source: Source) -> Similarity:
 
 
 def _jitter(count: int, source: Source) -> Similarity:
-    """A little more than what stage 1 did wrong: the settings' rotation (a third), scale and shift."""
+    """A little more than what stage 1 did wrong: the settings' rotation (a third), scale, shift and box corners.
+
+    A box whose upper left and lower right corner move is moved and grown; its proportions are kept here.
+    """
     config = source.config
-    draw = (uniform(count, 4, generator=source.generator) * 2 - 1).to(source.mistakes.device)
+    draw = (uniform(count, 8, generator=source.generator) * 2 - 1).to(source.mistakes.device)
+    upper, lower = (draw[:, 4:] * config.box_corners).split(2, dim=1)
     angle = draw[:, 0] * math.radians(config.rotation * _TURN)
-    size = 1 + draw[:, 1] * config.scale
+    size = 1 + draw[:, 1] * config.scale + (lower - upper).mean(dim=1)
     turn = torch.stack((torch.cos(angle) * size, torch.sin(angle) * size), dim=-1)
-    return Similarity(turn, 2 * config.shift * draw[:, 2:])
+    return Similarity(turn, 2 * config.shift * draw[:, 2:4] + upper + lower)
 
 
 def _first_side(input_size: int) -> int:
