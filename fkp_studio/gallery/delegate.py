@@ -11,8 +11,6 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from fkp_studio import theme
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fkp_studio.gallery.grid import GridModel
     from fkp_studio.gallery.thumbnails import Thumbnails
     from training.project.columns import SampleIndex
@@ -31,7 +29,6 @@ class ThumbnailDelegate(QStyledItemDelegate):
         self.keypoints = 1
         self.left: set[int] = set()  # faces that no longer match the filter
         self.side = 96
-        self.is_focused: Callable[[], bool] = lambda: False
         self.set_colours()
 
     def set_colours(self) -> None:
@@ -57,12 +54,13 @@ class ThumbnailDelegate(QStyledItemDelegate):
         box = QRect(0, 0, self.side, self.side)
         box.moveCenter(cell.center())
         box.moveTop(cell.top() + MARGIN)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
+        state = option.state  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
+        selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(box.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN + BAR), self._selection)
         self._picture(painter, box, sample_id)
         self._marks(painter, box, sample_id)
-        if selected and self.is_focused():
+        if selected and state & QStyle.StateFlag.State_HasFocus:  # the current one of those selected
             painter.setPen(self._frame)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(box.adjusted(-2, -2, 2, 2 + BAR))

@@ -44,7 +44,6 @@ class GalleryPanel(QWidget):
         self.thumbnails = Thumbnails(self)
         self.view = GridView()
         self._delegate = ThumbnailDelegate(self.view.grid, self.thumbnails, self)
-        self._delegate.is_focused = self.view.hasFocus
         self.view.setItemDelegate(self._delegate)
         self.bar, self.progress, self.notice = FilterBar(), ProgressRow(), Notice()
         self._pages = QStackedWidget()
