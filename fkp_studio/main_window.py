@@ -117,8 +117,12 @@ class MainWindow(QMainWindow):
     def _show_worst(self, ids: np.ndarray, title: str, run: str, keypoint: int) -> None:
         self.session.set_run(run)
         self.session.set_keypoint(keypoint)
-        self.gallery.show_ids(ids, title, in_order=True)
+        self._show_faces(ids, title, in_order=True)
         self.session.set_sample(int(ids[0]))
+
+    def _show_faces(self, ids: np.ndarray, title: str, *, in_order: bool = False) -> None:
+        self.docks["gallery"].show()
+        self.gallery.show_ids(ids, title, in_order=in_order)
 
     def _on_panels_ready(self) -> None:
         for key in ("point_size", "thumbnail_size", "minutes", "device"):
@@ -229,7 +233,7 @@ class MainWindow(QMainWindow):
         from fkp_studio.dialogs.poses import PosesDialog
 
         dialog = PosesDialog(self.session, self)
-        dialog.faces_wanted.connect(self.gallery.show_ids)
+        dialog.faces_wanted.connect(self._show_faces)
         dialog.use_wanted.connect(self.panels.balance_by_pose)
         dialog.show()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from fkp_studio import theme
 from fkp_studio.actions import ACTIONS
 from fkp_studio.dialogs.import_data import ImportDialog
+from fkp_studio.dialogs.poses import PosesDialog
 from fkp_studio.dialogs.search import SearchDialog
 from fkp_studio.dialogs.shortcuts import ShortcutsOverlay
 from fkp_studio.main_window import MainWindow
@@ -283,3 +285,15 @@ def test_everything_one_can_press_has_a_name_for_screen_readers(opened: MainWind
         and not w.objectName().startswith("qt_")
     ]
     assert nameless == []
+
+
+def test_a_bin_of_the_window_of_poses_shows_its_faces_in_the_gallery(opened: MainWindow, qtbot: QtBot) -> None:
+    opened.docks["gallery"].hide()
+    opened.menus.actions["poses"].trigger()
+    poses = dialog_of(opened, PosesDialog)
+    assert isinstance(poses, PosesDialog)
+    with qtbot.waitSignal(opened.session.order_changed):
+        poses.faces_wanted.emit(np.array([5, 2]), "pose +1.0 to +2.0")
+    assert opened.session.order.tolist() == [2, 5]
+    assert opened.docks["gallery"].isVisible()
+    poses.close()
