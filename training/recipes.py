@@ -158,6 +158,8 @@ RECIPES: dict[str, Recipe] = {
                 loss="wing",
                 wing_w=15.0,
                 wing_epsilon=3.0,
+                stage_split=0.3,
+                batch_size=16,
             ),
             replace(
                 _WING,

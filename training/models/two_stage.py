@@ -25,7 +25,9 @@ from training.models.staged import Lesson, Source, StagedNet
 FIRST_SIDE = 64  # px of the picture that CNN-6 sees
 _FILL = 0.7  # of the second picture's side is taken by the larger side of the mean shape's box
 _WING = 2 / 3  # Wing's w and epsilon of stage 1 in those of stage 2: 10 and 2 px against 15 and 3 px (section 7.1)
-_TURN = 1 / 3  # stage 2's random rotation in that of stage 1: 10 against 30 degrees (section 7.1)
+_LESS = (
+    1 / 3
+)  # stage 2's random rotation in that of stage 1: 10 against 30 degrees (section 7.1); also of scale and shift
 
 
 class TwoStage(StagedNet):
@@ -138,17 +140,17 @@ def _drawn(count: int, source: Source) -> Similarity:
 
 
 def _jitter(count: int, source: Source) -> Similarity:
-    """A little more than what stage 1 did wrong: the settings' rotation (a third), scale, shift and box corners.
+    """A little more than what stage 1 did wrong: a third of the settings' rotation, scale and shift, and the box corners.
 
     A box whose upper left and lower right corner move is moved and grown; its proportions are kept here.
     """
     config = source.config
     draw = (uniform(count, 8, generator=source.generator) * 2 - 1).to(source.mistakes.device)
     upper, lower = (draw[:, 4:] * config.box_corners).split(2, dim=1)
-    angle = draw[:, 0] * math.radians(config.rotation * _TURN)
-    size = 1 + draw[:, 1] * config.scale + (lower - upper).mean(dim=1)
+    angle = draw[:, 0] * math.radians(config.rotation * _LESS)
+    size = 1 + draw[:, 1] * config.scale * _LESS + (lower - upper).mean(dim=1)
     turn = torch.stack((torch.cos(angle) * size, torch.sin(angle) * size), dim=-1)
-    return Similarity(turn, 2 * config.shift * draw[:, 2:4] + upper + lower)
+    return Similarity(turn, 2 * config.shift * _LESS * draw[:, 2:4] + upper + lower)
 
 
 def _first_side(input_size: int) -> int:
