@@ -62,9 +62,12 @@ class SharedBatchNorm(_BatchNorm):
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
         """The running mean and (unbiased) variance that are used when predicting."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return  # a layer that keeps none
         self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)
 
 
 class SharedDropout(nn.Dropout):

@@ -1,0 +1,100 @@
+"""Training images/s with the pictures of a run in memory and streamed from a file, and the memory that each takes.
+
+    python benchmarks/streaming.py [--faces 50000] [--steps 60] [--recipe ml-resnet] [--folder DIR]
+
+Faces are drawn once and repeated. Each way runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.data.schema import KAGGLE_15
+from training.data.synthetic import make_faces
+from training.device import keep_memory, set_threads
+from training.project.network_pixels import MappedPictures
+from training.recipes import recipe_config
+from training.rundata import RunData
+from training.session import Session
+
+_DRAWN = 200
+_WARM_UP = 3  # steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, default=50_000)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--recipe", default="ml-resnet")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--way", choices=("memory", "streamed"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.way:
+        print(json.dumps(measure(args)), flush=True)
+        return
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        draw(Path(folder), args.faces)
+        for way in ("memory", "streamed"):
+            words = [*sys.argv[1:], "--folder", folder, "--way", way]
+            subprocess.run([sys.executable, __file__, *words], check=True)
+
+
+def draw(folder: Path, count: int) -> None:
+    """Pictures of 96 px and labels of `count` faces: a few synthetic ones, again and again."""
+    faces = make_faces(_DRAWN)
+    np.save(folder / "points.npy", np.resize(faces.points, (count, 15, 2)).astype(np.float32))
+    file = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, (count, 96, 96))
+    for start in range(0, count, _DRAWN):
+        file[start : start + _DRAWN] = faces.pictures[: count - start]
+    file.flush()
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Median images/s of a step and the process's largest memory, MB: its own, and with what it has of files."""
+    keep_memory()
+    config = replace(recipe_config(args.recipe), device="cpu", threads=set_threads(args.threads))
+    path, points = args.folder / "pictures.npy", np.load(args.folder / "points.npy")
+    in_memory = args.way == "memory"
+    rows = np.arange(len(points))
+    pictures = np.load(path) if in_memory else MappedPictures(np.asarray(np.load(path, mmap_mode="r")), rows)
+    size = np.full((len(rows), 2), 96, np.int32)
+    session = Session(config, RunData(pictures, points, size, rows, rows[:8], KAGGLE_15))
+    session.settle()
+    times = []
+    own = 0
+    for batch in session.epoch_rows()[: args.steps + _WARM_UP]:
+        start = time.perf_counter()
+        session.train_step(batch, done=0.5)
+        times.append(time.perf_counter() - start)
+        own = max(own, own_memory())
+    return {
+        "way": args.way,
+        "pictures_mb": round(path.stat().st_size / 1e6),
+        "images_per_second": round(config.batch_size / float(np.median(times[_WARM_UP:])), 1),
+        "own_memory_mb": round(own / 1e6),
+        "peak_with_files_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
+        "threads": torch.get_num_threads(),
+        "precision": session.precision,
+    }
+
+
+def own_memory() -> int:
+    """Bytes that only this process has, on Linux."""
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    main()
