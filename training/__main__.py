@@ -56,7 +56,8 @@ def _train(run_dir: Path, *, resume: bool, nice: bool) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    start_together(load_config(run_dir), _arguments(run_dir, resume=resume, nice=nice))
+    again = _arguments(run_dir, resume=resume, nice=nice)
+    start_together(load_config(run_dir), again, should_stop=stop.is_set)
     if nice:
         os.nice(_NICE)
     from training.train_run import (

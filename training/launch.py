@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from training.config import RunConfig
@@ -47,15 +47,16 @@ def processes(config: RunConfig) -> int:
     return max(1, torch.cuda.device_count())
 
 
-def start_together(config: RunConfig, arguments: Sequence[str]) -> None:
+def start_together(config: RunConfig, arguments: Sequence[str], *, should_stop: Callable[[], bool]) -> None:
     """Become torchrun with `python -m ARGUMENTS` in several processes, where the run is to have them; else return.
 
-    The process keeps its number and its parent, so whoever watches or ends it need not know.
+    The process keeps its number and its parent, so whoever watches or ends it need not know. Counting graphics cards takes
+    a second; should_stop: whether a stop was asked for meanwhile, which a new program would not know of.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return
     count = processes(config)
-    if count == 1:
+    if count == 1 or should_stop():
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process sets its threads itself; torchrun would remark on it
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]

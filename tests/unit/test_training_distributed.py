@@ -163,12 +163,13 @@ def test_one_process_for_each_graphics_card(monkeypatch: pytest.MonkeyPatch) -> 
     assert launch.processes(replace(config, device="auto", processes=2)) == 2
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda _, words: started.append(words))
-    launch.start_together(replace(config, device="cuda"), ["training", "train", "r"])
+    for stop in (True, False):
+        launch.start_together(replace(config, device="cuda"), ["training", "train", "r"], should_stop=lambda s=stop: s)
     assert started[0][1:] == [
         *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "4"), *("-m", "training", "train", "r"),
     ]  # fmt: skip
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
-    launch.start_together(replace(config, device="cuda"), ["training", "train", "r"])
+    launch.start_together(replace(config, device="cuda"), ["training", "train", "r"], should_stop=lambda: False)
     assert len(started) == 1  # torchrun did already
 
 

@@ -29,12 +29,13 @@ def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
     Raises UserError where it could not begin or failed for something that the user can mend.
     """
     again = ["training.cli", "resume", str(run_dir), *(["--json"] if json else [])]
-    start_together(load_config(run_dir), again)
     stops: list[int] = []
-    with stop_at_signals(stops, STOPPING), _shown(stops, json=json) as show:
+    with stop_at_signals(stops, STOPPING):
+        start_together(load_config(run_dir), again, should_stop=lambda: bool(stops))
         from training.train_run import train_run  # takes a second, in which a Ctrl-C may come
 
-        ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
+        with _shown(stops, json=json) as show:
+            ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
     if signal.SIGPIPE in stops:
         return 128 + signal.SIGPIPE
     say(dumps({"run": str(run_dir)}, ensure_ascii=False) if json else _folder(run_dir, ending))
