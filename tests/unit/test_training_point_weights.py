@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from tests.unit.training_data import SCHEMA, make_data, make_run, tiny_config
+from training.config import with_overrides
 from training.data.keypoint_data import Origin
 from training.hard_points import HardPoints
-from training.rundata import point_weights
-from training.runs import LABELS, Snapshot, load_snapshot, write_run
+from training.project.project import Project
+from training.recipes import recipe_config
+from training.rundata import load_run_data, point_weights
+from training.runs import LABELS, Snapshot, load_snapshot, snapshot_project, write_run
 from training.session import Session
 
 CPU = torch.device("cpu")
@@ -99,3 +102,22 @@ def test_a_resumed_run_knows_which_keypoints_are_hard(tmp_path: Path) -> None:
         one.train_step(torch.arange(16), done=0.5)
     pairs = zip(session.model.parameters(), again.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize(("model_weight", "used"), [("1", 1.0), ("0.5", 0.5), ("0", 0.0)])
+def test_a_run_reads_its_weights_and_leaves_out_what_weighs_nothing(
+    project_path: Path, model_weight: str, used: float
+) -> None:
+    """The first point of the first four faces is a model's; the fourth face is val, where all labels count."""
+    config = with_overrides(recipe_config("ml-cnn"), {"model_weight": model_weight, "input_size": "32"})
+    with Project.open(project_path, read_only=True) as project:
+        snapshot = snapshot_project(project)
+        assert snapshot.origins is not None
+        snapshot.origins[:4, 0] = Origin.MODEL
+        run_dir = write_run(project.runs_dir, config, snapshot)
+    data = load_run_data(run_dir, config)
+    assert data.mask[0, 0] == (used > 0)
+    assert data.mask[3, 0]
+    assert data.mask[4, 0]
+    weight = np.ones(data.mask.shape) if data.weight is None else data.weight
+    assert (weight * data.mask)[[0, 4], 0].tolist() == [used, 1.0]
