@@ -109,3 +109,9 @@ def test_measures_are_those_of_the_metrics() -> None:
     some = np.arange(20) < 5
     part = terms("rmse_96", found, faces).of(some)
     assert part.value() == pytest.approx(metrics.rmse(pred[:5], target[:5]))
+
+
+def test_very_many_faces_are_thrown_together_and_the_interval_stays() -> None:
+    values = np.random.default_rng(9).normal(3, 1, 5000)
+    found = interval([plain(values)], make_draws(np.arange(5000), seeds=1, draws=1000))
+    assert found.high - found.low == pytest.approx(2 * 1.96 / np.sqrt(5000), rel=0.1)

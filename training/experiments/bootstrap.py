@@ -18,24 +18,31 @@ from training.experiments.measures import Terms, ratio
 
 DRAWS = 4000
 LEVEL = 0.95
-_CHUNK_BYTES = 64_000_000
+MAX_CLUSTERS = 2000  # more groups than this are thrown together at random: the interval stays right, memory small
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Resampled faces and seeds, the same for all arms. group_of: int64 [N]. seed_weights: float [B, S], rows sum to 1."""
+    """Resampled faces and seeds, the same for all arms.
 
-    group_of: np.ndarray
-    groups: int
-    draws: int
-    seed: int
+    cluster_of: int64 [N], what is drawn together. weights: float [B, C], how often each cluster was drawn. seed_weights:
+    float [B, S], rows sum to 1.
+    """
+
+    cluster_of: np.ndarray
+    weights: np.ndarray
     seed_weights: np.ndarray
 
 
 def make_draws(groups: np.ndarray, *, seeds: int, draws: int = DRAWS, seed: int = 0) -> Draws:
     """Draw `draws` times. groups: int64 [N], faces that belong together have the same number."""
-    _, group_of = np.unique(groups, return_inverse=True)
-    return Draws(group_of, int(group_of.max(initial=-1)) + 1, draws, seed, _seed_weights(seeds, draws=draws, seed=seed))
+    _, cluster_of = np.unique(groups, return_inverse=True)
+    count = int(cluster_of.max(initial=-1)) + 1
+    if count > MAX_CLUSTERS:
+        cluster_of = np.random.default_rng([seed, 2]).permutation(count)[cluster_of] % MAX_CLUSTERS
+        count = MAX_CLUSTERS
+    weights = np.random.default_rng([seed, 0]).multinomial(count, np.full(count, 1 / max(count, 1)), size=draws)
+    return Draws(cluster_of, weights.astype(np.float64), _seed_weights(seeds, draws=draws, seed=seed))
 
 
 def _seed_weights(seeds: int, *, draws: int, seed: int) -> np.ndarray:
@@ -49,20 +56,13 @@ def _seed_weights(seeds: int, *, draws: int, seed: int) -> np.ndarray:
 
 def resample(runs: Sequence[Terms], draws: Draws) -> np.ndarray:
     """The measure of each of S runs over each of B drawn sets of faces: [B, S]."""
-    numerator = np.stack([_by_group(run.numerator, draws) for run in runs], axis=1)  # [G, S]
-    denominator = np.stack([_by_group(run.denominator, draws) for run in runs], axis=1)
-    rng = np.random.default_rng([draws.seed, 0])
-    chunk = max(1, _CHUNK_BYTES // (16 * max(draws.groups, 1)))
-    parts = []
-    for start in range(0, draws.draws, chunk):
-        count = min(chunk, draws.draws - start)
-        weights = rng.multinomial(draws.groups, np.full(draws.groups, 1 / draws.groups), size=count).astype(np.float64)
-        parts.append(ratio(weights @ numerator, weights @ denominator, root=runs[0].root))
-    return np.concatenate(parts)
+    numerator = np.stack([_by_cluster(run.numerator, draws) for run in runs], axis=1)  # [C, S]
+    denominator = np.stack([_by_cluster(run.denominator, draws) for run in runs], axis=1)
+    return ratio(draws.weights @ numerator, draws.weights @ denominator, root=runs[0].root)
 
 
-def _by_group(values: np.ndarray, draws: Draws) -> np.ndarray:
-    return np.bincount(draws.group_of, weights=values, minlength=draws.groups)
+def _by_cluster(values: np.ndarray, draws: Draws) -> np.ndarray:
+    return np.bincount(draws.cluster_of, weights=values, minlength=draws.weights.shape[1])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -156,8 +156,8 @@ def _arm_result(
     found = tuple(errors.values())
     values = {name: interval([terms(name, e, faces) for e in found], draws) for name in experiment.measures}
     turned = None
+    main = next((name for name, value in values.items() if np.isfinite(value.value)), experiment.measures[0])
     if faces.turned.any():
-        main = experiment.measures[0]
         turned = interval([terms(main, e, faces).of(faces.turned) for e in found], draws)
     return ArmResult(arm, tuple(told[trained, seed] for seed in errors), found, values, turned)
 
@@ -167,11 +167,20 @@ def _test(claim: Claim, results: Results, draws: Draws) -> ClaimResult | None:
     better, worse = results.arm(claim.better), results.arm(claim.worse)
     if better is None or worse is None or (claim.faces == "turned" and not results.faces.turned.any()):
         return None
+    claim = _measurable(claim, better, results.experiment)
     first, second = (_terms(claim, arm, results.faces) for arm in (better, worse))
     found = difference(first, second, draws)
+    if not np.isfinite(found.value):
+        return None
     paper = worse.arm.paper.get(claim.measure, np.nan) - better.arm.paper.get(claim.measure, np.nan)
     verdict = "undecided" if not found.clear else "agrees" if found.value > 0 else "disagrees"
     return ClaimResult(claim, found, float(paper) if claim.faces == "all" else float("nan"), verdict)
+
+
+def _measurable(claim: Claim, arm: ArmResult, experiment: Experiment) -> Claim:
+    """The claim in its own measure, or in the first one that these faces have (a box needs faces with every label)."""
+    there = [name for name in experiment.measures if np.isfinite(arm.values[name].value)]
+    return claim if claim.measure in there or not there else replace(claim, measure=there[0])
 
 
 def _terms(claim: Claim, arm: ArmResult, faces: Faces) -> list[Terms]:
