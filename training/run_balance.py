@@ -68,6 +68,11 @@ def row_weights(data: RunData, config: RunConfig) -> tuple[np.ndarray, RunBalanc
     found = balance(
         pose_components(points, mask, flip=data.schema.flip).coefficients, bins=config.balance_bins, seed=config.seed
     )
+    if not (found.bins >= 0).any():
+        raise UserError(
+            "Balancing by pose needs labels that tell which way the faces look, and no face has them. "
+            "Train with balance at none, or label more points."
+        )
     weights[rows] *= found.copies
     return weights, RunBalance(rows if data.ids is None else data.ids[rows], found)
 

@@ -18,6 +18,7 @@ import pytest
 from tests.conftest import faces, make_project
 from training import cli
 from training.data.keypoint_data import Origin
+from training.data.poses import write_poses
 from training.data.schema import KAGGLE_15
 from training.events import EpochDone, RunFailed, from_line
 from training.project.project import Project
@@ -150,6 +151,26 @@ def test_evaluate(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "0001-cnn-6 on train" in capsys.readouterr().out
     assert fkp("evaluate", trained, "--run", 1, "--split", "test") == 2
     assert "no samples in its test split" in capsys.readouterr().err
+
+
+def test_evaluate_by_pose(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fkp("evaluate", project, "--run", 1, "--by-pose", 3) == 2
+    assert "None of the 6 faces" in capsys.readouterr().err, "all have the same shape"
+    with Project.open(project, read_only=True) as opened:
+        index = opened.index()
+        val = index.ids[index.splits == 1]
+        names = opened.names(val)
+    write_poses(project, names, np.array([[-30.0, 0, 0], [30, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]))
+    assert fkp("evaluate", project, "--run", 1, "--by-pose", 3) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if " to " in line]
+    assert [row[:4] for row in rows] == [
+        ["-30.0", "to", "-10.0", "1"], ["-10.0", "to", "+10.0", "4"], ["+10.0", "to", "+30.0", "1"],
+    ]  # fmt: skip
+    assert fkp("evaluate", project, "--run", 1, "--by-pose", 3, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["pose"] == "yaw in degrees"
+    assert all(0 < b["error"] < 1 for b in facts["bins"])
+    assert fkp("evaluate", project, "--run", 1, "--by-pose", 0) == 2
 
 
 def test_predict_pictures_of_any_size(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,13 @@ def test_labels_and_copies_are_multiplied() -> None:
     copies = found.balance.copies
     assert copies.max() == 10
     assert weights[:48].tolist() == (copies * np.repeat([4.0, 15.0], [20, 28])).tolist()
+
+
+def test_a_run_whose_faces_tell_no_pose_says_so() -> None:
+    data = turning_faces()
+    alike = np.broadcast_to(TEMPLATE.astype(np.float32), data.points.shape)
+    with pytest.raises(UserError, match="no face has them"):
+        row_weights(replace(data, points=alike), tiny_config(balance="pose"))
 
 
 def test_a_run_keeps_what_it_balanced(tmp_path: Path) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.commands.find_run import find_run
 from training.commands.output import say, say_json, table
+from training.errors import UserError
 from training.protocols import PROTOCOLS, remarks, shown
 
 if TYPE_CHECKING:
+    from training.evaluate_pose import ErrorsByPose
     from training.metrics import Evaluation
     from training.protocols import Protocol, ProtocolRow
 
+MOST_BINS = 100
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT --run RUN [--split S | --protocol P] [--json]"""
+    """PROJECT --run RUN [--split S | --protocol P] [--by-pose K] [--json]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     parser.add_argument(
         "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run"
@@ -27,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument(
         "--protocol", choices=tuple(PROTOCOLS), help="the table of a data set's protocol, on its own subsets"
     )
+    parser.add_argument(
+        "--by-pose", type=int, metavar="K", help="the errors of the split in K bins of which way the faces look"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -34,12 +42,18 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate."""
     from training.project.project import Project
 
+    if args.by_pose is not None and (args.protocol or not 1 <= args.by_pose <= MOST_BINS):
+        raise UserError(f"--by-pose takes 1 to {MOST_BINS} bins, and a split, no protocol.")
     with Project.open(args.project, read_only=True) as project:
         run_dir = find_run(args.run_name, project.path)
         from training.evaluate import evaluate_protocol, evaluate_run  # loads torch: after all that can be wrong
 
         if args.protocol:
             return _tell_protocol(*evaluate_protocol(project, run_dir, args.protocol), run_dir.name, as_json=args.json)
+        if args.by_pose is not None:
+            from training.evaluate_pose import evaluate_by_pose
+
+            return _tell_poses(evaluate_by_pose(project, run_dir, args.split, bins=args.by_pose), args)
         result = evaluate_run(project, run_dir, args.split)
         facts = collect(result, project.schema.keypoints, run=run_dir.name, split=args.split)
     if args.json:
@@ -48,6 +62,24 @@ def run(args: argparse.Namespace) -> int:
         for line in lines(facts):
             say(line)
     return 0
+
+
+def _tell_poses(found: ErrorsByPose, args: argparse.Namespace) -> int:
+    facts = {"run": args.run_name, "split": args.split, **asdict(found)}
+    if args.json:
+        say_json(facts)
+        return 0
+    say(f"{args.run_name} on {args.split}; mean point error in % of the picture's larger side, by {found.pose}\n")
+    rows = [(f"{b.low:+.1f} to {b.high:+.1f}", f"{b.faces:,}", _percent(b.error)) for b in found.bins]
+    for line in table(rows, head=("pose", "faces", "error %")):
+        say(line)
+    if found.left_out:
+        say(f"left out: {found.left_out:,} (no label, or too few to tell a pose)")
+    return 0
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.3f}" if value == value else "-"
 
 
 def _tell_protocol(protocol: Protocol, rows: Sequence[ProtocolRow], run: str, *, as_json: bool) -> int:
