@@ -146,7 +146,9 @@ class ProtocolDialog(QDialog):
         columns = PROTOCOLS[self.protocols.currentData()].columns
         self.table.setColumnCount(2 + len(columns))
         self.table.setHorizontalHeaderLabels(["subset", "faces", *(_title(name) for name in columns)])
-        self.table.horizontalHeaderItem(0).setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        head = QTableWidgetItem("subset")
+        head.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table.setHorizontalHeaderItem(0, head)
         self.table.setRowCount(len(rows))
         for at, found in enumerate(rows):
             cells = [found.subset, f"{found.n:,}", *(shown(name, found.values[name]) for name in columns)]
