@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ def collect(project: Project) -> dict[str, Any]:
         "name": project.name,
         "schema": project.schema.name,
         "samples": len(project),
+        "subsets": dict(sorted(Counter(filter(None, project.faces().subsets)).items())),
         "splits": {name: int((index.splits == i).sum()) for i, name in enumerate(SPLITS)},
         "complete": int((index.missing == 0).sum()),
         "missing_points": int(index.missing.sum()),
@@ -97,10 +99,12 @@ def _run(run: RunInfo, label_hash: str) -> dict[str, Any]:
 def lines(facts: dict[str, Any]) -> list[str]:
     """The facts for people."""
     splits = ", ".join(f"{count:,} {name}" for name, count in facts["splits"].items())
+    subsets = ", ".join(f"{count:,} {name}" for name, count in facts["subsets"].items())
     sizes = ", ".join(f"{size} ({count:,})" for size, count in facts["picture_sizes"].items())
     text = [
         f"{facts['name']}: {facts['samples']:,} samples with {len(facts['keypoints'])} keypoints ({facts['schema']})",
         f"splits: {splits}",
+        *([f"subsets: {subsets}"] if subsets else []),
         f"pictures: {sizes or 'none'}",
         f"complete: {facts['complete']:,} samples; {facts['missing_points']:,} points are missing",
         f"to review: {facts['to_review']:,} samples with points a model made; {facts['flagged']:,} flagged at import",
