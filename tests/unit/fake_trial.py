@@ -15,7 +15,8 @@ from pathlib import Path
 from training.events import CED_AXIS, EpochDone, Event, RunFailed, RunFinished, RunStarted, from_line, to_line
 
 EPOCHS = 10
-BAD = 2.5  # px, final error of a trial that a median stops
+BAD = 2.5  # px, final error above which a median stops a trial
+STARTUP = 4  # trials that are never stopped
 
 
 def final_error(learning_rate: float) -> float:
@@ -30,8 +31,9 @@ def epoch_done(epoch: int, error: float) -> EpochDone:
 
 
 def main(mode: str, run_dir: Path, *, resume: bool) -> int:
-    config = json.loads((run_dir / "config.json").read_text())["config"]
-    error, path = final_error(config["learning_rate"]), run_dir / "events.jsonl"
+    about = json.loads((run_dir / "config.json").read_text())
+    error, path = final_error(about["config"]["learning_rate"]), run_dir / "events.jsonl"
+    hopeless = error > BAD and int(about["search"].partition("/")[2]) >= STARTUP
     with (run_dir / "lock").open("wb") as lock, path.open("a") as file:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
@@ -51,25 +53,22 @@ def main(mode: str, run_dir: Path, *, resume: bool) -> int:
             write(epoch_done(epoch, error))
             (run_dir / "resume.pt").write_bytes(bytes(100))
             (run_dir / "model.safetensors").write_bytes(bytes(epoch))
-            if waits(mode, epoch, error, run_dir):
+            if waits(mode, epoch, run_dir, hopeless=hopeless):
                 write(RunFinished("stopped", epoch, epoch, epoch_done(epoch, error).rmse, 0.1, 1.0))
                 return 0
         write(RunFinished("done", EPOCHS, EPOCHS, error, 0.1, 1.0))
     return 0
 
 
-def waits(mode: str, epoch: int, error: float, run_dir: Path) -> bool:
+def waits(mode: str, epoch: int, run_dir: Path, *, hopeless: bool) -> bool:
     """Half way a "gated" trial waits for a file `go` beside the runs, a "prunable" bad one for being stopped; whether it was."""
-    if epoch != EPOCHS // 2 or mode == "quick" or (mode == "prunable" and error < BAD):
-        return (run_dir / "stop").exists()
-    until = time.monotonic() + (2 if mode == "prunable" else 60)
-    while time.monotonic() < until:
-        if (run_dir / "stop").exists():
-            return True
-        if mode == "gated" and (run_dir.parent / "go").exists():
-            return False
-        time.sleep(0.02)
-    return False
+    if epoch == EPOCHS // 2 and (mode == "gated" or (mode == "prunable" and hopeless)):
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not (run_dir / "stop").exists():
+            if mode == "gated" and (run_dir.parent / "go").exists():
+                return False
+            time.sleep(0.02)
+    return (run_dir / "stop").exists()
 
 
 if __name__ == "__main__":

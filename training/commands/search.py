@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.jobs < 1:
         raise UserError(f"--jobs is 1 or more, not {args.jobs}.")
-    from training.commands.searching import follow
+    from training.commands.searching import follow  # needs Optuna: asked for before a folder is made
 
     return follow(_folder(args), jobs=args.jobs, url=args.storage, json=args.json)
 

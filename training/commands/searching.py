@@ -6,22 +6,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from training.cli import OK
 from training.commands.output import note, say, say_json
 from training.commands.search_words import results, train_command, trial_line
 from training.commands.training_run import stop_at_signals
 from training.search.plan import SearchPlan, best_trial, ranked, read_plan, read_search, read_trials
-
-if TYPE_CHECKING:
-    from training.search.worker import TrialEvent
+from training.search.worker import TrialEvent, Worker
 
 
 def follow(folder: Path, *, jobs: int, url: str, json: bool) -> int:
     """Search to the end and print the table, best first; the exit code."""
-    from training.search.worker import Worker
-
     plan = read_plan(folder)
     note(f"search {plan.name}: {plan.trials} trials of {_budget(plan)} each, {jobs} side by side; Ctrl-C stops it")
     stops: list[int] = []
