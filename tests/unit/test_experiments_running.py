@@ -210,7 +210,7 @@ def test_what_cannot_be_trained_is_told_before_anything_is(project_path: Path) -
     masked = find_experiment("table-2-masked")
     with pytest.raises(UserError, match="complete faces only"):
         conduct(masked, project_path, OPTIONS, tell=[].append, stop=threading.Event())
-    with pytest.raises(UserError, match="test split"):
+    with pytest.raises(UserError, match="in the test split"):
         conduct(EXPERIMENT, project_path, replace(OPTIONS, split="test"), tell=[].append, stop=threading.Event())
     assert runs.list_runs(project_path / "runs") == []
 
@@ -258,3 +258,12 @@ def test_the_demo_knows_its_poses(tmp_path: Path) -> None:
     (tmp_path / "demo.fkp" / POSES).write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="columns sample and yaw"):
         read_yaw(tmp_path / "demo.fkp", ["face-00001"])
+
+
+def test_measuring_can_be_stopped_too(project_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    speed = find_experiment("table-7-speed")
+    few = replace(speed, arms=(speed.arm("mlp"),), claims=())
+    assert not conduct(few, project_path, OPTIONS, tell=[].append, stop=stop)
+    assert not (project_path / FOLDER / "table-7-speed" / "report.html").exists()

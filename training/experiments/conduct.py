@@ -7,6 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from training.data.files import writing
+from training.data.progress import Cancelled, Progress
+from training.data.samples import Split
 from training.errors import UserError
 from training.experiments.definition import Experiment, missing_recipes
 from training.experiments.events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
@@ -41,29 +46,57 @@ def conduct(
         raise UserError(f"{experiment.name} needs the recipes {', '.join(lacking)}, which this version lacks.")
     with Project.open(path, read_only=True) as project, hold(project.path / FOLDER / experiment.name):
         folder = options.folder or project.path / FOLDER / experiment.name
-        if experiment.kind == "speed":
-            return _measure_speed(experiment, project, folder, tell=tell)
-        snapshot = snapshot_project(project)
-        plan = make_plan(experiment, options.budget)
-        _check(plan, snapshot, options)
-        tell(_started(experiment, plan, options))
-        runner = Runner(project.runs_dir, snapshot, side_by_side=options.side_by_side, tell=tell, command=command)
-        runs = runner.train(plan, stop)
-        if stop.is_set():
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            if experiment.kind == "speed":
+                _measure_speed(experiment, project, folder, tell=tell, stop=stop)
+            else:
+                _train_and_measure(experiment, project, options, folder=folder, tell=tell, stop=stop, command=command)
+        except Cancelled:
             return False
-        if not runs:
-            raise UserError(f"No training of {experiment.name} came to its end. {next(iter(runner.failures.values()))}")
-        _write(experiment, project, options, folder=folder, snapshot=snapshot, runner=runner, tell=tell)
     return True
+
+
+def _train_and_measure(
+    experiment: Experiment,
+    project: Project,
+    options: Options,
+    *,
+    folder: Path,
+    tell: Tell,
+    stop: threading.Event,
+    command: Sequence[str],
+) -> None:
+    snapshot = snapshot_project(project)
+    plan = make_plan(experiment, options.budget)
+    _check(plan, snapshot, options)
+    tell(_started(experiment, plan, options))
+    runner = Runner(project.runs_dir, snapshot, side_by_side=options.side_by_side, tell=tell, command=command)
+    runs = runner.train(plan, stop)
+    if stop.is_set():
+        raise Cancelled
+    if not runs:
+        raise UserError(f"No training of {experiment.name} came to its end. {next(iter(runner.failures.values()))}")
+    report = _reporter(tell, stop)
+    _write(experiment, project, options, folder=folder, snapshot=snapshot, runner=runner, tell=tell, report=report)
+
+
+def _reporter(tell: Tell, stop: threading.Event) -> Callable[[float], None]:
+    """Tells how far measuring is; raises Cancelled where it is to stop."""
+    step = Progress(lambda done, _text: tell(Measuring(round(done, 2))), stop.is_set)
+    return lambda done: step(done, "")
 
 
 def _check(plan: Sequence[Job], snapshot: Snapshot, options: Options) -> None:
     check_rows(plan, snapshot)
     if options.side_by_side < 1:
         raise UserError(f"At least one training runs at a time, not {options.side_by_side}.")
-    chosen = ("train", "val", "test").index(options.split)
-    if not (snapshot.splits == chosen).any():
-        raise UserError(f"The project has no samples in its {options.split} split; choose another with --split.")
+    labelled = np.isfinite(snapshot.points).all(axis=-1).any(axis=1)
+    if not (labelled & (snapshot.splits == Split[options.split.upper()])).any():
+        raise UserError(
+            f"There is no labelled face to measure on in the {options.split} split; choose another with --split."
+        )
 
 
 def _started(experiment: Experiment, plan: Sequence[Job], options: Options) -> ExperimentStarted:
@@ -81,6 +114,7 @@ def _write(
     snapshot: Snapshot,
     runner: Runner,
     tell: Tell,
+    report: Callable[[float], None],
 ) -> None:
     from training.experiments.measuring import measure  # loads torch and matplotlib: after the trainings
     from training.experiments.report import Setting, training_report
@@ -92,25 +126,25 @@ def _write(
         options.split,
         runs=runner.finished,
         failed=runner.failures,
-        report=lambda done: tell(Measuring(done)),
+        report=report,
     )
     setting = Setting(project.name, options.split, options.budget, options.side_by_side, snapshot)
-    report = training_report(results, setting)
-    page = write_report(report, folder)
-    tell(_done(report, page))
+    written = training_report(results, setting)
+    tell(_done(written, write_report(written, folder)))
 
 
-def _measure_speed(experiment: Experiment, project: Project, folder: Path, *, tell: Tell) -> bool:
+def _measure_speed(
+    experiment: Experiment, project: Project, folder: Path, *, tell: Tell, stop: threading.Event
+) -> None:
     from training.experiments.speed import measure_speed, speed_report
     from training.experiments.writing import write_report
 
     sentence = f"Measures {len(experiment.arms)} networks with {len(project.schema)} keypoints; nothing is trained. A minute or two on a quiet machine."
     tell(ExperimentStarted(experiment.name, experiment.title, (), sentence, 60.0))
-    found = measure_speed(experiment, len(project.schema), report=lambda done: tell(Measuring(round(done, 2))))
+    found = measure_speed(experiment, len(project.schema), report=_reporter(tell, stop))
     report = speed_report(experiment, found, len(project.schema), project=project.name)
     page = write_report(report, folder)
     tell(_done(report, page))
-    return True
 
 
 def _done(report: Report, page: Path) -> ExperimentDone:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from training.device import set_threads
 from training.experiments.definition import Experiment
 from training.experiments.faces import distances, load_faces
 from training.experiments.results import Results, collect
@@ -25,6 +26,7 @@ def measure(
     report: Callable[[float], None],
 ) -> Results:
     """The results of the runs (by trained arm and seed) on the split's faces. Raises UserError where it has no labels."""
+    set_threads(1)  # beside other programs, threads that wait for each other lose more than they win
     faces, target = load_faces(project, split)
     errors: dict[Key, np.ndarray] = {}
     for done, ((name, seed), info) in enumerate(runs.items()):
