@@ -88,3 +88,14 @@ def test_a_step_in_bfloat16_is_near_that_in_float32(name: str) -> None:
     half.square().mean().backward()
     trained = model.trained if isinstance(model, StagedNet) else model
     assert all(p.grad is not None and p.grad.isfinite().all() for p in trained.parameters())
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODELS if name not in ("cnn-6-7", "cascade")))
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("keypoints", [1, 19, 68])
+def test_any_number_of_keypoints_gray_or_colour(name: str, channels: int, keypoints: int) -> None:
+    config = replace(recipe_config("cnn-6"), model=name, input_size=128, channels=channels)
+    with torch.device("meta"):  # shapes without the work
+        model = make_model(config, keypoints)
+        assert model(torch.zeros(2, channels, 128, 128)).shape == (2, keypoints, 2)
+    assert count_parameters(model) == recipe_parameters(config, keypoints)
