@@ -16,7 +16,7 @@ from training.shapes import LEAST_POINTS, ShapeModel, fit_shapes, to_complex, to
 ENOUGH = 0.75  # share of the pose's variance that a face's points must settle
 MOST_COPIES = 10  # a face is shown at most so often: the one face of a far bin may well be a wrong label
 FAR = 4.0  # root mean squares: what lies further out counts to the outermost bins
-PAPER_BINS = {"AFLW": 17, "300-W": 9}
+RARE = 0.01  # a keypoint that fewer of the faces have is left out
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Pose:
 
     coefficients: [N], in standard deviations of the fitted faces; above 0 the face looks to larger x. NaN where a
     face's points do not settle it. mean_shape: [K, 2], of unit size. component: [K, 2], how one standard deviation
-    moves it. NaN in both for a keypoint that no face has. share: of the variance of aligned shapes, 0..1.
+    moves it. NaN in both for a keypoint that hardly a face has. share: of the variance of aligned shapes, 0..1.
     """
 
     coefficients: np.ndarray
@@ -62,7 +62,7 @@ def pose_components(points: np.ndarray, mask: np.ndarray, *, flip: Sequence[int]
     shapes, there = to_complex(points, mask)
     partners = np.arange(shapes.shape[1]) if flip is None else np.asarray(flip)
     usable = there.sum(axis=1) >= LEAST_POINTS
-    known = there[usable].any(axis=0)
+    known = there[usable].sum(axis=0) >= max(RARE * usable.sum(), 1)
     known &= known[partners]
     usable &= there[:, known].sum(axis=1) >= LEAST_POINTS
     if usable.sum() < LEAST_POINTS:
