@@ -169,11 +169,11 @@ class TrainingPanel(QWidget):
         first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.recipe, 1)
         first.addWidget(self.look_button)
+        first.addWidget(self.search_button)
         first.addWidget(self.train_button)
         second.addWidget(self.budget)
         second.addWidget(self.unit)
         second.addStretch()
-        second.addWidget(self.search_button)
         second.addWidget(self.more_button)
         second.addWidget(self.compare_button)
         for row in (first, second, third):
