@@ -6,10 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -52,82 +50,65 @@ def make_run(project_path: Path, config: RunConfig) -> Path:
         return create_run(project, config)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("shared")
-    project = make_project(path / "small.fkp")
-    for config in (resnet(), two_stage(), endless()):
-        make_run(project, config)
-    return path
-
-
-@pytest.fixture(scope="module")
-def found(folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.unit.shared_ranks", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    values: dict[str, Any] = json.loads(done.stdout)
-    return values
-
-
 def weights(run_dir: Path) -> dict[str, torch.Tensor]:
     """Of the network in training, not of the average that is kept."""
     model: dict[str, torch.Tensor] = load_resume(run_dir / runs.RESUME)["model"]
     return model
 
 
-@pytest.mark.parametrize("net", ["cnn-6", "ml-resnet"])
-def test_steps_of_two_processes_are_those_of_one(found: dict[str, Any], net: str) -> None:
-    """In float64: nothing but the order of sums differs, also with labels missing unevenly, dropout and running statistics."""
-    assert found["exact"][net] < 1e-12
-
-
-@pytest.mark.parametrize(("number", "config"), [(0, resnet), (1, two_stage)])
-def test_a_run_of_two_processes_is_the_run_of_one(
-    found: dict[str, Any], folder: Path, number: int, config: Callable[[], RunConfig]
-) -> None:
-    assert found["trained"][number] == [0, 0]
-    shared = sorted((folder / "small.fkp" / "runs").glob("0*"))[number]
-    alone = make_run(folder / "small.fkp", config())
-    assert isinstance(train_run(alone), RunFinished)
-    ours, theirs = runs.read_run(alone).last, runs.read_run(shared).last
-    assert ours is not None and theirs is not None
-    assert theirs.epoch == ours.epoch
-    assert theirs.train_loss == pytest.approx(ours.train_loss, rel=1e-4)
-    assert theirs.rmse == pytest.approx(ours.rmse, rel=1e-4)
-    for name, value in weights(alone).items():
+def assert_alike(ours: Path, theirs: Path) -> None:
+    """The last epoch and the weights of two runs, up to the order of sums in float32."""
+    one, other = runs.read_run(ours).last, runs.read_run(theirs).last
+    assert one is not None and other is not None
+    assert other.epoch == one.epoch
+    assert other.train_loss == pytest.approx(one.train_loss, rel=1e-4)
+    assert other.rmse == pytest.approx(one.rmse, rel=1e-4)
+    for name, value in weights(ours).items():
         torch.testing.assert_close(
-            weights(shared)[name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
+            weights(theirs)[name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
         )
 
 
-def test_a_stop_asked_of_any_process_ends_all_and_keeps_the_model(found: dict[str, Any]) -> None:
-    assert found["stopped"] == {"codes": [0, 0], "status": "stopped"}
+def test_two_processes_do_what_one_does_and_end_together(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """One test, since what the processes do is prepared once: loading torch takes longer than all the rest."""
+    project = make_project(tmp_path / "small.fkp")
+    resnet_run, two_stage_run, long = (make_run(project, config) for config in (resnet(), two_stage(), endless()))
+    command = [sys.executable, "-m", "tests.unit.shared_ranks", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    with subtests.test("steps in float64, labels missing unevenly, with dropout: only the order of sums differs"):
+        assert found["exact"]["cnn-6"] < 1e-12
+    with subtests.test("with batch normalisation too, and its running statistics"):
+        assert found["exact"]["ml-resnet"] < 1e-12
+    assert found["trained"] == [[0, 0], [0, 0]]
+    for name, config, shared in (("one stage", resnet(), resnet_run), ("two stages", two_stage(), two_stage_run)):
+        with subtests.test("a run is the run of one process", stages=name):
+            alone = make_run(project, config)
+            assert isinstance(train_run(alone), RunFinished)
+            assert_alike(alone, shared)
+    with subtests.test("a stop asked of any process ends all and keeps the model"):
+        assert found["stopped"] == {"codes": [0, 0], "status": "stopped"}
+    with subtests.test("a process that is killed ends the others with a sentence"):
+        assert found["lost"]["codes"] == [1, -9]
+        assert "resume the run" in found["lost"]["said"]
+    with subtests.test("no process outlives its launcher, and the run can go on"):
+        assert found["orphaned"]["status"] in ("interrupted", "failed")  # one may see the other's end before its own
+        check_resumable(long)
 
 
-def test_a_process_that_is_killed_ends_the_others_with_a_sentence(found: dict[str, Any]) -> None:
-    assert found["lost"]["codes"] == [1, -9]
-    assert "resume the run" in found["lost"]["said"]
-
-
-def test_no_process_outlives_its_launcher_and_the_run_can_go_on(found: dict[str, Any], folder: Path) -> None:
-    assert found["orphaned"]["status"] in ("interrupted", "failed")  # one may see the other's end before its own
-    check_resumable(sorted((folder / "small.fkp" / "runs").glob("0*"))[2])
-
-
-def test_torchrun_goes_on_with_a_run_of_one_process(folder: Path) -> None:
+def test_torchrun_goes_on_with_a_run_of_one_process(project_path: Path) -> None:
     """The setting `processes` makes `fkp resume` start torchrun itself; another number of processes changes nothing."""
-    alone = make_run(folder / "small.fkp", resnet())
+    alone = make_run(project_path, resnet())
     train_run(alone)
-    parts = make_run(folder / "small.fkp", replace(resnet(), processes=2))
+    parts = make_run(project_path, replace(resnet(), processes=2))
     calls = iter(range(100))
     train_run(parts, should_stop=lambda: next(calls) == 4)
     command = [sys.executable, "-m", "training.cli", "resume", str(parts)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{parts}\n"  # one process speaks
-    for name, value in weights(alone).items():
-        torch.testing.assert_close(weights(parts)[name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+    assert_alike(alone, parts)
 
 
 def test_each_process_has_its_rows_of_the_batch_and_their_random_numbers() -> None:
