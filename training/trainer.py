@@ -239,7 +239,7 @@ def _started(session: Session) -> RunStarted:
         train_samples=len(data.train),
         train_points=int(data.mask[data.train].sum()),
         val_samples=0 if data.val_is_train else len(data.val),
-        device=str(session.device),
+        device=str(session.device) if session.ranks.alone else f"{session.ranks.place.count} x {session.device}",
         precision=session.precision,
         threads=session.threads,
         epochs=config.epochs,
