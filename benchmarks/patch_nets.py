@@ -9,6 +9,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +45,8 @@ def main() -> None:
         for name, network in (("grouped", grouped), ("loop", Loop(args.keypoints))):
             model = to_channels_last(network)
             found = {
-                "step_ms": milliseconds(lambda m=model, p=precision: step(m, x, p), args.repeats),
-                "predict_ms": milliseconds(lambda m=model, p=precision: predict(m, x, p), args.repeats),
+                "step_ms": milliseconds(partial(step, model, x, precision), args.repeats),
+                "predict_ms": milliseconds(partial(predict, model, x, precision), args.repeats),
             }
             print(json.dumps({"network": name, "precision": precision, **found}), flush=True)
 
