@@ -60,7 +60,7 @@ EXPERIMENT = Experiment(
         Arm("l2", "L2", "cnn-6", {**TINY, "loss": "l2"}, {"rmse_96": 2.0}),
     ),
     claims=(Claim("wing", "l2", "rmse_96", "Wing beats L2"), Claim("wing", "l2", "rmse_96", "also here", faces="turned")),
-    figures=("curves", "ced", "keypoints", "pose"),
+    figures=("curves", "losses", "ced", "keypoints", "pose"),
 )  # fmt: skip
 OPTIONS = Options(Budget(minutes=None, epochs=1, seeds=2), 2)
 Key = tuple[str, int]
@@ -164,7 +164,7 @@ def test_from_trainings_to_the_page(project_path: Path) -> None:
     assert conduct(EXPERIMENT, project, OPTIONS, tell=events.append, stop=threading.Event(), command=fake("speechless"))
     folder = project / FOLDER / "tiny"
     files = {p.name for p in folder.iterdir()} - {"lock"}
-    drawn = {f"{name}.{kind}" for name in ("curves", "ced", "keypoints") for kind in ("svg", "png")}
+    drawn = {f"{name}.{kind}" for name in ("curves", "losses", "ced", "keypoints") for kind in ("svg", "png")}
     assert files >= {"report.html", "table.csv", "table.json", "table.md", *drawn}
     assert isinstance(events[0], ExperimentStarted)
     assert isinstance(events[-1], ExperimentDone)

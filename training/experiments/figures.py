@@ -16,6 +16,7 @@ from training.experiments.faces import TURNED_DEGREES, pose_edges
 from training.experiments.measures import MEASURES
 from training.experiments.results import (
     ArmResult,
+    ArmRun,
     Results,
     faces_nme,
     keypoint_errors,
@@ -59,25 +60,51 @@ def ced(results: Results) -> Figure | None:
 
 
 def curves(results: Results) -> Figure | None:
-    """Evaluation loss over the budget, each arm divided by its own largest value (as in Fig. 9 of the masked-loss paper)."""
-    figure, axes = new_figure()
-    by_epoch = any(run.minutes == 0 for arm in results.arms for run in arm.runs) or _same_epochs(results)
-    trained = [arm for arm in results.arms if not arm.arm.stage_of]
-    for place, arm in enumerate(trained):
-        for n, run in enumerate(arm.runs):
-            loss = np.array([e.val_loss for e in run.curve])
-            x = [e.epoch if by_epoch else e.seconds / 60 for e in run.curve]
-            top = np.nanmax(loss, initial=0.0)
-            if top > 0:
-                label = arm.arm.title if n == 0 else None
-                axes.plot(x, loss / top, dashes(place), color=colour(place), label=label, alpha=0.95 if n == 0 else 0.5)
+    """The error on val over the budget: one measure for all losses and stages."""
+    drawn = _draw_curves(results, lambda run: np.array([e.rmse for e in run.curve]))
+    if drawn is None:
+        return None
+    figure, axes = drawn
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("RMSE on val, px of the pictures")
+    axes.set_title("Error on val while training, one line a seed")
+    return figure
+
+
+def losses(results: Results) -> Figure | None:
+    """Evaluation loss over the budget, each line divided by its own largest value (masked-loss paper, Fig. 9)."""
+
+    def normalised(run: ArmRun) -> np.ndarray:
+        loss = np.array([e.val_loss for e in run.curve])
+        top = float(np.nanmax(loss, initial=0.0))
+        return loss / top if top > 0 else loss
+
+    drawn = _draw_curves(results, normalised)
+    if drawn is None:
+        return None
+    figure, axes = drawn
     axes.set_ylim(0, 1.03)
-    axes.set_xlim(left=0)
-    axes.set_xlabel("epoch" if by_epoch else "minutes of training")
     axes.set_ylabel("loss on val, largest = 1")
     axes.set_title("Evaluation loss while training, one line a seed")
-    legend(axes, len(trained), place="upper right")
     return figure
+
+
+def _draw_curves(results: Results, values: Callable[[ArmRun], np.ndarray]) -> tuple[Figure, Axes] | None:
+    trained = [arm for arm in results.arms if not arm.arm.stage_of]
+    if not trained:
+        return None
+    figure, axes = new_figure()
+    by_epoch = _same_epochs(results)
+    for place, arm in enumerate(trained):
+        for n, run in enumerate(arm.runs):
+            x = [e.epoch if by_epoch else e.seconds / 60 for e in run.curve]
+            few = "o" if len(x) < 3 else None
+            label, strength = (arm.arm.title, 0.95) if n == 0 else (None, 0.5)
+            axes.plot(x, values(run), dashes(place), marker=few, color=colour(place), label=label, alpha=strength)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("epoch" if by_epoch else "minutes of training")
+    legend(axes, len(trained))
+    return figure, axes
 
 
 def _same_epochs(results: Results) -> bool:
@@ -181,7 +208,11 @@ def _write_cells(axes: Axes, values: np.ndarray, results: Results, measure: str)
 
 FIGURES: dict[str, tuple[str, Callable[[Results], Figure | None]]] = {
     "ced": ("The share of faces up to an error; the line marks the limit of AUC.", ced),
-    "curves": ("Loss on val while training. Each line is divided by its own largest value.", curves),
+    "curves": ("The error on val while training.", curves),
+    "losses": (
+        "Loss on val while training, each line divided by its own largest value, as in Fig. 9 of the paper.",
+        losses,
+    ),
     "keypoints": ("The mean error of each keypoint, over faces and seeds.", keypoints),
     "pose": ("The mean error of faces by how far they look to a side.", pose),
     "grid": ("Each cell is one setting of the Wing loss.", grid),

@@ -33,5 +33,5 @@ TABLE_2_MASKED = Experiment(
         Claim("ml-resnet", "ml-cnn", "rmse_96", "ML-ResNet beats ML-CNN"),
     ),
     measures=("rmse_96", "failures", "nme_interocular"),
-    figures=("curves", "ced", "keypoints"),
+    figures=("losses", "curves", "ced", "keypoints"),
 )

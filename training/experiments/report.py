@@ -39,7 +39,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Said:
-    """A sentence on a claim. verdict: agrees, disagrees, undecided."""
+    """A sentence on a claim. verdict: agrees, disagrees, undecided, early."""
 
     verdict: str
     sentence: str

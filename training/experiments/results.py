@@ -13,6 +13,8 @@ from training.experiments.definition import Arm, Claim, Experiment
 from training.experiments.measures import MEASURES, Faces, Terms, face_nme, keypoint_terms, terms
 from training.runs import RunInfo, read_events
 
+HARDLY = 0.6  # of the mean shape's error: a network that is not below this has only begun
+
 
 @dataclass(frozen=True)
 class ArmRun:
@@ -37,6 +39,11 @@ class ArmRun:
         """Pictures a second of training, evaluation included."""
         return self.pictures / max(60 * self.minutes, 1e-9)
 
+    @property
+    def hardly_learnt(self) -> bool:
+        """Whether its best model is not clearly better than the mean shape."""
+        return self.best_rmse > HARDLY * self.mean_shape_rmse
+
 
 @dataclass(frozen=True)
 class ArmResult:
@@ -58,7 +65,8 @@ class ArmResult:
 class ClaimResult:
     """A claim and what became of it. difference: how much smaller the measure is in `better`; positive agrees.
 
-    paper: the difference in the paper's own figures, NaN where it gives none. verdict: agrees, disagrees, undecided.
+    paper: the difference in the paper's own figures, NaN where it gives none. verdict: agrees, disagrees, undecided, early (a
+    network has hardly begun to learn).
     """
 
     claim: Claim
@@ -174,6 +182,8 @@ def _test(claim: Claim, results: Results, draws: Draws) -> ClaimResult | None:
         return None
     paper = worse.arm.paper.get(claim.measure, np.nan) - better.arm.paper.get(claim.measure, np.nan)
     verdict = "undecided" if not found.clear else "agrees" if found.value > 0 else "disagrees"
+    if any(run.hardly_learnt for arm in (better, worse) for run in arm.runs):
+        verdict = "early"
     return ClaimResult(claim, found, float(paper) if claim.faces == "all" else float("nan"), verdict)
 
 

@@ -11,8 +11,12 @@ from training.experiments.measures import MEASURES
 from training.experiments.results import ArmRun, ClaimResult, Results
 
 _SPEED_SPREAD = 1.15  # pictures seen by the seeds of one arm: more apart than this and the machine was not quiet
-_HARDLY = 0.6  # of the mean shape's error: a network that is not below this has only begun
-VERDICTS = {"agrees": "agrees with the paper", "disagrees": "does not agree", "undecided": "undecided"}
+VERDICTS = {
+    "agrees": "agrees with the paper",
+    "disagrees": "does not agree",
+    "undecided": "undecided",
+    "early": "too early to say",
+}
 
 
 def numbers(measure: str, interval: Interval) -> str:
@@ -36,7 +40,7 @@ def claim_sentence(found: ClaimResult, results: Results) -> str:
     how = numbers(claim.measure, found.difference)
     measure = MEASURES[claim.measure].title
     seeds = _seeds(found.difference)
-    if found.verdict == "undecided":
+    if not found.difference.clear:
         sentence = f"{better} and {worse} cannot be told apart{where} ({measure}: {first} ahead by {how}{seeds})."
         return sentence[:1].upper() + sentence[1:]
     sentence = f"{first} beats {second}{where} by {how} ({measure}{seeds})."
@@ -69,6 +73,8 @@ def summary(results: Results) -> str:
     verdicts = [found.verdict for found in results.claims]
     if not verdicts:
         return "No claim of the paper could be tested."
+    if "early" in verdicts:
+        return "Too early to say: some networks have hardly begun to learn. Give each training more time."
     parts = [
         f"{verdicts.count(v)} {words}"
         for v, words in (("agrees", "agree"), ("disagrees", "do not"), ("undecided", "are undecided"))
@@ -110,7 +116,7 @@ def _arm_notes(title: str, runs: Sequence[ArmRun]) -> list[str]:
             f"{title}: its trainings saw {min(pictures):,} to {max(pictures):,} pictures in the same time, so the machine "
             "was not equally quiet."
         )
-    if any(run.best_rmse > _HARDLY * run.mean_shape_rmse for run in runs):
+    if any(run.hardly_learnt for run in runs):
         worst = max(runs, key=lambda run: run.best_rmse)
         lines.append(
             f"{title} has hardly learnt more than the mean shape ({worst.best_rmse:.2f} px against {worst.mean_shape_rmse:.2f}): "

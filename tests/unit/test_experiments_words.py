@@ -1,0 +1,77 @@
+"""What is said of a difference follows from its interval, its seeds and how far the networks have come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from training.experiments.bootstrap import Interval, make_draws
+from training.experiments.catalogue import find_experiment
+from training.experiments.measures import Faces
+from training.experiments.results import ArmResult, ArmRun, ClaimResult, Results, _test, collect
+from training.experiments.words import claim_sentence, numbers, paper_words, summary
+
+MASKED = find_experiment("table-2-masked")
+NONE = np.full(4, np.nan)
+FACES = Faces(
+    np.arange(4), np.arange(4), np.full(4, 96.0), dict.fromkeys(("box", "interocular", "interpupil"), NONE), NONE, "", NONE > 0
+)  # fmt: skip
+RESULTS = Results(MASKED, FACES, (), (), (), {})
+
+
+def found(low: float, high: float, *seeds: float, verdict: str = "agrees") -> ClaimResult:
+    return ClaimResult(MASKED.claims[0], Interval(float(np.mean(seeds)), low, high, seeds), 0.74, verdict)
+
+
+def test_a_clear_difference_is_told_with_its_interval() -> None:
+    sentence = claim_sentence(found(0.25, 0.37, 0.30, 0.32), RESULTS)
+    assert sentence == (
+        "ML-CNN beats CNN without the mask by 0.31 px, 95 % interval 0.25 to 0.37 (RMSE; so in 2 of 2 seeds)."
+    )
+    assert paper_words(found(0.25, 0.37, 0.31)) == (
+        "The paper: the masked loss beats training on the complete faces only (by 0.74 px)."
+    )
+
+
+def test_the_other_way_round_is_told_the_other_way_round() -> None:
+    sentence = claim_sentence(found(-0.37, -0.25, -0.31, verdict="disagrees"), RESULTS)
+    assert sentence == "CNN without the mask beats ML-CNN by 0.31 px, 95 % interval 0.25 to 0.37 (RMSE; one seed)."
+
+
+def test_an_interval_with_0_or_seeds_that_differ_decide_nothing() -> None:
+    unclear = claim_sentence(found(-0.02, 0.2, 0.1, 0.08, verdict="undecided"), RESULTS)
+    assert unclear == (
+        "ML-CNN and CNN without the mask cannot be told apart (RMSE: ML-CNN ahead by 0.09 px, "
+        "95 % interval -0.02 to 0.20; so in 2 of 2 seeds)."
+    )
+    assert "so in 1 of 2 seeds" in claim_sentence(found(0.01, 0.2, 0.3, -0.1, verdict="undecided"), RESULTS)
+
+
+def test_shares_differ_by_percentage_points() -> None:
+    told = numbers("failures", Interval(0.0116, -0.00001, 0.0282, (0.0116,)))
+    assert told == "1.16 percentage points, 95 % interval 0.00 to 2.82"
+
+
+def run(*, best: float) -> ArmRun:
+    return ArmRun(0, "0001-x", 10, "float32", 3, 3, 1.0, 300, 100, best, 7.4, (), ())
+
+
+@pytest.mark.parametrize(("best", "verdict"), [(2.0, "agrees"), (6.0, "early")])
+def test_networks_that_have_hardly_begun_decide_nothing(best: float, verdict: str) -> None:
+    errors = {("cnn", 0): np.array([[4.0], [5.0], [6.0], [5.0]]), ("ml-cnn", 0): np.array([[2.0], [3.0], [3.5], [3.0]])}
+    few = replace(MASKED, arms=MASKED.arms[:2], claims=MASKED.claims[:1], measures=("rmse_96",))
+    results = collect(few, FACES, ("nose",), runs={}, errors={}, failed={})
+    assert summary(results) == "No claim of the paper could be tested."
+    arms = tuple(_arm(name, errors[name, 0], best) for name in ("cnn", "ml-cnn"))
+    tested = _test(few.claims[0], replace(results, arms=arms), make_draws(FACES.groups, seeds=1))
+    assert tested is not None
+    assert tested.verdict == verdict
+    assert tested.difference.value == pytest.approx(np.sqrt(102 / 8) - np.sqrt(34.25 / 8))
+    assert ("Too early" in summary(replace(results, claims=(tested,)))) == (verdict == "early")
+
+
+def _arm(name: str, errors: np.ndarray, best: float) -> ArmResult:
+    value = Interval(1.0, 0.9, 1.1, (1.0,))
+    return ArmResult(MASKED.arm(name), (run(best=best),), (errors,), {"rmse_96": value}, None)
