@@ -146,7 +146,7 @@ class LossPlot(PlotBase):
         curves.val.setData(*_cut(epochs, val, cuts), symbol="o" if len(epochs) == 1 else None)
         curves.train.setData(*((), ()) if hidden else _cut(epochs, train, cuts))
         curves.stage.setVisible(bool(begins))
-        curves.stage.setPos(epochs[begins[0]] - 0.5 if begins else 0)
+        curves.stage.setPos(epochs[begins[0]] - 1 if begins else 0)  # an epoch is drawn at its end
         dots = np.empty((0, 2)) if hidden else history.batches(most=MOST_DOTS)
         dots = np.column_stack([dots[:, 0], self._plotted(dots[:, 1])])
         curves.dots.set_places(dots)

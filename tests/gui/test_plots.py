@@ -96,7 +96,7 @@ def test_the_losses_of_two_stages_are_not_joined(session: Session, qtbot: QtBot)
     losses = [epoch_done(i).val_loss for i in range(1, 5)]
     np.testing.assert_array_equal(plot._curves[name].val.getData()[1], [*losses[:2], np.nan, *losses[2:]])
     assert plot._curves[name].stage.isVisible()
-    assert plot._curves[name].stage.value() == 2.5
+    assert plot._curves[name].stage.value() == 2
     plot.unit_button.click()
     assert plot._curves[name].val.getData()[1][[0, 1, 3, 4]].tolist() == [1.0, 0.0, 1.0, 0.0]
     plot.unit_button.click()
