@@ -59,7 +59,7 @@ def start_together(config: RunConfig, arguments: Sequence[str], *, should_stop: 
     if count == 1 or should_stop():
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process sets its threads itself; torchrun would remark on it
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    command = [sys.executable, "-m", "training.together", "--standalone", "--nproc-per-node", str(count)]
     sys.stdout.flush()
     os.execv(sys.executable, [*command, "-m", *arguments])  # noqa: S606  - a list of arguments, no shell
 

@@ -147,7 +147,7 @@ def test_one_process_for_each_graphics_card(monkeypatch: pytest.MonkeyPatch) -> 
     for stop in (True, False):
         launch.start_together(replace(config, device="cuda"), ["training", "train", "r"], should_stop=lambda s=stop: s)
     assert started[0][1:] == [
-        *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "4"), *("-m", "training", "train", "r"),
+        *("-m", "training.together", "--standalone", "--nproc-per-node", "4"), *("-m", "training", "train", "r"),
     ]  # fmt: skip
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     launch.start_together(replace(config, device="cuda"), ["training", "train", "r"], should_stop=lambda: False)
