@@ -12,18 +12,19 @@ _CSS = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #F6F6F7; color: #1F2328; font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-main { max-width: 1040px; margin: 0 auto; padding: 40px 24px 72px; }
+main { max-width: 1120px; margin: 0 auto; padding: 40px 24px 72px; }
 h1 { font-size: 27px; line-height: 1.25; margin: 0 0 8px; letter-spacing: -.01em; }
 h2 { font-size: 13px; letter-spacing: .06em; text-transform: uppercase; color: #5D646D; margin: 44px 0 12px; }
 p { margin: 0 0 10px; max-width: 76ch; }
 .dim { color: #5D646D; }
 .card { background: #fff; border: 1px solid #DCDEE1; border-radius: 8px; padding: 4px 0; overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
-th, td { padding: 8px 14px; text-align: right; white-space: nowrap; border-bottom: 1px solid #ECEDEF; }
+th, td { padding: 8px 12px; text-align: right; white-space: nowrap; border-bottom: 1px solid #ECEDEF; }
 tr:last-child td { border-bottom: 0; }
-th { color: #5D646D; font-weight: 600; border-bottom-color: #DCDEE1; }
+th { color: #5D646D; font-weight: 600; white-space: normal; vertical-align: bottom; border-bottom-color: #DCDEE1; }
 th:first-child, td:first-child { text-align: left; }
-td small { color: #5D646D; }
+td { vertical-align: top; }
+td small { color: #5D646D; display: block; }
 ul.said { list-style: none; margin: 0; padding: 0; }
 ul.said li { background: #fff; border: 1px solid #DCDEE1; border-left: 5px solid #868C95; border-radius: 8px; padding: 12px 16px; margin-bottom: 8px; }
 ul.said li.agrees { border-left-color: #009E73; }
