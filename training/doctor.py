@@ -14,7 +14,7 @@ from training.events import EpochDone, Trouble
 _PATIENCE = 5  # epochs before a verdict
 _EARLY = 0.1  # of the budget: before that nothing but NaN and exploding gradients is trouble
 _ALIKE = 0.1  # points vary so little, against the labels: the same whatever the picture
-_DEAD = 0.99  # of a layer's units; nine in ten are no rarity in a wide layer that does well
+_DEAD = 0.98  # of a layer's units; 96 % were seen in wide layers of networks that do well
 _FAINT = 0.1  # output of the last units, where inputs are of size 1
 _SETTLED = 150  # steps, or half of the budget: what a run shows before is only its beginning
 _CAUSES = ("dead-units", "faint-signal", "learning-rate-low", "learning-rate-high")
@@ -81,12 +81,10 @@ class Doctor:
         self.lowest_train = min(self.lowest_train, epoch.train_loss)
 
     def _cause(self, epoch: EpochDone) -> Trouble | None:
-        """Why nothing is learnt, where the units or the steps tell; a layer of dead units also where something is."""
-        dead = self._dead_units()
-        learns = not (self.liveliness < _ALIKE or epoch.rmse > 0.95 * self.mean_shape_rmse)
-        if dead or learns:
-            return dead or self._unsteady(epoch)
-        return self._faint() or self._slow(epoch) or self._unsteady(epoch)
+        """Why nothing is learnt, where the units or the steps tell; of a run that learns, only whether it has become unsteady."""
+        if not (self.liveliness < _ALIKE or epoch.rmse > 0.95 * self.mean_shape_rmse):
+            return self._unsteady(epoch)
+        return self._dead_units() or self._faint() or self._slow(epoch) or self._unsteady(epoch)
 
     def _symptom(self, epoch: EpochDone) -> Trouble | None:
         if any(kind in self.said for kind in _CAUSES):
