@@ -8,8 +8,8 @@ _SOURCE = "Wing Loss for Robust Facial Landmark Localisation with Convolutional 
 _AFLW = "AFLW, 20,000 training faces with 19 points, 120,000 steps on a GPU; NME by face size"
 _MEASURES = ("nme_box", "nme_interocular", "rmse_96")
 
-# The rate of each loss on which it is best: found by trial (docs/experiments.md). The optimiser, AdamW, takes the scale
-# of a loss out of its steps, so the losses differ less than with the paper's SGD, where l2 had a tenth of the others' rate.
+# The rate at which each loss did best in trials (docs/experiments.md). The optimiser, AdamW, takes the scale of a loss
+# out of its steps, so they differ less than with the paper's SGD, where l2 had a tenth of the others' rate.
 _RATES = {"l2": "1e-3", "l1": "1e-3", "smooth_l1": "1e-3", "wing": "1e-3"}
 _LOSSES = (("l2", "L2", 0.0241), ("l1", "L1", 0.0200), ("smooth_l1", "smooth L1", 0.0202), ("wing", "Wing", 0.0188))
 
