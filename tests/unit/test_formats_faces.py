@@ -5,52 +5,21 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from tests.unit.formats_helpers import all_labels, sentence_of, textures, write_picture, write_rows
-from training.data.crops import CropOptions, box_of_points, cut, square_crop
+from tests.unit.face_photos import ALL_300W, BY_BOX, BY_POINTS, boxed_table, face_points, photo, tree_300w
+from tests.unit.formats_helpers import all_labels, sentence_of, write_picture, write_rows
+from training.data.crops import CropOptions
 from training.data.export import export_project
-from training.data.formats.known_columns import AFLW_KEYPOINTS
 from training.data.formats.layout_300w import place_of
-from training.data.formats.pts import pts_text, read_pts
+from training.data.formats.pts import pts_text
 from training.data.import_ import detect_format, import_source, preview
-from training.data.keypoint_data import Origin, PointState
-from training.data.pictures import read_picture, resize_picture
+from training.data.keypoint_data import PointState
 from training.data.samples import FLAG_OUTSIDE, Split
 from training.data.schema import AFLW_19, COFW_29, KAGGLE_15, SCHEMAS, KeypointSchema
 from training.errors import UserError
 from training.project.project import Project
-
-SIDE = 60  # px of a photo
-BY_POINTS, BY_BOX = CropOptions("points", 0.25), CropOptions("box", 0.25)
-
-
-def photo(seed: int) -> np.ndarray:
-    """[60, 60, 3] uint8."""
-    return np.stack([cv2.resize(p, (SIDE, SIDE)) for p in textures(3, side=20, seed=seed)], axis=2)
-
-
-def face_points(
-    seed: int, *, keypoints: int = 68, corner: tuple[float, float] = (15, 20), span: float = 20
-) -> np.ndarray:
-    """[K, 2]; their bounding box is exactly corner..corner + span."""
-    points = np.random.default_rng(seed).uniform(0, span, (keypoints, 2)).round(3) + corner
-    points[0], points[1] = corner, np.array(corner) + span
-    return points
-
-
-def tree_300w(root: Path, parts: dict[str, int]) -> Path:
-    for p, (folder, count) in enumerate(parts.items()):
-        for i in range(count):
-            write_picture(root / folder / f"{i}.JPG", photo(100 * p + i))
-            (root / folder / f"{i}.pts").write_text(pts_text(face_points(100 * p + i)))
-    return root
-
-
-ALL_300W = {"LFPW/TrainSet": 3, "helen/trainset": 4, "data/AFW": 3, "LFPW/testset": 2, "helen/testset": 2, "x/ibug": 2}
-
 
 # 300-W's folders
 
@@ -127,98 +96,7 @@ def test_300_w_written_as_pts_comes_back_with_its_split_and_its_bytes(tmp_path: 
     assert written == {p.read_bytes() for p in source.rglob("*.pts")}
 
 
-# crops
-
-
-def test_a_square_with_room_about_a_box() -> None:
-    assert square_crop(np.array([10, 20, 30, 40]), 0.25) == (10 + 15 - 30, 20 + 20 - 30, 60)
-    assert square_crop(np.array([0, 0, 8, 8]), 0) == (0, 0, 8)
-    points = np.array([[[2.0, 3.0], [5.0, 9.0], [np.nan, np.nan]], [[np.nan, np.nan]] * 3])
-    boxes = box_of_points(points)
-    assert boxes[0].tolist() == [2, 3, 4, 7] and np.isnan(boxes[1]).all()
-
-
-def test_a_crop_over_the_border_repeats_it() -> None:
-    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert cut(picture, (1, 1, 2)).tolist() == [[5, 6], [9, 10]]
-    assert cut(picture, (-1, -1, 3)).tolist() == [[0, 0, 1], [0, 0, 1], [4, 4, 5]]
-    assert cut(picture, (3, 2, 2)).tolist() == [[11, 11], [11, 11]]
-    colour = np.repeat(picture[..., None], 3, axis=2)
-    assert cut(colour, (-2, 0, 3)).shape == (3, 3, 3)
-
-
-def test_crops_by_points_keep_pixels_colours_and_points(tmp_path: Path) -> None:
-    source = tree_300w(tmp_path / "in", ALL_300W)
-    import_source(source, tmp_path / "p.fkp", crop=BY_POINTS)
-    with Project.open(tmp_path / "p.fkp") as project:
-        sample = project.sample(1)
-        x, y, side = project.faces([1]).crops[0].tolist()
-        assert side == round(21 * 1.5) == sample.width == sample.height
-        whole = read_picture(source / sample.name, channels=3)
-        assert np.array_equal(project.picture(1), whole[y : y + side, x : x + side])
-        assert project.picture(1, channels=1).shape == (side, side)
-        wanted = read_pts((source / sample.name).with_suffix(".pts")) - [x, y]
-        assert np.array_equal(project.labels([1]).points[0], wanted)
-        assert project.pictures([1, 2], size=16, channels=3).shape == (2, 16, 16, 3)
-
-
-def test_a_large_crop_looks_the_same_however_it_is_read(tmp_path: Path) -> None:
-    write_picture(tmp_path / "in" / "a.jpg", cv2.resize(photo(1), (1200, 900)))
-    (tmp_path / "in" / "a.pts").write_text(pts_text(face_points(0, corner=(203, 151), span=350)))
-    import_source(tmp_path / "in", tmp_path / "p.fkp", crop=BY_POINTS)
-    with Project.open(tmp_path / "p.fkp") as project:
-        crop = project.faces([1]).crops[0]
-        assert (crop % 8 == 0).all() and abs(int(crop[2]) - 351 * 1.5) <= 4
-        whole, small = project.picture(1), project.picture(1, enough=100)
-        assert whole.shape[0] == crop[2] and small.shape[0] == crop[2] // 4
-        for size in (32, 64, 96):
-            wanted = resize_picture(whole, size).astype(float)
-            assert np.abs(project.pictures([1], size=size, channels=3)[0] - wanted).mean() < 2
-
-
-def test_a_point_moved_in_a_crop_is_written_where_it_is_in_the_picture(tmp_path: Path) -> None:
-    source = tree_300w(tmp_path / "in", ALL_300W)
-    import_source(source, tmp_path / "p.fkp", crop=BY_POINTS)
-    with Project.open(tmp_path / "p.fkp") as project:
-        before = project.labels([1])
-        after = before.copy()
-        after.points[0, 5] += 0.25
-        after.origins[0, 5] = Origin.PERSON
-        project.write_step([1], before, after, text="move")
-        export_project(project, tmp_path / "out", format="pts")
-        export_project(project, tmp_path / "out.csv", format="csv")
-        name = project.names()[0]
-    old = read_pts((source / name).with_suffix(".pts"))
-    new = read_pts(
-        next(p for p in (tmp_path / "out").rglob("*.pts") if str(p).endswith(str(Path(name).with_suffix(".pts"))))
-    )
-    moved = np.zeros((68, 2))
-    moved[5] = 0.25
-    assert np.allclose(new - old, moved, atol=1e-9, rtol=0)
-    with Project.open(tmp_path / "p.fkp") as project:
-        cells = (tmp_path / "out.csv").read_text().splitlines()[1].split(",")
-        assert np.allclose([float(c) for c in cells[-136:]], new.ravel(), atol=1e-9, rtol=0)
-
-
 # tables of faces
-
-
-def boxed_table(folder: Path, *, corners: bool = False, crop: str = "", flags: bool = False) -> Path:
-    """faces.csv: two photos with two faces each and one with one; AFLW's 19 points under their own names."""
-    names = list(AFLW_KEYPOINTS)
-    box = ["x1", "y1", "x2", "y2"] if corners else ["FACE_X", "FACE_Y", "FACE_WIDTH", "FACE_HEIGHT"]
-    header = ["filename", *box, "split", "frontal", *(f"{n}_{a}" for n in names for a in "XY")]
-    header += [f"{n}_visible" for n in names] if flags else []
-    rows = []
-    for i, (picture, corner) in enumerate([(0, (2, 3)), (0, (35, 30)), (1, (5, 5)), (1, (30, 8)), (2, (20, 20))]):
-        write_picture(folder / f"{picture}.png", photo(picture))
-        points = face_points(i, keypoints=19, corner=corner, span=18)
-        x, y = corner
-        last = [x + 20, y + 20] if corners else [20, 20]
-        cells = [f"{picture}.png", str(x), str(y), *map(str, last), "test" if i == 4 else "train", str(i % 2)]
-        cells += [f"{v:.3f}" for v in points.ravel()]
-        rows.append(cells + (["0" if k == i else "1" for k in range(19)] if flags else []))
-    return write_rows(folder / "faces.csv", rows, header=header)
 
 
 @pytest.mark.parametrize("corners", [False, True])
@@ -242,22 +120,6 @@ def test_several_faces_of_a_photo_are_cut_out_by_their_boxes(tmp_path: Path, cor
 def test_a_photo_in_two_rows_asks_for_crops(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"row 2 \(line 3\), column filename: 0.png is in row 1 already.*--crop box"):
         import_source(boxed_table(tmp_path / "in"), tmp_path / "p.fkp")
-
-
-def test_a_table_of_crops_comes_back_as_it_was(tmp_path: Path) -> None:
-    table = boxed_table(tmp_path / "in", flags=True)
-    import_source(table, tmp_path / "a.fkp", crop=BY_BOX)
-    with Project.open(tmp_path / "a.fkp") as a:
-        export_project(a, tmp_path / "in" / "out.csv", format="csv", states=True)
-        import_source(tmp_path / "in" / "out.csv", tmp_path / "b.fkp")
-        with Project.open(tmp_path / "b.fkp") as b:
-            assert all_labels(b).same_as(all_labels(a)) and b.names() == a.names()
-            assert np.array_equal(b.faces().crops, a.faces().crops) and b.faces().subsets == a.faces().subsets
-            assert np.array_equal(b.faces().boxes, a.faces().boxes)
-            assert (b.index().splits == a.index().splits).all() and np.array_equal(a.picture(2), b.picture(2))
-    first = (tmp_path / "in" / "faces.csv").read_text().splitlines()[1].split(",")
-    cells = (tmp_path / "in" / "out.csv").read_text().splitlines()[1].split(",")
-    assert first[7:45] == cells[11:49]  # the label cells, byte by byte
 
 
 def test_boxes_at_fault_are_left_out_with_their_row(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from training.data.crops import CropOptions, box_fault, box_of_points, square_crop
+from training.data.crops import CropOptions, box_fault, box_of_points, crop_fault, square_crop
 from training.data.formats.problems import Findings, Problem
 from training.data.formats.reader import Chunk, check_points
 from training.data.keypoint_data import Labels
 from training.data.samples import FLAG_OUTSIDE, SampleBatch
 from training.errors import UserError
 
+_LEFT_OUT = -1  # the side of a crop that can't be
 _SMALL = 0.4  # of the picture's longer side: faces smaller than this want to be cut out
 
 
@@ -35,7 +36,7 @@ class Cropper:
         if crops is None:
             self._note_shares(batch)
             return replace(chunk, batch=replace(batch, crops=None))
-        kept = np.flatnonzero(crops[:, 2] > 0)
+        kept = np.flatnonzero(crops[:, 2] >= 0)
         batch = replace(batch, crops=crops).take(kept)
         return Chunk(self._moved(batch), chunk.looks[kept], chunk.given[kept])
 
@@ -63,10 +64,10 @@ class Cropper:
             raise UserError("Kaggle's pictures are cut out already; import them without a crop.")
 
     def _crops(self, batch: SampleBatch) -> np.ndarray | None:
-        """int64 [B, 3], side 0 for what is left out; None where pictures stay whole."""
+        """int64 [B, 3], side 0 for a picture that stays whole, -1 for one left out; None where all stay whole."""
         options = self.options
         if options is None:
-            return batch.crops if batch.crops is not None and batch.crops[:, 2].any() else None
+            return self._given(batch) if batch.crops is not None and batch.crops[:, 2].any() else None
         if options.by == "none":
             return None
         around = box_of_points(batch.labels.points)
@@ -80,34 +81,50 @@ class Cropper:
             boxes = np.where(np.isfinite(batch.boxes).all(axis=1, keepdims=True), batch.boxes, around)
         return np.array([self._crop(batch, i, boxes[i], options) for i in range(len(batch))], np.int64)
 
+    def _given(self, batch: SampleBatch) -> np.ndarray:
+        """The crops that the source has, without those that its pictures cannot have."""
+        crops = np.array(batch.crops, np.int64)
+        for i, crop in enumerate(crops.tolist()):
+            fault = crop_fault((crop[0], crop[1], crop[2]), _size(batch, i)) if crop[2] else ""
+            if fault:
+                crops[i] = self._left_out(batch, i, fault)
+        return crops
+
     def _crop(self, batch: SampleBatch, i: int, box: np.ndarray, options: CropOptions) -> tuple[int, int, int]:
-        size = (int(batch.widths[i]), int(batch.heights[i]))
+        size = _size(batch, i)
         known = bool(np.isfinite(box).all())
         fault = (
             box_fault(box, size, padding=options.padding) if known else "there is neither a box nor a point to crop by"
         )
-        if not fault:
-            return square_crop(box, options.padding)
+        return self._left_out(batch, i, fault) if fault else square_crop(box, options.padding)
+
+    def _left_out(self, batch: SampleBatch, i: int, fault: str) -> tuple[int, int, int]:
         file, _, row = batch.sources[i].rpartition("#")
-        where = f"{file}, row {row}" if file else batch.sources[i]
-        self.findings.left_out.append(Problem(f"{where}: left out: {fault}; correct it.", file or row))
-        return 0, 0, 0
+        in_table = bool(file) and row.isdecimal()
+        where, file = (f"{file}, row {row}", file) if in_table else (batch.sources[i],) * 2
+        self.findings.left_out.append(Problem(f"{where}: left out: {fault}; correct it.", file))
+        return 0, 0, _LEFT_OUT
 
     def _moved(self, batch: SampleBatch) -> SampleBatch:
         """Sizes, points and flags of the crops in place of those of the files."""
         crops = batch.crops if batch.crops is not None else np.zeros((len(batch), 3), np.int64)
-        sides = crops[:, 2].astype(np.int32)
+        sides, whole = crops[:, 2].astype(np.int32), crops[:, 2] == 0
+        widths, heights = np.where(whole, batch.widths, sides), np.where(whole, batch.heights, sides)
         labels = Labels(**{**vars(batch.labels), "points": batch.labels.points - crops[:, None, :2]})
-        outside = [bool(row.any()) for row in check_points(labels, widths=sides, heights=sides)]
-        self._outside += sum(outside)
+        outside = [bool(row.any()) for row in check_points(labels, widths=widths, heights=heights)]
+        self._outside += int((np.array(outside, bool) & ~whole).sum())
         flags = batch.flags or ((),) * len(batch)
         added = tuple(
             tuple(dict.fromkeys((*f, FLAG_OUTSIDE))) if out else f for f, out in zip(flags, outside, strict=True)
         )
-        return replace(batch, labels=labels, widths=sides, heights=sides, flags=added)
+        return replace(batch, labels=labels, widths=widths, heights=heights, flags=added)
 
     def _note_shares(self, batch: SampleBatch) -> None:
         boxes = box_of_points(batch.labels.points)
         shares = boxes[:, 2:].max(axis=1) / np.maximum(batch.widths, batch.heights)
         complete = np.isfinite(batch.labels.points).all(axis=-1).sum(axis=1) > 2
         self._shares += shares[complete & np.isfinite(shares)].tolist()
+
+
+def _size(batch: SampleBatch, i: int) -> tuple[int, int]:
+    return int(batch.widths[i]), int(batch.heights[i])

@@ -81,6 +81,20 @@ def box_fault(box: np.ndarray, size: tuple[int, int], *, padding: float) -> str:
     return ""
 
 
+def crop_fault(crop: tuple[int, int, int], size: tuple[int, int]) -> str:
+    """What is wrong with a crop that a file gives, of a picture of size (width, height); "" where nothing is.
+
+    On its grid of 8 px a crop may lie so far off the box that it was made about.
+    """
+    x, y, side = crop
+    where = f"the crop at ({x}, {y}) of {side} x {side} pixels"
+    if x >= size[0] + REDUCED or y >= size[1] + REDUCED or x + side <= -REDUCED or y + side <= -REDUCED:
+        return f"{where} lies outside the picture of {size[0]} x {size[1]} pixels"
+    if side > _MOST_OF_PICTURE * max(size) + REDUCED or side > MAX_SIDE or side * side > MAX_PIXELS:
+        return f"{where} is too large for the picture of {size[0]} x {size[1]} pixels"
+    return ""
+
+
 def cut(picture: np.ndarray, crop: tuple[int, int, int]) -> np.ndarray:
     """The crop of a picture [H, W(, 3)]: uint8 [side, side(, 3)]. Outside the picture its border is repeated."""
     x, y, side = crop

@@ -10,6 +10,7 @@ from training.data.formats.columns import ColumnMapping
 from training.data.formats.table import Row, Table, cell_number, cell_text
 from training.errors import UserError
 
+_FARTHEST = 1 << 30  # px
 _FLAG_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
 
@@ -69,9 +70,13 @@ class FaceRows:
         values = self._numbers(row, self._mapping.crop)
         if not values or values[0] != values[0]:
             return [0, 0, 0]
-        wrong = next((c for c, v in zip(self._mapping.crop, values, strict=True) if v != round(v)), "")
-        if wrong:
-            raise UserError(f"{row.place.at(wrong)}: a crop is in whole pixels; correct it, or remove the column.")
+        pairs = zip(self._mapping.crop, values, strict=True)
+        wrong = next((c for c, v in pairs if not v.is_integer() or abs(v) > _FARTHEST), "")
+        if wrong or values[2] < 1:
+            raise UserError(
+                f"{row.place.at(wrong or self._mapping.crop[2])}: a crop is in whole pixels and has at least one;"
+                " correct it, or leave all of it empty."
+            )
         return [round(value) for value in values]
 
     def _subset(self, row: Row) -> str:
