@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,10 @@ NEAR = 24  # px from the mouse within which a trial is read
 
 
 class SlicePlot(PlotBase):
-    """A filled dot a trial that used its budget, hollow where it was stopped early, a cross while it trains; a star is the best."""
+    """A filled dot a trial that used its budget, hollow where it was stopped early, a cross while it trains; a star is the best.
+
+    One that diverged would press all others to the ground: it is a triangle on the upper edge.
+    """
 
     title = "Error against a setting"
     empty = "A dot a trial is drawn here when the first trials were measured."
@@ -34,6 +38,7 @@ class SlicePlot(PlotBase):
         self._name = ""
         self._dimension: Dimension = Choices(())
         self._marked = -1
+        self._ceiling = math.inf
         self._dots = pg.ScatterPlotItem()
         self._ring = pg.ScatterPlotItem()
         self.item.setAxisItems({"bottom": ValueAxis("bottom")})
@@ -48,8 +53,9 @@ class SlicePlot(PlotBase):
         fresh = (name, dimension) != (self._name, self._dimension)
         self._trials = [t for t in trials if t.value is not None and math.isfinite(t.value) and name in t.params]
         self._name, self._dimension = name, dimension
+        self._ceiling = ceiling([t.value for t in self._trials if t.value is not None])
         self._redraw_now()
-        if fresh:
+        if fresh or self.fit_button.isHidden():
             self.fit()
 
     def mark(self, number: int) -> None:
@@ -75,8 +81,11 @@ class SlicePlot(PlotBase):
         return bool(self._trials)
 
     def place(self, trial: TrialInfo) -> tuple[float, float]:
-        """Where a trial is drawn: log10 of the setting where that is logarithmic, the place in the list of choices."""
-        value, rmse = trial.params[self._name], trial.value or 0.0
+        """Where a trial is drawn: log10 of the setting where that is logarithmic, the place in the list of choices.
+
+        Errors far above all others lie on the upper edge.
+        """
+        value, rmse = trial.params[self._name], min(trial.value or 0.0, self._ceiling)
         if isinstance(self._dimension, Choices):
             values = list(self._dimension.values)
             return float(values.index(value)) if value in values else -1.0, rmse
@@ -85,7 +94,7 @@ class SlicePlot(PlotBase):
     def fit(self) -> None:
         low, high = self._ends()
         self.view.setXRange(low, high, padding=0.04)
-        values = [t.value for t in self._trials if t.value is not None]
+        values = [self.place(t)[1] for t in self._trials]
         if values:
             room = max(max(values) - min(values), 0.1) * 0.08
             self.view.setYRange(min(values) - room, max(values) + room, padding=0)
@@ -99,7 +108,10 @@ class SlicePlot(PlotBase):
         return f"trial {trial.number}   {self._name.replace('_', ' ')} {short(trial.params[self._name])}   {trial.value:.3f} px{how}"
 
     def caption(self) -> str:
-        return "● whole budget   ○ stopped early   × training   ★ best" if self._trials else ""
+        above = (
+            f"   ▲ over {self._ceiling:.3g} px" if any((t.value or 0.0) > self._ceiling for t in self._trials) else ""
+        )
+        return f"● whole budget   ○ stopped early   × training   ★ best{above}" if self._trials else ""
 
     def table(self) -> Table:
         return ("trial", self._name, "rmse (px)", "state"), [
@@ -117,7 +129,8 @@ class SlicePlot(PlotBase):
         if trial.state in ("running", "waiting"):
             return {**spot, "symbol": "x", "brush": pg.mkBrush(c.dim), "pen": pg.mkPen(c.dim)}
         brush = pg.mkBrush(ink) if filled else pg.mkBrush(None)
-        return {**spot, "symbol": "o", "brush": brush, "pen": pg.mkPen(ink if filled else c.dim, width=1.5)}
+        symbol = "t1" if (trial.value or 0.0) > self._ceiling else "o"
+        return {**spot, "symbol": symbol, "brush": brush, "pen": pg.mkPen(ink if filled else c.dim, width=1.5)}
 
     def _is_log(self) -> bool:
         return not isinstance(self._dimension, Choices) and self._dimension.log
@@ -147,3 +160,12 @@ class SlicePlot(PlotBase):
         )
         if trial is not None:
             self.chosen.emit(trial.number)
+
+
+def ceiling(errors: Sequence[float]) -> float:
+    """The error above which trials are drawn on the upper edge: five times as far from the best as the median is."""
+    if len(errors) < 3:
+        return math.inf
+    best, middle = min(errors), statistics.median(errors)
+    highest = best + 5 * max(middle - best, 0.02 * best)
+    return highest if max(errors) > highest else math.inf

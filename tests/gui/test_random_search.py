@@ -130,6 +130,26 @@ def test_the_table_and_the_plot_show_the_trials_best_first(session: Session, job
     assert plot.table()[1][0] == (0, 16, 2.5, "done")
 
 
+def test_the_plot_follows_new_trials_and_one_that_diverged_does_not_press_the_others_down(
+    session: Session, jobs: Jobs, qtbot: QtBot
+) -> None:
+    begun(session, jobs, qtbot, TRIALS[:1])
+    dialog = dialog_of(session, jobs, qtbot)
+    plot, folder = dialog.results.plot, jobs.searching.infos()[0].path
+    diverged = replace(TRIALS[1], number=5, state="done", value=150.0)
+    write_trials(folder, [*TRIALS, diverged])
+    jobs.searching.look()
+    qtbot.waitUntil(lambda: len(plot._dots.points()) == 5, timeout=10_000)
+    low, high = plot.view.viewRange()[1]
+    assert low < 2.25
+    assert 4.0 < high < 10
+    spot = {spot.data(): spot for spot in plot._dots.points()}[5]
+    assert spot.symbol() == "t1"
+    assert low < spot.pos().y() < high
+    assert "▲ over 6 px" in plot.caption()  # 2.25 + 5 x (3 - 2.25)
+    assert plot.table()[1][-1][2] == 150.0
+
+
 def test_a_trial_chosen_in_the_table_is_marked_in_the_plot(session: Session, jobs: Jobs, qtbot: QtBot) -> None:
     begun(session, jobs, qtbot)
     dialog = dialog_of(session, jobs, qtbot)
@@ -194,14 +214,13 @@ def test_a_search_without_faces_in_val_says_so(session: Session, jobs: Jobs, qtb
     assert not dialog.start_button.isEnabled()
 
 
-def test_trials_do_not_swamp_runs_and_plots(session: Session, jobs: Jobs, qtbot: QtBot) -> None:
+def test_trials_do_not_swamp_runs_and_plots(session: Session, qtbot: QtBot) -> None:
     project = session.store.project
     runs.create_run(project, recipe_config("ml-cnn"))
     for number in range(5):
         snapshot = runs.snapshot_project(project)
         runs.write_run(project.runs_dir, recipe_config("cnn-6"), snapshot, search=f"first/{number}")
-    session.close_project()
-    session.open_project(project.path)
+    jobs = Jobs(session, serve_command=("/no/serve",))
     qtbot.waitUntil(lambda: len(jobs.book.names()) == 6, timeout=10_000)
     assert jobs.book.shown() == ["0001-ml-cnn"]
     assert jobs.queue.waiting() == []  # what waits there is the search's own business
@@ -211,6 +230,7 @@ def test_trials_do_not_swamp_runs_and_plots(session: Session, jobs: Jobs, qtbot:
     model.show_trials(True)
     assert len(model.names()) == 6
     assert "trial 4 of the search first" in model.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    jobs.close()
 
 
 def test_who_searches_is_known_from_the_locks(session: Session, jobs: Jobs, qtbot: QtBot) -> None:
