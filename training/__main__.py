@@ -27,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
             serve(sys.stdin, sys.stdout)
             return 0
         if place().rank > 0:
+            if args.nice:
+                os.nice(_NICE)
             from training.train_run import help_to_train
 
             return help_to_train()
