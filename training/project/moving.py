@@ -15,7 +15,6 @@ from training.project.database import Database
 from training.project.history import StepWriter
 
 _FIRST = "first_splits"  # in meta: the splits before anybody moved a face
-_PART = 500  # values in one query
 
 
 def move_to_split(database: Database, ids: np.ndarray, split: int) -> Accepted:
@@ -49,18 +48,12 @@ def _digest(database: Database) -> str:
 
 
 def _with_their_groups(database: Database, ids: np.ndarray) -> np.ndarray:
-    found, groups = set(ids.tolist()), set()
-    for values in _parts(ids.tolist()):
-        marks = ",".join("?" * len(values))
-        groups |= {g for (g,) in database.all(f"SELECT grouping FROM samples WHERE id IN ({marks})", values)}
-    for values in _parts(sorted(groups - {""})):
-        marks = ",".join("?" * len(values))
-        found |= {i for (i,) in database.all(f"SELECT id FROM samples WHERE grouping IN ({marks})", values)}
-    return np.array(sorted(found), np.int64)
-
-
-def _parts(values: list) -> list[tuple]:
-    return [tuple(values[start : start + _PART]) for start in range(0, len(values), _PART)]
+    """In one pass over all samples, however many are moved."""
+    groups = [group for (group,) in database.all("SELECT grouping FROM samples ORDER BY id")]
+    along = {groups[i - 1] for i in ids.tolist()} - {""}
+    together = np.array([group in along for group in groups], bool)
+    together[ids - 1] = True
+    return np.flatnonzero(together) + 1
 
 
 def _words(chosen: np.ndarray, moved: np.ndarray, split: int) -> str:
