@@ -168,7 +168,7 @@ def test_evaluate_by_pose(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     ]  # fmt: skip
     assert fkp("evaluate", project, "--run", 1, "--by-pose", 3, "--json") == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["pose"] == "yaw in degrees"
+    assert facts["pose"] == "yaw in degrees" and facts["run"].startswith("0001-")
     assert all(0 < b["error"] < 1 for b in facts["bins"])
     assert fkp("evaluate", project, "--run", 1, "--by-pose", 0) == 2
 

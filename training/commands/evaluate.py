@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         if args.by_pose is not None:
             from training.evaluate_pose import evaluate_by_pose
 
-            return _tell_poses(evaluate_by_pose(project, run_dir, args.split, bins=args.by_pose), args)
+            found = evaluate_by_pose(project, run_dir, args.split, bins=args.by_pose)
+            return _tell_poses(found, run_dir.name, split=args.split, as_json=args.json)
         result = evaluate_run(project, run_dir, args.split)
         facts = collect(result, project.schema.keypoints, run=run_dir.name, split=args.split)
     if args.json:
@@ -64,12 +65,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_poses(found: ErrorsByPose, args: argparse.Namespace) -> int:
-    facts = {"run": args.run_name, "split": args.split, **asdict(found)}
-    if args.json:
-        say_json(facts)
+def _tell_poses(found: ErrorsByPose, run: str, *, split: str, as_json: bool) -> int:
+    if as_json:
+        say_json({"run": run, "split": split, **asdict(found)})
         return 0
-    say(f"{args.run_name} on {args.split}; mean point error in % of the picture's larger side, by {found.pose}\n")
+    say(f"{run} on {split}; mean point error in % of the picture's larger side, by {found.pose}\n")
     rows = [(f"{b.low:+.1f} to {b.high:+.1f}", f"{b.faces:,}", _percent(b.error)) for b in found.bins]
     for line in table(rows, head=("pose", "faces", "error %")):
         say(line)
