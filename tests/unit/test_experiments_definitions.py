@@ -28,7 +28,7 @@ def test_every_training_can_be_set_up(experiment: Experiment) -> None:
     plan = make_plan(experiment, BUDGET)
     assert len(plan) == 2 * len(experiment.trained)
     for job in plan:
-        assert (job.config.minutes, job.config.epochs, job.config.threads) == (2.0, None, 1)
+        assert (job.config.minutes, job.config.epochs, job.config.threads) == (2.0 * job.arm.networks, None, 1)
         assert job.config.seed == job.seed
     assert len({job.key for job in plan}) == len(plan)
 

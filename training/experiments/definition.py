@@ -17,6 +17,7 @@ class Arm:
     the paper's figure, in the measure's unit.
 
     stage_of: this arm is not trained; it is what an earlier stage (`stage`, from 0) of that arm's network finds.
+    networks: how many networks the arm trains one after another, each with the whole budget.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Arm:
     stage_of: str = ""
     stage: int = 0
     short: str = ""
+    networks: int = 1
 
     @property
     def word(self) -> str:
@@ -102,8 +104,11 @@ class Budget:
 
 def arm_config(arm: Arm, budget: Budget, *, seed: int) -> RunConfig:
     """The settings of one training: the recipe's own, the arm's overrides, one thread, this budget and seed. Raises UserError."""
-    key, value = ("epochs", budget.epochs) if budget.epochs is not None else ("minutes", budget.minutes)
-    texts = {"threads": "1", **arm.overrides, key: str(value), "seed": str(seed)}
+    texts = {"threads": "1", **arm.overrides, "seed": str(seed)}
+    if budget.epochs is not None:
+        texts["epochs"] = str(arm.networks * budget.epochs)
+    else:
+        texts["minutes"] = f"{arm.networks * (budget.minutes or 0):g}"
     return with_overrides(recipe_config(arm.recipe), texts)
 
 

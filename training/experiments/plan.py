@@ -100,8 +100,8 @@ def expected_seconds(plan: Sequence[Job], *, side_by_side: int) -> float | None:
     """How long these trainings take; None where the budget is epochs, whose length nobody knows before the first."""
     if any(job.config.minutes is None for job in plan):
         return None
-    seconds = max((60 * (job.config.minutes or 0) for job in plan), default=0.0)
-    return math.ceil(len(plan) / side_by_side) * (seconds + _AROUND_SECONDS)
+    each = [60 * (job.config.minutes or 0) + _AROUND_SECONDS for job in plan]
+    return max(math.ceil(sum(each) / side_by_side), max(each, default=0.0))
 
 
 def duration_text(seconds: float) -> str:
@@ -121,4 +121,5 @@ def plan_sentence(experiment: Experiment, options: Options) -> str:
     arms, seeds = len(experiment.trained), options.budget.seeds
     takes = f", about {duration_text(seconds)} altogether" if seconds is not None else ""
     each = f"{arms} networks, {seeds} seed{'s' if seeds != 1 else ''} each"
-    return f"{len(plan)} trainings ({each}) of {options.budget.words}, {options.side_by_side} at a time{takes}."
+    per = " a network" if any(arm.networks > 1 for arm in experiment.trained) else ""
+    return f"{len(plan)} trainings ({each}) of {options.budget.words}{per}, {options.side_by_side} at a time{takes}."

@@ -222,7 +222,7 @@ def _facts(results: Results, setting: Setting) -> dict[str, str]:
     return {
         "project": setting.project,
         "measured on": f"{len(faces.ids):,} faces{together}, split {setting.split}{chosen}",
-        "budget of each training": f"{setting.budget.words}, one thread, {setting.side_by_side} at a time",
+        "budget of each network": f"{setting.budget.words}, one thread, {setting.side_by_side} at a time",
         "seeds": f"{seeds}, the same for each arm",
         "intervals": f"{LEVEL:.0%}, paired bootstrap over {drawn}{' and seeds' if seeds > 1 else ''}, {DRAWS:,} draws",
         "labels": setting.snapshot.label_hash[:12],
