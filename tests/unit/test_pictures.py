@@ -123,6 +123,14 @@ def test_exif_orientation_is_honoured() -> None:
     assert examine_picture(large, name="x")[0] == (2000, 3000)
 
 
+@pytest.mark.parametrize(("width", "height"), [(2004, 2001), (2001, 2004), (2015, 2001), (2017, 2001)])
+def test_a_large_picture_that_is_nearly_square_keeps_its_sides(width: int, height: int) -> None:
+    picture = np.zeros((height, width), np.uint8)
+    for data in (turned_jpeg(picture, 1), cv2.imencode(".png", picture)[1].tobytes()):
+        assert examine_picture(data, name="x")[0] == (width, height)
+    assert examine_picture(turned_jpeg(picture, 6), name="x")[0] == (height, width)
+
+
 @pytest.mark.parametrize(("old", "new"), [((96, 96), (48, 48)), ((96, 96), (192, 192)), ((60, 96), (30, 24))])
 def test_points_stay_on_what_they_mark(old: tuple[int, int], new: tuple[int, int]) -> None:
     """The centre of mass of a smooth blob is found where resize_points says."""

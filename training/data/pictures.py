@@ -95,7 +95,7 @@ def examine_picture(data: bytes, *, name: str) -> tuple[tuple[int, int], np.ndar
     Large pictures are decoded at an eighth of their size, which still reads all their bytes.
     """
     width, height = check_header(data, name=name)
-    if width * height < _REDUCED_FROM:
+    if width * height < _REDUCED_FROM or 0 < abs(width - height) < 16:  # shrunk, it could not tell how EXIF turns it
         gray = _decode(data, cv2.IMREAD_GRAYSCALE, name)
         return (gray.shape[1], gray.shape[0]), gray
     gray = _decode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, name)
