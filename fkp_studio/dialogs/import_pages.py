@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QListWidget, QVBoxLayout, QWidget
 
 from fkp_studio.dialogs.column_roles import mapping_of, roles_of
@@ -66,9 +66,7 @@ class ChoosePage(QWidget):
         self.problem.setVisible(bool(sentence))
 
     def _ask_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Choose a CSV file", "", "Tables (*.csv *.txt *.zip);;All files (*)"
-        )
+        path, _ = QFileDialog.getOpenFileName(self, "Choose a CSV file", "", "Tables (*.csv *.txt);;All files (*)")
         if path:
             self.chosen.emit(Path(path))
 
@@ -217,6 +215,8 @@ class ProblemList(QWidget):
         super().__init__(parent)
         self.heading, self.list = text_label(role="heading"), QListWidget()
         self.list.setWordWrap(True)
+        self.list.setResizeMode(QListWidget.ResizeMode.Adjust)  # else sentences stay broken as for another width
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.list.setAccessibleName("problems")
         column = QVBoxLayout(self)

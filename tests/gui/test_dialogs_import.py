@@ -17,9 +17,10 @@ from fkp_studio.dialogs import import_data
 from fkp_studio.dialogs.column_roles import IGNORE, choices, mapping_of, roles_of, with_role
 from fkp_studio.dialogs.import_data import ImportDialog
 from fkp_studio.dialogs.import_look import suggested_project
+from fkp_studio.dialogs.import_pages import ProblemList
 from fkp_studio.session import Session
 from training.data.formats.columns import ColumnMapping, KeypointColumns
-from training.data.import_ import Cancelled
+from training.data.import_ import Cancelled, Problem
 from training.errors import UserError
 from training.project.project import Project
 
@@ -170,6 +171,19 @@ def test_bad_rows_are_listed(qtbot: QtBot, empty_session: Session, source: Path,
     assert "9 faces imported" in dialog.report.sentence.text()
     assert dialog.report.left_out.isVisible()
     assert "3.png" in dialog.report.left_out.list.item(0).text()
+
+
+def test_long_sentences_are_broken_at_the_width_of_the_list(qtbot: QtBot) -> None:
+    problems = ProblemList()
+    qtbot.addWidget(problems)
+    problems.resize(900, 200)
+    problems.show_problems([Problem("a sentence of many words " * 8)], title="Left out")
+    problems.show()
+    qtbot.waitExposed(problems)
+    problems.resize(300, 200)
+    qtbot.waitUntil(lambda: 0 < problems.list.visualItemRect(problems.list.item(0)).width() <= 300)
+    assert problems.list.visualItemRect(problems.list.item(0)).height() > 60
+    assert problems.list.horizontalScrollBar().maximum() == 0
 
 
 def test_adding_to_the_open_project_is_said_and_shown(qtbot: QtBot, session: Session, source: Path) -> None:

@@ -83,7 +83,8 @@ def assign(
         repeated = sum(1 for name in names if name)
         if repeated:
             notes.append(
-                f"{repeated:,} pictures have near-duplicates or mirrored copies and are kept together in one split."
+                f"{repeated:,} faces share a photo with others, or have near-duplicates or mirrored copies; those that belong"
+                " together are in one split."
             )
     if fixed.any() and not (out[fixed] == Split.VAL).any():
         redrawn = fixed & (out == Split.TRAIN)
