@@ -112,6 +112,8 @@ QToolButton[role="search"]:hover { border-color: $edge; }
 QToolButton[role="search"]:focus { border-color: $link; }
 QListWidget::item { border-radius: 4px; padding-left: 8px; }
 QListWidget::item:selected { background: $selection; color: $text; }
+QListWidget[wordWrap="true"] { padding: 4px 8px; }
+QListWidget[wordWrap="true"]::item { padding-left: 0; }  /* Qt breaks lines as if there were no padding */
 """)
 
 

@@ -215,7 +215,6 @@ class ProblemList(QWidget):
         super().__init__(parent)
         self.heading, self.list = text_label(role="heading"), QListWidget()
         self.list.setWordWrap(True)
-        self.list.setResizeMode(QListWidget.ResizeMode.Adjust)  # else sentences stay broken as for another width
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.list.setAccessibleName("problems")
