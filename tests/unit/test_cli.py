@@ -162,8 +162,14 @@ def test_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"ml-resnet", "ml-cnn", "cnn", "cnn-6"} <= set(recipes)
     assert recipes["cnn-6"]["parameters_68"] == 3_806_152  # Table 7 of the Wing paper
     assert (recipes["cnn-6"]["input"], recipes["cnn-6"]["loss"]) == ("64x64x3", "wing")
+    assert recipes["cnn-6"]["paper"] is None  # the same network
+    paper = recipes["cnn-6-7"]["paper"]
+    assert (paper["input_size"], paper["channels"], paper["parameters_68"]) == (128, 3, 12_314_320)
     assert fkp("recipes") == 0
-    assert "3,806,152" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split()[2] == "3,806,152" for line in lines if line.startswith("cnn-6 "))
+    row = next(line for line in lines if line.startswith("cnn-6-7 --variant paper "))
+    assert row.split()[3:6] == ["12,097,020", "12,314,320", "128x128x3"]
 
 
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.commands.output import progress_bar, say, say_json, table
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +31,7 @@ def run(args: argparse.Namespace) -> int:
         say_json({"recipes": recipes})
         return 0
     head = ("recipe", "parameters (15)", "parameters (68)", "input", "loss", "rows", "source")
-    rows = [
-        (r["name"], f"{r['parameters_15']:,}", f"{r['parameters_68']:,}", r["input"], r["loss"], r["rows"], r["source"])
-        for r in recipes
-    ]
-    for line in table(rows, head=head):
+    for line in table([row for r in recipes for row in _rows(r)], head=head):
         say(line)
     say()
     if args.measure is not None:
@@ -40,6 +39,16 @@ def run(args: argparse.Namespace) -> int:
     for r in recipes:
         say(f"{r['name']}: {r['summary']}")
     return 0
+
+
+def _rows(recipe: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The recipe's row, and one for its paper variant where that has another network."""
+    paper = recipe["paper"]
+    variants = {recipe["name"]: recipe} | ({f"{recipe['name']} --variant paper": paper} if paper else {})
+    return [
+        (name, f"{v['parameters_15']:,}", f"{v['parameters_68']:,}", v["input"], v["loss"], v["rows"], recipe["source"])
+        for name, v in variants.items()
+    ]
 
 
 def _say_speeds(recipes: list[dict[str, Any]]) -> None:
@@ -70,23 +79,28 @@ def measured(names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def collect() -> list[dict[str, Any]]:
-    """The recipes as plain values; parameters are counted from the networks themselves."""
-    from training.models.registry import recipe_parameters
+    """The recipes as plain values; `paper` is what the paper's own settings make, None where its network has the same size."""
     from training.recipes import RECIPES
 
-    return [
-        {
-            "name": r.name,
-            "title": r.title,
-            "summary": r.summary,
-            "source": r.source,
-            "parameters_15": recipe_parameters(r.config, 15),
-            "parameters_68": recipe_parameters(r.config, 68),
-            "input_size": r.config.input_size,
-            "channels": r.config.channels,
-            "input": f"{r.config.input_size}x{r.config.input_size}x{r.config.channels}",
-            "loss": r.config.loss,
-            "rows": r.config.rows,
-        }
-        for r in RECIPES.values()
-    ]
+    found = []
+    for r in RECIPES.values():
+        own, paper = _variant(r.config), _variant(r.paper)
+        other = any(paper[key] != own[key] for key in ("parameters_15", "input"))
+        about = {"name": r.name, "title": r.title, "summary": r.summary, "source": r.source}
+        found.append({**about, **own, "paper": paper if other else None})
+    return found
+
+
+def _variant(config: RunConfig) -> dict[str, Any]:
+    """Parameters, counted from the network itself, input, loss and rows."""
+    from training.models.registry import recipe_parameters
+
+    return {
+        "parameters_15": recipe_parameters(config, 15),
+        "parameters_68": recipe_parameters(config, 68),
+        "input_size": config.input_size,
+        "channels": config.channels,
+        "input": f"{config.input_size}x{config.input_size}x{config.channels}",
+        "loss": config.loss,
+        "rows": config.rows,
+    }

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from training import metrics
+from training.balance import error_by_pose
 from training.experiments.drawing import DIM, MARKERS, STYLE, bar_offsets, colour, dashes, legend, new_figure
 from training.experiments.faces import TURNED_DEGREES, pose_edges
 from training.experiments.measures import MEASURES
@@ -163,13 +164,10 @@ def pose(results: Results) -> Figure | None:
 
 def _by_pose(arm: ArmResult, results: Results, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Middles of the bins and the mean NME in them; bins with hardly a face are left out. Poses outside count to the last bins."""
-    errors, pose_of = faces_nme(arm, results), results.faces.pose
-    known = np.isfinite(errors) & np.isfinite(pose_of)
-    bins = np.clip(np.searchsorted(edges, pose_of[known], side="right") - 1, 0, len(edges) - 2)
-    counts = np.bincount(bins, minlength=len(edges) - 1)
-    sums = np.bincount(bins, weights=errors[known], minlength=len(edges) - 1)
-    some = counts >= _SOME_FACES
-    return ((edges[:-1] + edges[1:]) / 2)[some], sums[some] / counts[some]
+    found = error_by_pose(faces_nme(arm, results), results.faces.pose, edges)
+    drawn = [(one.low + one.high, one.error) for one in found if one.faces >= _SOME_FACES]
+    middles, means = np.array(drawn).reshape(-1, 2).T
+    return middles / 2, means
 
 
 def grid(results: Results) -> Figure | None:
