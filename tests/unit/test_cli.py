@@ -208,6 +208,8 @@ def test_import_and_export_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFix
     assert "already" in sentence(capsys)
     assert fkp("export", project, tmp_path / "sub.csv", "--format", "submission") == 2
     assert "--lookup" in sentence(capsys)
+    assert fkp("import", folder, tmp_path / "b.fkp", "--format", "pictures") == 0
+    assert "6 samples imported into" in capsys.readouterr().out
 
 
 def test_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "project", type=Path, metavar="PROJECT", help="folder of the project; made where it is not there"
     )
-    parser.add_argument("--format", choices=("kaggle", "pts", "300-w", "csv"), help="what SOURCE is (found out)")
+    parser.add_argument(
+        "--format", choices=("kaggle", "pts", "300-w", "csv", "pictures"), help="what SOURCE is (found out)"
+    )
     parser.add_argument("--images", type=Path, metavar="DIR", help="where the pictures of a CSV are (beside it)")
     parser.add_argument(
         "--crop",
