@@ -43,7 +43,7 @@ class PosesDialog(QDialog):
         self.histogram = PoseHistogram()
         self.legend, self.readout = QLabel(), QLabel()
         self.use, self.close_button = button("Balance when training", "primary"), button("Close")
-        self._redraw, self._reread = QTimer(self, singleShot=True), QTimer(self, singleShot=True)
+        self._rebalance, self._reread, self._redraw = (QTimer(self, singleShot=True) for _ in range(3))
         self._set_up()
         self._lay_out()
         self.resize(780, 540)
@@ -59,12 +59,14 @@ class PosesDialog(QDialog):
         self.readout.setProperty("role", "dim")
         self.readout.setFont(theme.table_font())
         self.use.setToolTip("Set `balance` to pose, with these bins, for the recipe chosen in the training panel")
+        self._rebalance.setInterval(WAIT_MS)
+        self._rebalance.timeout.connect(self._show_now)
         self._redraw.setInterval(WAIT_MS)
-        self._redraw.timeout.connect(self._show_now)
+        self._redraw.timeout.connect(self._draw)
         self._reread.setInterval(LATER_MS)
         self._reread.timeout.connect(self._read)
         self.which.activated.connect(self._on_which)
-        self.spin.valueChanged.connect(lambda _value: self._redraw.start())
+        self.spin.valueChanged.connect(lambda _value: self._rebalance.start())
         self.histogram.chosen.connect(self._on_bin)
         self.histogram.pointed.connect(self._tell)
         self.use.clicked.connect(lambda: self.use_wanted.emit(self.spin.value()))
@@ -124,6 +126,7 @@ class PosesDialog(QDialog):
             return
         poses = self._facts.poses
         if poses is None:
+            self.shown = None
             self.histogram.set_balance(None)
             self.about.setText(self._facts.fault)
         else:

@@ -86,6 +86,19 @@ def test_a_typical_face_stands_under_each_bin(qtbot: QtBot, dialog: PosesDialog)
     qtbot.waitUntil(lambda: dialog.histogram.grab().toImage() != before)
 
 
+def test_another_size_draws_the_faces_anew_and_leaves_the_bars(
+    qtbot: QtBot, dialog: PosesDialog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emptied: list[object] = []
+    drawn: list[QImage | None] = []
+    monkeypatch.setattr(dialog.histogram, "set_balance", emptied.append)
+    monkeypatch.setattr(dialog.histogram, "set_images", drawn.extend)
+    dialog.resize(420, 400)
+    side = dialog.histogram.face_pixels
+    qtbot.waitUntil(lambda: any(image and max(image.width(), image.height()) == side for image in drawn))
+    assert not emptied
+
+
 def test_what_a_run_balanced(qtbot: QtBot, turned: Session) -> None:
     assert turned.store is not None
     run = turned.store.path / "runs" / "0001-ml-resnet"
