@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.face_photos import ALL_300W, BY_BOX, BY_POINTS, boxed_table, face_points, photo, tree_300w
-from tests.unit.formats_helpers import all_labels, sentence_of, write_picture, write_rows
+from tests.unit.formats_helpers import all_labels, sentence_of, textures, write_picture, write_rows
 from training.data.crops import box_of_points, cut, square_crop
 from training.data.export import export_project
 from training.data.formats.pts import pts_text, read_pts
@@ -166,3 +166,18 @@ def test_a_file_with_a_number_sign_is_not_taken_for_a_row(tmp_path: Path) -> Non
     (source / "afw" / "0.pts").unlink()
     report = import_source(source, tmp_path / "p.fkp", crop=BY_POINTS)
     assert str(report.left_out[0]).startswith("afw/a#2.JPG: left out: there is neither")
+
+
+def test_faces_of_a_photo_stay_together_where_only_a_later_face_has_a_group(tmp_path: Path) -> None:
+    photos, table = textures(130, side=16), tmp_path / "in" / "faces.csv"
+    for i, picture in enumerate(photos):
+        write_picture(table.parent / f"{i}.png", picture)
+    rows = [
+        [f"{i % 130}.png", *("2", "2", "9", "9"), "4", "4", "6", "6", "Ann" if i == 259 else ""] for i in range(260)
+    ]
+    write_rows(table, rows, header=["image", "box_x", "box_y", "box_w", "box_h", *CROPS[4:], "person"])
+    import_source(table, tmp_path / "p.fkp", crop=BY_BOX)
+    with Project.open(tmp_path / "p.fkp") as project:
+        groups, splits = np.array(project.groups()), project.index().splits
+        assert groups[0] == groups[130] == "photo 0.png" and groups[259] == "Ann"
+        assert (splits[:129] == splits[130:259]).all()

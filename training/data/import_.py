@@ -161,8 +161,10 @@ def _fill(project: Project, reader: Reader, cropper: Cropper, *, tell: Progress,
             ids = _add_all(map(cropper, chunks), reader, importing, names=names, seen=seen)
         tell(_READ, "Looking for near-duplicate pictures")
         assigned = assign(
-            [group for groups, *_ in seen for group in groups],
-            np.concatenate([splits for _, splits, *_ in seen]),
+            _with_photos(
+                [group for groups, *_ in seen for group in groups], [p for _, photos, *_ in seen for p in photos]
+            ),
+            np.concatenate([splits for *_, splits, _, _ in seen]),
             given=np.concatenate([given for *_, given, _ in seen]),
             looks=np.concatenate([looks for *_, looks in seen]),
             known=known,
@@ -191,18 +193,23 @@ def _add_all(
             )
         names.update(batch.names)
         ids.append(importing.add_samples(batch))
-        seen.append((_groups(batch), batch.splits, chunk.given, chunk.looks))
+        seen.append((batch.groups, _photos(batch), batch.splits, chunk.given, chunk.looks))
     if not seen:
         first = reader.findings.left_out[0].sentence if reader.findings.left_out else "the source is empty"
         raise UserError(f"{reader.source}: no picture could be read, so nothing was imported. The first: {first}")
     return np.concatenate(ids)
 
 
-def _groups(batch: SampleBatch) -> tuple[str, ...]:
+def _photos(batch: SampleBatch) -> tuple[str, ...]:
+    """The photo that each face was cut out of, "" where pictures are whole."""
+    if batch.crops is None or batch.paths is None:
+        return ("",) * len(batch)
+    return tuple(f"photo {path.name}" for path in batch.paths)
+
+
+def _with_photos(groups: list[str], photos: list[str]) -> list[str]:
     """As the source has them; where it has some, an ungrouped face goes with the others of its photo."""
-    if batch.crops is None or batch.paths is None or not any(batch.groups):
-        return batch.groups
-    return tuple(group or f"photo {path.name}" for group, path in zip(batch.groups, batch.paths, strict=True))
+    return [group or photo for group, photo in zip(groups, photos, strict=True)] if any(groups) else groups
 
 
 def _known_groups(project: Project) -> dict[str, int]:
