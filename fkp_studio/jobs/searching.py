@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -32,6 +34,7 @@ class Searching(QObject):
         self._project: Path | None = None
         self._infos: list[SearchInfo] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._starting: set[str] = set()
         self._stopping: set[str] = set()
         self._reading = self._again = False
         self._timer = QTimer(self, interval=LOOK_MS)
@@ -41,6 +44,7 @@ class Searching(QObject):
         """Look at another project's searches; those of the one before go on."""
         self.leave()
         self._project, self._infos = project, []
+        self._starting, self._stopping = set(), set()
         self.changed.emit()
         self.look()
 
@@ -55,7 +59,7 @@ class Searching(QObject):
     def searching(self) -> list[str]:
         """The names of the searches that go on."""
         going = {info.plan.name for info in self._infos if info.running}
-        return sorted(going | set(self._processes))
+        return sorted(going | set(self._processes) | self._starting)
 
     def free_name(self, recipe: str) -> str:
         """The name of a new search of this recipe: `cnn-6`, `cnn-6-2`..."""
@@ -65,23 +69,35 @@ class Searching(QObject):
 
     def start(self, plan: SearchPlan, *, jobs: int) -> None:
         """Begin this search, or go on with it, in the background."""
-        if self._project is None or plan.name in self._processes:
+        project = self._project
+        if project is None or plan.name in self._processes or plan.name in self._starting:
             return
         words = [
             *self._command,
-            str(self._project),
+            str(project),
             *arguments(plan, jobs=jobs, begun=self.info(plan.name) is not None),
         ]
-        log = log_path(self._project, plan.name)
-        run_task(_start, words, log, done=lambda p: self._started(plan.name, p), failed=self._say, owner=self)
+        log = log_path(project, plan.name)
+        self._starting.add(plan.name)
+        self._stopping.discard(plan.name)
+        run_task(
+            _start,
+            words,
+            log,
+            done=lambda process: self._started(project, plan.name, process),
+            failed=lambda error: self._not_started(project, plan.name, error),
+            owner=self,
+        )
+        self.changed.emit()
 
     def stop(self, name: str) -> None:
         """Ask a search to stop its trials, which can go on later, and end."""
         info, process = self.info(name), self._processes.get(name)
-        if info is not None:
-            request_stop(info.path)
-        elif process is not None:  # it has not made its folder yet
-            process.terminate()
+        if process is not None and (info is None or not info.running):
+            process.terminate()  # it loads yet, and would not see the file: it removes that when it begins
+        elif info is not None:
+            with suppress(FileNotFoundError):  # its folder was removed meanwhile
+                request_stop(info.path)
         self._stopping.add(name)
         self.changed.emit()
 
@@ -113,11 +129,21 @@ class Searching(QObject):
 
     # ---- inside
 
-    def _started(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def _started(self, project: Path, name: str, process: subprocess.Popen[bytes]) -> None:
+        if project != self._project:  # another one was opened meanwhile
+            let_go(process)
+            return
+        self._starting.discard(name)
         self._processes[name] = process
-        self._stopping.discard(name)
+        if name in self._stopping:  # asked for while it was being started
+            process.terminate()
         self._timer.start()
         self.changed.emit()
+
+    def _not_started(self, project: Path, name: str, error: Exception) -> None:
+        if project == self._project:
+            self._starting.discard(name)
+            self._say(error)
 
     def _take(self, found: tuple[Path, list[SearchInfo], dict[str, str]]) -> None:
         project, infos, ended = found
@@ -179,7 +205,8 @@ def _look(
 ) -> tuple[Path, list[SearchInfo], dict[str, str]]:
     """The searches, and of our processes those that ended: name -> what went wrong, "" for nothing."""
     ended = {name: process.returncode for name, process in processes.items() if process.poll() is not None}
-    wrong = {name: _last_words(log_path(project, name)) if code else "" for name, code in ended.items()}
+    asked = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # it came to its end, or was told to stop as it began
+    wrong = {name: "" if code in asked else _last_words(log_path(project, name)) for name, code in ended.items()}
     return project, list_searches(project), wrong
 
 

@@ -193,6 +193,24 @@ def test_a_search_runs_behind_the_dialog_and_can_be_stopped_and_gone_on_with(
     assert not again.recipe.isEnabled()
 
 
+def test_a_search_is_started_once_and_can_be_stopped_before_it_has_begun(session: Session, qtbot: QtBot) -> None:
+    program = "import os, sys, time; os.mkdir(f'{sys.argv[1]}/started-{os.getpid()}'); time.sleep(60)"
+    jobs = Jobs(session, serve_command=("/no/serve",), search_command=(sys.executable, "-c", program))
+    begun(session, jobs, qtbot)
+    dialog = dialog_of(session, jobs, qtbot)
+    assert dialog.start_button.text() == "Go on"
+    dialog.start()
+    assert not dialog.start_button.isEnabled()  # at once: a second click would start another
+    dialog.start()
+    path = session.store.project.path
+    qtbot.waitUntil(lambda: any(path.glob("started-*")), timeout=20_000)
+    dialog.stop()
+    qtbot.waitUntil(lambda: jobs.searching.searching() == [], timeout=20_000)
+    assert len(list(path.glob("started-*"))) == 1
+    assert not dialog.fault.isVisible()
+    jobs.close()
+
+
 def test_why_a_search_could_not_begin_is_told(session: Session, qtbot: QtBot) -> None:
     program = "import sys; sys.exit(print('The search needs Optuna.', file=sys.stderr) or 2)"
     jobs = Jobs(session, serve_command=("/no/serve",), search_command=(sys.executable, "-c", program))
