@@ -176,8 +176,10 @@ class Experiments(QObject):
         self.began.emit(folder.name)
 
     def _over(self, sentence: str) -> None:
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.wait()
-            thread.deleteLater()
+        thread = self._thread
+        if thread is None or self.sender() is not thread:
+            return  # the last word of one that was left, on its way while another was begun: waiting for that takes hours
+        self._thread = None
+        thread.wait()
+        thread.deleteLater()
         self.over.emit(sentence)

@@ -16,7 +16,8 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.session import Session
 from tests.gui import fake_experiment
 from training.experiments.catalogue import EXPERIMENTS
-from training.experiments.plan import FOLDER
+from training.experiments.definition import Budget
+from training.experiments.plan import FOLDER, Options
 
 Make = Callable[[str], ExperimentsDialog]
 
@@ -98,6 +99,23 @@ def test_an_experiment_that_was_left_to_go_on_is_found_again(make_dialog: Make, 
     qtbot.waitUntil(lambda: again.progress.rowCount() == 3 and cell(again, 0, 1) == "1.93 px", timeout=20_000)
     again.stop()
     qtbot.waitUntil(lambda: not again._jobs.experiments.running, timeout=20_000)
+
+
+def test_the_last_word_of_one_that_was_left_does_not_end_the_next(
+    make_dialog: Make, session: Session, qtbot: QtBot
+) -> None:
+    experiments = make_dialog("slow")._jobs.experiments
+    path, options = session.store.project.path, Options(Budget(minutes=1.0, seeds=1), side_by_side=1)
+    experiments.start("table-2-masked", path, options)
+    left = experiments._thread
+    with qtbot.waitSignal(left.events, timeout=20_000):
+        pass
+    experiments.stop()
+    left.wait()  # its last word waits for this thread
+    experiments._thread = None
+    experiments.start("table-7-speed", path, options)
+    qtbot.wait(50)
+    assert experiments.running == "table-7-speed"
 
 
 def test_the_table_of_an_earlier_time_is_shown(make_dialog: Make, project_path: Path) -> None:
