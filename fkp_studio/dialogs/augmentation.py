@@ -12,7 +12,8 @@ from fkp_studio.dialogs.config_form import ConfigForm
 from fkp_studio.dialogs.data_parts import button, row, text_label
 from fkp_studio.dialogs.sheet_view import SheetView
 from fkp_studio.jobs.jobs import Jobs
-from fkp_studio.jobs.sheet import Sheet
+from fkp_studio.jobs.sheet import Sheet, plain_sheet
+from fkp_studio.jobs.tasks import run_task
 from fkp_studio.session import Session
 from training.config import RunConfig
 from training.errors import UserError
@@ -35,6 +36,7 @@ class AugmentationDialog(QDialog):
         self.setWindowTitle("Look at augmentation")
         self._session, self._jobs = session, jobs
         self._result, self._seed = config, 0
+        self._augmented = False  # whether the worker, which takes seconds to start, has drawn a sheet
         self.view = SheetView()
         self.form = ConfigForm(config, groups=[GROUP], sliders=SLIDERS)
         self.which = QComboBox()
@@ -50,8 +52,9 @@ class AugmentationDialog(QDialog):
         self._connect()
         self._ids = self._faces()
         self.form.set_config(config, base=self._base())
-        self.view.say("Starting the process that draws them…")
+        self.view.say("Reading the faces…")
         self.resize(1040, 600)
+        self._show_plain_first()
         self._ask()
 
     def config(self) -> RunConfig:
@@ -101,7 +104,24 @@ class AugmentationDialog(QDialog):
 
     def _choose_faces(self) -> None:
         self._ids = self._faces()
+        self._show_plain_first()
         self._ask()
+
+    def _show_plain_first(self) -> None:
+        """Have the faces as they are, to look at until the worker has started."""
+        store = self._session.store
+        if store is not None and self._ids and not self._augmented:
+            run_task(
+                plain_sheet, store.project.path, self._ids, self._result, done=self._show_plain, failed=self._no_plain
+            )
+
+    def _show_plain(self, sheet: Sheet) -> None:
+        if not self._augmented and sheet.ids == self._ids and not self.fault.text():
+            self.view.show_sheet(sheet)
+            self.about.setText("The faces as they are; augmented ones follow in some seconds.")
+
+    def _no_plain(self, _error: Exception) -> None:
+        """The worker, asked for the same faces, tells what is wrong."""
 
     def _draw_again(self) -> None:
         self._seed += 1
@@ -138,12 +158,15 @@ class AugmentationDialog(QDialog):
         return [int(i) for i in order[np.roll(places, -int(np.searchsorted(places, first)))[:TILES]]]
 
     def _show(self, sheet: Sheet) -> None:
+        self._augmented = True
         self.view.show_sheet(sheet)
         self.about.setText(_outside(sheet, self._result.outside))
 
     def _fail(self, sentence: str) -> None:
         self.fault.setText(sentence)
         self.view.say("")
+        if not self._augmented:
+            self.about.setText("")
 
 
 def _outside(sheet: Sheet, rule: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from training.config import RunConfig
+from training.data.pictures import resize_points
+from training.project.project import Project
 
 
 @dataclass
@@ -53,3 +55,14 @@ class Sheet:
         if len(size) != 4 or len(ids) != size[0] or points.shape != (*mask.shape, 2) or len(mask) != len(ids):
             raise ValueError("the parts of a sheet do not fit together")
         return cls(ids, pictures, points, mask)
+
+
+def plain_sheet(project: Path, ids: list[int], config: RunConfig) -> Sheet:
+    """These faces as they are, at the size of the network's input. Raises UserError where a picture cannot be read."""
+    rows, side = np.array(ids, np.int64), config.input_size
+    with Project.open(project, read_only=True) as opened:
+        pictures = opened.pictures(rows, size=side, channels=config.channels)
+        labels, samples = opened.labels(rows), [opened.sample(i) for i in ids]
+    sides = np.array([(s.width, s.height) for s in samples])
+    points = resize_points(np.nan_to_num(labels.points), sides, (side, side)).astype(np.float64)
+    return Sheet(ids, pictures.reshape(len(ids), side, side, config.channels), points, labels.mask)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QSlider
@@ -100,6 +102,27 @@ def test_points_outside_their_pictures_are_told(look: Look) -> None:
     look.type("rotation", "120")  # where the worker of this test puts all points: right of 96 px
     look.wait_for(rotation=120)
     assert f"{4 * TILES} points lie outside their pictures" in look.dialog.about.text()
+
+
+def test_the_faces_are_shown_as_they_are_while_the_worker_starts(session: Session, qtbot: QtBot) -> None:
+    jobs = Jobs(session, serve_command=("sleep", "60"))
+    dialog = AugmentationDialog(session, jobs, replace(recipe_config("ml-resnet"), input_size=48))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    try:
+        qtbot.waitUntil(lambda: dialog.view.sheet is not None, timeout=10_000)
+        sheet, store = dialog.view.sheet, session.store
+        assert sheet.pictures.shape == (TILES, 48, 48, 1)
+        labels = store.project.labels(np.array(sheet.ids))
+        assert (sheet.mask == labels.mask).all()
+        width = store.project.sample(sheet.ids[0]).width
+        expected = (labels.points[0] + 0.5) * 48 / width - 0.5
+        np.testing.assert_allclose(sheet.points[0][sheet.mask[0]], expected[sheet.mask[0]], atol=1e-3)
+        assert "as they are" in dialog.about.text()
+        dialog.which.setCurrentIndex(1)
+        qtbot.waitUntil(lambda: set(dialog.view.sheet.ids) == {1}, timeout=10_000)
+    finally:
+        jobs.close()
 
 
 @pytest.mark.parametrize("look", ["refusing"], indirect=True)
