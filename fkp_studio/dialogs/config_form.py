@@ -231,7 +231,8 @@ class _Slider(QSlider):
     """Moves with the number in a line, and it with the slider: low to end in a hundred steps."""
 
     def __init__(self, line: QLineEdit, *, low: float, end: float) -> None:
-        super().__init__(Qt.Orientation.Horizontal, maximum=100)
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setMaximum(100)
         self._low, self._end = low, end
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the line beside it can be typed in
         line.textChanged.connect(self.follow)

@@ -18,6 +18,7 @@ from training import cli
 from training.commands import info
 from training.data.keypoint_data import PointState
 from training.project.project import Project
+from training.speeds import REFERENCE_MACHINE
 
 
 def fkp(*words: object) -> int:
@@ -236,5 +237,10 @@ def test_recipes_are_measured_when_asked(capsys: pytest.CaptureFixture[str], mon
     (mlp,) = json.loads(capsys.readouterr().out)["recipes"]
     assert (mlp["name"], mlp["parameters_15"]) == ("mlp", 9217 * 500 + 501 * 30)
     assert min(mlp["speed"][key] for key in ("one", "many", "training")) > 0
+    assert mlp["speed"]["where"] == "this machine"
+    assert fkp("recipes", "--json") == 0  # the next listing remembers it, and has all others of the machine named
+    listed = {r["name"]: r["speed"] for r in json.loads(capsys.readouterr().out)["recipes"]}
+    assert listed.pop("mlp") == mlp["speed"]
+    assert all(s["where"] == REFERENCE_MACHINE and s["one"] > 0 and s["training"] > 0 for s in listed.values())
     assert fkp("recipes", "--measure", "magic") == 2
     assert "no recipe 'magic'" in capsys.readouterr().err

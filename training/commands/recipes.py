@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from training.commands.output import progress_bar, say, say_json, table
+from training.speeds import KEYS, remember, speed_of
 
 if TYPE_CHECKING:
     from training.config import RunConfig
@@ -34,8 +35,7 @@ def run(args: argparse.Namespace) -> int:
     for line in table([row for r in recipes for row in _rows(r)], head=head):
         say(line)
     say()
-    if args.measure is not None:
-        _say_speeds(recipes)
+    _say_speeds(recipes)
     for r in recipes:
         say(f"{r['name']}: {r['summary']}")
     return 0
@@ -52,20 +52,20 @@ def _rows(recipe: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _say_speeds(recipes: list[dict[str, Any]]) -> None:
-    head = ("recipe", "one at a time", "32 at once", "training", "number format", "threads")
-    rows = [
-        (r["name"], *(f"{s[key]:,.1f}" for key in ("one", "many", "training")), s["precision"], s["threads"])
-        for r in recipes
-        for s in (r["speed"],)
-    ]
-    say("Pictures a second on this machine's processor:")
+    head = ("recipe", "one at a time", "32 at once", "training", "measured on")
+    rows = [(r["name"], *(_figure(r["speed"][key]) for key in KEYS), r["speed"]["where"]) for r in recipes]
+    say("Pictures a second of a processor (`fkp recipes --measure` takes this machine's):")
     for line in table(rows, head=head):
         say(line)
     say()
 
 
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
 def measured(names: Sequence[str]) -> list[dict[str, Any]]:
-    """The named recipes (none: all) as of `collect`, with their `speed`. Raises UserError for a name that is not there."""
+    """Measure the named recipes (none: all) and give them as `collect` does. Raises UserError for a name that is not there."""
     from training.recipes import RECIPES, recipe_config
     from training.speed import measure_speed
 
@@ -75,7 +75,8 @@ def measured(names: Sequence[str]) -> list[dict[str, Any]]:
         for n, (name, config) in enumerate(configs.items()):
             report(n / len(configs), name)
             speeds[name] = asdict(measure_speed(config))
-    return [{**r, "speed": speeds[r["name"]]} for r in collect() if r["name"] in speeds]
+    remember(speeds)
+    return [r for r in collect() if r["name"] in speeds]
 
 
 def collect() -> list[dict[str, Any]]:
@@ -87,7 +88,7 @@ def collect() -> list[dict[str, Any]]:
         own, paper = _variant(r.config), _variant(r.paper)
         other = any(paper[key] != own[key] for key in ("parameters_15", "input"))
         about = {"name": r.name, "title": r.title, "summary": r.summary, "source": r.source}
-        found.append({**about, **own, "paper": paper if other else None})
+        found.append({**about, **own, "speed": speed_of(r.name), "paper": paper if other else None})
     return found
 
 
