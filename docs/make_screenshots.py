@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("window", "loop-1-open", "loop-2-look", "loop-3-label", "loop-4-train", "loop-5-fill", "dark")
+LOOP = ("loop-1-open", "loop-2-look", "loop-3-label", "loop-4-train", "loop-5-fill")
+NAMES = ("window", *LOOP, "dark", "poses", "augmentation")
 
 
 def main() -> int:

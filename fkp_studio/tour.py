@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEventLoop, QSettings, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from fkp_studio import theme
 from fkp_studio.app import make_application
@@ -25,6 +25,7 @@ from fkp_studio.jobs.tasks import run_task
 from fkp_studio.main_window import MainWindow
 from fkp_studio.settings import Settings
 from fkp_studio.tour_report import RunResult, Shot, write_report
+from fkp_studio.tour_windows import show_windows
 from training.config import with_budget
 from training.errors import UserError
 from training.recipes import recipe_config
@@ -76,6 +77,7 @@ class Tour:
             (f"train {' and '.join(RECIPES)}, {minutes:g} min each", self._train),
             ("predict all faces", self._predict),
             ("fill missing labels", self._fill),
+            ("look at poses and at augmentation", self._windows),
             ("evaluate on val", self._evaluate),
         )
 
@@ -205,6 +207,9 @@ class Tour:
         self.window.workspaces.switch("compare_runs")
         self._shot("compare", "Compare: the curves of both runs", after=1.0)
 
+    def _windows(self) -> None:
+        show_windows(self.window, self._until, lambda name, text, what: self._shot(name, text, after=1.0, what=what))
+
     def _evaluate(self) -> None:
         for name in self.window.jobs.book.names():
             command = (sys.executable, "-m", "training.cli", "evaluate", str(self.project), "--run", name, "--json")
@@ -249,10 +254,10 @@ class Tour:
         QTimer.singleShot(round(seconds * 1000), loop.quit)
         loop.exec()
 
-    def _shot(self, name: str, caption: str, *, after: float) -> None:
+    def _shot(self, name: str, caption: str, *, after: float, what: QWidget | None = None) -> None:
         self._settle(after)
         path = self.out / f"{name}.png"
-        self.window.grab().save(str(path))
+        (what or self.window).grab().save(str(path))
         self.shots.append(Shot(path, caption))
 
     def _free_name(self, path: Path) -> Path:

@@ -36,7 +36,7 @@ class AugmentationDialog(QDialog):
         self.setWindowTitle("Look at augmentation")
         self._session, self._jobs = session, jobs
         self._result, self._seed = config, 0
-        self._augmented = False  # whether the worker, which takes seconds to start, has drawn a sheet
+        self.is_augmented = False  # whether the worker, which takes seconds to start, has drawn a sheet
         self.view = SheetView()
         self.form = ConfigForm(config, groups=[GROUP], sliders=SLIDERS)
         self.which = QComboBox()
@@ -110,13 +110,13 @@ class AugmentationDialog(QDialog):
     def _show_plain_first(self) -> None:
         """Have the faces as they are, to look at until the worker has started."""
         store = self._session.store
-        if store is not None and self._ids and not self._augmented:
+        if store is not None and self._ids and not self.is_augmented:
             run_task(
                 plain_sheet, store.project.path, self._ids, self._result, done=self._show_plain, failed=self._no_plain
             )
 
     def _show_plain(self, sheet: Sheet) -> None:
-        if not self._augmented and sheet.ids == self._ids and not self.fault.text():
+        if not self.is_augmented and sheet.ids == self._ids and not self.fault.text():
             self.view.show_sheet(sheet)
             self.about.setText("The faces as they are; augmented ones follow in some seconds.")
 
@@ -158,14 +158,14 @@ class AugmentationDialog(QDialog):
         return [int(i) for i in order[np.roll(places, -int(np.searchsorted(places, first)))[:TILES]]]
 
     def _show(self, sheet: Sheet) -> None:
-        self._augmented = True
+        self.is_augmented = True
         self.view.show_sheet(sheet)
         self.about.setText(_outside(sheet, self._result.outside))
 
     def _fail(self, sentence: str) -> None:
         self.fault.setText(sentence)
         self.view.say("")
-        if not self._augmented:
+        if not self.is_augmented:
             self.about.setText("")
 
 
