@@ -165,6 +165,30 @@ def test_weights_that_are_no_numbers_are_refused(imagenet: State, tmp_path: Path
         load_state_dict(network(), path)
 
 
+@pytest.mark.parametrize("kind", ["meta", "sparse", "complex", "eight bits", "whole numbers"])
+def test_tensors_that_are_no_plain_weights_are_refused(imagenet: State, tmp_path: Path, kind: str) -> None:
+    weight = imagenet["layer1.0.conv2.weight"]
+    strange = {
+        "meta": lambda: weight.to("meta"),
+        "sparse": lambda: weight.to_sparse(),
+        "complex": lambda: weight.to(torch.complex64),
+        "eight bits": lambda: weight.to(torch.float8_e4m3fn),
+        "whole numbers": lambda: weight.to(torch.int8),
+    }[kind]()
+    path = tmp_path / "w.pth"
+    torch.save({**imagenet, "layer1.0.conv2.weight": strange}, path)
+    with pytest.raises(UserError, match=r"layer1\.0\.conv2\.weight are not plain floating-point"):
+        load_state_dict(network(), path)
+
+
+def test_half_precision_is_taken_and_the_suffix_may_be_in_capitals(imagenet: State, tmp_path: Path) -> None:
+    path = tmp_path / "W.SAFETENSORS"
+    safetensors.torch.save_file({k: v.half() if v.is_floating_point() else v for k, v in imagenet.items()}, path)
+    net = network()
+    load_state_dict(net, path)
+    assert torch.equal(net.conv1.weight, imagenet["conv1.weight"].half().float())
+
+
 def test_a_run_starts_from_the_weights_of_its_file(imagenet: State, tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     torch.save(imagenet, path)

@@ -18,6 +18,7 @@ _LARGEST = 1 << 30  # bytes; ResNet-50 with its 1,000 classes has a tenth of it
 _HEADS = ("fc.", "output.")  # of the file's classes; of our points
 _COUNTER = ".num_batches_tracked"  # older files lack it, and nothing depends on it
 _NAMED = 3
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def load_pretrained(model: nn.Module, config: RunConfig) -> None:
@@ -36,8 +37,15 @@ def load_state_dict(network: nn.Module, path: Path) -> None:
     Nothing in the file is executed. Raises UserError naming the file and the first keys that are wrong.
     """
     wanted = {k: v for k, v in network.state_dict().items() if not k.startswith(_HEADS)}
-    state = {k: _as_channels(v, wanted.get(k)) for k, v in _read(path, wanted).items()}
-    _compare(path, wanted, {k: tuple(v.shape) for k, v in state.items()})
+    found = _read(path, wanted)
+    _compare(path, wanted, {k: tuple(v.shape) for k, v in found.items()})
+    strange = [k for k, v in found.items() if not _is_plain(v) and not k.endswith(_COUNTER)]
+    if strange:
+        raise UserError(
+            f"The pretrained weights {path} cannot be used: {_some(strange)} are not plain floating-point tensors (quantised, "
+            "sparse or without values). Save the weights of the network in float32."
+        )
+    state = {k: _as_channels(v, wanted.get(k)) for k, v in found.items() if _is_plain(v)}
     broken = [k for k, v in state.items() if not torch.isfinite(v).all()]
     if broken:
         raise UserError(
@@ -55,7 +63,7 @@ def _read(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
         path.open("rb").close()
     if max(size, _unpacked(path)) > _LARGEST:
         raise UserError(f"The file {path} is larger than 1 GB: it is not a state dict of this network.")
-    found = _read_safetensors(path, wanted) if path.suffix == ".safetensors" else _read_pickle(path)
+    found = _read_safetensors(path, wanted) if path.suffix.lower() == ".safetensors" else _read_pickle(path)
     return {k: v for k, v in found.items() if not k.startswith(_HEADS)}
 
 
@@ -91,6 +99,11 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             f"The file {path} is not a state dict (names with one tensor each); save `model.state_dict()` alone."
         )
     return {str(k): v for k, v in state.items()}
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether a tensor holds floating-point numbers one after another, as a network's weights."""
+    return value.layout == torch.strided and value.device.type == "cpu" and value.dtype in _FLOATS
 
 
 def _as_channels(value: Tensor, wanted: Tensor | None) -> Tensor:
