@@ -158,7 +158,7 @@ def pose(results: Results) -> Figure | None:
     axes.set_xlabel(f"{faces.pose_name}; above 0 the face looks to larger x")
     axes.set_ylabel(f"NME by {_NORMALISERS[main_normaliser(results)]}")
     axes.set_title("Error against head pose")
-    legend(axes, len(results.arms), place="upper center")
+    legend(axes, len(results.arms), place="lower center")
     return figure
 
 
