@@ -51,7 +51,7 @@ def as_files(figure: Figure) -> tuple[str, bytes]:
     return svg.getvalue(), png.getvalue()
 
 
-Place = Literal["best", "upper left", "upper center", "upper right"]
+Place = Literal["best", "upper left", "lower center"]
 
 
 def legend(axes: Axes, count: int, *, place: Place = "best") -> None:
