@@ -229,6 +229,19 @@ def test_patches_are_put_off_by_that_keypoints_own_mistakes() -> None:
     assert len(set(off[:, 0, 0].tolist())) > 1
 
 
+def test_mistakes_take_no_more_room_than_the_faces_they_are_of() -> None:
+    points = torch.rand(7, 3, 2)
+    found = cascade(3).mistakes(points + 1, points, torch.ones(7, 3, dtype=torch.bool))
+    assert found.shape == (7, 3, 2)
+
+
+def test_a_single_keypoint_is_not_enlarged_and_its_errors_count() -> None:
+    model = make_model(replace(recipe_config("cnn-6-7"), channels=1), 1, mean_shape=SHAPE[:1])
+    assert isinstance(model, TwoStage)
+    model.begin(2)
+    assert model.unit() == 1
+
+
 def test_level_2_starts_from_level_1s_points() -> None:
     model = make_model(recipe_config("cascade"), 4, mean_shape=SHAPE)
     assert isinstance(model, Cascade)

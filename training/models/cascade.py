@@ -62,12 +62,9 @@ class Cascade(StagedNet):
         off = pred - points
         pool = off[mask > 0]
         pool = pool if len(pool) else torch.zeros_like(off[:1, 0])
-        columns = []
-        for k in range(mask.shape[1]):
-            own = off[mask[:, k] > 0, k]
-            own = own if len(own) else pool
-            columns.append(own[torch.arange(max(len(off), len(pool)), device=own.device) % len(own)])
-        return torch.stack(columns, dim=1)
+        columns = [off[there, k] if there.any() else pool for k, there in enumerate((mask > 0).T)]
+        rows = torch.arange(max(map(len, columns)), device=off.device)
+        return torch.stack([own[rows % len(own)] for own in columns], dim=1)
 
     def lesson(self, x: Tensor, points: Tensor, mask: Tensor, source: Source) -> Lesson:
         """Level 1: the picture. Level 2: patches where the labels are, put off by mistakes of level 1 with that keypoint."""

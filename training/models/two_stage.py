@@ -25,9 +25,7 @@ from training.models.staged import Lesson, Source, StagedNet
 FIRST_SIDE = 64  # px of the picture that CNN-6 sees
 _FILL = 0.7  # of the second picture's side is taken by the larger side of the mean shape's box
 _WING = 2 / 3  # Wing's w and epsilon of stage 1 in those of stage 2: 10 and 2 px against 15 and 3 px (section 7.1)
-_LESS = (
-    1 / 3
-)  # stage 2's random rotation in that of stage 1: 10 against 30 degrees (section 7.1); also of scale and shift
+_LESS = 1 / 3  # of stage 1's random rotation is stage 2's: 10 against 30 degrees (section 7.1); so with scale and shift
 
 
 class TwoStage(StagedNet):
@@ -50,7 +48,7 @@ class TwoStage(StagedNet):
         )
         self.side, self.small = input_size, small
         self.register_buffer("reference", _filling(shape))  # [K, 2], normalised: the mean shape in the second picture
-        self.register_buffer("zoom", _size(self.reference) / _size(shape).clamp(min=1e-6))
+        self.register_buffer("zoom", _zoom(shape))
 
     def settings(self, config: RunConfig) -> RunConfig:
         """Stage 1 has its own Wing; stage 2 cuts pictures itself, so that nothing is moved before."""
@@ -159,9 +157,14 @@ def _first_side(input_size: int) -> int:
 
 def _filling(shape: Tensor) -> Tensor:
     """The shape [K, 2] (normalised) in the middle, its box's larger side _FILL of the picture's."""
-    low, high = shape.amin(dim=0), shape.amax(dim=0)
-    middle, size = (low + high) / 2, _size(shape)
-    return (shape - middle) * torch.where(size > 1e-6, 2 * _FILL / size.clamp(min=1e-6), torch.ones_like(size))
+    middle = (shape.amin(dim=0) + shape.amax(dim=0)) / 2
+    return (shape - middle) * _zoom(shape)
+
+
+def _zoom(shape: Tensor) -> Tensor:
+    """How many times larger the shape is in the second picture; 1 where all points are one."""
+    size = _size(shape)
+    return torch.where(size > 1e-6, 2 * _FILL / size.clamp(min=1e-6), torch.ones_like(size))
 
 
 def _size(shape: Tensor) -> Tensor:
