@@ -190,11 +190,16 @@ class Doctor:
         self.epochs_since = int(values["epochs_since"])
 
 
-def not_a_number(epoch: int) -> Trouble:
-    """The training loss is no longer a number."""
+def not_a_number(epoch: int, *, best_epoch: int) -> Trouble:
+    """The training loss is no longer a number. best_epoch: of the model that is kept, 0 where there is none."""
+    kept = (
+        f"The best model until then, of epoch {best_epoch}, is kept."
+        if best_epoch
+        else "There is no model to keep yet."
+    )
     return Trouble(
         "nan",
-        f"The loss stopped being a number in epoch {epoch}: the steps are too large. The best model until then is kept.",
+        f"The loss stopped being a number in epoch {epoch}: the steps are too large. {kept}",
     )
 
 
@@ -218,8 +223,11 @@ def stage_2_no_better(share: float) -> Trouble:
 
 def unreadable_pictures(sentences: tuple[str, ...]) -> Trouble:
     """Some samples take no part; the first sentence says why."""
-    count = "1 picture was" if len(sentences) == 1 else f"{len(sentences):,} pictures were"
-    return Trouble("unreadable", f"{count} left out, since they cannot be read: {sentences[0]}")
+    if len(sentences) == 1:
+        return Trouble("unreadable", f"1 picture was left out, since it cannot be read: {sentences[0]}")
+    return Trouble(
+        "unreadable", f"{len(sentences):,} pictures were left out, since they cannot be read; the first: {sentences[0]}"
+    )
 
 
 def _keypoint_means(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

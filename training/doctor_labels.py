@@ -62,8 +62,14 @@ def _corner(points: np.ndarray, sizes: np.ndarray, present: np.ndarray) -> Troub
 
 
 def _two_scales(points: np.ndarray, present: np.ndarray) -> Trouble | None:
-    """Two groups of faces, each of one size, with none between: some labels came at another scale than the others."""
-    sizes = np.sort(np.log(_face_sizes(points, present)))
+    """Two groups of faces, each of one size, with none between: some labels came at another scale than the others.
+
+    Small faces in large photographs are such a group too; but they lie anywhere, labels that shrank in the upper left, and
+    labels that grew outside of their pictures.
+    """
+    found, reach = _face_sizes(points, present)
+    order = np.argsort(found)
+    sizes, reach = np.log(found[order]), reach[order]
     if len(sizes) < 2 * _FEWEST:
         return None
     cut = int(np.argmax(np.diff(sizes))) + 1
@@ -71,7 +77,9 @@ def _two_scales(points: np.ndarray, present: np.ndarray) -> Trouble | None:
     fewer = min(len(small), len(large))
     apart = float(np.median(large) - np.median(small))
     clean = max(float(small.std()), float(large.std())) < _SPREAD and large[0] - small[-1] > apart / 2
-    if fewer < max(_FEWEST, _MINORITY * len(sizes)) or apart < np.log(_TIMES) or not clean:
+    shrunk = float(np.quantile(reach[:cut], 0.99)) < _CORNER
+    grown = float((reach[cut:] > 1).mean()) > 0.5
+    if fewer < max(_FEWEST, _MINORITY * len(sizes)) or apart < np.log(_TIMES) or not clean or not (shrunk or grown):
         return None
     which = "smaller" if len(small) < len(large) else "larger"
     return Trouble(
@@ -81,14 +89,15 @@ def _two_scales(points: np.ndarray, present: np.ndarray) -> Trouble | None:
     )
 
 
-def _face_sizes(points: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """How large each face with three labels or more is, against the usual face's same points."""
+def _face_sizes(points: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How large each face with three labels or more is, against the usual face's same points; its largest coordinate."""
     usual = np.nanmedian(np.where(present[..., None], points, np.nan)[:, present.any(axis=0)], axis=0)
     points, present = points[:, present.any(axis=0)], present[:, present.any(axis=0)]
     chosen = present.sum(axis=1) >= 3
     ours = _spread(points[chosen], present[chosen])
     theirs = _spread(np.broadcast_to(usual, points[chosen].shape), present[chosen])
-    return (ours / np.maximum(theirs, 1e-9))[ours > 0]
+    reach = np.where(present[chosen][..., None], points[chosen], -np.inf).max(axis=(1, 2))
+    return (ours / np.maximum(theirs, 1e-9))[ours > 0], reach[ours > 0]
 
 
 def _spread(points: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ class Pulse:
         self._before: list[tuple[Tensor, Tensor]] = []  # views of weights, and what they were
 
     def look(self, model: nn.Module, step: int) -> None:
-        """Between the backward pass and the optimiser's step; step: how many were done."""
+        """Between the backward pass and the optimiser's step; step: how many of the stage were done."""
         self.steps = step
         if self._before:
             self.ratios.append(_movement(self._before))

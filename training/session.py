@@ -176,7 +176,7 @@ class Session:
         loss = self.loss(pred, points, mask > 0, self._point_weights(pred, points, mask))
         loss.backward()
         self.ranks.sum_gradients(self.model)
-        self.doctor.pulse.look(self.model, self.step_count)
+        self.doctor.pulse.look(self.model, self.step_count - self.stages.first_step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step_count += 1

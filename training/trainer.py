@@ -199,7 +199,7 @@ class _Loop:
     def _fail(self) -> Iterator[Event]:
         self.failed = True
         self.session.save_best(self.run_dir)
-        trouble = not_a_number(self.session.epoch + 1)
+        trouble = not_a_number(self.session.epoch + 1, best_epoch=self.session.best_epoch)
         yield trouble
         yield RunFailed(trouble.sentence, NAN_HINT)
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from tests.unit.training_data import SCHEMA, SIDE, dots, make_data, make_run, tiny_config
 from training.data.synthetic import make_faces
+from training.doctor import not_a_number, unreadable_pictures
 from training.doctor_labels import label_troubles
 from training.doctor_steps import Pulse
 from training.doctor_units import watched_units
@@ -133,6 +134,30 @@ def test_each_mistake_of_scale_is_named(labels: np.ndarray) -> None:
     mixed[:12] /= 96
     assert "12 faces" in label_kinds(mixed)[0]
     assert "smaller" in label_kinds(mixed)[0]
+
+
+def test_small_faces_of_large_photographs_are_not_taken_for_a_scale(labels: np.ndarray) -> None:
+    mixed = labels.copy()
+    mixed[:12] = mixed[:12] / 5 + 40  # a fifth of the size, in the middle of the picture
+    assert label_kinds(mixed) == []
+    mixed = labels.copy()
+    mixed[:10] *= 6  # labels of larger pictures
+    assert "10 faces are about 6 times larger" in label_kinds(mixed)[0]
+
+
+def test_pictures_that_cannot_be_read_are_counted() -> None:
+    assert unreadable_pictures(("a.png is cut off.",)).sentence == (
+        "1 picture was left out, since it cannot be read: a.png is cut off."
+    )
+    assert unreadable_pictures(("a.png is cut off.", "b")).sentence == (
+        "2 pictures were left out, since they cannot be read; the first: a.png is cut off."
+    )
+
+
+def test_what_is_kept_of_a_run_that_ends_without_a_number() -> None:
+    assert "no model to keep" in not_a_number(1, best_epoch=0).sentence
+    assert "in epoch 7" in not_a_number(7, best_epoch=5).sentence
+    assert "of epoch 5, is kept" in not_a_number(7, best_epoch=5).sentence
 
 
 def test_dead_units_are_counted_per_layer() -> None:

@@ -176,6 +176,17 @@ def test_the_schedule_starts_anew_with_the_stage() -> None:
     assert session.rate(1.0) == pytest.approx(0)
 
 
+def test_the_doctor_looks_at_the_first_steps_of_each_stage() -> None:
+    session = Session(config("cascade"), data("cascade"))
+    for step in range(6):
+        if step == 3:
+            session.next_stage(0.5)
+            assert session.doctor.pulse.norms == []
+        session.train_step(session.epoch_rows()[0], done=step / 6)
+    assert len(session.doctor.pulse.norms) == 3  # at the stage's steps 0, 1 and 2
+    assert session.doctor.pulse.steps == 2
+
+
 def test_wing_and_rotation_are_the_papers_in_each_stage() -> None:
     session = Session(config("cnn-6-7", loss="wing", wing_w="15", wing_epsilon="3", rotation="30"), data("cnn-6-7"))
     one = session.stages.config
