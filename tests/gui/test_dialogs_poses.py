@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from fkp_studio.dialogs.pose_histogram import PoseHistogram
 from fkp_studio.dialogs.poses import PosesDialog
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels.training import TrainingPanel
@@ -81,9 +82,18 @@ def test_another_number_of_bins(qtbot: QtBot, dialog: PosesDialog) -> None:
     qtbot.waitUntil(lambda: dialog.histogram.bins == 3)
 
 
-def test_a_typical_face_stands_under_each_bin(qtbot: QtBot, dialog: PosesDialog) -> None:
-    before = dialog.histogram.grab().toImage()
-    qtbot.waitUntil(lambda: dialog.histogram.grab().toImage() != before)
+def test_a_typical_face_stands_under_each_bin(qtbot: QtBot, turned: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[QImage | None] = []
+    monkeypatch.setattr(PoseHistogram, "set_images", lambda _self, images: drawn.extend(images))
+    dialog = PosesDialog(turned, bins=5)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: len(drawn) == 5)
+    assert [image is not None for image in drawn] == [True, False, True, False, True]  # two bins have no faces
+    monkeypatch.undo()
+    bare = dialog.histogram.grab().toImage()
+    dialog.histogram.set_images(drawn)
+    assert dialog.histogram.grab().toImage() != bare
 
 
 def test_another_size_draws_the_faces_anew_and_leaves_the_bars(
