@@ -75,11 +75,13 @@ def summary(results: Results) -> str:
         return "No claim of the paper could be tested."
     if "early" in verdicts:
         return "Too early to say: some networks have hardly begun to learn. Give each training more time."
-    parts = [
-        f"{verdicts.count(v)} {words}"
-        for v, words in (("agrees", "agree"), ("disagrees", "do not"), ("undecided", "are undecided"))
-    ]
-    return f"Of the {len(verdicts)} claims tested {parts[0]}, {parts[1]}, {parts[2]}."  # fmt: skip
+    verbs = {
+        "agrees": ("agrees", "agree"),
+        "disagrees": ("does not", "do not"),
+        "undecided": ("is undecided", "are undecided"),
+    }
+    parts = [f"{(n := verdicts.count(v))} {one if n == 1 else many}" for v, (one, many) in verbs.items()]
+    return f"Of the {len(verdicts)} claims tested {', '.join(parts)}."
 
 
 def notes(results: Results) -> list[str]:
