@@ -7,9 +7,10 @@ import pytest
 from training.errors import UserError
 from training.experiments.cascade_report import PAPER_LABELS
 from training.experiments.catalogue import EXPERIMENTS, find_experiment
-from training.experiments.definition import Budget, Experiment, arm_config, missing_recipes
+from training.experiments.definition import Budget, Experiment, arm_config, missing_recipes, network_config
 from training.experiments.measures import MEASURES
 from training.experiments.plan import Options, duration_text, make_plan, plan_sentence
+from training.models.registry import recipe_parameters
 
 ALL = list(EXPERIMENTS.values())
 BUDGET = Budget(minutes=2.0, seeds=2)
@@ -109,3 +110,10 @@ def test_wrong_wishes_are_told() -> None:
         Budget(seeds=0)
     with pytest.raises(UserError, match="minutes or epochs"):
         Budget(minutes=1.0, epochs=2)
+
+
+def test_table_7_has_the_papers_networks() -> None:
+    """Table 7: 3.8 M and 12.3 M parameters with 68 points."""
+    speed = find_experiment("table-7-speed")
+    counts = {name: recipe_parameters(network_config(speed.arm(name)), 68) for name in ("cnn-6", "cnn-6-7")}
+    assert counts == {"cnn-6": 3_806_152, "cnn-6-7": 3_806_152 + 8_508_168}

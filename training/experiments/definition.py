@@ -112,6 +112,11 @@ def arm_config(arm: Arm, budget: Budget, *, seed: int) -> RunConfig:
     return with_overrides(recipe_config(arm.recipe), texts)
 
 
+def network_config(arm: Arm) -> RunConfig:
+    """The settings that decide an arm's network, where nothing is trained."""
+    return with_overrides(recipe_config(arm.recipe), arm.overrides)
+
+
 def missing_recipes(experiment: Experiment) -> list[str]:
     """The recipes an experiment needs and this version lacks."""
     return sorted({a.recipe for a in experiment.arms} - set(RECIPES))

@@ -13,12 +13,11 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from training.device import mixed_precision, set_threads, to_channels_last
-from training.experiments.definition import Arm, Claim, Experiment
+from training.experiments.definition import Arm, Claim, Experiment, network_config
 from training.experiments.drawing import STYLE, colour, new_figure
 from training.experiments.report import Drawn, Report, Said, Table, machine_facts
 from training.models.registry import count_parameters, make_model
 from training.models.staged import StagedNet
-from training.recipes import recipe_config
 
 BATCH = 16
 _ROUNDS = 5
@@ -63,7 +62,7 @@ def measure_speed(
 
 
 def _make(arm: Arm, keypoints: int) -> nn.Module:
-    config = recipe_config(arm.recipe)
+    config = network_config(arm)
     mean = torch.rand(keypoints, 2) * (config.input_size - 1)
     model = make_model(config, keypoints, mean_shape=mean)
     if isinstance(model, StagedNet):  # a network in stages: all of them
@@ -72,7 +71,7 @@ def _make(arm: Arm, keypoints: int) -> nn.Module:
 
 
 def _speed(arm: Arm, model: nn.Module, timings: list[tuple[float, float, float]]) -> Speed:
-    config = recipe_config(arm.recipe)
+    config = network_config(arm)
     weights = sum(v.numel() * v.element_size() for v in model.state_dict().values())
     one, batched, half = np.array(timings[1:]).T
     return Speed(arm, config.input_size, config.channels, count_parameters(model), weights / 2**20, one, batched, half)
@@ -87,7 +86,7 @@ def _timings(arm: Arm, model: nn.Module, seconds: float) -> tuple[float, float, 
 @torch.inference_mode()
 def _rate(arm: Arm, model: nn.Module, batch: int, precision: str, *, seconds: float) -> float:
     """Faces a second."""
-    config = recipe_config(arm.recipe)
+    config = network_config(arm)
     x = torch.randn(batch, config.channels, config.input_size, config.input_size).contiguous(
         memory_format=torch.channels_last
     )

@@ -126,7 +126,7 @@ TABLE_7_SPEED = Experiment(
     arms=(
         Arm("cnn-6", "CNN-6", "cnn-6", paper={"parameters": 3.8e6, "megabytes": 14, "one_by_one": 150}),
         Arm("cnn-7", "CNN-7", "cnn-7"),
-        Arm("cnn-6-7", "CNN-6/7", "cnn-6-7", paper={"parameters": 12.3e6, "megabytes": 46, "one_by_one": 20}),
+        Arm("cnn-6-7", "CNN-6/7", "cnn-6-7", {"input_size": "128"}, {"parameters": 12.3e6, "megabytes": 46, "one_by_one": 20}),
         Arm("resnet-50", "ResNet-50", "resnet-50", paper={"parameters": 25e6, "megabytes": 99, "one_by_one": 8}),
         Arm("ml-cnn", "ML-CNN", "ml-cnn"),
         Arm("ml-resnet", "ML-ResNet", "ml-resnet"),
