@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from training.cli import INTERRUPTED, OK
 from training.commands.output import note, say, table
+from training.commands.training_run import stop_at_signals
 
 if TYPE_CHECKING:
     from training.experiments.events import ExperimentEvent
@@ -51,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         note(f"{experiment.title}. {plan_sentence(experiment, options)}")
         note("Ctrl-C stops and keeps what is done; the same command goes on.")
     stop = threading.Event()
-    with _stop_at_signals(stop):
+    with stop_at_signals(lambda _number: stop.set(), "Stopping after the batches under way."):
         done = conduct(experiment, args.project, options, tell=_json if args.json else _Lines(), stop=stop)
     if not done:
         _tell_stopped(json=args.json)
@@ -111,24 +107,3 @@ def _progress(arm: str, seed: int, run: str, *, status: str, epoch: int, rmse: f
     best = f", best {rmse:.3f} px on val" if rmse == rmse else ""
     text = f"{arm} seed {seed} ({run}): {status}, epoch {epoch}{best}"
     return f"{text}: {sentence}" if sentence else text
-
-
-@contextmanager
-def _stop_at_signals(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) asks for a stop; the second one ends at once, and the trainings end by themselves."""
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        print("\nStopping after the batches under way. Ctrl-C once more ends at once.", file=sys.stderr)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

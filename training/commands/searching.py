@@ -21,7 +21,7 @@ def follow(folder: Path, *, jobs: int, url: str, json: bool) -> int:
     note(f"search {plan.name}: {plan.trials} trials of {_budget(plan)} each, {jobs} side by side; Ctrl-C stops it")
     stops: list[int] = []
     worker = Worker(folder, jobs=jobs, url=url, on_event=_teller(folder, plan, json=json))
-    with stop_at_signals(stops, "Stopping the trials under way; the same command goes on with them."):
+    with stop_at_signals(stops.append, "Stopping the trials under way; the same command goes on with them."):
         complete = worker.run(lambda: bool(stops))
     _tell_end(folder, plan, json=json)
     if not complete:

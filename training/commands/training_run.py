@@ -30,7 +30,7 @@ def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
     """
     again = ["training.cli", "resume", str(run_dir), *(["--json"] if json else [])]
     stops: list[int] = []
-    with stop_at_signals(stops, STOPPING):
+    with stop_at_signals(stops.append, STOPPING):
         start_together(load_config(run_dir), again, should_stop=lambda: bool(stops))
         from training.train_run import train_run  # takes a second, in which a Ctrl-C may come
 
@@ -73,13 +73,16 @@ def _failed(run_dir: Path, ending: RunFailed) -> int:
 
 
 @contextmanager
-def stop_at_signals(stops: list[int], words: str) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) asks for a stop, says so, and goes into `stops`; the second one ends at once."""
+def stop_at_signals(asked: Callable[[int], object], words: str) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) calls `asked` with its number and says so in `words`; the second one ends at once."""
+    once = False
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        if stops:
+        nonlocal once
+        if once:
             raise KeyboardInterrupt
-        stops.append(number)
+        once = True
+        asked(number)
         note(f"\n{words} Ctrl-C once more ends at once.")
 
     if threading.current_thread() is not threading.main_thread():

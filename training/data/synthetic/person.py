@@ -111,47 +111,63 @@ def random_person(seed: int, number: int) -> Person:
         ["bald", "short", "fringe", "long", "receding", "cap"], p=[0.06, 0.34, 0.14, 0.28, 0.12, 0.06]
     )
 
-    def around(mean: float, spread: float) -> float:
-        return float(mean + spread * np.clip(rng.standard_normal(), -2.2, 2.2))
-
     return Person(
         texture_seed=int(rng.integers(2**31)),
-        width=around(1.0, 0.05),
-        height=around(1.0, 0.035),
-        jaw=around(1.0, 0.08),
-        chin=around(1.0, 0.3),
-        cheeks=around(1.0, 0.4),
+        width=_around(rng, 1.0, 0.05),
+        height=_around(rng, 1.0, 0.035),
+        jaw=_around(rng, 1.0, 0.08),
+        chin=_around(rng, 1.0, 0.3),
+        cheeks=_around(rng, 1.0, 0.4),
         skin=skin,
         age=float(rng.uniform(0.0, 1.0)),
-        eye_spacing=around(31.5, 1.3),
-        eye_width=around(28.5, 1.5),
-        eye_height=around(10.5, 1.3),
-        eye_slant=around(1.2, 1.0),
-        iris=float(np.exp(rng.uniform(np.log(0.02), np.log(0.18)))),
-        brow_gap=around(20.5, 1.8),
-        brow_thickness=max(2.6, around(5.2, 1.4)),
-        brow_arch=around(4.5, 1.8),
-        brow=float(np.clip(hair * rng.uniform(0.6, 1.2), 0.012, skin * 0.6)),
-        nose_length=around(43.0, 2.5),
-        nose_width=around(1.0, 0.12),
-        nose_height=around(1.0, 0.14),
-        mouth_drop=around(68.5, 2.3),
-        mouth_width=around(24.0, 1.8),
-        lip_fullness=max(0.55, around(1.0, 0.22)),
-        lip_tone=float(rng.uniform(0.38, 0.78)),
+        **_eyes_and_brows(rng, skin=skin, hair=hair),
+        **_nose_and_mouth(rng),
         hair_kind=kind,
         hair=hair,
-        hairline=around(-65.0, 6.0),
+        hairline=_around(rng, -65.0, 6.0),
         hair_thickness=float(rng.uniform(4.0, 17.0)),
         hair_length=float(rng.uniform(60.0, 190.0)),
         parting=float(rng.uniform(-1.0, 1.0)),
         beard=float(rng.uniform(0.25, 1.0)) if bearded and kind != "long" else 0.0,
         moustache=float(rng.uniform(0.3, 1.0)) if bearded and rng.random() < 0.8 and kind != "long" else 0.0,
-        ears=around(1.0, 0.1),
+        ears=_around(rng, 1.0, 0.1),
         glasses=rng.choice(["none", "thin", "thick", "sun"], p=[0.78, 0.11, 0.07, 0.04]),
         garment=float(np.exp(rng.uniform(np.log(0.015), np.log(0.8)))),
         collar=float(rng.uniform(0.0, 1.0)),
     )
+
+
+def _eyes_and_brows(rng: np.random.Generator, *, skin: float, hair: float) -> dict[str, float]:
+    """Fields of Person: millimetres, and reflectances of iris and brow."""
+    return {
+        "eye_spacing": _around(rng, 31.5, 1.3),
+        "eye_width": _around(rng, 28.5, 1.5),
+        "eye_height": _around(rng, 10.5, 1.3),
+        "eye_slant": _around(rng, 1.2, 1.0),
+        "iris": float(np.exp(rng.uniform(np.log(0.02), np.log(0.18)))),
+        "brow_gap": _around(rng, 20.5, 1.8),
+        "brow_thickness": max(2.6, _around(rng, 5.2, 1.4)),
+        "brow_arch": _around(rng, 4.5, 1.8),
+        "brow": float(np.clip(hair * rng.uniform(0.6, 1.2), 0.012, skin * 0.6)),
+    }
+
+
+def _nose_and_mouth(rng: np.random.Generator) -> dict[str, float]:
+    """Fields of Person: millimetres; nose and lips in multiples of the mean, the lips' tone 0..1."""
+    return {
+        "nose_length": _around(rng, 43.0, 2.5),
+        "nose_width": _around(rng, 1.0, 0.12),
+        "nose_height": _around(rng, 1.0, 0.14),
+        "mouth_drop": _around(rng, 68.5, 2.3),
+        "mouth_width": _around(rng, 24.0, 1.8),
+        "lip_fullness": max(0.55, _around(rng, 1.0, 0.22)),
+        "lip_tone": float(rng.uniform(0.38, 0.78)),
+    }
+
+
+def _around(rng: np.random.Generator, mean: float, spread: float) -> float:
+    """A normal number, at most 2.2 standard deviations off."""
+    return float(mean + spread * np.clip(rng.standard_normal(), -2.2, 2.2))
 
 
 def random_scene(seed: int, index: int) -> Scene:
