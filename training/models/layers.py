@@ -27,11 +27,11 @@ class WideStem(nn.Module):
         pad = self.weight.shape[-1] // 2
         x = F.pixel_unshuffle(F.pad(x, (pad, pad, pad, pad)), 2)  # [B, 4C, S/2 + pad, S/2 + pad]
         x = x.contiguous(memory_format=torch.channels_last)
-        y = F.conv2d(x, self._folded())  # [B, 4 * out, S/2, S/2]
+        y = F.conv2d(x, self.folded())  # [B, 4 * out, S/2, S/2]
         y = _MaxOfFour.apply(y)  # [B, out, S/2, S/2]
         return y + self.bias.to(y.dtype)[:, None, None]
 
-    def _folded(self) -> Tensor:
+    def folded(self) -> Tensor:
         """The weight of the convolution at half resolution, [4 * out, 4C, n, n] with n = (size + 1) / 2."""
         out, channels, size, _ = self.weight.shape
         n = (size + 1) // 2

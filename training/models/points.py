@@ -21,7 +21,7 @@ class PointNet(nn.Module):
         self.register_buffer("origin", origin.clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        offsets = self.network(x).float().view(len(x), -1, 2)  # [B, K, 2]
+        offsets = self.network(x).float().unflatten(1, (-1, 2))  # [B, K, 2]
         return self.origin + self.half_side * offsets
 
 

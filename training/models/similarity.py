@@ -66,7 +66,7 @@ def cut(x: Tensor, frame: Similarity, *, side: int) -> Tensor:
 
     What lies outside of the picture repeats its border.
     """
-    grid = frame.apply(pixel_centres(side, like=x)).view(len(x), side, side, 2)
+    grid = frame.apply(pixel_centres(side, like=x)).unflatten(1, (side, side))
     square = F.grid_sample(x.float(), grid, padding_mode="border", align_corners=False)
     return square.contiguous(memory_format=torch.channels_last)
 
