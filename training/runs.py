@@ -60,6 +60,10 @@ class RunInfo:
         """Whether there is a model to predict with."""
         return (self.path / MODEL).is_file()
 
+    def is_stale(self, label_hash: str) -> bool:
+        """Whether the project's labels, whose hash this is, changed since; a hash with more behind it is of a part of them."""
+        return self.label_hash.partition("-")[0] != label_hash
+
 
 @dataclass(frozen=True)
 class Snapshot:

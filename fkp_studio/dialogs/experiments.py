@@ -35,7 +35,7 @@ from training.experiments.events import (
     Measuring,
     RunProgress,
 )
-from training.experiments.plan import FOLDER, Options, default_jobs, plan_sentence
+from training.experiments.plan import Options, default_jobs, plan_sentence, report_folder
 from training.experiments.written import PAGE, read_table
 
 _LIST_WIDTH = 250  # px
@@ -68,7 +68,8 @@ class ExperimentsDialog(QDialog):
     @property
     def options(self) -> Options:
         """How it would be run."""
-        return Options(Budget(minutes=self.minutes.value(), seeds=self.seeds.value()), self.jobs.value())
+        budget = Budget(minutes=self.minutes.value(), seeds=self.seeds.value())
+        return Options(budget, self.jobs.value(), hide=self.hidden.value() / 100)
 
     def _make(self) -> None:
         self.choice = QListWidget()
@@ -85,6 +86,12 @@ class ExperimentsDialog(QDialog):
         self.minutes = QDoubleSpinBox(minimum=0.1, maximum=10_000, value=3, suffix=" min", decimals=1)
         self.seeds = QSpinBox(minimum=1, maximum=100, value=2)
         self.jobs = QSpinBox(minimum=1, maximum=256, value=default_jobs())
+        self.hidden = QSpinBox(minimum=0, maximum=95, singleStep=5, suffix=" %")
+        self.hidden.setSpecialValueText("none")
+        self.hidden.setToolTip(
+            "Of this share of the complete train faces all labels but four are hidden from training, as in Kaggle's file:\n"
+            "without missing labels nothing can be learnt about masked losses. The project itself is not touched."
+        )
         self.plan = QLabel(wordWrap=True)
         self.bar = QProgressBar(minimum=0, maximum=1000, textVisible=False)
         self.progress = ProgressTable()
@@ -110,7 +117,12 @@ class ExperimentsDialog(QDialog):
         self.form = QWidget()
         form = QFormLayout(self.form)
         form.setContentsMargins(0, 8, 0, 0)
-        for text, field in (("Time for each training", self.minutes), ("Seeds", self.seeds), ("At a time", self.jobs)):
+        for text, field in (
+            ("Time for each training", self.minutes),
+            ("Seeds", self.seeds),
+            ("At a time", self.jobs),
+            ("Hide labels of", self.hidden),
+        ):
             field.setFixedWidth(120)
             form.addRow(text, field)
         column.addWidget(self.form)
@@ -130,6 +142,7 @@ class ExperimentsDialog(QDialog):
         self.choice.currentRowChanged.connect(lambda _row: self._show_chosen())
         for field in (self.minutes, self.seeds, self.jobs):
             field.valueChanged.connect(lambda _value: self._tell_plan())
+        self.hidden.valueChanged.connect(lambda _value: self._show_chosen())
         self.start_button.clicked.connect(self.start)
         self.stop_button.clicked.connect(self.stop)
         self.report_button.clicked.connect(self.open_report)
@@ -184,7 +197,7 @@ class ExperimentsDialog(QDialog):
         store = self._session.store
         if store is None or self._is_running():
             return
-        folder = store.project.path / FOLDER / self.experiment.name
+        folder = report_folder(store.project.path, self.experiment.name, self.options.hide)
         written = read_table(folder)
         if written is not None:
             self._page = folder / PAGE

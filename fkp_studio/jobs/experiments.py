@@ -142,6 +142,7 @@ class Experiments(QObject):
             str(options.side_by_side),
             "--split",
             options.split,
+            *(["--hide", str(options.hide)] if options.hide else []),
         ]
         self._follow(project / FOLDER / name, [*self._command, *words, "--json"])
 

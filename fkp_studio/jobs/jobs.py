@@ -165,7 +165,7 @@ class Jobs(QObject):
     def is_stale(self, name: str) -> bool:
         """Whether labels changed since the run was made."""
         info = self.book.info(name)
-        return info is not None and bool(self.labels.hash) and info.label_hash != self.labels.hash
+        return info is not None and bool(self.labels.hash) and info.is_stale(self.labels.hash)
 
     # ---- predictions
 

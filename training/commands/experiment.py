@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """NAME PROJECT [--minutes-per-run M | --epochs N] [--seeds S] [--jobs J] [--split S] [--out DIR] [--json]"""
+    """NAME PROJECT [--minutes-per-run M | --epochs N] [--seeds S] [--jobs J] [--split S] [--hide SHARE] [--out DIR] [--json]"""
     from training.experiments.catalogue import EXPERIMENTS
 
     parser.add_argument("name", metavar="NAME", help=", ".join(EXPERIMENTS))
@@ -27,6 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=2, metavar="S", help="trainings of each network (2)")
     parser.add_argument("--jobs", type=int, metavar="J", help="trainings at a time, one thread each (number of cores)")
     parser.add_argument("--split", default="val", choices=("val", "test"), help="measure on this split (val)")
+    parser.add_argument(
+        "--hide",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="hide labels of this share of the complete train faces, all but four keypoints, as in Kaggle's file (0: none)",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the report (PROJECT/experiments/NAME)")
     parser.add_argument("--json", action="store_true", help="events as JSON lines")
 
@@ -42,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     minutes = 3.0 if args.minutes_per_run is None and args.epochs is None else args.minutes_per_run
     budget = Budget(minutes=minutes, epochs=args.epochs, seeds=args.seeds)
     jobs = default_jobs() if args.jobs is None else args.jobs
-    options = Options(budget, jobs, split=args.split, folder=args.out)
+    options = Options(budget, jobs, split=args.split, folder=args.out, hide=args.hide)
     if not args.json:
         note(f"{experiment.title}. {plan_sentence(experiment, options)}")
         note("Ctrl-C stops and keeps what is done; the same command goes on.")

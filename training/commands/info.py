@@ -91,7 +91,7 @@ def _run(run: RunInfo, label_hash: str) -> dict[str, Any]:
         "epochs": run.last.epoch if run.last else 0,
         "rmse": best.rmse if best else None,
         "nme": best.nme if best else None,
-        "stale": run.label_hash != label_hash,
+        "stale": run.is_stale(label_hash),
         "message": run.message,
     }
 

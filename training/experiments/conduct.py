@@ -13,10 +13,21 @@ from training.data.files import writing
 from training.data.progress import Cancelled, Progress
 from training.data.samples import Split
 from training.errors import UserError
-from training.experiments.definition import Experiment, missing_recipes
+from training.experiments.definition import Experiment, differ_in_rows_only, missing_recipes
 from training.experiments.events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
+from training.experiments.hiding import Hidden, hide_labels
 from training.experiments.lock import hold
-from training.experiments.plan import FOLDER, Job, Options, check_rows, expected_seconds, make_plan, plan_sentence
+from training.experiments.plan import (
+    FOLDER,
+    Job,
+    Options,
+    Setting,
+    check_rows,
+    expected_seconds,
+    make_plan,
+    plan_sentence,
+    report_folder,
+)
 from training.experiments.runner import Runner
 from training.project.project import Project
 from training.runs import Snapshot, snapshot_project
@@ -45,7 +56,7 @@ def conduct(
     if lacking:
         raise UserError(f"{experiment.name} needs the recipes {', '.join(lacking)}, which this version lacks.")
     with Project.open(path, read_only=True) as project, hold(project.path / FOLDER / experiment.name):
-        folder = options.folder or project.path / FOLDER / experiment.name
+        folder = options.folder or report_folder(project.path, experiment.name, options.hide)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -68,10 +79,10 @@ def _train_and_measure(
     stop: threading.Event,
     command: Sequence[str],
 ) -> None:
-    snapshot = snapshot_project(project)
+    snapshot, hidden = _snapshot(project, options)
     plan = make_plan(experiment, options.budget)
     _check(plan, snapshot, options)
-    tell(_started(experiment, plan, options))
+    tell(_started(experiment, plan, options, snapshot))
     runner = Runner(project.runs_dir, snapshot, side_by_side=options.side_by_side, tell=tell, command=command)
     runs = runner.train(plan, stop)
     if stop.is_set():
@@ -79,7 +90,13 @@ def _train_and_measure(
     if not runs:
         raise UserError(f"No training of {experiment.name} came to its end. {next(iter(runner.failures.values()))}")
     report = _reporter(tell, stop)
-    _write(experiment, project, options, folder=folder, snapshot=snapshot, runner=runner, tell=tell, report=report)
+    setting = Setting(project.name, options.split, options.budget, options.side_by_side, snapshot, hidden)
+    _write(experiment, project, setting, folder=folder, runner=runner, tell=tell, report=report)
+
+
+def _snapshot(project: Project, options: Options) -> tuple[Snapshot, Hidden | None]:
+    whole = snapshot_project(project)
+    return hide_labels(whole, options.hide) if options.hide else (whole, None)
 
 
 def _reporter(tell: Tell, stop: threading.Event) -> Callable[[float], None]:
@@ -99,36 +116,48 @@ def _check(plan: Sequence[Job], snapshot: Snapshot, options: Options) -> None:
         )
 
 
-def _started(experiment: Experiment, plan: Sequence[Job], options: Options) -> ExperimentStarted:
+def _started(experiment: Experiment, plan: Sequence[Job], options: Options, snapshot: Snapshot) -> ExperimentStarted:
     seconds = expected_seconds(plan, side_by_side=options.side_by_side)
     runs = tuple((job.arm.name, job.arm.title, job.seed) for job in plan)
-    return ExperimentStarted(experiment.name, experiment.title, runs, plan_sentence(experiment, options), seconds)
+    sentence = f"{plan_sentence(experiment, options)} {_alike(experiment, snapshot)}".strip()
+    return ExperimentStarted(experiment.name, experiment.title, runs, sentence, seconds)
+
+
+def _alike(experiment: Experiment, snapshot: Snapshot) -> str:
+    """A warning where two arms are the same training, because no train face lacks a label; else empty."""
+    present = np.isfinite(snapshot.points).all(axis=-1)[snapshot.splits == 0]
+    pairs = [(experiment.arm(c.better), experiment.arm(c.worse)) for c in experiment.claims]
+    alike = next((pair for pair in pairs if differ_in_rows_only(*pair)), None)
+    if alike is None or not present[present.any(axis=1)].all():
+        return ""
+    return (
+        f"Every labelled train face has all its labels, so {alike[0].word} and {alike[1].word} are the same training here; "
+        "hide some labels (--hide 0.7) to compare them."
+    )
 
 
 def _write(
     experiment: Experiment,
     project: Project,
-    options: Options,
+    setting: Setting,
     *,
     folder: Path,
-    snapshot: Snapshot,
     runner: Runner,
     tell: Tell,
     report: Callable[[float], None],
 ) -> None:
     from training.experiments.measuring import measure  # loads torch and matplotlib: after the trainings
-    from training.experiments.report import Setting, training_report
+    from training.experiments.report import training_report
     from training.experiments.writing import write_report
 
     results = measure(
         experiment,
         project,
-        options.split,
+        setting.split,
         runs=runner.finished,
         failed=runner.failures,
         report=report,
     )
-    setting = Setting(project.name, options.split, options.budget, options.side_by_side, snapshot)
     written = training_report(results, setting)
     tell(_done(written, write_report(written, folder)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from training.config import RunConfig, with_overrides
@@ -110,6 +110,12 @@ def arm_config(arm: Arm, budget: Budget, *, seed: int) -> RunConfig:
     else:
         texts["minutes"] = f"{arm.networks * (budget.minutes or 0):g}"
     return with_overrides(recipe_config(arm.recipe), texts)
+
+
+def differ_in_rows_only(first: Arm, second: Arm) -> bool:
+    """Whether two arms train alike but for the rows they train on: the same training where every face has all labels."""
+    one, other = (replace(network_config(arm), recipe="", rows="all") for arm in (first, second))
+    return one == other and not first.stage_of and not second.stage_of
 
 
 def network_config(arm: Arm) -> RunConfig:

@@ -13,6 +13,7 @@ import numpy as np
 from training.config import RunConfig
 from training.errors import UserError
 from training.experiments.definition import Arm, Budget, Experiment, arm_config
+from training.experiments.hiding import Hidden
 from training.runs import RESUME, RunInfo, Snapshot, load_snapshot
 
 FOLDER = "experiments"  # in the project: one folder an experiment
@@ -22,17 +23,38 @@ _RANK = {"done": 0, "running": 1, "stopped": 2, "interrupted": 3}
 
 @dataclass(frozen=True)
 class Options:
-    """How an experiment is run. side_by_side: trainings at a time. folder: for the report; None: in the project."""
+    """How an experiment is run. side_by_side: trainings at a time. folder: for the report; None: in the project.
+
+    hide: of the complete train faces, the share whose labels are hidden (`hiding.hide_labels`); 0: none.
+    """
 
     budget: Budget
     side_by_side: int
     split: str = "val"
     folder: Path | None = None
+    hide: float = 0.0
+
+
+def report_folder(project: Path, name: str, hide: float) -> Path:
+    """Where a report is written in the project: one with hidden labels does not replace the one without."""
+    return project / FOLDER / (f"{name}-hidden-{100 * hide:g}" if hide else name)
 
 
 def default_jobs() -> int:
     """As many trainings side by side as there are cores."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the experiment was run: what its pages tell besides the results. hidden: None where no label was hidden."""
+
+    project: str
+    split: str
+    budget: Budget
+    side_by_side: int
+    snapshot: Snapshot
+    hidden: Hidden | None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -20,6 +20,7 @@ from training.experiments.cascade_report import PAPER_LABELS
 from training.experiments.definition import Budget, Experiment, arm_config
 from training.experiments.figures import FIGURES, draw
 from training.experiments.measures import MEASURES
+from training.experiments.plan import Setting
 from training.experiments.results import ArmResult, Results, keypoint_errors, shown_measures
 from training.experiments.words import VERDICTS
 from training.runs import Snapshot
@@ -39,7 +40,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Said:
-    """A sentence on a claim. verdict: agrees, disagrees, undecided, early."""
+    """A sentence on a claim. verdict: agrees, disagrees, undecided, early, alike."""
 
     verdict: str
     sentence: str
@@ -77,17 +78,6 @@ class Report:
     def sentences(self) -> tuple[str, ...]:
         """What may be said of it: the summary, then each claim."""
         return (self.summary, *(s.sentence for s in self.said))
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How the experiment was run: what its pages tell besides the results."""
-
-    project: str
-    split: str
-    budget: Budget
-    side_by_side: int
-    snapshot: Snapshot
 
 
 def training_report(results: Results, setting: Setting) -> Report:
@@ -225,6 +215,7 @@ def _facts(results: Results, setting: Setting) -> dict[str, str]:
         "budget of each network": f"{setting.budget.words}, one thread, {setting.side_by_side} at a time",
         "seeds": f"{seeds}, the same for each arm",
         "intervals": f"{LEVEL:.0%}, paired bootstrap over {drawn}{' and seeds' if seeds > 1 else ''}, {DRAWS:,} draws",
+        **({"hidden labels": setting.hidden.words} if setting.hidden else {}),
         "labels": setting.snapshot.label_hash[:12],
     }
 
@@ -251,6 +242,7 @@ def _values(results: Results, setting: Setting) -> dict[str, Any]:
         "split": setting.split,
         "faces": len(results.faces.ids),
         "label_hash": setting.snapshot.label_hash,
+        "hidden": asdict(setting.hidden) if setting.hidden else None,
         "arms": [_arm_values(arm) for arm in results.arms],
         "claims": [
             {

@@ -9,7 +9,7 @@ import numpy as np
 
 from training.events import EpochDone, Progress, RunStarted, Trouble
 from training.experiments.bootstrap import Draws, Interval, difference, interval, make_draws
-from training.experiments.definition import Arm, Claim, Experiment
+from training.experiments.definition import Arm, Claim, Experiment, differ_in_rows_only
 from training.experiments.measures import MEASURES, Faces, Terms, face_nme, keypoint_terms, terms
 from training.runs import RunInfo, read_events
 
@@ -66,7 +66,7 @@ class ClaimResult:
     """A claim and what became of it. difference: how much smaller the measure is in `better`; positive agrees.
 
     paper: the difference in the paper's own figures, NaN where it gives none. verdict: agrees, disagrees, undecided, early (a
-    network has hardly begun to learn).
+    network has hardly begun to learn), alike (both are the same training here, as no face lacks a label).
     """
 
     claim: Claim
@@ -184,7 +184,15 @@ def _test(claim: Claim, results: Results, draws: Draws) -> ClaimResult | None:
     verdict = "undecided" if not found.clear else "agrees" if found.value > 0 else "disagrees"
     if any(run.hardly_learnt for arm in (better, worse) for run in arm.runs):
         verdict = "early"
+    if are_alike(better, worse):
+        verdict = "alike"
     return ClaimResult(claim, found, float(paper) if claim.faces == "all" else float("nan"), verdict)
+
+
+def are_alike(first: ArmResult, second: ArmResult) -> bool:
+    """Whether both are one training: they differ in their rows alone, and the complete faces are all there are."""
+    faces = {run.train_faces for arm in (first, second) for run in arm.runs}
+    return differ_in_rows_only(first.arm, second.arm) and len(faces) == 1 and 0 not in faces
 
 
 def _measurable(claim: Claim, arm: ArmResult, experiment: Experiment) -> Claim:

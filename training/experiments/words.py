@@ -16,6 +16,7 @@ VERDICTS = {
     "disagrees": "does not agree",
     "undecided": "undecided",
     "early": "too early to say",
+    "alike": "cannot be tested here",
 }
 
 
@@ -36,14 +37,21 @@ def claim_sentence(found: ClaimResult, results: Results) -> str:
     claim = found.claim
     better, worse = (_title(name, results) for name in (claim.better, claim.worse))
     first, second = (better, worse) if found.difference.value >= 0 else (worse, better)
+    if found.verdict == "alike":
+        return (
+            f"{_upper(better)} and {worse} are the same training here: no train face lacks a label. "
+            "Hide some labels to compare them (--hide 0.7)."
+        )
     where = " on faces that look far to the side" if claim.faces == "turned" else ""
     how = numbers(claim.measure, found.difference)
     measure = MEASURES[claim.measure].title
     seeds = _seeds(found.difference)
     if not found.difference.clear:
-        sentence = f"{better} and {worse} cannot be told apart{where} ({measure}: {first} ahead by {how}{seeds})."
-        return sentence[:1].upper() + sentence[1:]
-    sentence = f"{first} beats {second}{where} by {how} ({measure}{seeds})."
+        return _upper(f"{better} and {worse} cannot be told apart{where} ({measure}: {first} ahead by {how}{seeds}).")
+    return _upper(f"{first} beats {second}{where} by {how} ({measure}{seeds}).")
+
+
+def _upper(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
@@ -70,7 +78,7 @@ def paper_words(found: ClaimResult) -> str:
 
 def summary(results: Results) -> str:
     """How many of the claims agree."""
-    verdicts = [found.verdict for found in results.claims]
+    verdicts = [found.verdict for found in results.claims if found.verdict != "alike"]
     if not verdicts:
         return "No claim of the paper could be tested."
     if "early" in verdicts:

@@ -49,7 +49,7 @@ def markdown(report: Report) -> str:
     experiment, facts = report.experiment, report.facts
     done = "; ".join(
         f"{name}: {facts[name]}"
-        for name in ("measured on", "budget of each network", "seeds", "intervals")
+        for name in ("measured on", "hidden labels", "budget of each network", "seeds", "intervals")
         if name in facts
     )
     lines = [f"## {experiment.title}", "", experiment.about, "", *([f"{_sentence(done)}", ""] if done else [])]
