@@ -91,7 +91,14 @@ class RunConfig:
         "ml-resnet",
         "The network.",
         group="Model",
-        choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7", "mlp", "resnet-50", "cnn-6-7", "cascade"),
+        choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7", "mlp", "resnet-50", "cnn-6-7", "cascade", "light"),
+    )
+    width: float = setting(1.0, "Channels of the network light, as a multiple.", group="Model", low=0.1, high=8)
+    label_offset: bool = setting(
+        False,
+        "Learn by how much the labels of each keypoint stand beside its place, alike in all pictures (a wrong origin, a "
+        "rounding), apart from the network, which mirrored pictures would confuse.",
+        group="Model",
     )
     stage_split: float = setting(
         0.4,

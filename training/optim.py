@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from training.config import RunConfig
+from training.models.offsets import OFFSET_RATE, SCHEME_DECAY, offsets_of
 
 _AVERAGE_EVERY = 4  # steps: averaging each step costs as much memory traffic as a third of the optimiser
 
 
 def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
-    """The config's optimiser. AdamW decays weights only, not biases and normalisation; Adam and SGD all, as the papers did."""
+    """The config's optimiser. AdamW decays weights only, not biases and normalisation; Adam and SGD all, as the papers did.
+
+    Label offsets have groups of their own: a larger rate ("rate", a multiple), and no decay of the common ones.
+    """
+    groups = [*_network_groups(model, config), *_offset_groups(model)]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(),
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            fused=_fused(model),
-        )
-    if config.optimizer == "adam":
-        return torch.optim.Adam(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=_fused(model)
-        )
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=_fused(model))
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=_fused(model))
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(groups, lr=config.learning_rate, fused=_fused(model))
+
+
+def _network_groups(model: nn.Module, config: RunConfig) -> list[dict[str, Any]]:
+    offsets = offsets_of(model)
+    apart = set() if offsets is None else set(offsets.parameters())
+    params = [p for p in model.parameters() if p not in apart]
+    if config.optimizer != "adamw":
+        return [{"params": params, "weight_decay": config.weight_decay}]
+    weights, others = [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]
+    return [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _offset_groups(model: nn.Module) -> list[dict[str, Any]]:
+    offsets = offsets_of(model)
+    if offsets is None:
+        return []
+    common = {"params": [offsets.common], "weight_decay": 0.0, "rate": OFFSET_RATE}
+    if offsets.scheme is None:
+        return [common]
+    return [common, {"params": [offsets.scheme], "weight_decay": SCHEME_DECAY, "rate": OFFSET_RATE}]
 
 
 def _fused(model: nn.Module) -> bool:
@@ -37,9 +51,9 @@ def _fused(model: nn.Module) -> bool:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all groups."""
+    """Set the learning rate of all groups; some have a multiple of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate", 1.0)
 
 
 def rate_at(config: RunConfig, done: float) -> float:

@@ -26,6 +26,8 @@ from training.errors import UserError
 from training.events import EpochDone
 from training.hard_points import HardPoints
 from training.losses import make_loss
+from training.models.light import each_head
+from training.models.offsets import unlabelled
 from training.models.pretrained import load_pretrained
 from training.models.registry import make_model
 from training.models.staged import StagedNet
@@ -162,7 +164,7 @@ class Session:
         generator = self.ranks.generator(seed)
         x, points, mask = augment(
             self.pictures[rows],
-            self.points[rows],
+            unlabelled(self.model, self.points[rows], 0),
             (self.mask if self.weight is None else self.weight)[rows],
             config=self.stages.config,
             flip=self.flip,
@@ -172,7 +174,7 @@ class Session:
         set_rate(self.optimizer, self.rate(done))
         with mixed_precision(self.device, self.precision):
             pred, points = self.stages.lesson(x, points, mask, generator)
-        pred, points, mask = self.ranks.gather(pred, points, mask)
+        pred, points, mask = each_head(*self.ranks.gather(pred, points, mask))
         loss = self.loss(pred, points, mask > 0, self._point_weights(pred, points, mask))
         loss.backward()
         self.ranks.sum_gradients(self.model)

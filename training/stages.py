@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import RunConfig
+from training.models.light import LightPoints
 from training.models.staged import Lesson, Source, StagedNet
 from training.rundata import RunData
 
@@ -93,6 +94,8 @@ class Stages:
 
     def lesson(self, x: Tensor, points: Tensor, mask: Tensor, generator: torch.Generator) -> Lesson:
         """The model's points of a batch [B, C, S, S] and the labels they are compared with, px of the stage's input."""
+        if isinstance(self.model, LightPoints):
+            return Lesson(self.model.heads(x), points)
         if self.staged is None:
             return Lesson(self.model(x), points)
         return self.staged.lesson(x, points, mask, Source(self.mistakes, self._whole, generator))

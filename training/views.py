@@ -7,17 +7,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.augment import mirror, mirror_points
+from training.models.offsets import labelled
 
 
-def averaged_points(model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool) -> Tensor:
-    """Input [B, C, S, S] -> points [B, K, 2], px of the input: the mean of the plain and the mirrored view."""
+def averaged_points(
+    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, scheme: int | Tensor = 0
+) -> Tensor:
+    """Input [B, C, S, S] -> points [B, K, 2], px of the input: the mean of the plain and the mirrored view.
+
+    They stand as labels of the marking scheme would (one number, or int64 [B]), where the model has learnt label offsets.
+    """
     plain = model(x)
-    if not flip_average:
-        return plain
-    return (plain + mirror_points(model(mirror(x)), flip=flip, side=x.shape[-1])) / 2
+    if flip_average:
+        plain = (plain + mirror_points(model(mirror(x)), flip=flip, side=x.shape[-1])) / 2
+    return labelled(model, plain, scheme)
 
 
-def points_and_disagreement(model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool) -> tuple[Tensor, Tensor]:
+def points_and_disagreement(
+    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, scheme: int | Tensor = 0
+) -> tuple[Tensor, Tensor]:
     """As `averaged_points`, with the views' disagreement [B, K]: their deviation from their mean, a fraction of the side.
 
     Views: plain, mirrored, moved right and up by 3 % of the side, moved left and down. All in one batch.
@@ -29,7 +37,8 @@ def points_and_disagreement(model: nn.Module, x: Tensor, *, flip: Tensor, flip_a
     offset = torch.tensor((step, -step), dtype=plain.dtype, device=plain.device)
     seen = torch.stack((plain, mirror_points(mirrored, flip=flip, side=side), right - offset, left + offset))
     deviation = (seen - seen.mean(dim=0)).square().sum(dim=-1).mean(dim=0).sqrt()  # [B, K]
-    return seen[:2].mean(dim=0) if flip_average else plain, deviation / side
+    points = seen[:2].mean(dim=0) if flip_average else plain
+    return labelled(model, points, scheme), deviation / side
 
 
 def _moved(x: Tensor, right: int, down: int) -> Tensor:

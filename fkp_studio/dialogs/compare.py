@@ -103,5 +103,5 @@ def _tick(name: str, facts: Facts) -> QCheckBox:
     tick = QCheckBox(RECIPES[name].title)
     refused = why_not(name, facts)
     tick.setEnabled(not refused)
-    tick.setChecked(not refused and name in ("ml-resnet", "cnn-6"))
+    tick.setChecked(not refused and name in ("recommended", "fast"))
     return tick

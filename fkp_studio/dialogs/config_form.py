@@ -146,7 +146,8 @@ class ConfigDialog(QDialog):
         self.setWindowTitle("Settings of the run")
         self.variant = QComboBox()
         self.variant.addItem("Own values, for minutes on a CPU", "default")
-        self.variant.addItem("The paper's values", "paper")
+        if "paper" in RECIPES[config.recipe].variants:
+            self.variant.addItem("The paper's values", "paper")
         self.variant.setCurrentIndex(max(0, self.variant.findData(config.variant)))
         self.variant.setAccessibleName("Variant of the recipe")
         self.form = ConfigForm(config)

@@ -28,8 +28,7 @@ def test_the_choices_are_what_the_tables_hold() -> None:
     assert set(choices["loss"]) == set(LOSSES)
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES))
-@pytest.mark.parametrize("variant", ["default", "paper"])
+@pytest.mark.parametrize(("name", "variant"), [(r.name, v) for r in RECIPES.values() for v in r.variants])
 def test_a_recipe_survives_json_and_says_where_it_comes_from(name: str, variant: str) -> None:
     config = recipe_config(name, variant)
     assert RunConfig.from_json(config.to_json()) == config

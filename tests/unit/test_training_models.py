@@ -26,8 +26,7 @@ def test_parameters_as_in_the_papers() -> None:
     assert without == 32 * 32 + 32 * 64
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES))
-@pytest.mark.parametrize("variant", ["default", "paper"])
+@pytest.mark.parametrize(("name", "variant"), [(r.name, v) for r in RECIPES.values() for v in r.variants])
 def test_each_recipe_makes_a_network_of_its_size(name: str, variant: str) -> None:
     config = recipe_config(name, variant)
     model = make_model(config, 15)

@@ -85,7 +85,7 @@ def collect() -> list[dict[str, Any]]:
 
     found = []
     for r in RECIPES.values():
-        own, paper = _variant(r.config), _variant(r.paper)
+        own, paper = _variant(r.config), _variant(r.paper or r.config)
         other = any(paper[key] != own[key] for key in ("parameters_15", "input"))
         about = {"name": r.name, "title": r.title, "summary": r.summary, "source": r.source}
         found.append({**about, **own, "speed": speed_of(r.name), "paper": paper if other else None})

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT --recipe NAME [--minutes M | --epochs N] [--seed S] [--device D] [--set key=value ...] [--json]"""
+    """PROJECT [--recipe NAME] [--minutes M | --epochs N] [--seed S] [--device D] [--set key=value ...] [--json]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
-    parser.add_argument("--recipe", required=True, metavar="NAME", help="see `fkp recipes`")
+    parser.add_argument("--recipe", default="recommended", metavar="NAME", help="see `fkp recipes` (recommended)")
     parser.add_argument("--variant", default="default", choices=("default", "paper"), help="the paper's own values")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, metavar="M", help="train for so long")

@@ -12,7 +12,10 @@ from training.config import RunConfig
 
 
 class Lesson(NamedTuple):
-    """What the loss of a training step compares: pred, target [B, K, 2] in px of the input of the stage under way."""
+    """What the loss of a training step compares: pred, target [B, K, 2] in px of the input of the stage under way.
+
+    A model with several heads is taught each: pred is [B, heads, K, 2] then.
+    """
 
     pred: Tensor
     target: Tensor
