@@ -24,7 +24,7 @@ from training.data.files import default_mode, reading
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.models.registry import make_model, recipe_parameters
-from training.runs import MODEL
+from training.runs import model_file
 
 FORMAT = 1
 _KEY = "fkp-studio"
@@ -96,8 +96,8 @@ def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None
 
 
 def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
-    """The model of a run folder or a model file, on the CPU, ready to predict. Raises UserError where it is missing or damaged."""
-    file = path / MODEL if path.is_dir() else path
+    """The model of a run folder, a starter or a model file, on the CPU, ready to predict. Raises UserError where it is missing or damaged."""
+    file = model_file(path)
     if not file.is_file():
         raise UserError(f"There is no model in {path}: it is written when the first epoch of a run is done.")
     with reading(file):

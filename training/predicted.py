@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from training.project.project import Project
-from training.runs import MODEL
+from training.run_names import is_starter
+from training.runs import model_file
 
-STAMP = "predicted"  # file in the run folder: the model that all stored predictions are by
+STAMP = "predicted"  # file in the run folder (of a starter beside it): the model that all stored predictions are by
 
 
 def model_stamp(run_dir: Path) -> str:
     """Tells one model file of a run from a later one; "" while there is none."""
     try:
-        status = (run_dir / MODEL).stat()
+        status = model_file(run_dir).stat()
     except OSError:
         return ""
     return f"{status.st_mtime_ns}-{status.st_size}"
@@ -36,10 +37,11 @@ def lacking(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
 
 def note_predicted(run_dir: Path, stamp: str) -> None:
     """Remember beside the run that all stored predictions are by the model of this stamp."""
-    beside = run_dir / f"{STAMP}.{os.getpid()}"
+    path = _stamp_path(run_dir)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         beside.write_text(stamp, encoding="utf-8")
-        beside.replace(run_dir / STAMP)
+        beside.replace(path)
     except OSError:  # a read-only or removed run folder: it costs no more than predicting again next time
         return
 
@@ -47,6 +49,11 @@ def note_predicted(run_dir: Path, stamp: str) -> None:
 def stored_stamp(run_dir: Path) -> str:
     """The stamp of the model that all stored predictions are by; "" where they are not all there."""
     try:
-        return (run_dir / STAMP).read_text(encoding="utf-8")
+        return _stamp_path(run_dir).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def _stamp_path(run_dir: Path) -> Path:
+    """A starter has no folder in the project: its note is a hidden file among the runs."""
+    return run_dir.with_name(f".{run_dir.name}.{STAMP}") if is_starter(run_dir.name) else run_dir / STAMP

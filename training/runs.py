@@ -25,6 +25,7 @@ from training.config import RunConfig
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.events import EpochDone, Event, RunFailed, RunFinished, RunStarted, from_line
+from training.run_names import starter_file
 
 if TYPE_CHECKING:
     from training.project.project import Project
@@ -52,17 +53,22 @@ class RunInfo:
     last: EpochDone | None
     best: EpochDone | None
     message: str  # why it failed, with the hint; else ""
-    label_hash: str  # of the labels it was trained on; another one than the project's now: stale
+    label_hash: str  # of the labels it was trained on; another one than the project's now: stale; "" of a starter
     search: str = ""  # "NAME/7": the random search and the trial it is; "" for a run of its own
+
+    @property
+    def is_starter(self) -> bool:
+        """Whether it is a model that came with the program: nothing of it is in the project but its predictions."""
+        return self.number < 0
 
     @property
     def has_model(self) -> bool:
         """Whether there is a model to predict with."""
-        return (self.path / MODEL).is_file()
+        return model_file(self.path).is_file()
 
     def is_stale(self, label_hash: str) -> bool:
         """Whether the project's labels, whose hash this is, changed since; a hash with more behind it is of a part of them."""
-        return self.label_hash.partition("-")[0] != label_hash
+        return bool(self.label_hash) and self.label_hash.partition("-")[0] != label_hash
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,11 @@ class Snapshot:
     schema: KeypointSchema
     label_hash: str
     origins: np.ndarray | None = None
+
+
+def model_file(run: Path) -> Path:
+    """The model of a run folder, of a starter's path, or the model file itself. It need not be there."""
+    return run / MODEL if run.is_dir() else starter_file(run.name) or run
 
 
 def snapshot_project(project: Project) -> Snapshot:

@@ -31,7 +31,7 @@ from training.errors import UserError
 from training.predict import Predictor
 from training.project.project import Project
 from training.rundata import load_pictures
-from training.runs import MODEL
+from training.runs import model_file
 from training.sheet import Sheet
 
 CHUNK = 256  # samples a reply, at most
@@ -167,7 +167,7 @@ class Worker:
 
     def _model(self, run: Path) -> Predictor:
         """The run's model as it is on the disk now: a run in training writes better ones."""
-        file = run / MODEL if run.is_dir() else run
+        file = model_file(run)
         key = (file, file.stat().st_mtime_ns if file.exists() else 0)
         if key not in self.models:
             self.models = {k: m for k, m in list(self.models.items())[1 - _MODELS :] if k[0] != file}

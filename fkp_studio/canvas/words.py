@@ -8,6 +8,7 @@ import numpy as np
 
 from fkp_studio.canvas.face import Face
 from training.data.keypoint_data import Origin, PointState
+from training.run_names import run_title
 
 if TYPE_CHECKING:
     from fkp_studio.canvas.pictures import Picture
@@ -54,7 +55,7 @@ def maker(face: Face, keypoint: int) -> str:
     """Who made a label, in a word or two; "" where there is none."""
     origin = Origin(int(face.labels.origins[0, keypoint]))
     if origin == Origin.MODEL:
-        return f"run {int(face.labels.runs[0, keypoint])}" + _confidence(float(face.labels.confidences[0, keypoint]))
+        return run_title(int(face.labels.runs[0, keypoint])) + _confidence(float(face.labels.confidences[0, keypoint]))
     words = {Origin.IMPORTED: "imported", Origin.PERSON: "person", Origin.INTERPOLATED: "interpolated"}
     return words.get(origin, "")
 

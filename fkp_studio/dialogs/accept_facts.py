@@ -11,8 +11,9 @@ import numpy as np
 from fkp_studio.dialogs.data_parts import FaceCard
 from training.data.keypoint_data import Labels
 from training.errors import UserError
-from training.project.accept import fill_labels, run_number, to_fill
+from training.project.accept import fill_labels, to_fill
 from training.project.project import Project
+from training.run_names import run_number
 
 CHUNK = 1024  # samples read at once
 NEVER = -1.0  # stands for a confidence that is not a number: only accepted when none is asked for

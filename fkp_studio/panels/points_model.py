@@ -13,6 +13,7 @@ from fkp_studio.canvas.face import Face
 from fkp_studio.canvas.hit_test import HALF_PIXEL
 from fkp_studio.canvas.words import STATE_WORDS, maker
 from training.data.keypoint_data import Origin, PointState
+from training.run_names import run_title
 
 if TYPE_CHECKING:
     from fkp_studio.session import Session
@@ -165,7 +166,7 @@ class PointsModel(QAbstractTableModel):
             return words.get(Origin(int(face.labels.origins[0, k])), maker(face, k))
         number = int(face.labels.runs[0, k])
         names = sorted(p.name for p in self._session.store.project.runs_dir.glob(f"{number:04d}-*"))
-        return f"accepted from {names[0] if names else f'run {number}'}, confidence {_percent(_confidence(face, k))}"
+        return f"accepted from {names[0] if names else run_title(number)}, confidence {_percent(_confidence(face, k))}"
 
     def _on_face_changed(self) -> None:
         face, store = self._current.face, self._session.store
@@ -222,7 +223,7 @@ def _confidence(face: Face, k: int) -> float:
 
 def _made(face: Face, k: int) -> str:
     if face.labels.origins[0, k] == Origin.MODEL:
-        return f"run {int(face.labels.runs[0, k])}"
+        return run_title(int(face.labels.runs[0, k]))
     short = {Origin.IMPORTED: "file", Origin.PERSON: "hand", Origin.INTERPOLATED: "interp."}
     state = PointState(int(face.states[k]))
     return STATE_WORDS[state] if not face.present[k] else short.get(Origin(int(face.labels.origins[0, k])), "")

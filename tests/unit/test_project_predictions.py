@@ -9,7 +9,7 @@ import pytest
 
 from training.data.keypoint_data import Origin, PointState
 from training.errors import UserError
-from training.project.accept import run_number
+from training.run_names import run_number
 from training.project.project import Project
 
 ONE, TWO = "0001-ml-resnet", "0002-cnn-6"

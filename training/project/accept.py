@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.data.keypoint_data import Labels, Origin, PointState
-from training.errors import UserError
 from training.project.database import Database
 from training.project.history import StepWriter
 from training.project.label_table import blocks, read_labels
 from training.project.predictions import Predictions, read_predictions
+from training.run_names import run_number
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,6 @@ class Accepted:
     points: int
     ids: np.ndarray
     step: int | None
-
-
-def run_number(run: str) -> int:
-    """The number in a run's name: 7 of `0007-ml-resnet`. Raises UserError where there is none."""
-    digits = run.split("-", 1)[0]
-    if not digits.isdecimal() or not 0 < int(digits) < 2**31:
-        raise UserError(f"{run!r} is not the name of a run: it begins with a number, as in `0001-ml-resnet`.")
-    return int(digits)
 
 
 def to_fill(

@@ -1,0 +1,92 @@
+"""Starter models: networks that come with the program, so that a folder of photos has predictions before anything is trained.
+
+Each is `resources/starters/face-K.safetensors` with K keypoints, a model file as a run writes it. In a project a starter is
+used as a run of the name `starter-K` is; see training.run_names. Torch-free: only the header of a file is read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+
+from training.config import RunConfig
+from training.data.schema import KeypointSchema
+from training.errors import UserError
+from training.run_names import run_number, starter_name, starters_folder
+from training.runs import RunInfo
+
+CARD = "CARD.md"  # beside the starters: what they were trained on, and how good they are
+_HEADER = "fkp-studio"  # as training.checkpoint writes it
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A starter model as its file's header tells it. card: the text about all starters, "" where there is none."""
+
+    name: str  # "starter-15"
+    path: Path
+    schema: KeypointSchema
+    config: RunConfig
+    card: str
+
+    @property
+    def title(self) -> str:
+        """In words, for a choice of keypoints."""
+        return f"{len(self.schema)} points ({self.schema.name})"
+
+
+def starters(folder: Path | None = None) -> tuple[Starter, ...]:
+    """All that can be read, the smallest first. folder: another one than the program's (or the environment's)."""
+    where = folder or starters_folder()
+    files = [path for path in where.glob("face-*.safetensors") if starter_name(path)] if where.is_dir() else []
+    found = []
+    for path in files:
+        try:
+            found.append(_read(path))
+        except UserError as error:
+            log.warning("a starter was left out: %s", error)
+    return tuple(sorted(found, key=lambda starter: len(starter.schema)))
+
+
+def starter_for(schema: KeypointSchema) -> Starter | None:
+    """The starter that finds exactly these keypoints, if there is one."""
+    return next((starter for starter in starters() if starter.schema.keypoints == schema.keypoints), None)
+
+
+def starter_runs(runs_dir: Path, schema: KeypointSchema) -> list[RunInfo]:
+    """The starters of a project with these keypoints, as runs."""
+    starter = starter_for(schema)
+    return [] if starter is None else [_as_run(starter, runs_dir)]
+
+
+def _as_run(starter: Starter, runs_dir: Path) -> RunInfo:
+    return RunInfo(
+        path=runs_dir / starter.name,
+        name=starter.name,
+        number=run_number(starter.name),
+        recipe=starter.config.recipe,
+        status="done",
+        config=starter.config,
+        created=starter.path.stat().st_mtime,
+        last=None,
+        best=None,
+        message="",
+        label_hash="",
+    )
+
+
+def _read(path: Path) -> Starter:
+    try:
+        with safetensors.safe_open(path, framework="numpy") as stored:
+            values = json.loads((stored.metadata() or {})[_HEADER])
+        schema, config = KeypointSchema.from_json(values["schema"]), RunConfig.from_json(values["config"])
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not a model of FKP Studio ({error}); install FKP Studio again.") from error
+    card = path.with_name(CARD)
+    return Starter(starter_name(path), path, schema, config, card.read_text("utf-8") if card.is_file() else "")
