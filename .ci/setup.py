@@ -22,9 +22,13 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 STAMP = VENV / "fkp-studio.json"
 TOUR = ROOT / "tour"
-NO_BENCHMARKS = {  # what the others share, and half an hour of training on real faces
+NO_BENCHMARKS = {  # what the others share, half an hour of training on real faces, and what needs another environment
     ROOT / "benchmarks" / "window.py",
     ROOT / "benchmarks" / "faces15_results.py",
+    ROOT / "benchmarks" / "comparison_data.py",
+    ROOT / "benchmarks" / "compare_predictors.py",
+    ROOT / "benchmarks" / "foreign_maps.py",
+    ROOT / "benchmarks" / "foreign_points.py",
 }
 X_TOOLS = {"Xvfb": "xvfb"}  # for the end-to-end tests in a real X window
 CHECKS = (

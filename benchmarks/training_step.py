@@ -1,11 +1,13 @@
-"""Our training step against a plain PyTorch loop for the same network, in turns in the same run; and augmentation's share.
+"""Our training step against plain PyTorch loops for the same network, in turns in the same run; and augmentation's share.
 
     python benchmarks/training_step.py [--recipes ml-resnet,cnn-6] [--variant default] [--steps 12] [--threads 1]
 
-ours: what a run does: augmentation, network, loss, backward, optimiser, running average. plain: the network of
-plain_models.py in the same number format, tensors in memory, no augmentation and no average. naive: the same in float32 with
-the pictures from a DataLoader. Models with two stages are in the second one. A ratio over 1 says that ours is faster; it is the
-median over the turns. On one thread times are processor time, so that other work on the machine does not decide.
+ours: what a run does: augmentation, network, loss, backward, optimiser, running average. bare: only the network's forward and
+backward pass on pictures that are ready, in the same number format. plain: the network of plain_models.py in the same number
+format, tensors in memory, no augmentation and no average. naive: the same in float32 with the pictures from a DataLoader (both
+where plain_models.py has the network). Models with two stages are in the second one. A ratio over 1 says that ours is faster; it
+is the median over the turns. On one thread times are processor time, so that other work on the machine does not decide.
+share_of_peak: arithmetic (convolutions and matrix products) per second over that of the best large matrix product.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ import torch
 from plain_models import PLAIN
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
-from training_speed import noise
+from training_speed import matmul_rate, noise, step_operations
 
-from training.augment import augment
+from training.augment import augment, prepare
 from training.config import RunConfig
-from training.device import keep_memory, mixed_precision, set_threads
+from training.device import DTYPES, keep_memory, mixed_precision, set_threads
 from training.recipes import RECIPES, recipe_config
 from training.session import Session
 
@@ -53,14 +55,13 @@ def measure(config: RunConfig, steps: int, threads: int) -> dict[str, object]:
     if session.stages.count > 1:
         session.next_stage(0.5)
     count = set_threads(threads)
-    works = {
-        "ours": ours(session),
-        "augmentation": augmentation(session),
-        "plain": plain(session, config, session.precision),
-        "naive": naive(session, config),
-    }
-    times = in_turns(works, steps, clock=time.process_time if count == 1 else time.perf_counter)
+    works = {"ours": ours(session), "augmentation": augmentation(session), "bare": bare(session)}
+    if config.model in PLAIN:
+        works |= {"plain": plain(session, config, session.precision), "naive": naive(session, config)}
+    clock = time.process_time if count == 1 else time.perf_counter
+    times = in_turns(works, steps, clock=clock)
     ratio = {name: median_ratio(times[name], times["ours"]) for name in works}
+    peak = step_operations(session) / 1e12 / matmul_rate(DTYPES[session.precision], clock=clock)  # seconds a step
     return {
         "recipe": config.recipe,
         "variant": config.variant,
@@ -68,9 +69,9 @@ def measure(config: RunConfig, steps: int, threads: int) -> dict[str, object]:
         "threads": count,
         "batch_size": config.batch_size,
         "ms": {name: round(1000 * statistics.median(values), 1) for name, values in times.items()},
-        "plain_to_ours": round(ratio["plain"], 2),
-        "naive_to_ours": round(ratio["naive"], 2),
+        **{f"{name}_to_ours": round(ratio[name], 2) for name in works if name not in ("ours", "augmentation")},
         "augmentation_share": round(ratio["augmentation"], 3),
+        "share_of_peak": {name: round(peak / statistics.median(times[name]), 3) for name in ("ours", "bare")},
         "load": round(os.getloadavg()[0], 1),
     }
 
@@ -89,6 +90,21 @@ def augmentation(session: Session) -> Step:
         batch = session.pictures[rows], session.points[rows], session.mask[rows]
         generator = torch.Generator().manual_seed(1)
         return augment(*batch, config=session.stages.config, flip=session.flip, generator=generator)
+
+    return step
+
+
+def bare(session: Session) -> Step:
+    """Forward and backward of the session's network, on a batch that is ready."""
+    config = session.config
+    x = prepare(session.pictures[: config.batch_size], channels=config.channels, pixels=config.pixels)
+
+    def step() -> None:
+        session.model.train()
+        with mixed_precision(session.device, session.precision):
+            points = session.model(x)
+        points.float().square().mean().backward()
+        session.model.zero_grad(set_to_none=True)
 
     return step
 
