@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import re
 import shutil
@@ -25,6 +24,7 @@ from training.config import RunConfig
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.events import EpochDone, Event, RunFailed, RunFinished, RunStarted, from_line
+from training.npz import read_array
 from training.run_names import starter_file
 
 if TYPE_CHECKING:
@@ -188,26 +188,13 @@ def load_snapshot(run_dir: Path) -> Snapshot:
     try:
         with zipfile.ZipFile(run_dir / LABELS) as archive:
             there = [_ORIGINS] if f"{_ORIGINS}.npy" in archive.namelist() else []
-            values = {name: _read_array(archive, name) for name in (*_ARRAYS, *there)}
+            values = {name: read_array(archive, name) for name in (*_ARRAYS, *there)}
     except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         what = "damaged" if (run_dir / LABELS).is_file() else "missing"
         raise UserError(
             f"The labels of the run {run_dir.name} cannot be read: {LABELS} is {what}; train anew."
         ) from error
     return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
-
-
-def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """An array of `np.savez`. Raises ValueError where its header promises more than the file holds, before memory is taken."""
-    info = archive.getinfo(f"{name}.npy")
-    with archive.open(info) as member:
-        if info.compress_type != zipfile.ZIP_STORED or np.lib.format.read_magic(member) != (1, 0):
-            raise ValueError(f"{name} is not as it was written")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(member)
-        size = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or fortran or not 0 <= size <= min(info.file_size, info.compress_size):
-            raise ValueError(f"{name} does not fit its file")
-        return np.frombuffer(member.read(size), dtype).reshape(shape)
 
 
 def load_config(run_dir: Path) -> RunConfig:

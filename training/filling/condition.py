@@ -1,0 +1,77 @@
+"""What the errors at labelled points say of the others: a Gaussian, given some of its coordinates. NumPy only.
+
+An error e = label - prediction with second moments S. Given the errors of the known points,
+e_missing = S_mk S_kk^-1 e_known, and what remains unsure is S_mm - S_mk S_kk^-1 S_km.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+FAR = 20.0  # squared, in standard deviations: beyond it (one label in 20,000 of a Gaussian) a point's error says less of the others
+
+
+def conditional(errors: np.ndarray, known: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Errors [N, K, 2] of which the points `known` [K] count, covariance [2K, 2K] -> expected errors of all points
+    [N, K, 2] and covariances of the points [N, K, 2, 2]. A known point has its error, and nothing is unsure of it.
+
+    A label far from where model and the other labels would have it (a slip of the hand; a network gone astray at one point)
+    counts as unsure in proportion to how far: the further off, the less it moves the others.
+    """
+    count = len(errors)
+    k = np.repeat(known, 2)
+    if not known.any():
+        return np.zeros_like(errors), np.broadcast_to(_blocks(covariance), (count, len(known), 2, 2))
+    own, across = covariance[np.ix_(k, k)], covariance[np.ix_(k, ~k)]
+    seen = errors[:, known].reshape(count, -1)
+    rest = covariance[np.ix_(~k, ~k)]
+    inverse = np.linalg.inv(own)
+    expected, unsure = _expected(seen, inverse, across, rest)
+    moved, covariances = np.zeros_like(errors), np.zeros((count, len(known), 2, 2))
+    moved[:, ~known], covariances[:, ~known] = expected, unsure
+    for row in np.flatnonzero((_distances(seen, inverse) > FAR).any(axis=1)):
+        trusted = _without_slips(seen[row], own, inverse)
+        found = _expected(seen[row : row + 1], trusted, across, rest)
+        moved[row, ~known], covariances[row, ~known] = found[0][0], found[1]
+    moved[:, known] = errors[:, known]
+    return moved, covariances
+
+
+def _expected(
+    seen: np.ndarray, inverse: np.ndarray, across: np.ndarray, rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Errors [N, M, 2] and covariances [M, 2, 2] of the M missing points."""
+    gain = inverse @ across  # [2k, 2M]
+    return (seen @ gain).reshape(len(seen), -1, 2), _blocks(rest - across.T @ gain)
+
+
+def _blocks(covariance: np.ndarray) -> np.ndarray:
+    """[2K, 2K] -> the points' own [K, 2, 2]."""
+    points = len(covariance) // 2
+    which = np.arange(points)
+    return covariance.reshape(points, 2, points, 2)[which, :, which, :]
+
+
+def _distances(seen: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """[N, k]: how far each known point is from where the other known ones would have it, squared, in standard deviations."""
+    pull = (seen @ inverse).reshape(
+        len(seen), -1, 2
+    )  # S^-1 e; with S^-1's own block B of a point, its deviation is B^-1 pull
+    return np.asarray(np.einsum("nki,kij,nkj->nk", pull, np.linalg.inv(_blocks(inverse)), pull))
+
+
+def _without_slips(seen: np.ndarray, own: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """The inverse [2k, 2k] with noise at the points that are far off, the worst first, until none is."""
+    noise = np.zeros(len(own))
+    for _ in range(len(own) // 2):
+        distances = _distances(seen[None], inverse)[0]
+        worst = int(distances.argmax())
+        if distances[worst] <= FAR:
+            break
+        there = slice(2 * worst, 2 * worst + 2)
+        block = inverse[there, there]
+        deviation = np.linalg.solve(block, (inverse @ seen)[there])
+        spread = float(np.trace(np.linalg.inv(block))) / 2
+        noise[there] += max(float(deviation @ deviation) / FAR - spread, 0.1 * spread)
+        inverse = np.linalg.inv(own + np.diag(noise))
+    return inverse
