@@ -160,10 +160,10 @@ class Tour:
         self.window.workspaces.switch("look")
         jobs.run_event.connect(self._tell)
         jobs.train([with_budget(recipe_config(name), minutes=self.minutes) for name in RECIPES])
-        self._until(lambda: len(jobs.book.infos()) == len(RECIPES))
+        self._until(lambda: len(self._runs()) == len(RECIPES))
         limit = self.minutes * 60 * len(RECIPES) + STEP_SECONDS
         self._until(lambda: self._ended() == 1, seconds=limit)
-        self._until(lambda: jobs.status(jobs.book.names()[1]) == "running", seconds=STEP_SECONDS)
+        self._until(lambda: jobs.status(self._runs()[1]) == "running", seconds=STEP_SECONDS)
         self._shot(
             "loop-4-train",
             "Train: loss, CED and error per keypoint move while one goes on working",
@@ -178,7 +178,7 @@ class Tour:
         jobs, session = self.window.jobs, self.window.session
         done: list[bool] = []
         jobs.prediction_progress.connect(lambda at, total: done.append(at >= total))
-        session.set_run(jobs.book.names()[0])
+        session.set_run(self._runs()[0])
         self._until(lambda: bool(done) and done[-1])
         self.window.workspaces.switch("look")
         self._shot("window", "Predictions (rings) beside labels (discs), and two runs in the plots", after=2.0)
@@ -211,7 +211,7 @@ class Tour:
         show_windows(self.window, self._until, lambda name, text, what: self._shot(name, text, after=1.0, what=what))
 
     def _evaluate(self) -> None:
-        for name in self.window.jobs.book.names():
+        for name in self._runs():
             command = (sys.executable, "-m", "training.cli", "evaluate", str(self.project), "--run", name, "--json")
             found: list[Any] = []
             run_task(_evaluated, command, done=found.append, failed=found.append)
@@ -228,9 +228,13 @@ class Tour:
 
     # ---- waiting
 
+    def _runs(self) -> list[str]:
+        """What was trained here, without the starter."""
+        return [info.name for info in self.window.jobs.book.infos() if not info.is_starter]
+
     def _ended(self) -> int:
         jobs = self.window.jobs
-        return sum(jobs.status(name) in ("done", "stopped", "failed", "interrupted") for name in jobs.book.names())
+        return sum(jobs.status(name) in ("done", "stopped", "failed", "interrupted") for name in self._runs())
 
     def _tell(self, name: str, event: object) -> None:
         from training.events import EpochDone

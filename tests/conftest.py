@@ -12,6 +12,7 @@ import pytest
 
 from training.data.keypoint_data import Labels, PointState
 from training.data.schema import KAGGLE_15
+from training.run_names import STARTERS
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -47,6 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(folder))
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
+    monkeypatch.setenv(STARTERS, str(folder / "starters"))  # none: with one, each project that is opened is predicted
     return folder
 
 

@@ -61,7 +61,7 @@ class Jobs(QObject):
         self.searching = Searching(self, command=search_command)
         self.labels = LabelWatch(session, self)
         self.experiments = Experiments(self, command=experiment_command)
-        self._closed = False
+        self._closed = self._opened = False
         self._thread = QThread(self)
         self._thread.setObjectName("predictions")
         self._worker = PredictionWorker(serve_command)
@@ -74,6 +74,7 @@ class Jobs(QObject):
     def _connect(self) -> None:
         self.book.happened.connect(self._on_event)
         self.book.listed.connect(self.runs_changed)
+        self.book.listed.connect(self._choose_starter)
         self.book.changed.connect(lambda _name: self.runs_changed.emit())
         self.queue.changed.connect(self.runs_changed)
         self.labels.changed.connect(self.runs_changed)
@@ -140,7 +141,7 @@ class Jobs(QObject):
     def discard(self, name: str) -> None:
         """Remove a run with its model and its predictions, for good. Ask before. A training run is stopped, not removed."""
         info, store = self.book.info(name), self.session.store
-        if info is None or store is None:
+        if info is None or info.is_starter or store is None:
             return
         if name in self.queue.training():
             self.message.emit(f"{name} is still training; stop it first.")
@@ -230,10 +231,19 @@ class Jobs(QObject):
         self.queue.leave()
         self._cancel.emit()
         store = self.session.store
-        self.book.set_folder(None if store is None else store.project.runs_dir)
+        self._opened = store is not None
+        self.book.set_folder(None if store is None else store.project.runs_dir, None if store is None else store.schema)
         self.searching.set_project(None if store is None else store.project.path)
         if store is not None:
             self.experiments.find(store.project.path)
+
+    def _choose_starter(self) -> None:
+        """A project that is opened without runs shows what the starter says of it."""
+        infos = self.book.infos()
+        if self._opened and infos:
+            self._opened = False
+            if not self.session.run and infos[-1].is_starter:
+                self.session.set_run(infos[-1].name)
 
     def _on_event(self, name: str, event: Event) -> None:
         if isinstance(event, CheckpointSaved) and name == self.session.run:

@@ -11,9 +11,10 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 from fkp_studio import theme
 from fkp_studio.jobs.history import RunHistory, read_history
 from fkp_studio.jobs.tasks import run_task
-from training import runs
+from training.data.schema import KeypointSchema
 from training.events import Event, Progress
-from training.runs import RunInfo
+from training.runs import RunInfo, list_runs
+from training.starters import starter_runs
 
 SHOWN_AT_FIRST = 4  # newest runs that are ticked when a project is opened
 
@@ -28,6 +29,7 @@ class RunBook(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._dir: Path | None = None
+        self._schema: KeypointSchema | None = None
         self._infos: dict[str, RunInfo] = {}
         self._histories: dict[str, RunHistory] = {}
         self._followed: set[str] = set()
@@ -47,11 +49,14 @@ class RunBook(QObject):
         """The folder of the open project's runs."""
         return self._dir
 
-    def set_folder(self, runs_dir: Path | None) -> None:
-        """Look at another project's runs, or at none; what was known of the former is forgotten."""
+    def set_folder(self, runs_dir: Path | None, schema: KeypointSchema | None = None) -> None:
+        """Look at another project's runs, or at none; what was known of the former is forgotten.
+
+        schema: the project's keypoints; the starter that finds them is listed before its runs.
+        """
         if self._dir is not None and self._watcher.directories():
             self._watcher.removePaths(self._watcher.directories())
-        self._dir = runs_dir
+        self._dir, self._schema = runs_dir, schema
         for known in (self._infos, self._histories, self._notes):
             known.clear()
         for names in (self._followed, self._anew, self._shown):
@@ -70,8 +75,10 @@ class RunBook(QObject):
         if self._dir.is_dir() and not self._watcher.directories():
             self._watcher.addPath(str(self._dir))
         self._reading = True
-        folder = self._dir
-        run_task(runs.list_runs, folder, done=lambda infos: self._take(folder, infos), ended=self._read_on, owner=self)
+        folder, schema = self._dir, self._schema
+        run_task(
+            list_models, folder, schema, done=lambda infos: self._take(folder, infos), ended=self._read_on, owner=self
+        )
 
     def _take(self, folder: Path, infos: list[RunInfo]) -> None:
         if folder != self._dir:
@@ -79,7 +86,7 @@ class RunBook(QObject):
         self._infos = {info.name: info for info in infos}
         if not self._listed_once:
             self._listed_once = True
-            own = [name for name, info in self._infos.items() if not info.search]
+            own = [name for name, info in self._infos.items() if not info.search and not info.is_starter]
             self._shown.update(own[-SHOWN_AT_FIRST:])
         for name in self._infos:
             if name in self._shown:
@@ -95,7 +102,7 @@ class RunBook(QObject):
     # ---- what is known of a run
 
     def names(self) -> list[str]:
-        """All runs by number."""
+        """All runs by number, after the starter."""
         return list(self._infos)
 
     def info(self, name: str) -> RunInfo | None:
@@ -103,7 +110,7 @@ class RunBook(QObject):
         return self._infos.get(name)
 
     def infos(self) -> list[RunInfo]:
-        """All runs by number."""
+        """All runs by number, after the starter."""
         return list(self._infos.values())
 
     def history(self, name: str) -> RunHistory:
@@ -201,6 +208,11 @@ class RunBook(QObject):
                 self.changed.emit(name)
 
         return take
+
+
+def list_models(runs_dir: Path, schema: KeypointSchema | None) -> list[RunInfo]:
+    """The starter that finds these keypoints, and the runs of the folder."""
+    return [*([] if schema is None else starter_runs(runs_dir, schema)), *list_runs(runs_dir)]
 
 
 def _interruption(info: RunInfo) -> str:

@@ -23,6 +23,7 @@ from fkp_studio.panels.run_log import LogDialog
 from fkp_studio.panels.runs_delegate import RunsDelegate, RunsView
 from fkp_studio.panels.runs_model import RunsModel
 from fkp_studio.session import Session
+from training.runs import model_file
 
 CAN_RESUME = ("stopped", "interrupted", "failed", "waiting")
 TRAINS = ("starting", "running", "stopping")
@@ -140,16 +141,17 @@ class RunsPanel(QWidget):
         if info is None:
             return menu
         busy = status in TRAINS
+        folder = model_file(info.path).parent if info.is_starter else info.path
         acts = (
             ("Show its predictions", info.has_model, lambda: self._session.set_run(name)),
             ("Predict all faces", info.has_model, lambda: self._jobs.predict(name)),
             None,
             ("Start" if status == "waiting" else "Resume", status in CAN_RESUME, lambda: self._jobs.resume(name)),
             ("Stop" if busy else "Take out of the queue", busy or status == "queued", lambda: self._jobs.stop(name)),
-            ("Discard…", not busy, lambda: self.discard(name)),
+            ("Discard…", not busy and not info.is_starter, lambda: self.discard(name)),
             None,
-            ("Show log", True, lambda: self.show_log(name)),
-            ("Open folder", True, lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(info.path)))),
+            ("Show log", not info.is_starter, lambda: self.show_log(name)),
+            ("Open folder", True, lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))),
             ("Copy settings", True, lambda: self._copy(json.dumps(info.config.to_json(), indent=1))),
         )
         for act in acts:

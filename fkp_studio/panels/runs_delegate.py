@@ -39,7 +39,8 @@ class RunsDelegate(QStyledItemDelegate):
             painter.fillRect(rect, QColor(c.selection))
         elif state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, QColor(c.hover))
-        _paint_tick(painter, tick_rect(rect), row, rim=c.edge)
+        if row.curves:
+            _paint_tick(painter, tick_rect(rect), row, rim=c.edge)
         left, right = rect.left() + 2 * PAD + TICK, rect.right() - PAD
         first = QRect(left, rect.top() + 4, right - left, 20)
         second = QRect(left, rect.top() + 23, right - left, 16)

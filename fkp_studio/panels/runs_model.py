@@ -12,9 +12,12 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels.training_words import STATUSES, ago, clock, epoch_text, exactly
 from training.events import EpochDone
+from training.run_names import is_starter
 from training.runs import RunInfo
 
 Index = QModelIndex | QPersistentModelIndex
+STARTER = "came with the program"
+STARTER_TIP = "predicts before anything is trained here; a model trained on your own labels will do better."
 RowRole = Qt.ItemDataRole.UserRole + 1
 
 
@@ -33,6 +36,7 @@ class Row:
     rmse: str
     nme: str
     leading: bool  # the smallest RMSE of all
+    curves: bool  # whether there is something of it to show in the plots
 
 
 class RunsModel(QAbstractListModel):
@@ -97,7 +101,7 @@ class RunsModel(QAbstractListModel):
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        if role != Qt.ItemDataRole.CheckStateRole or not index.isValid():
+        if role != Qt.ItemDataRole.CheckStateRole or not index.isValid() or is_starter(self._names[index.row()]):
             return False
         self._jobs.book.set_shown(self._names[index.row()], Qt.CheckState(value) == Qt.CheckState.Checked)
         return True
@@ -122,6 +126,7 @@ class RunsModel(QAbstractListModel):
             rmse=f"{best.rmse:.2f} px" if best and math.isfinite(best.rmse) else "",
             nme=f"{best.nme:.1%}" if best and math.isfinite(best.nme) else "",
             leading=best is not None and best.rmse <= min(self._all_rmse(), default=math.inf),
+            curves=not info.is_starter,
         )
 
     def _all_rmse(self) -> list[float]:
@@ -130,6 +135,8 @@ class RunsModel(QAbstractListModel):
         return [best.rmse for best in bests if best is not None and math.isfinite(best.rmse)]
 
     def _line(self, info: RunInfo, status: str) -> str:
+        if info.is_starter:
+            return STARTER
         history = self._jobs.book.history(info.name)
         parts = [info.name.partition("-")[0], STATUSES.get(status, status)]
         if status == "queued" and info.name in self._jobs.queue.waiting():
@@ -149,6 +156,8 @@ class RunsModel(QAbstractListModel):
         return " · ".join(part for part in parts if part)
 
     def _tip(self, info: RunInfo, row: Row) -> str:
+        if info.is_starter:
+            return f"{info.name}, {STARTER}: {STARTER_TIP}"
         best = self._best(info)
         lines = [
             f"{info.name}, made {exactly(info.created)}",
@@ -162,7 +171,9 @@ class RunsModel(QAbstractListModel):
 
 
 def _title(info: RunInfo) -> str:
-    """The recipe, with its variant where that is the paper's, and which trial of a search it was."""
+    """A starter's name; the recipe, with its variant where that is the paper's, and which trial of a search it was."""
+    if info.is_starter:
+        return info.name
     title = info.recipe if info.config.variant == "default" else f"{info.recipe} ({info.config.variant})"
     return f"{title}, trial {info.search.rpartition('/')[2]}" if info.search else title
 

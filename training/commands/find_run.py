@@ -1,4 +1,4 @@
-"""Which run is meant: a run folder, or in a project the name or the number of one."""
+"""Which run is meant: a run folder, in a project the name or the number of one, or a starter by its name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.errors import UserError
+from training.run_names import is_starter
 
 if TYPE_CHECKING:
     from training.project.project import Project
@@ -18,6 +19,8 @@ def find_run(text: str, project: Path | None = None) -> Path:
     path = Path(text)
     if (path / CONFIG).is_file():
         return path.absolute()
+    if is_starter(text):
+        return _starter(text, project)
     if project is None:
         raise UserError(f"{text} is not a run folder (it has no {CONFIG}). Give its path: PROJECT/runs/0001-...")
     runs = list_runs(project / "runs")
@@ -29,6 +32,21 @@ def find_run(text: str, project: Path | None = None) -> Path:
         names = ", ".join(r.name for r in runs) or "none yet: train one with `fkp train`"
         raise UserError(f"There is no run {text!r} in {project}. Its runs: {names}.")
     return found[0].absolute()
+
+
+def _starter(name: str, project: Path | None) -> Path:
+    """The starter's file; of a project, the path that stands for it among the runs."""
+    from training.runs import model_file
+    from training.starters import starters
+
+    there = [starter.name for starter in starters()]
+    if name not in there:
+        raise UserError(f"There is no starter {name!r}; there {_are(there)}.")
+    return model_file(Path(name)) if project is None else (project / "runs" / name).absolute()
+
+
+def _are(names: list[str]) -> str:
+    return f"are {', '.join(names)}" if names else "is none in this installation"
 
 
 def find_own_run(text: str, project: Project) -> Path:
