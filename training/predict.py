@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from training.augment import prepare
 from training.checkpoint import ModelInfo, load_model
-from training.confidence import default_calibration
+from training.confidence import default_calibration, face_sizes
 from training.data.pictures import resize_pictures, resize_points
 from training.data.schema import KeypointSchema
 from training.device import choose_device, choose_precision, mixed_precision, to_channels_last
+from training.models.inference import for_inference, halve_weights
 from training.views import averaged_points, points_and_disagreement
 
 _BATCH = 64
@@ -25,10 +26,13 @@ class Predictor:
 
     def __init__(self, model: nn.Module, info: ModelInfo, device: torch.device) -> None:
         self.info, self.device = info, device
-        self.model = to_channels_last(model).to(device).eval()
+        example = torch.zeros(2, info.config.channels, info.config.input_size, info.config.input_size, device=device)
+        self.model = for_inference(to_channels_last(model).to(device), example)
         self.flip = torch.tensor(info.schema.flip, device=device)
         self.calibration = info.calibration or default_calibration(len(info.schema))
-        self.precision = "float32" if info.precision == "float32" else self._faster_precision()
+        self.precision = "float32" if info.precision == "float32" else self._faster_precision(example)
+        if self.precision == "bfloat16":
+            halve_weights(self.model)
 
     @classmethod
     def load(cls, path: Path, device: str = "auto") -> Predictor:
@@ -44,14 +48,16 @@ class Predictor:
     def predict(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pictures uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of these pictures, and confidences [B, K].
 
-        A confidence is the probability that a point's error is under 10 % of the interocular distance.
+        A confidence is the probability that a point's error is at most 10 % of the interocular distance; with it
+        `calibration.errors` tells that of any other limit.
         """
         found = [self._predict_batch(x) for x in self._inputs(pictures)]
         if not found:
             none = np.zeros((0, len(self.info.schema)), np.float32)
             return np.zeros((*none.shape, 2), np.float32), none
         points, spread = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return self._to_pictures(points, pictures), self.calibration.probability(spread)
+        sizes = face_sizes(points, self.schema, width=self.info.config.input_size)
+        return self._to_pictures(points, pictures), self.calibration.probability(spread, sizes)
 
     def predict_points(self, pictures: np.ndarray) -> np.ndarray:
         """As predict, the points only: half the work."""
@@ -86,10 +92,9 @@ class Predictor:
         side = self.info.config.input_size
         return resize_points(points, (side, side), (width, height)).astype(np.float32)
 
-    def _faster_precision(self) -> str:
+    def _faster_precision(self, example: Tensor) -> str:
         """A model trained in half precision may stand on a machine that is slow at it."""
-        config = self.info.config
-        x = torch.zeros(8, config.channels, config.input_size, config.input_size, device=self.device)
+        x = example.repeat(4, 1, 1, 1)
 
         @torch.inference_mode()
         def step(precision: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
 
 from training.balance import pose_components
 from training.data.poses import read_yaw
@@ -83,8 +82,8 @@ def distances(project: Project, run_dir: Path, faces: Faces, target: np.ndarray)
         raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
     found = [point_errors(_points(predictor, project, faces), target)]
     if isinstance(predictor.model, StagedNet):
-        early = Predictor(_FirstStage(predictor.model), predictor.info, predictor.device)
-        found.insert(0, point_errors(_points(early, project, faces), target))
+        predictor.model.begin(1)
+        found.insert(0, point_errors(_points(predictor, project, faces), target))
     return found
 
 
@@ -95,17 +94,6 @@ def _points(predictor: Predictor, project: Project, faces: Faces) -> np.ndarray:
     points = np.full((len(faces.ids), len(project.schema), 2), np.nan)
     points[~np.isin(faces.ids, list(unreadable))] = pred
     return points
-
-
-class _FirstStage(nn.Module):
-    """What the first stage of a network in stages finds."""
-
-    def __init__(self, whole: StagedNet) -> None:
-        super().__init__()
-        self.whole = whole
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.whole.stage_points(x)[0]
 
 
 def turned_words(faces: Faces) -> str:

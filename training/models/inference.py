@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.models.layers import WideStem
-from training.models.staged import StagedNet
 
 
 def for_inference(model: nn.Module, example: Tensor) -> nn.Module:
@@ -17,14 +16,22 @@ def for_inference(model: nn.Module, example: Tensor) -> nn.Module:
     example: an input [B, C, S, S] on the model's device, to see which layer follows which.
     """
     model.eval().requires_grad_(requires_grad=False)
-    for conv, norm in _pairs(model, example):
-        fused = fuse_conv_bn_eval(model.get_submodule(conv), model.get_submodule(norm))  # type: ignore[type-var]
-        model.set_submodule(conv, fused)
-        model.set_submodule(norm, nn.Identity())
+    for first, then in _pairs(model, example):
+        conv, norm = model.get_submodule(first), model.get_submodule(then)
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            model.set_submodule(first, fuse_conv_bn_eval(conv, norm))
+            model.set_submodule(then, nn.Identity())
     for name, part in list(model.named_modules()):
         if isinstance(part, WideStem):
             model.set_submodule(name, FoldedStem(part))
-    return OneStage(model) if isinstance(model, StagedNet) else model
+    return model
+
+
+def halve_weights(model: nn.Module) -> None:
+    """Keep the weights of convolutions and linear layers in bfloat16, which autocast would else make of them at each call."""
+    for part in model.modules():
+        if isinstance(part, (nn.Conv2d, nn.Linear, FoldedStem)):
+            part.to(torch.bfloat16)
 
 
 class FoldedStem(nn.Module):
@@ -41,21 +48,9 @@ class FoldedStem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.pixel_unshuffle(F.pad(x, (self.pad,) * 4), 2).contiguous(memory_format=torch.channels_last)
-        a, b, c, d = F.conv2d(x, self.weight.to(x.dtype)).chunk(4, dim=1)  # each [B, out, S/2, S/2]
+        a, b, c, d = F.conv2d(x, self.weight).chunk(4, dim=1)  # each [B, out, S/2, S/2]
         y = torch.maximum(torch.maximum(a, b), torch.maximum(c, d))
         return y + self.bias.to(y.dtype)
-
-
-class OneStage(nn.Module):
-    """A model of two stages that stays at the one it was left in: no branch on a weight, which a graph cannot have."""
-
-    def __init__(self, model: StagedNet) -> None:
-        super().__init__()
-        self.model, self.second = model, model.number > 1
-
-    def forward(self, x: Tensor) -> Tensor:
-        points = self.model.first_points(x)
-        return self.model.refine(x, points) if self.second else points
 
 
 def _pairs(model: nn.Module, example: Tensor) -> list[tuple[str, str]]:
