@@ -58,7 +58,7 @@ class FillModel:
             moved[rows], covariances[rows] = conditional(counted, pattern, self.covariance)
         return points + moved * unit, covariances * unit[..., None] * unit[..., None, :]
 
-    def certainty(self, covariances: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
+    def variance_left(self, covariances: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
         """[N, K]: how much of a point's variance is left when the labels are known, 0..1. covariances [N, K, 2, 2] px^2."""
         unit = np.asarray(sizes, np.float64)[:, None, :] ** 2
         left = np.diagonal(covariances, axis1=-2, axis2=-1) / unit

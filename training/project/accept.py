@@ -1,6 +1,7 @@
 """Accepting predictions as labels, and taking them back: block by block, within one transaction and one step of the journal.
 
-Accepting fills only points that are UNSET. What a person or the source has said is never replaced.
+Accepting fills only points that are UNSET. What a person or the source has said is never replaced. With a fill model the
+predictions are taken given the labels that are there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.data.keypoint_data import Labels, Origin, PointState
+from training.filling.given import given_labels
+from training.filling.model import FillModel
+from training.project.columns import read_sizes
 from training.project.database import Database
 from training.project.history import StepWriter
 from training.project.label_table import blocks, read_labels
@@ -62,16 +66,25 @@ def fill_labels(labels: Labels, predictions: Predictions, where: np.ndarray, *, 
     return filled
 
 
+def read_given(
+    database: Database, run: str, ids: np.ndarray, keypoints: int, *, fill: FillModel | None = None
+) -> tuple[Labels, Predictions]:
+    """The labels of `ids` and what a run says, given these labels where there is a fill model."""
+    labels, predictions = read_labels(database, ids, keypoints), read_predictions(database, run, ids, keypoints)
+    if fill is None or fill.keypoints != keypoints:
+        return labels, predictions
+    return labels, given_labels(fill, labels, predictions, read_sizes(database, ids))[0]
+
+
 def preview(
     database: Database, run: str, ids: np.ndarray | None, keypoints: int, *, min_confidence: float = 0.0
 ) -> AcceptPreview:
     """What `accept` would fill in `ids` (None: all samples)."""
     found, per_keypoint = [np.zeros(0, np.int64)], np.zeros(keypoints, np.int64)
     for block in blocks(database, ids):
-        predictions = read_predictions(database, run, block, keypoints)
-        fill = to_fill(read_labels(database, block, keypoints), predictions, min_confidence=min_confidence)
-        per_keypoint += fill.sum(axis=0)
-        found.append(block[fill.any(axis=1)])
+        where = to_fill(*read_given(database, run, block, keypoints), min_confidence=min_confidence)
+        per_keypoint += where.sum(axis=0)
+        found.append(block[where.any(axis=1)])
     faces = np.concatenate(found)
     return AcceptPreview(int(per_keypoint.sum()), len(faces), faces, per_keypoint)
 
@@ -84,6 +97,7 @@ def accept(
     *,
     keypoints: Sequence[int] | None = None,
     min_confidence: float = 0.0,
+    fill: FillModel | None = None,
     text: str | None = None,
 ) -> Accepted:
     """Fill the unset points of `ids` (None: all samples) from a run's predictions: one transaction, one step."""
@@ -91,14 +105,11 @@ def accept(
 
     def changes() -> Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]]:
         for block in blocks(database, ids):
-            labels, predictions = (
-                read_labels(database, block, schema_size),
-                read_predictions(database, run, block, schema_size),
-            )
-            fill = to_fill(labels, predictions, keypoints=keypoints, min_confidence=min_confidence)
-            yield block, labels, fill_labels(labels, predictions, fill, number=number), fill
+            labels, predictions = read_given(database, run, block, schema_size, fill=fill)
+            where = to_fill(labels, predictions, keypoints=keypoints, min_confidence=min_confidence)
+            yield block, labels, fill_labels(labels, predictions, where, number=number), where
 
-    return _step(database, changes(), text=text, verb="accept", ending=f" of {run}")
+    return write_changes(database, changes(), text=text, verb="accept", ending=f" of {run}")
 
 
 def take_back(database: Database, run: str, keypoints: int) -> Accepted:
@@ -111,7 +122,7 @@ def take_back(database: Database, run: str, keypoints: int) -> Accepted:
             where = (labels.origins == Origin.MODEL) & (labels.runs == number)
             yield block, labels, cleared(labels, where), where
 
-    return _step(database, changes(), text=None, verb="take back", ending=f" of {run}")
+    return write_changes(database, changes(), text=None, verb="take back", ending=f" of {run}")
 
 
 def cleared(labels: Labels, where: np.ndarray) -> Labels:
@@ -123,7 +134,7 @@ def cleared(labels: Labels, where: np.ndarray) -> Labels:
     return result
 
 
-def _step(
+def write_changes(
     database: Database,
     changes: Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]],
     *,
@@ -131,6 +142,7 @@ def _step(
     verb: str,
     ending: str,
 ) -> Accepted:
+    """Write (ids, before, after, which points differ) as one step, told as `text`, or as the verb, how many, and the ending."""
     touched, points, writer = [np.zeros(0, np.int64)], 0, None
     with database.transaction():
         for ids, before, after, where in changes:

@@ -85,10 +85,21 @@ def read_rows(database: Database, first: int, end: int) -> np.ndarray:
 
 def read_splits(database: Database, ids: np.ndarray) -> np.ndarray:
     """The splits of the samples `ids`, uint8 [B]; only the rows that hold them are read."""
+    return np.ascontiguousarray(_rows_of(database, ids)["splits"])
+
+
+def read_sizes(database: Database, ids: np.ndarray) -> np.ndarray:
+    """Width and height of the samples `ids`, float64 [B, 2], px; only the rows that hold them are read."""
+    rows = _rows_of(database, ids)
+    return np.stack([rows["widths"], rows["heights"]], axis=-1).astype(np.float64)
+
+
+def _rows_of(database: Database, ids: np.ndarray) -> np.ndarray:
+    """The packed rows [B] of these samples."""
     rows = np.asarray(ids, np.int64) - 1
     chunks, which = np.unique(rows // CHUNK, return_inverse=True)
-    parts = [read_rows(database, chunk * CHUNK, (chunk + 1) * CHUNK)["splits"] for chunk in chunks.tolist()]
-    return np.stack(parts)[which, rows % CHUNK] if len(rows) else np.zeros(0, np.uint8)
+    parts = [read_rows(database, chunk * CHUNK, (chunk + 1) * CHUNK) for chunk in chunks.tolist()]
+    return np.stack(parts)[which, rows % CHUNK] if len(rows) else np.zeros(0, ROW)
 
 
 def write_columns(database: Database, ids: np.ndarray, **columns: Any) -> None:

@@ -1,0 +1,38 @@
+"""A run's predictions given the labels that are there. Torch-free."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.data.keypoint_data import Labels, Origin
+from training.filling.model import FillModel
+from training.project.predictions import Predictions
+
+_VOUCHED = (Origin.IMPORTED, Origin.PERSON)
+
+
+def vouched(labels: Labels) -> np.ndarray:
+    """bool [B, K]: points that a person or the source vouches for; one accepted from a model tells nothing of the others."""
+    return np.asarray(labels.mask & np.isin(labels.origins, _VOUCHED))
+
+
+def given_labels(
+    fill: FillModel, labels: Labels, predictions: Predictions, sizes: np.ndarray
+) -> tuple[Predictions, np.ndarray]:
+    """The predictions of B faces given their labels, and the points' covariances [B, K, 2, 2] px^2. sizes [B, 2] px.
+
+    At a labelled point stays what the run says. A point is off by more than some distance with probability 1 - confidence
+    = exp(-distance^2 / (2 variance)); with a share r of the variance left this becomes (1 - confidence)^(1 / r).
+    """
+    known = vouched(labels)
+    plain = predictions.points.astype(np.float64)
+    points, covariances = fill.condition_all(plain, labels.points, known, sizes=sizes)
+    left = np.where(known, 1, fill.variance_left(covariances, sizes=sizes))
+    confidences = 1 - (1 - predictions.confidences.astype(np.float64)) ** (1 / left)
+    there = np.where(known[..., None], plain, points)
+    return Predictions(there.astype(np.float32), confidences.astype(np.float32)), covariances
+
+
+def expected_error(covariances: np.ndarray) -> np.ndarray:
+    """The distance [...] that a point of covariance [..., 2, 2] is off on the average, px: sqrt(pi / 2) of its deviation."""
+    return np.asarray(np.sqrt(np.pi / 4 * np.trace(covariances, axis1=-2, axis2=-1)))
