@@ -171,6 +171,14 @@ class RunConfig:
         low=0,
         high=1,
     )
+    self_training: float = setting(
+        0.0,
+        "From a third of the budget on, points that nobody has labelled are learnt from the running average of the weights, "
+        "with up to this weight: as sure as it is of each.",
+        group="Loss",
+        low=0,
+        high=1,
+    )
     hard_points: float = setting(
         0.0,
         "Keypoints with a large error weigh more: (error / mean error) to this power; 0 is all alike.",

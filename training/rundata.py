@@ -33,7 +33,7 @@ class RunData:
     val split, so val holds rows of train. left_out: a sentence on each sample whose picture cannot be read.
     weight: float32 [N, K], what each point counts in the loss; None: all alike. groups: int64 [N], alike for pictures of one
     person or photo; None: not known.
-    ids: int64 [N], the samples of a project; None where they are not of one.
+    ids: int64 [N], the samples of a project; None where they are not of one. unset: bool [N, K], points nobody has looked at.
     """
 
     pictures: np.ndarray | MappedPictures
@@ -47,6 +47,7 @@ class RunData:
     weight: np.ndarray | None = None
     groups: np.ndarray | None = None
     ids: np.ndarray | None = None
+    unset: np.ndarray | None = None
 
     @property
     def side(self) -> int:
@@ -102,7 +103,7 @@ def load_run_data(run_dir: Path, config: RunConfig, *, memory: int | None = None
     return RunData(
         pictures, scaled, snapshot.sizes[used], train, fallback, snapshot.schema,
         val_is_train=not len(val), left_out=tuple(unreadable.values()), weight=point_weights(snapshot, config, used), groups=groups,
-        ids=snapshot.ids[used],
+        ids=snapshot.ids[used], unset=snapshot.states[used] == PointState.UNSET,
     )  # fmt: skip
 
 

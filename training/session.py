@@ -15,7 +15,7 @@ from torch import Tensor
 from training import metrics
 from training.augment import augment, prepare
 from training.checkpoint import ModelInfo, load_resume, save_model, save_resume
-from training.confidence import Calibration, fit_calibration
+from training.confidence import Calibration, face_sizes, fit_calibration
 from training.config import RunConfig
 from training.data.pictures import resize_points
 from training.device import choose_device, choose_precision, choose_threads, mixed_precision, to_channels_last
@@ -35,9 +35,10 @@ from training.optim import WeightAverage, make_optimizer, rate_at, set_rate
 from training.run_balance import row_weights
 from training.rundata import RunData
 from training.runs import MODEL, RESUME
+from training.self_training import SelfTraining
 from training.stages import Stages
 from training.streaming import StreamedPictures, on_device
-from training.views import averaged_points, points_and_disagreement
+from training.views import averaged_points, points_and_disagreement, points_and_spread
 
 _EVALUATION_BATCH = 128
 _TRIAL = 16  # pictures
@@ -72,6 +73,7 @@ class Session:
         self._put_data_on_device()
         self.row_weights, self.balance = row_weights(data, config)
         self.hard_points = HardPoints(len(data.schema), config.hard_points, self.device) if config.hard_points else None
+        self.self_training = SelfTraining.of(data, strength=config.self_training, seed=config.seed, device=self.device)
         self.precision, self.threads = "float32", 1
         self.epoch, self.batch, self.step_count, self.elapsed = 0, 0, 0, 0.0  # epoch: whole ones done
         self.loss_sum, self.seen = torch.zeros((), device=self.device), 0  # of the epoch under way
@@ -157,15 +159,18 @@ class Session:
     def train_step(self, rows: Tensor, *, done: float) -> None:
         """One optimiser step on these rows; done: how much of the budget is used, 0..1."""
         self.ranks.announce(Step(self.epoch, self.batch, done))
+        if self.self_training is not None and self.self_training.is_due(done):
+            self._teach(self.self_training, done)
         count = len(rows)
         seed = _seed(self.config.seed, self.epoch, self.batch)
         torch.manual_seed(seed)  # dropout
         rows = self.ranks.take(rows).to(self.device)
         generator = self.ranks.generator(seed)
+        points, mask = self._labels(rows)
         x, points, mask = augment(
             self.pictures[rows],
-            unlabelled(self.model, self.points[rows], 0),
-            (self.mask if self.weight is None else self.weight)[rows],
+            unlabelled(self.model, points, 0),
+            mask,
             config=self.stages.config,
             flip=self.flip,
             generator=generator,
@@ -175,7 +180,8 @@ class Session:
         with mixed_precision(self.device, self.precision):
             pred, points = self.stages.lesson(x, points, mask, generator)
         pred, points, mask = each_head(*self.ranks.gather(pred, points, mask))
-        loss = self.loss(pred, points, mask > 0, self._point_weights(pred, points, mask))
+        weight = self._point_weights(pred, points, mask)
+        loss = self.loss(pred, points, mask != 0, weight)
         loss.backward()
         self.ranks.sum_gradients(self.model)
         self.doctor.pulse.look(self.model, self.step_count - self.stages.first_step)
@@ -184,15 +190,33 @@ class Session:
         self.step_count += 1
         self.batch += 1
         self.average.update(self.step_count - self.stages.first_step)
+        if self.self_training is not None:
+            loss = self.loss(pred.detach(), points.detach(), mask > 0, weight)  # of labels alone
         self.loss_sum += loss.detach() * count
         self.seen += count
 
+    def _labels(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Points [B, K, 2] to learn and what they count, [B, K]: 0 (or False) where there is none, below 0 the model's own."""
+        points, mask = self.points[rows], (self.mask if self.weight is None else self.weight)[rows]
+        return (points, mask) if self.self_training is None else self.self_training.complete(rows, points, mask)
+
+    @torch.inference_mode()
+    def _teach(self, pupil: SelfTraining, done: float) -> None:
+        """Have the average model say where unlabelled points are."""
+        model = self.average.ready()
+        chosen = pupil.begin(done, seen=self.step_count * self.config.batch_size).to(self.device)
+        for rows in chosen.split(_EVALUATION_BATCH):
+            x = prepare(self.pictures[rows], channels=self.config.channels, pixels=self.config.pixels)
+            with mixed_precision(self.device, self.precision):
+                pupil.take(rows, *points_and_spread(model, x, flip=self.flip))
+
     def _point_weights(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor | None:
         """[B, K] for the loss: what each point counts by its origin (mask, where it holds weights) and by its keypoint's error."""
+        weight = mask.to(pred.dtype).abs()
         if self.hard_points is None:
-            return None if self.weight is None else mask
+            return None if self.weight is None and self.self_training is None else weight
         self.hard_points.update(pred, points, mask > 0)
-        return mask * self.hard_points.weights()
+        return weight * self.hard_points.weights()
 
     @property
     def train_loss(self) -> float:
@@ -296,6 +320,8 @@ class Session:
         state["doctor"] = self.doctor.to_json()
         if self.hard_points is not None:
             state["hard_points"] = self.hard_points.errors
+        if self.self_training is not None:
+            state["self_training"] = self.self_training.to_json()
         state["stages"] = self.stages.to_json()
         state["model"] = self.model.state_dict()
         state["average"] = self.average.average.state_dict()
@@ -316,6 +342,8 @@ class Session:
             self.doctor.from_json(state["doctor"])
             if self.hard_points is not None:
                 self.hard_points.errors = state["hard_points"].to(self.device)
+            if self.self_training is not None:
+                self.self_training.from_json(state["self_training"])
             for name, kind in _POSITION.items():
                 setattr(self, name, kind(state[name]))
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
@@ -334,10 +362,12 @@ class Session:
                 p, d = points_and_disagreement(model, x, flip=self.flip, flip_average=self.config.flip_average)
                 points.append(p.float().cpu().numpy())
                 spreads.append(d.float().cpu().numpy())
-        errors = metrics.point_errors(self._to_original(np.concatenate(points)), self._val_points)
+        found = np.concatenate(points)
+        sizes = face_sizes(found, self.data.schema, width=self.config.input_size)
+        errors = metrics.point_errors(self._to_original(found), self._val_points)
         unit = metrics.normaliser(self._val_points, "interocular", self.data.schema, sizes=self._val_sizes)
-        unit = np.where(np.isfinite(unit), unit, self._val_sizes[:, 0])
-        return fit_calibration(np.concatenate(spreads), errors / unit[:, None])
+        unit = np.where(np.isfinite(unit), unit, sizes * self._val_sizes[:, 0])  # an eye lacks its label
+        return fit_calibration(np.concatenate(spreads), errors / unit[:, None], sizes)
 
 
 def _seed(seed: int, epoch: int, batch: int) -> int:

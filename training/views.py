@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.augment import mirror, mirror_points
+from training.models.light import heads_of
 from training.models.offsets import labelled
 
 
@@ -39,6 +40,15 @@ def points_and_disagreement(
     deviation = (seen - seen.mean(dim=0)).square().sum(dim=-1).mean(dim=0).sqrt()  # [B, K]
     points = seen[:2].mean(dim=0) if flip_average else plain
     return labelled(model, points, scheme), deviation / side
+
+
+def points_and_spread(model: nn.Module, x: Tensor, *, flip: Tensor, scheme: int | Tensor = 0) -> tuple[Tensor, Tensor]:
+    """The mean of the model's heads on the plain and the mirrored view, [B, K, 2], and their deviation [B, K]; px of the input."""
+    plain, mirrored = heads_of(model, x), heads_of(model, mirror(x))  # [B, heads, K, 2]
+    back = mirror_points(mirrored.flatten(0, 1), flip=flip, side=x.shape[-1]).view_as(plain)
+    seen = torch.cat((plain, back), dim=1)
+    deviation = seen.std(dim=1).square().sum(dim=-1).sqrt()
+    return labelled(model, seen.mean(dim=1), scheme), deviation
 
 
 def _moved(x: Tensor, right: int, down: int) -> Tensor:

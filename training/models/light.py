@@ -96,6 +96,11 @@ class LightPoints(nn.Module):
         return torch.stack((soft_argmax(maps, stride=_STRIDE), places), dim=1)
 
 
+def heads_of(model: nn.Module, x: Tensor) -> Tensor:
+    """The points of each of a model's heads, [B, heads, K, 2]."""
+    return model.heads(x) if isinstance(model, LightPoints) else model(x).unsqueeze(1)
+
+
 def soft_argmax(maps: Tensor, *, stride: int) -> Tensor:
     """Logits [B, K, H, W] -> points [B, K, 2], px of a picture with `stride` pixels a cell: the mean place under the softmax."""
     share = maps.float().flatten(2).softmax(dim=-1).view(maps.shape)
