@@ -24,6 +24,7 @@ from training.doctor import Doctor
 from training.doctor_units import watched_units
 from training.errors import UserError
 from training.events import EpochDone
+from training.filling.model import FillModel, fit_fill
 from training.hard_points import HardPoints
 from training.losses import make_loss
 from training.models.light import each_head
@@ -84,6 +85,7 @@ class Session:
         self.mean_shape_rmse = metrics.rmse(self._to_original(shape), val_points)
         self.doctor = Doctor(self.mean_shape_rmse)
         self._val_points, self._val_sizes = val_points, sizes
+        self.fill: FillModel | None = None  # of the calibrated model, where val has faces enough
 
     def _prepare_stage(self) -> None:
         config = self.stages.config
@@ -353,7 +355,7 @@ class Session:
 
     @torch.inference_mode()
     def calibrate(self, weights: dict[str, Tensor]) -> Calibration:
-        """Fit the confidence of a model with these weights on val."""
+        """Fit the confidence of a model with these weights on val, and `fill`: how its errors go together."""
         model = copy.deepcopy(self.average.average)
         model.load_state_dict(weights)
         points, spreads = [], []
@@ -363,6 +365,7 @@ class Session:
                 points.append(p.float().cpu().numpy())
                 spreads.append(d.float().cpu().numpy())
         found = np.concatenate(points)
+        self.fill = fit_fill(self._to_original(found), self._val_points, self._val_sizes)
         sizes = face_sizes(found, self.data.schema, width=self.config.input_size)
         errors = metrics.point_errors(self._to_original(found), self._val_points)
         unit = metrics.normaliser(self._val_points, "interocular", self.data.schema, sizes=self._val_sizes)

@@ -13,6 +13,7 @@ from training.distributed import Ranks, connection_errors
 from training.doctor import no_val_split, not_a_number, stage_2_no_better, unreadable_pictures
 from training.doctor_labels import label_troubles
 from training.events import CheckpointSaved, EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted
+from training.filling.model import fill_path
 from training.models.registry import count_parameters
 from training.run_balance import write_balance
 from training.rundata import RunData, load_run_data
@@ -220,11 +221,13 @@ class _Loop:
         yield RunFinished(reason, epochs, session.best_epoch, session.best_rmse, session.best_nme, session.elapsed)
 
     def _calibrate(self) -> None:
-        """Put the confidence calibration into the best model's file."""
+        """Put the confidence calibration into the best model's file, and beside it how the model's errors go together."""
         if (self.run_dir / MODEL).is_file():
             model, _ = load_model(self.run_dir)
             weights = model.state_dict()
             save_model(self.run_dir / MODEL, weights, self.session.info(self.session.calibrate(weights)))
+            if self.session.fill is not None:
+                self.session.fill.save(fill_path(self.run_dir))
 
 
 def _smooth(old: float, new: float) -> float:

@@ -13,6 +13,7 @@ from training.errors import UserError
 from training.filling.condition import conditional
 from training.filling.covariance import fit_covariance
 from training.npz import read_array
+from training.runs import MODEL, model_file
 
 FILL = "fill.npz"
 FEWEST = 5  # faces with two labels or more; with less nothing is learnt
@@ -110,9 +111,11 @@ def _check(covariance: np.ndarray) -> None:
         raise ValueError("not a covariance") from None
 
 
-def fill_path(model: Path) -> Path:
-    """Where the fill model of a run folder, or of a model file `NAME.safetensors`, is kept."""
-    return model / FILL if model.suffix != ".safetensors" else model.with_suffix(".fill.npz")
+def fill_path(run: Path) -> Path:
+    """Where the fill model is kept: `fill.npz` in a run folder, `NAME.fill.npz` beside a model file `NAME.safetensors` or a
+    starter (by the path that stands for it)."""
+    model = model_file(run)
+    return model.with_name(FILL) if model.name == MODEL else model.with_suffix(f".{FILL}")
 
 
 def fit_fill(points: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> FillModel | None:
