@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.commands.output import note, progress_bar, say
 from training.errors import UserError
 
+if TYPE_CHECKING:
+    from training.data.schema import KeypointSchema
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """SOURCE PROJECT [--format F] [--images DIR] [--crop box|points|none] [--padding P]"""
+    """SOURCE PROJECT [--format F] [--images DIR] [--crop box|points|none] [--padding P] [--faces detect|whole] [--keypoints S]"""
     parser.add_argument(
         "source", type=Path, metavar="SOURCE", help="training.csv, or a folder of pictures with .pts or a CSV"
     )
@@ -29,6 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--padding", type=float, metavar="P", help="added on each side of a box, as a part of its longer side (0.25)"
     )
+    parser.add_argument(
+        "--faces",
+        choices=("whole", "detect"),
+        default="whole",
+        help="photos: one sample a picture (whole), or a face found",
+    )
+    parser.add_argument(
+        "--keypoints", metavar="SCHEMA", help="of a new project from pictures without labels: kaggle-15, ibug-68..."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +54,14 @@ def run(args: argparse.Namespace) -> int:
     crop = CropOptions(args.crop, PADDING if args.padding is None else args.padding) if args.crop else None
     with progress_bar("import") as report:
         done = import_source(
-            args.source, args.project, format=args.format, images=args.images, crop=crop, progress=report
+            args.source,
+            args.project,
+            format=args.format,
+            images=args.images,
+            crop=crop,
+            faces=args.faces,
+            schema=_schema(args.keypoints),
+            progress=report,
         )
     say(
         f"{done.count:,} samples imported into {args.project} ({done.train:,} train, {done.val:,} val, {done.test:,} test) "
@@ -57,3 +77,11 @@ def run(args: argparse.Namespace) -> int:
             if len(problems) > 10:
                 note(f"  ... and {len(problems) - 10:,} more; `fkp info {args.project}` lists them")
     return 0
+
+
+def _schema(name: str | None) -> KeypointSchema | None:
+    from training.data.schema import SCHEMAS
+
+    if name is not None and name not in SCHEMAS:
+        raise UserError(f"There are no keypoints {name!r}; choose {', '.join(SCHEMAS)}.")
+    return None if name is None else SCHEMAS[name]

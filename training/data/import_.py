@@ -13,11 +13,13 @@ import numpy as np
 
 from training.data.cropping import Cropper
 from training.data.crops import CropOptions, cut
+from training.data.face_finding import CHUNK as PHOTOS
+from training.data.face_finding import FACES, FaceFinder
 from training.data.files import writing
 from training.data.formats.columns import ColumnMapping
-from training.data.formats.detect import IMPORT_FORMATS, detect_format, open_reader
+from training.data.formats.detect import IMPORT_FORMATS, PICTURES, detect_format, open_reader
 from training.data.formats.problems import Problem
-from training.data.formats.reader import Chunk, Reader
+from training.data.formats.reader import CHUNK, Chunk, Reader
 from training.data.pictures import read_picture
 from training.data.progress import Cancelled, IsCancelled, Progress, Report
 from training.data.samples import SampleBatch, Split
@@ -85,6 +87,7 @@ def preview(
     images: Path | None = None,
     mapping: ColumnMapping | None = None,
     crop: CropOptions | None = None,
+    faces: str = "whole",
 ) -> SourcePreview:
     """Look at a source's first faces without importing anything. Raises UserError as the import would."""
     kind, reader = open_reader(Path(source), format=format, images=images, mapping=mapping, several=_cuts(crop))
@@ -92,20 +95,20 @@ def preview(
     count, exact = reader.count()
     with closing(reader.chunks(schema, progress=Progress(), size=min(PREVIEW_FACES, max(count, 1)))) as chunks:
         chunk = next(chunks, None)
-    cropper = Cropper(crop, reader.findings)
-    chunk = chunk and cropper(chunk)
-    faces: list[PreviewFace] = []
+    cropper, finder = Cropper(crop, reader.findings), _finder(faces, kind, crop)
+    chunk = chunk and cropper(finder(chunk) if finder else chunk)
+    shown: list[PreviewFace] = []
     if chunk is not None:
         batch = chunk.batch
-        for i, name in enumerate(batch.names):
+        for i, name in enumerate(batch.names[:PREVIEW_FACES]):
             picture = batch.pixels[i] if batch.pixels is not None else read_picture((batch.paths or ())[i], channels=3)
-            if batch.crops is not None:
+            if batch.crops is not None and batch.crops[i, 2]:
                 picture = cut(picture, tuple(batch.crops[i].tolist()))
             split = Split(int(batch.splits[i])).word if chunk.given[i] else ""
-            faces.append(PreviewFace(name, picture, batch.labels.points[i], batch.groups[i], split))
+            shown.append(PreviewFace(name, picture, batch.labels.points[i], batch.groups[i], split))
     return SourcePreview(
         format=kind, schema=schema, count=count, exact=exact, columns=getattr(reader, "header", ()),
-        mapping=getattr(reader, "mapping", None), faces=tuple(faces),
+        mapping=getattr(reader, "mapping", None), faces=tuple(shown),
         problems=(*reader.findings.left_out, *reader.findings.flagged), small=cropper.faces_are_small,
     )  # fmt: skip
 
@@ -119,6 +122,7 @@ def import_source(
     mapping: ColumnMapping | None = None,
     schema: KeypointSchema | None = None,
     crop: CropOptions | None = None,
+    faces: str = "whole",
     seed: int = 0,
     progress: Report | None = None,
     cancelled: IsCancelled | None = None,
@@ -126,7 +130,8 @@ def import_source(
     """Import a source into a project, which is made where there is none; else the samples are added to it.
 
     schema: for a source without labels, of a new project. crop: how faces are cut out of their pictures; None: as the columns
-    crop_x, crop_y, crop_side of an export say, else not. seed: of the split drawn where the source has none.
+    crop_x, crop_y, crop_side of an export say, else not. faces: of photographs without labels, "whole" or "detect": one sample
+    of each face found. seed: of the split drawn where the source has none.
     progress: called with 0..1 and a few words; cancelled: asked often; where it says yes, Cancelled is raised.
     Raises UserError for all that the user can mend. After any exception nothing of the source is in the project, and a
     project that was not there before is not there.
@@ -136,14 +141,14 @@ def import_source(
     tell = Progress(progress, cancelled)
     tell(0.0, f"Looking at {source.name}")
     kind, reader = open_reader(source, format=format, images=images, mapping=mapping, several=_cuts(crop))
-    cropper = Cropper(crop, reader.findings)
+    cropper, finder = Cropper(crop, reader.findings), _finder(faces, kind, crop)
     with _target(project_path, reader.schema, schema or KAGGLE_15) as project:
-        assigned = _fill(project, reader, cropper, tell=tell, seed=seed)
+        assigned = _fill(project, reader, cropper, finder, tell=tell, seed=seed)
     tell_splits = np.bincount(assigned.splits, minlength=3)
     found = reader.findings
     return ImportReport(
         format=kind, count=len(assigned.groups), left_out=tuple(found.left_out), flagged=tuple(found.flagged),
-        notes=(*found.notes, *cropper.notes(), *assigned.notes), train=int(tell_splits[0]), val=int(tell_splits[1]), test=int(tell_splits[2]),
+        notes=(*found.notes, *(finder.notes() if finder else ()), *cropper.notes(), *assigned.notes), train=int(tell_splits[0]), val=int(tell_splits[1]), test=int(tell_splits[2]),
         seconds=time.perf_counter() - begun,
     )  # fmt: skip
 
@@ -152,13 +157,32 @@ def _cuts(crop: CropOptions | None) -> bool:
     return crop is not None and crop.by != "none"
 
 
-def _fill(project: Project, reader: Reader, cropper: Cropper, *, tell: Progress, seed: int) -> Assigned:
+def _finder(faces: str, kind: str, crop: CropOptions | None) -> FaceFinder | None:
+    """What finds the faces, where that is asked for. Raises UserError for a source whose labels say where they are."""
+    if faces not in FACES:
+        raise UserError(f"Photographs are imported with their faces {' or '.join(FACES)}, not {faces!r}.")
+    if faces == "whole":
+        return None
+    if kind != PICTURES or crop is not None:
+        raise UserError(
+            f"Faces are looked for in pictures without labels and without a crop of their own; this source is {kind}: leave out "
+            "--faces, or --crop."
+        )
+    return FaceFinder()
+
+
+def _fill(
+    project: Project, reader: Reader, cropper: Cropper, finder: FaceFinder | None, *, tell: Progress, seed: int
+) -> Assigned:
     names = set(project.names())
     known = _known_groups(project)
     seen: list[Any] = []
     with writing(project.path), project.importing(reader.source.name) as importing:
-        with closing(reader.chunks(project.schema, progress=tell.part(0.0, _READ))) as chunks:
-            ids = _add_all(map(cropper, chunks), reader, importing, names=names, seen=seen)
+        size = PHOTOS if finder else CHUNK
+        with closing(reader.chunks(project.schema, progress=tell.part(0.0, _READ), size=size)) as chunks:
+            ids = _add_all(
+                map(cropper, map(finder, chunks) if finder else chunks), reader, importing, names=names, seen=seen
+            )
         tell(_READ, "Looking for near-duplicate pictures")
         assigned = assign(
             _with_photos(

@@ -27,6 +27,7 @@ class Split(IntEnum):
 
 
 FLAG_OUTSIDE = "outside"  # a keypoint lies outside the picture
+FLAG_NO_FACE = "no_face"  # a photograph in which no face was found
 FLAG_HALF_POINT = "half_point"  # only x or only y was given; the point is left unset
 
 
