@@ -60,7 +60,7 @@ def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device:
 
 
 def _load(project: Project, run_dir: Path, device: str) -> Predictor:
-    predictor = Predictor.load(run_dir, device)
+    predictor = Predictor.load(run_dir, device, adjusted=False)  # what was fitted to these very labels would flatter it
     if predictor.info.schema.keypoints != project.schema.keypoints:
         raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
     return predictor

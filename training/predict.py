@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.adjustment import Adjustment, read_adjustment
 from training.augment import prepare
 from training.checkpoint import ModelInfo, load_model
 from training.confidence import default_calibration, face_sizes
@@ -24,8 +25,11 @@ _BATCH = 64
 class Predictor:
     """A loaded model. Use one instance in one thread at a time."""
 
-    def __init__(self, model: nn.Module, info: ModelInfo, device: torch.device) -> None:
+    def __init__(
+        self, model: nn.Module, info: ModelInfo, device: torch.device, *, adjustment: Adjustment | None = None
+    ) -> None:
         self.info, self.device = info, device
+        self.offset = np.zeros((1, 2)) if adjustment is None else adjustment.offset  # [K, 2], px of the input
         example = torch.zeros(2, info.config.channels, info.config.input_size, info.config.input_size, device=device)
         self.model = for_inference(to_channels_last(model).to(device), example)
         self.flip = torch.tensor(info.schema.flip, device=device)
@@ -35,10 +39,14 @@ class Predictor:
             halve_weights(self.model)
 
     @classmethod
-    def load(cls, path: Path, device: str = "auto") -> Predictor:
-        """The model of a run folder or a `.safetensors` file. Raises UserError where it is missing or damaged."""
+    def load(cls, path: Path, device: str = "auto", *, adjusted: bool = True) -> Predictor:
+        """The model of a run folder or a `.safetensors` file, with what fits it to a person's way of placing points.
+
+        adjusted: False gives the points of the model itself. Raises UserError where a file is missing or damaged.
+        """
         model, info = load_model(path)
-        return cls(model, info, choose_device(device))
+        adjustment = read_adjustment(path, keypoints=len(info.schema)) if adjusted else None
+        return cls(model, info, choose_device(device), adjustment=adjustment)
 
     @property
     def schema(self) -> KeypointSchema:
@@ -90,7 +98,7 @@ class Predictor:
     def _to_pictures(self, points: np.ndarray, pictures: np.ndarray) -> np.ndarray:
         height, width = pictures.shape[1:3]
         side = self.info.config.input_size
-        return resize_points(points, (side, side), (width, height)).astype(np.float32)
+        return resize_points(points + self.offset, (side, side), (width, height)).astype(np.float32)
 
     def _faster_precision(self, example: Tensor) -> str:
         """A model trained in half precision may stand on a machine that is slow at it."""

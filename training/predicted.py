@@ -7,20 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
+from training.adjustment import adjust_stamp, read_adjustment
+from training.config import RunConfig
+from training.errors import UserError
 from training.project.project import Project
 from training.run_names import is_starter
-from training.runs import model_file
+from training.runs import load_config, model_file
+from training.starters import starters
 
 STAMP = "predicted"  # file in the run folder (of a starter beside it): the model that all stored predictions are by
 
 
 def model_stamp(run_dir: Path) -> str:
-    """Tells one model file of a run from a later one; "" while there is none."""
+    """Tells one model file of a run, and its adjustment, from a later one; "" while there is no model."""
     try:
         status = model_file(run_dir).stat()
     except OSError:
         return ""
-    return f"{status.st_mtime_ns}-{status.st_size}"
+    return f"{status.st_mtime_ns}-{status.st_size}{adjust_stamp(run_dir)}"
 
 
 def lacking(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
@@ -52,6 +56,37 @@ def stored_stamp(run_dir: Path) -> str:
         return _stamp_path(run_dir).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def is_predicted(project: Project, run_dir: Path) -> bool:
+    """Whether all samples have predictions of the run's present model."""
+    return bool(model_stamp(run_dir)) and not len(lacking(project, run_dir, project.ids()))
+
+
+def raw_predictions(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
+    """Stored points float64 [B, K, 2], px of the pictures, as the model itself gives them: without the adjustment in use.
+
+    Raises UserError where not all samples are predicted by the run's present model.
+    """
+    if not is_predicted(project, run_dir):
+        raise UserError(f"Not all faces are predicted with {run_dir.name} yet: predict all faces first.")
+    points = project.predictions(run_dir.name, ids).points.astype(np.float64)
+    adjustment = read_adjustment(run_dir, keypoints=len(project.schema))
+    if adjustment is None:
+        return points
+    index = project.index()
+    sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1]
+    return points - adjustment.in_pictures(sizes, model_config(run_dir).input_size)
+
+
+def model_config(run_dir: Path) -> RunConfig:
+    """The settings of a run, or of a starter by the path that stands for it. Raises UserError."""
+    if not is_starter(run_dir.name):
+        return load_config(run_dir)
+    found = [starter.config for starter in starters() if starter.name == run_dir.name]
+    if not found:
+        raise UserError(f"The starter model {run_dir.name} is not there; install FKP Studio again.")
+    return found[0]
 
 
 def _stamp_path(run_dir: Path) -> Path:

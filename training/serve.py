@@ -29,9 +29,9 @@ from training.data.pictures import resize_points
 from training.device import keep_memory, set_threads
 from training.errors import UserError
 from training.predict import Predictor
+from training.predicted import model_stamp
 from training.project.project import Project
 from training.rundata import load_pictures
-from training.runs import model_file
 from training.sheet import Sheet
 
 CHUNK = 256  # samples a reply, at most
@@ -71,7 +71,7 @@ class Worker:
         self.waiting: deque[_Request | _SheetRequest] = deque()
         self.sheet = Sheet()
         self.projects: dict[Path, Project] = {}
-        self.models: dict[tuple[Path, int], Predictor] = {}
+        self.models: dict[tuple[Path, str], Predictor] = {}
         self.piece = 16
 
     def take(self, message: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ class Worker:
             "id": request.number,
             "ids": request.ids[request.at - count : request.at],
             "points": [p for part in request.points for p in np.round(part, 3).tolist()],
-            "confidences": [c for part in request.confidences for c in np.round(part.astype(np.float64), 4).tolist()],
+            "confidences": [c for part in request.confidences for c in np.round(part.astype(np.float64), 8).tolist()],
             "done": done,
         }
         request.points, request.confidences = [], []
@@ -166,11 +166,10 @@ class Worker:
         return resize_points(points, (config.input_size, config.input_size), sizes), confidences
 
     def _model(self, run: Path) -> Predictor:
-        """The run's model as it is on the disk now: a run in training writes better ones."""
-        file = model_file(run)
-        key = (file, file.stat().st_mtime_ns if file.exists() else 0)
+        """The run's model and adjustment as they are on the disk now: a run in training writes better ones."""
+        key = (run, model_stamp(run))
         if key not in self.models:
-            self.models = {k: m for k, m in list(self.models.items())[1 - _MODELS :] if k[0] != file}
+            self.models = {k: m for k, m in list(self.models.items())[1 - _MODELS :] if k[0] != run}
             self.models[key] = Predictor.load(run)
         return self.models[key]
 
