@@ -1,8 +1,9 @@
-"""How sure a prediction is: the disagreement between views of one picture, calibrated to a probability. NumPy only.
+"""How sure a prediction is: the disagreement between views of one picture, calibrated to a distribution of the error. NumPy only.
 
-The probability is that a point's error is under 10 % of the interocular distance (of the picture's width where a face has
-none), the field's usual limit of a failure. It is fitted on val at the end of a run by logistic regression on the logarithms of the point's own disagreement
-and of its face's mean, with an intercept a keypoint.
+The confidence is the probability that a point's error is at most 10 % of the interocular distance (of the picture's width
+where a face has none), the field's usual limit of a failure; `training.error_curve` makes of it the probability for any
+limit. Both are fitted together on val at the end of a run: complementary log-log regression on the logarithms of the
+point's own disagreement, of its face's mean and of the face's predicted size, with an intercept a keypoint.
 """
 
 from __future__ import annotations
@@ -13,95 +14,113 @@ from typing import Any
 
 import numpy as np
 
+from training.data.schema import KeypointSchema
+from training.error_curve import CLOSE, LIMITS, ErrorCurve, usual_curve
 from training.errors import UserError
+from training.hazard_fit import fit_hazards
 
-CLOSE = 0.10  # of the interocular distance
-_ROUNDS = 50  # of Newton's method, at most
 _FLOOR = 1e-4  # of the width: views never agree better than this
+_SMALLEST_FACE = 0.02  # of the width
+_USUAL_SLOPES = (-0.3, -0.5, 2.5)
+_USUAL_SIZE = 0.33  # of the width
+_FEWEST = 20  # labelled points
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """slopes: of the point's and of the face's log disagreement. intercepts: one a keypoint. fitted_on: labelled points used."""
+    """slopes: of the logarithms of the point's and of the face's disagreement, and of the face's size. intercepts: one a keypoint.
 
-    slopes: tuple[float, float]
+    fitted_on: labelled points used. curve: None in files of before there was one: two slopes, and log odds in place of
+    log hazards.
+    """
+
+    slopes: tuple[float, ...]
     intercepts: tuple[float, ...]
     fitted_on: int = 0
+    curve: ErrorCurve | None = None
 
-    def probability(self, disagreement: np.ndarray) -> np.ndarray:
-        """Disagreement [N, K] (fractions of the picture's width) -> probability float32 [N, K] of a small error."""
-        features = _features(disagreement)
-        return _sigmoid(features @ np.asarray(self.slopes) + np.asarray(self.intercepts)).astype(np.float32)
+    @property
+    def errors(self) -> ErrorCurve:
+        """What a confidence says of other limits than 10 %."""
+        return self.curve or usual_curve()
+
+    def probability(self, disagreement: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
+        """Disagreement [N, K] and `face_sizes` [N] (fractions of the picture's width) -> confidence float32 [N, K].
+
+        Without sizes all faces are taken for as large as usual.
+        """
+        features = _features(disagreement, sizes)[..., : len(self.slopes)]
+        value = np.clip(features @ np.asarray(self.slopes) + np.asarray(self.intercepts), -30, 30)
+        sure = 1 / (1 + np.exp(-value)) if self.curve is None else -np.expm1(-np.exp(value))
+        return np.asarray(sure, np.float32)
+
+    def wrong(self, disagreement: np.ndarray, sizes: np.ndarray | None = None, *, beyond: float = 0.05) -> np.ndarray:
+        """P(error > beyond) float64 [N, K]; beyond as a fraction of the interocular distance."""
+        return self.errors.wrong(self.probability(disagreement, sizes), beyond)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the calibration back."""
-        return {"slopes": list(self.slopes), "intercepts": list(self.intercepts), "fitted_on": self.fitted_on}
+        plain = {"slopes": list(self.slopes), "intercepts": list(self.intercepts), "fitted_on": self.fitted_on}
+        return plain if self.curve is None else {**plain, "curve": self.curve.to_json()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
         """Raises UserError where the values are not a calibration."""
         try:
-            point, face = (float(v) for v in values["slopes"])
-            return cls((point, face), tuple(float(v) for v in values["intercepts"]), int(values["fitted_on"]))
+            slopes = tuple(float(v) for v in values["slopes"])
+            curve = ErrorCurve.from_json(values["curve"]) if "curve" in values else None
+            if len(slopes) != (2 if curve is None else 3):
+                raise ValueError(f"{len(slopes)} slopes")
+            return cls(slopes, tuple(float(v) for v in values["intercepts"]), int(values["fitted_on"]), curve)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"The model file's confidence calibration cannot be read ({error}).") from error
 
 
+def face_sizes(points: np.ndarray, schema: KeypointSchema, *, width: float) -> np.ndarray:
+    """Predicted interocular distances [N] as fractions of the picture's width; 1 where the schema has no eyes.
+
+    points [N, K, 2] in px of a square that the pictures were stretched to, of this width.
+    """
+    left, right = schema.interocular
+    if not left or not right:
+        return np.ones(len(points))
+    apart = points[:, list(left)].mean(axis=1) - points[:, list(right)].mean(axis=1)
+    return np.asarray(np.maximum(np.hypot(apart[:, 0], apart[:, 1]) / width, _SMALLEST_FACE))
+
+
 def default_calibration(keypoints: int) -> Calibration:
     """A cautious guess for a model that was not calibrated yet: one half where views differ by 0.5 % of the width."""
-    return Calibration((-0.7, -0.7), (1.4 * float(np.log(0.005)),) * keypoints)
+    intercept = float(np.log(np.log(2))) - sum(_USUAL_SLOPES[:2]) * float(np.log(0.005 + _FLOOR))
+    intercept -= _USUAL_SLOPES[2] * float(np.log(_USUAL_SIZE))
+    return Calibration(_USUAL_SLOPES, (intercept,) * keypoints, 0, usual_curve())
 
 
-def fit_calibration(disagreement: np.ndarray, errors: np.ndarray) -> Calibration:
-    """disagreement [N, K] as fractions of the width; errors [N, K] as fractions of the interocular distance, NaN: no label.
+def fit_calibration(disagreement: np.ndarray, errors: np.ndarray, sizes: np.ndarray | None = None) -> Calibration:
+    """disagreement [N, K] and sizes [N] as fractions of the width; errors [N, K] as fractions of the interocular distance,
+    NaN: no label.
 
-    The penalty makes a keypoint with few labels lean on the common intercept.
+    The fewer labels there are, the more it leans on `default_calibration`; a keypoint with few leans on the common intercept.
     """
-    count, keypoints = errors.shape
+    keypoints = errors.shape[1]
+    usual = default_calibration(keypoints)
     labelled = np.isfinite(errors)
-    if labelled.sum() < 20:
-        return default_calibration(keypoints)
-    which = np.broadcast_to(np.arange(keypoints), (count, keypoints))[labelled]
-    features = _features(disagreement)[labelled]
-    middle, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
-    design = np.concatenate([(features - middle) / spread, np.ones((len(which), 1)), np.eye(keypoints)[which]], axis=1)
-    close = (errors[labelled] < CLOSE).astype(np.float64)
-    weights = _fit_logistic(design, close, penalty=np.array([0.1, 0.1, 0.01, *[1.0] * keypoints]))
-    slopes = weights[:2] / spread
-    intercepts = weights[2] + weights[3:] - slopes @ middle
-    return Calibration((float(slopes[0]), float(slopes[1])), tuple(map(float, intercepts)), int(labelled.sum()))
+    if labelled.sum() < _FEWEST:
+        return usual
+    found = fit_hazards(
+        _features(disagreement, sizes)[labelled], np.nonzero(labelled)[1], errors[labelled],
+        keypoints=keypoints, together=labelled.sum() / labelled.any(axis=1).sum(), limits=LIMITS,
+        usual=(_USUAL_SLOPES, usual.intercepts[0], usual.errors.log_hazards),
+    )  # fmt: skip
+    shift = found.log_hazards[LIMITS.index(CLOSE)]
+    curve = ErrorCurve(tuple(float(v - shift) for v in found.log_hazards))
+    intercepts = tuple(float(v + shift) for v in found.intercepts)
+    return Calibration(tuple(map(float, found.slopes)), intercepts, int(labelled.sum()), curve)
 
 
-def _fit_logistic(design: np.ndarray, truth: np.ndarray, *, penalty: np.ndarray) -> np.ndarray:
-    """Weights of a logistic regression by Newton's method; each step is halved until it is no step backwards."""
-    weights = np.zeros(design.shape[1])
-    cost = _cost(design, truth, weights, penalty)
-    for _ in range(_ROUNDS):
-        p = _sigmoid(design @ weights)
-        gradient = design.T @ (p - truth) + penalty * weights
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + np.diag(penalty)
-        step = np.linalg.solve(curvature, gradient)
-        while (new := _cost(design, truth, weights - step, penalty)) > cost:
-            step /= 2
-        weights = weights - step
-        if cost - new < 1e-9 * abs(cost):
-            break
-        cost = new
-    return weights
-
-
-def _cost(design: np.ndarray, truth: np.ndarray, weights: np.ndarray, penalty: np.ndarray) -> float:
-    """Negative log-likelihood with the ridge."""
-    z = design @ weights
-    return float(np.sum(np.logaddexp(0, z) - truth * z) + 0.5 * np.sum(penalty * weights**2))
-
-
-def _features(disagreement: np.ndarray) -> np.ndarray:
-    """[N, K] -> [N, K, 2]: logarithms of the point's own disagreement and of its face's mean."""
+def _features(disagreement: np.ndarray, sizes: np.ndarray | None) -> np.ndarray:
+    """[N, K] and [N] -> [N, K, 3]: logarithms of the point's own disagreement, of its face's mean, of its face's size."""
     own = np.log(np.asarray(disagreement, np.float64) + _FLOOR)
     face = np.log(disagreement.mean(axis=1, keepdims=True, dtype=np.float64) + _FLOOR)
-    return np.stack([own, np.broadcast_to(face, own.shape)], axis=-1)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(x, -30, 30)))
+    size = np.full(len(own), _USUAL_SIZE) if sizes is None else np.asarray(sizes, np.float64)
+    columns = (own, face, np.log(size)[:, None])
+    return np.stack([np.broadcast_to(column, own.shape) for column in columns], axis=-1)

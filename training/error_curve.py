@@ -1,0 +1,91 @@
+"""The distribution of a point's error, told by one number a point: its confidence. NumPy only.
+
+Errors follow a proportional-hazards law (Cox, Regression Models and Life-Tables, JRSS B 1972, with the error in the place of
+time): P(error > t) = exp(-h(t) * r), where h is the same for all points of a model and r is the point's own. With
+h(10 %) = 1 the confidence c = P(error <= 10 % of the interocular distance) says r, and so every other limit:
+
+    P(error > t) = (1 - c) ** h(t)
+
+h(t) = (t / 10 %) ** k would be a Weibull distribution, k = 2 Rayleigh's; a model's h is measured on val.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.errors import UserError
+
+CLOSE = 0.10  # of the interocular distance: the limit that a confidence is about
+LIMITS = (
+    0.02,
+    0.03,
+    0.05,
+    0.07,
+    CLOSE,
+    0.14,
+    0.20,
+    0.30,
+)  # fractions of the interocular distance at which h is measured
+USUAL_POWER = 1.8  # k of the networks measured in docs/confidence.md
+_SMALLEST = 2.0**-25  # 1 - c: single precision knows no confidence nearer to one
+
+
+@dataclass(frozen=True)
+class ErrorCurve:
+    """log h at LIMITS, ascending, 0 at 10 %; between them straight lines over log t, beyond them the end slopes."""
+
+    log_hazards: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.log_hazards, np.float64)
+        if values.shape != (len(LIMITS),) or not np.isfinite(values).all() or (np.diff(values) <= 0).any():
+            raise ValueError(f"the curve of errors needs {len(LIMITS)} ascending numbers")
+
+    def hazard(self, beyond: float) -> float:
+        """h of an error, a fraction of the interocular distance; 1 at 10 %."""
+        return float(np.exp(_line(np.log(beyond), np.log(LIMITS), self.log_hazards)))
+
+    def wrong(self, confidences: np.ndarray, beyond: float) -> np.ndarray:
+        """P(error > beyond) float64, of points so sure; NaN where the confidence is."""
+        return np.asarray(np.exp(-self.hazard(beyond) * _rate(confidences)))
+
+    def error(self, confidences: np.ndarray, *, share: float = 0.5) -> np.ndarray:
+        """The error, a fraction of the interocular distance, under which `share` of the points so sure lie: their scale."""
+        wanted = np.log(-np.log1p(-share)) - np.log(_rate(confidences))  # log h
+        return np.asarray(np.exp(_line(wanted, self.log_hazards, np.log(LIMITS))))
+
+    def to_json(self) -> dict[str, list[float]]:
+        """Plain values; `from_json` gives the curve back."""
+        return {"limits": list(LIMITS), "log_hazards": list(self.log_hazards)}
+
+    @classmethod
+    def from_json(cls, values: object) -> ErrorCurve:
+        """Raises UserError where the values are no curve."""
+        try:
+            if not isinstance(values, dict) or tuple(values["limits"]) != LIMITS:
+                raise ValueError("other limits")
+            return cls(tuple(float(v) for v in values["log_hazards"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"The model file's curve of errors cannot be read ({error}).") from error
+
+
+def usual_curve() -> ErrorCurve:
+    """For predictions whose model tells no curve of its own."""
+    return ErrorCurve(tuple(USUAL_POWER * float(v) for v in np.log(np.asarray(LIMITS) / CLOSE)))
+
+
+def _rate(confidences: np.ndarray) -> np.ndarray:
+    """r = -log(1 - c)."""
+    doubt = np.clip(1 - np.asarray(confidences, np.float64), _SMALLEST, 1 - 1e-6)
+    return np.asarray(-np.log(doubt))
+
+
+def _line(x: np.ndarray | float, at: Sequence[float] | np.ndarray, values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """np.interp that goes on beyond its ends with their slopes; `at` ascending."""
+    at, values = np.asarray(at, np.float64), np.asarray(values, np.float64)
+    part = np.clip(np.searchsorted(at, x) - 1, 0, len(at) - 2)
+    slope = (values[part + 1] - values[part]) / (at[part + 1] - at[part])
+    return np.asarray(values[part] + slope * (x - at[part]))
