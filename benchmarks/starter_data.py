@@ -1,0 +1,75 @@
+"""Makes the projects on which the starter models are trained, from folders of labelled faces that you have.
+
+    python -m benchmarks.starter_data OUT --points15 faces15=../shared/data/faces15/labels.csv \\
+        photos15=../shared/data/photos15/labels_complete.csv --points68 ../shared/data/faces68
+
+--points15: `NAME=CSV` of one source or several; pictures are in the CSV's folder or in `images` beside it. They become one
+project, OUT/face-15.fkp, in which the pictures are called `NAME/...`, so that sources whose files have the same names go together,
+and the sources stay apart as marking schemes. --points68: a folder of pictures with `.pts` files; it becomes OUT/face-68.fkp.
+How they are trained from there: docs/starters.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.data.formats.columns import GROUP_NAMES, IMAGE_NAMES
+from training.data.import_ import import_source
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--points15", nargs="*", default=[])
+    parser.add_argument("--points68", type=Path)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.points15:
+        joined_project(args.out / "face-15.fkp", [named(one) for one in args.points15])
+    if args.points68:
+        report = import_source(args.points68, args.out / "face-68.fkp")
+        print(f"face-68.fkp: {report.train} train and {report.val} val faces of {args.points68}")
+
+
+def named(text: str) -> tuple[str, Path]:
+    """(name, CSV) of `NAME=CSV`."""
+    name, _, path = text.partition("=")
+    if not path:
+        raise SystemExit(f"{text}: give a source as NAME=CSV.")
+    return name, Path(path)
+
+
+def joined_project(project: Path, sources: Sequence[tuple[str, Path]]) -> None:
+    """One project of several sources, each imported as `fkp import` does. Lists with the names that the pictures get lie beside it."""
+    lists = project.with_suffix(".sources")
+    lists.mkdir()
+    for name, labels in sources:
+        folder = labels.parent / "images" if (labels.parent / "images").is_dir() else labels.parent
+        (lists / name).symlink_to(folder.absolute(), target_is_directory=True)
+        renamed(labels, lists / f"{name}.csv", name=name)
+        report = import_source(lists / f"{name}.csv", project, images=lists)
+        print(f"{project.name}: {report.train} train and {report.val} val faces of {labels}")
+
+
+def renamed(labels: Path, out: Path, *, name: str) -> None:
+    """A copy of a table of labels in which pictures and people carry the source's name."""
+    with labels.open(newline="", encoding="utf-8-sig") as there, out.open("w", newline="", encoding="utf-8") as here:
+        reader = csv.DictReader(there)
+        header = reader.fieldnames or []
+        known = {column: column.lower() for column in header}
+        writer = csv.DictWriter(here, header)
+        writer.writeheader()
+        for row in reader:
+            for column, word in known.items():
+                if word in IMAGE_NAMES:
+                    row[column] = f"{name}/{row[column]}"
+                elif word in GROUP_NAMES and row[column]:
+                    row[column] = f"{name}-{row[column]}"
+            writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()

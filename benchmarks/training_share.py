@@ -1,0 +1,155 @@
+"""Why a network's training step reaches the share of the matrix-product peak that it does: operator by operator.
+
+    python benchmarks/training_share.py [--recipes recommended,fast,best] [--steps 5]
+
+One thread, processor time. The rate of a large matrix product is the peak. A step's time is split by operator as the profiler sees it; then every
+convolution of the network is timed alone, forward and backward, at the batch and number format of the recipe: its arithmetic
+per byte of input, weights and output (what it must at least move), and the share of the peak it reaches. The last line says what
+share the step could reach if nothing but these convolutions took time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+from training_speed import matmul_rate, noise, seconds, step_operations
+
+from training.augment import prepare
+from training.device import DTYPES, keep_memory, mixed_precision, set_threads, to_channels_last
+from training.recipes import recipe_config
+from training.session import Session
+
+# Operators of a step, by what they are; the first word that an operator's name contains decides
+KINDS = {
+    "convolution": "convolutions", "mm": "matrix products", "batch_norm": "batch normalisation", "relu": "ReLU", "threshold": "ReLU",
+    "grid_sampl": "augmentation's resampling", "copy_": "copies and changes of format", "adam": "optimiser and average",
+    "lerp": "optimiser and average", "foreach": "optimiser and average", "add_": "sums", "add": "sums", "softmax": "softmax",
+    "upsample": "enlarging maps",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One convolution, with all of its kind in the network. operations, bytes, seconds: of one forward and backward pass."""
+
+    shape: str
+    count: int
+    operations: float
+    bytes: float
+    seconds: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipes", default="recommended,fast,best")
+    parser.add_argument("--steps", type=int, default=5)
+    args = parser.parse_args()
+    keep_memory()
+    set_threads(1)
+    for name in args.recipes.split(","):
+        report(name, args.steps)
+
+
+def report(name: str, steps: int) -> None:
+    """Print one recipe's tables."""
+    config = replace(recipe_config(name), device="cpu", threads=1)
+    session = Session(config, noise(config.input_size, config.channels, count=4 * config.batch_size))
+    session.settle()
+    rows = torch.arange(config.batch_size)
+
+    def step() -> None:
+        session.train_step(rows, done=0.5)
+
+    peak = matmul_rate(DTYPES[session.precision], clock=time.process_time)
+    taken = statistics.median(seconds(step, steps, time.process_time))
+    operations = step_operations(session)
+    head = {
+        "recipe": name, "precision": session.precision, "batch_size": config.batch_size, "matmul_tflops": round(peak, 3),
+        "ms": round(1000 * taken, 1), "mflop_per_image": round(operations / config.batch_size / 1e6),
+        "share_of_peak": round(operations / taken / 1e12 / peak, 3),
+    }  # fmt: skip
+    print(json.dumps(head))
+    print("\n| part of the step | share of its time |\n| --- | ---: |")
+    for kind, share in parts(step, steps):
+        print(f"| {kind} | {100 * share:.0f} % |")
+    print("\n| convolution | how many | share of arithmetic | operations per byte | share of peak, alone |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    convolutions = [timed(session, *one, steps) for one in found(session)]
+    for one in convolutions:
+        share = one.operations / one.seconds / 1e12 / peak
+        print(
+            f"| {one.shape} | {one.count} | {100 * one.operations / operations:.0f} % "
+            f"| {one.operations / one.bytes:.0f} | {100 * share:.0f} % |"
+        )
+    alone = sum(one.seconds for one in convolutions)
+    print(
+        f"\nConvolutions alone: {1000 * alone:.1f} ms, {100 * operations / alone / 1e12 / peak:.0f} % of the peak\n",
+        flush=True,
+    )
+
+
+def parts(step: Callable[[], None], steps: int) -> list[tuple[str, float]]:
+    """(kind of operator, share of the step's processor time), the largest first."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        for _ in range(steps):
+            step()
+    times: dict[str, float] = defaultdict(float)
+    for event in profiler.key_averages():
+        kind = next((title for word, title in KINDS.items() if word in event.key.lower()), "the rest")
+        times[kind] += event.self_cpu_time_total
+    total = sum(times.values())
+    return sorted(((kind, value / total) for kind, value in times.items()), key=lambda one: -one[1])
+
+
+def found(session: Session) -> list[tuple[nn.Conv2d, torch.Size, int]]:
+    """The network's different convolutions with the shape of their input, and how often each is there."""
+    seen: dict[tuple, tuple[nn.Conv2d, torch.Size, int]] = {}
+
+    def look(layer: nn.Conv2d, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        key = (layer.weight.shape, layer.stride, inputs[0].shape)
+        count = seen[key][2] if key in seen else 0
+        seen[key] = layer, inputs[0].shape, count + 1
+
+    layers = [layer for layer in session.model.modules() if isinstance(layer, nn.Conv2d)]
+    handles = [layer.register_forward_hook(look) for layer in layers]
+    config = session.config
+    with torch.no_grad(), mixed_precision(session.device, session.precision):
+        session.model(prepare(session.pictures[: config.batch_size], channels=config.channels, pixels=config.pixels))
+    for handle in handles:
+        handle.remove()
+    return list(seen.values())
+
+
+def timed(session: Session, layer: nn.Conv2d, shape: torch.Size, count: int, steps: int) -> Timed:
+    """A convolution alone, forward and backward, in the step's number format."""
+    dtype = DTYPES[session.precision]
+    alone = to_channels_last(nn.Conv2d(
+        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=False
+    )).to(dtype)  # fmt: skip
+    x = torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last)
+    x.requires_grad_(layer.in_channels > 3)  # the first one needs no gradient of the picture
+    y = alone(x)
+    gradient = torch.randn_like(y)
+
+    def step() -> None:
+        alone(x).backward(gradient)
+
+    per_output = 2 * layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
+    passes = 3 if x.requires_grad else 2
+    moved = (x.numel() + y.numel() + alone.weight.numel()) * x.element_size()
+    name = f"{layer.kernel_size[0]}x{layer.kernel_size[1]}, {layer.in_channels} to {layer.out_channels} channels, {y.shape[2]}x{y.shape[3]}"
+    taken = statistics.median(seconds(step, steps, time.process_time))
+    return Timed(name, count, count * passes * per_output * y.numel(), count * passes * moved, count * taken)
+
+
+if __name__ == "__main__":
+    main()
