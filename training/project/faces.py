@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.data.samples import SampleBatch
+from training.errors import UserError
+from training.project.columns import read_rows, write_columns
 from training.project.database import Database
+from training.project.predictions import drop_predictions
 
 _COLUMNS = "id, crop_x, crop_y, crop_side, box_x, box_y, box_width, box_height, subset"
 
@@ -27,6 +30,57 @@ class Faces:
     def corners(self) -> np.ndarray:
         """float64 [B, 1, 2]: what is added to points of the samples' pictures to have points of the source pictures."""
         return self.crops[:, None, :2].astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What one sample shows of its file. crop: x, y, side, all 0 for the whole file; box: the face's x, y, width, height in
+    the file, None where nobody gave it; width, height: of the sample, px."""
+
+    id: int
+    crop: tuple[int, int, int]
+    box: tuple[float, float, float, float] | None
+    width: int
+    height: int
+    flags: tuple[str, ...]
+
+    def to_text(self) -> str:
+        """One JSON text; `from_text` gives it back."""
+        return json.dumps([self.id, self.crop, self.box, self.width, self.height, self.flags])
+
+    @classmethod
+    def from_text(cls, text: str) -> Cut:
+        """Raises ValueError or TypeError for another text."""
+        i, crop, box, width, height, flags = json.loads(text)
+        x, y, side = map(int, crop)
+        corner = None if box is None else (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+        return cls(int(i), (x, y, side), corner, int(width), int(height), tuple(map(str, flags)))
+
+
+def read_cut(database: Database, sample_id: int) -> Cut:
+    """What a sample shows now. Raises UserError for an unknown one."""
+    found = database.one("SELECT flags FROM samples WHERE id = ?", (int(sample_id),))
+    if found is None:
+        raise UserError(f"There is no sample number {sample_id} in {database.folder}.")
+    faces, small = read_faces(database, [sample_id]), read_rows(database, sample_id - 1, sample_id)[0]
+    x, y, side = faces.crops[0].tolist()
+    box = faces.boxes[0]
+    given = (float(box[0]), float(box[1]), float(box[2]), float(box[3])) if np.isfinite(box).all() else None
+    flags = tuple(json.loads(found[0])) if found[0] else ()
+    return Cut(int(sample_id), (x, y, side), given, int(small["widths"]), int(small["heights"]), flags)
+
+
+def write_cut(database: Database, cut: Cut) -> None:
+    """Let a sample show this; predictions of what it showed before are dropped. Within the caller's transaction."""
+    sql = database.sql
+    crop = cut.crop if cut.crop[2] else (None,) * 3
+    values = (cut.id, *crop, *(cut.box or (None,) * 4), cut.id)
+    kept = "coalesce((SELECT subset FROM faces WHERE id = ?), '')"
+    sql.execute(f"INSERT OR REPLACE INTO faces ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, {kept})", values)
+    sql.execute("UPDATE samples SET flags = ? WHERE id = ?", (json.dumps(cut.flags) if cut.flags else "", cut.id))
+    drop_predictions(database, cut.id)
+    ids = np.array([cut.id], np.int64)
+    write_columns(database, ids, widths=[cut.width], heights=[cut.height], flagged=[bool(cut.flags)])
 
 
 def write_faces(database: Database, ids: np.ndarray, batch: SampleBatch) -> None:

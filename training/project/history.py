@@ -1,7 +1,7 @@
 """The journal of edits: what each step changed, before and after, so that undo and redo outlive the program.
 
 A step holds whole labels of the samples it touched, in parts of at most 4,096 samples, or their splits: those parts have
-negative numbers. Undo and redo write only the points in which before and
+negative numbers. A step that cut a face anew has a part CUT besides. Undo and redo write only the points in which before and
 after differ. Steps are undone from the newest, one after the other; a new step drops what was undone.
 """
 
@@ -18,6 +18,7 @@ from training.data.keypoint_data import Labels
 from training.errors import UserError
 from training.project.columns import write_columns
 from training.project.database import Database
+from training.project.faces import Cut, write_cut
 from training.project.label_table import read_labels, write_labels
 from training.project.labels_codec import pack, row_type, unpack
 
@@ -25,6 +26,8 @@ PART = 4096
 MAX_STEPS = 1000
 MAX_BYTES = 256 << 20
 ALWAYS_KEPT = 20
+_LONGEST_CUT = 1 << 16  # bytes
+CUT = -(1 << 30)  # number of the part that tells how a face was cut before and after
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,13 @@ class StepWriter:
             part = slice(first, first + PART)
             self._part(ids[part], before[part], after[part], number=-1 - self._parts)
         write_columns(self._database, ids, splits=after)
+
+    def write_cut(self, before: Cut, after: Cut) -> None:
+        """Cut a face anew, and note both; the step has the labels that moved with it besides."""
+        data = zlib.compress("\n".join((before.to_text(), after.to_text())).encode(), 1)
+        self._database.sql.execute("INSERT INTO step_parts VALUES (?, ?, 1, ?)", (self.id, CUT, data))
+        self._bytes += len(data)
+        write_cut(self._database, after)
 
     def _part(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray, *, number: int | None = None) -> None:
         data = _pack_part(ids, before, after)
@@ -116,11 +126,25 @@ def read_parts(database: Database, step: int, keypoints: int) -> Iterator[tuple[
 
 def read_split_parts(database: Database, step: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(ids, before, after) of each part of a step that moved samples. Raises UserError where the journal is damaged."""
-    rows = database.all("SELECT count, data FROM step_parts WHERE step = ? AND part < 0 ORDER BY part DESC", (step,))
+    rows = database.all(
+        "SELECT count, data FROM step_parts WHERE step = ? AND part < 0 AND part > ? ORDER BY part DESC", (step, CUT)
+    )
     for count, data in rows:
         raw = _inflated(database, data, count=count if 0 < count <= PART else 0, row_size=1)
         splits = np.frombuffer(raw, np.uint8, offset=count * 8)
         yield np.frombuffer(raw, "<i8", count).astype(np.int64), splits[:count], splits[count:]
+
+
+def read_step_cut(database: Database, step: int) -> tuple[Cut, Cut] | None:
+    """How a step's face was cut before and after; None for a step that cut none. Raises UserError where the journal is damaged."""
+    row = database.one("SELECT data FROM step_parts WHERE step = ? AND part = ?", (step, CUT))
+    if row is None:
+        return None
+    try:
+        before, after = zlib.decompressobj().decompress(row[0], _LONGEST_CUT).decode().split("\n")
+        return Cut.from_text(before), Cut.from_text(after)
+    except (zlib.error, ValueError, TypeError) as error:
+        raise UserError(f"The journal of edits in {database.folder} is damaged: this step cannot be undone.") from error
 
 
 def _inflated(database: Database, data: bytes, *, count: int, row_size: int) -> bytes:
@@ -160,6 +184,9 @@ def move_step(database: Database, step: int, keypoints: int, *, undo: bool) -> n
     for ids, was, became in read_split_parts(database, step):
         write_columns(database, ids, splits=was if undo else became)
         touched.append(ids)
+    cuts = read_step_cut(database, step)
+    if cuts is not None:
+        write_cut(database, cuts[0] if undo else cuts[1])
     database.sql.execute("UPDATE steps SET undone = ? WHERE id = ?", (int(undo), step))
     return np.concatenate(touched) if touched else np.zeros(0, np.int64)
 

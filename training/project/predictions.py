@@ -108,6 +108,13 @@ def delete_predictions(database: Database, run: str) -> None:
         database.sql.execute("DELETE FROM prediction_runs WHERE id = ?", (key,))
 
 
+def drop_predictions(database: Database, sample_id: int) -> None:
+    """Forget what all runs said of one sample, within the caller's transaction."""
+    database.sql.execute(
+        "DELETE FROM predictions WHERE key IN (SELECT id << ? | ? FROM prediction_runs)", (SHIFT, int(sample_id))
+    )
+
+
 def run_columns(
     database: Database, run: str, keypoints: int, ids: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
