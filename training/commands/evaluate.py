@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.commands.evaluate_confidence import calibration_facts, calibration_lines
 from training.commands.find_run import find_run
 from training.commands.output import say, say_json, table
 from training.errors import UserError
@@ -22,7 +23,7 @@ MOST_BINS = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT --run RUN [--split S | --protocol P] [--by-pose K] [--json]"""
+    """PROJECT --run RUN [--split S | --protocol P] [--by-pose K | --calibration] [--json]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     parser.add_argument(
         "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run"
@@ -35,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by-pose", type=int, metavar="K", help="the errors of the split in K bins of which way the faces look"
     )
+    parser.add_argument(
+        "--calibration",
+        action="store_true",
+        help="whether confidences come true: predicted and real shares of wrong points",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -44,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.by_pose is not None and (args.protocol or not 1 <= args.by_pose <= MOST_BINS):
         raise UserError(f"--by-pose takes 1 to {MOST_BINS} bins, and a split, no protocol.")
+    if args.calibration and (args.protocol or args.by_pose is not None):
+        raise UserError("--calibration goes with a split, not with --protocol or --by-pose.")
     with Project.open(args.project, read_only=True) as project:
         run_dir = find_run(args.run_name, project.path)
         from training.evaluate import evaluate_protocol, evaluate_run  # loads torch: after all that can be wrong
@@ -55,12 +63,22 @@ def run(args: argparse.Namespace) -> int:
 
             found = evaluate_by_pose(project, run_dir, args.split, bins=args.by_pose)
             return _tell_poses(found, run_dir.name, split=args.split, as_json=args.json)
+        if args.calibration:
+            from training.evaluate_confidence import judge_run
+
+            judged, curve = judge_run(project, run_dir, args.split)
+            facts = calibration_facts(judged, curve, run=run_dir.name, split=args.split)
+            return _tell(facts, calibration_lines, as_json=args.json)
         result = evaluate_run(project, run_dir, args.split)
         facts = collect(result, project.schema.keypoints, run=run_dir.name, split=args.split)
-    if args.json:
+    return _tell(facts, lines, as_json=args.json)
+
+
+def _tell(facts: dict[str, Any], words: Callable[[dict[str, Any]], list[str]], *, as_json: bool) -> int:
+    if as_json:
         say_json(facts)
     else:
-        for line in lines(facts):
+        for line in words(facts):
             say(line)
     return 0
 
