@@ -38,7 +38,10 @@ _FULL = 1 << 20  # bytes free: with less, a failed write of megabytes met a full
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model file tells beside the weights. metrics: of val, as in EpochDone. precision: it was trained in."""
+    """What a model file tells beside the weights. metrics: of val, as in EpochDone. precision: it was trained in.
+
+    schemes: the marking schemes it can speak, the default one first; () where it knows only one.
+    """
 
     config: RunConfig
     schema: KeypointSchema
@@ -46,6 +49,7 @@ class ModelInfo:
     metrics: dict[str, float] = field(default_factory=dict)
     calibration: Calibration | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    schemes: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """One JSON text for the file's header."""
@@ -58,6 +62,7 @@ class ModelInfo:
                 "precision": self.precision,
                 "metrics": self.metrics,
                 "calibration": self.calibration.to_json() if self.calibration else None,
+                **({"schemes": list(self.schemes)} if self.schemes else {}),
                 "versions": self.versions or {"fkp-studio": training.__version__, "torch": torch.__version__},
             }
         )
@@ -78,6 +83,7 @@ class ModelInfo:
                 precision=str(values["precision"]),
                 metrics={str(k): float(v) for k, v in values["metrics"].items() if v is not None},
                 calibration=Calibration.from_json(calibration) if calibration else None,
+                schemes=tuple(map(str, values.get("schemes", ()))),
                 versions={str(k): str(v) for k, v in values["versions"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -119,9 +125,10 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
 def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> nn.Module:
     """An empty model of the header's config, after checking that the file holds as much as it needs; then each tensor."""
     held = sum(math.prod(shape) for shape in shapes.values())
-    if held < recipe_parameters(info.config, len(info.schema)):
+    schemes = max(1, len(info.schemes))
+    if held < recipe_parameters(info.config, len(info.schema), schemes=schemes):
         raise UserError(f"The model file {file} does not fit its header: it holds fewer weights than its network has.")
-    model = make_model(info.config, len(info.schema))
+    model = make_model(info.config, len(info.schema), schemes=schemes)
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     wrong = [name for name in wanted.keys() | shapes.keys() if wanted.get(name) != shapes.get(name)]
     if wrong:

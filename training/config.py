@@ -100,6 +100,13 @@ class RunConfig:
         "rounding), apart from the network, which mirrored pictures would confuse.",
         group="Model",
     )
+    schemes: str = setting(
+        "one",
+        "With label_offset: rows that come from different sources may be marked by different rules, so each gets offsets of its "
+        "own. import: each import (or part of it) is a source; pattern: rows with exactly the same few keypoints are; auto: both.",
+        group="Model",
+        choices=("one", "auto", "import", "pattern"),
+    )
     stage_split: float = setting(
         0.4,
         "Models with two stages: the fraction of the budget that trains the first.",

@@ -34,6 +34,7 @@ class RunData:
     weight: float32 [N, K], what each point counts in the loss; None: all alike. groups: int64 [N], alike for pictures of one
     person or photo; None: not known.
     ids: int64 [N], the samples of a project; None where they are not of one. unset: bool [N, K], points nobody has looked at.
+    schemes: int64 [N], which of scheme_names each is marked by; None where there is one.
     """
 
     pictures: np.ndarray | MappedPictures
@@ -48,6 +49,8 @@ class RunData:
     groups: np.ndarray | None = None
     ids: np.ndarray | None = None
     unset: np.ndarray | None = None
+    schemes: np.ndarray | None = None
+    scheme_names: tuple[str, ...] = ()
 
     @property
     def side(self) -> int:
@@ -104,6 +107,8 @@ def load_run_data(run_dir: Path, config: RunConfig, *, memory: int | None = None
         pictures, scaled, snapshot.sizes[used], train, fallback, snapshot.schema,
         val_is_train=not len(val), left_out=tuple(unreadable.values()), weight=point_weights(snapshot, config, used), groups=groups,
         ids=snapshot.ids[used], unset=snapshot.states[used] == PointState.UNSET,
+        schemes=None if snapshot.schemes is None else snapshot.schemes[used],
+        scheme_names=() if snapshot.scheme_names is None else tuple(snapshot.scheme_names.tolist()),
     )  # fmt: skip
 
 

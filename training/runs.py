@@ -14,18 +14,20 @@ import shutil
 import tempfile
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from training.config import RunConfig
+from training.data.keypoint_data import Origin
 from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.events import EpochDone, Event, RunFailed, RunFinished, RunStarted, from_line
 from training.npz import read_array
 from training.run_names import starter_file
+from training.schemes import project_schemes
 
 if TYPE_CHECKING:
     from training.project.project import Project
@@ -34,7 +36,7 @@ CONFIG, LABELS, EVENTS, METRICS = "config.json", "labels.npz", "events.jsonl", "
 MODEL, RESUME, LOG, LOCK, STOP = "model.safetensors", "resume.pt", "log.txt", "lock", "stop"
 NUMBERS = ".numbers"  # in the folder of the runs: one empty file for each number ever given
 _ARRAYS = ("ids", "points", "states", "splits", "sizes")  # of labels.npz, as in Snapshot
-_ORIGINS = "origins"  # too, but not in runs of before they were kept
+_OPTIONAL = ("origins", "schemes", "scheme_names")  # too, but not in every run
 _NAME = re.compile(r"(\d{4,})-(.+)")
 _PROGRESS = b'{"event":"Progress"'
 
@@ -78,6 +80,7 @@ class Snapshot:
     ids: int64 [N]. points: float64 [N, K, 2], px of the original picture, NaN where none. states: uint8 [N, K].
     splits: uint8 [N], 0 train, 1 val, 2 test. sizes: int32 [N, 2], width and height of the original pictures.
     origins: uint8 [N, K], Origin: who made a point; None in runs of before they were kept.
+    schemes: int64 [N], the marking scheme of each, a number of scheme_names (str [S]); both None where there is one.
     """
 
     ids: np.ndarray
@@ -88,6 +91,8 @@ class Snapshot:
     schema: KeypointSchema
     label_hash: str
     origins: np.ndarray | None = None
+    schemes: np.ndarray | None = None
+    scheme_names: np.ndarray | None = None
 
 
 def model_file(run: Path) -> Path:
@@ -117,7 +122,17 @@ def create_run(project: Project, config: RunConfig) -> Path:
 
     Raises UserError where there is nothing to train on or the folder can't be written.
     """
-    return write_run(project.runs_dir, config, snapshot_project(project))
+    return write_run(project.runs_dir, config, with_schemes(project, snapshot_project(project), config))
+
+
+def with_schemes(project: Project, snapshot: Snapshot, config: RunConfig) -> Snapshot:
+    """A snapshot of the project, with the marking schemes that the settings ask for."""
+    labelled = np.isfinite(snapshot.points).all(axis=-1)
+    if snapshot.origins is not None:
+        labelled &= ~np.isin(snapshot.origins, (Origin.MODEL, Origin.INTERPOLATED))
+    how = config.schemes if config.label_offset else "one"
+    found = project_schemes(project, labelled, snapshot.splits, how=how)
+    return snapshot if found is None else replace(snapshot, schemes=found.rows, scheme_names=np.array(found.names))
 
 
 def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot, *, search: str = "") -> Path:
@@ -146,7 +161,7 @@ def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot, *, search: 
 
 def write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot, *, search: str = "") -> None:
     """Write config.json and labels.npz."""
-    there = [name for name in (*_ARRAYS, _ORIGINS) if getattr(snapshot, name) is not None]
+    there = [name for name in (*_ARRAYS, *_OPTIONAL) if getattr(snapshot, name) is not None]
     np.savez(folder / LABELS, **{name: getattr(snapshot, name) for name in there})
     about = {
         "config": config.to_json(),
@@ -187,7 +202,7 @@ def load_snapshot(run_dir: Path) -> Snapshot:
     about = _read_about(run_dir)
     try:
         with zipfile.ZipFile(run_dir / LABELS) as archive:
-            there = [_ORIGINS] if f"{_ORIGINS}.npy" in archive.namelist() else []
+            there = [name for name in _OPTIONAL if f"{name}.npy" in archive.namelist()]
             values = {name: read_array(archive, name) for name in (*_ARRAYS, *there)}
     except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         what = "damaged" if (run_dir / LABELS).is_file() else "missing"

@@ -67,7 +67,9 @@ class Session:
         check_device(self.ranks, self.device)
         torch.manual_seed(config.seed)
         mean = torch.from_numpy(data.mean_shape())
-        self.model = to_channels_last(make_model(config, len(data.schema), mean_shape=mean)).to(self.device)
+        self.model = to_channels_last(
+            make_model(config, len(data.schema), mean_shape=mean, schemes=len(data.scheme_names) or 1)
+        ).to(self.device)
         self.average = WeightAverage(self.model, copy.deepcopy(self.model), config.ema)
         self.stages = Stages(self.model, config, data)
         self._prepare_stage()
@@ -99,6 +101,8 @@ class Session:
         self.mask = torch.from_numpy(data.mask).to(self.device)
         self.weight = None if data.weight is None else torch.from_numpy(data.weight * data.mask).to(self.device)
         self.flip = torch.tensor(data.schema.flip, device=self.device)
+        schemes = np.zeros(len(data.points), np.int64) if data.schemes is None else data.schemes
+        self.schemes = torch.from_numpy(schemes).to(self.device)
 
     def _val_labels(self) -> tuple[np.ndarray, np.ndarray]:
         rows = self.data.val
@@ -171,7 +175,7 @@ class Session:
         points, mask = self._labels(rows)
         x, points, mask = augment(
             self.pictures[rows],
-            unlabelled(self.model, points, 0),
+            unlabelled(self.model, points, self.schemes[rows]),
             mask,
             config=self.stages.config,
             flip=self.flip,
@@ -208,9 +212,10 @@ class Session:
         model = self.average.ready()
         chosen = pupil.begin(done, seen=self.step_count * self.config.batch_size).to(self.device)
         for rows in chosen.split(_EVALUATION_BATCH):
-            x = prepare(self.pictures[rows], channels=self.config.channels, pixels=self.config.pixels)
             with mixed_precision(self.device, self.precision):
-                pupil.take(rows, *points_and_spread(model, x, flip=self.flip))
+                pupil.take(
+                    rows, *points_and_spread(model, self._input(rows), flip=self.flip, scheme=self.schemes[rows])
+                )
 
     def _point_weights(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor | None:
         """[B, K] for the loss: what each point counts by its origin (mask, where it holds weights) and by its keypoint's error."""
@@ -252,11 +257,15 @@ class Session:
         """The model's points [n, K, 2] of rows as they are, px of the input."""
         self.model.eval()
         with mixed_precision(self.device, self.precision):
-            return np.concatenate([self.model(x).float().cpu().numpy() for x in self._inputs(rows)])
+            return np.concatenate([self.model(x).float().cpu().numpy() for x, _ in self._inputs(rows)])
 
-    def _inputs(self, rows: np.ndarray) -> Iterator[Tensor]:
+    def _inputs(self, rows: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        """The network's inputs [B, C, S, S] and their marking schemes [B]."""
         for part in torch.from_numpy(rows).to(self.device).split(_EVALUATION_BATCH):
-            yield prepare(self.pictures[part], channels=self.config.channels, pixels=self.config.pixels)
+            yield self._input(part), self.schemes[part]
+
+    def _input(self, rows: Tensor) -> Tensor:
+        return prepare(self.pictures[rows], channels=self.config.channels, pixels=self.config.pixels)
 
     @torch.inference_mode()
     def predict_val(self) -> np.ndarray:
@@ -264,8 +273,8 @@ class Session:
         model = self.average.ready()
         parts = []
         with mixed_precision(self.device, self.precision):
-            for x in self._inputs(self.data.val):
-                points = averaged_points(model, x, flip=self.flip, flip_average=self.config.flip_average)
+            for x, scheme in self._inputs(self.data.val):
+                points = averaged_points(model, x, flip=self.flip, flip_average=self.config.flip_average, scheme=scheme)
                 parts.append(points.float().cpu().numpy())
         return np.concatenate(parts)
 
@@ -306,7 +315,10 @@ class Session:
         """What the model file tells of this run."""
         values = {"rmse": self.best_rmse, "nme": self.best_nme, "epoch": float(self.best_epoch)}
         found = {name: value for name, value in values.items() if math.isfinite(value)}
-        return ModelInfo(self.config, self.data.schema, self.precision, metrics=found, calibration=calibration)
+        return ModelInfo(
+            self.config, self.data.schema, self.precision, metrics=found, calibration=calibration,
+            schemes=self.data.scheme_names,
+        )  # fmt: skip
 
     def save_best(self, run_dir: Path) -> None:
         """Write the best model, where it is not on the disk yet."""
@@ -360,8 +372,10 @@ class Session:
         model.load_state_dict(weights)
         points, spreads = [], []
         with mixed_precision(self.device, self.precision):
-            for x in self._inputs(self.data.val):
-                p, d = points_and_disagreement(model, x, flip=self.flip, flip_average=self.config.flip_average)
+            for x, scheme in self._inputs(self.data.val):
+                p, d = points_and_disagreement(
+                    model, x, flip=self.flip, flip_average=self.config.flip_average, scheme=scheme
+                )
                 points.append(p.float().cpu().numpy())
                 spreads.append(d.float().cpu().numpy())
         found = np.concatenate(points)

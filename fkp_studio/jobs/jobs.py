@@ -272,4 +272,6 @@ def make_runs(project: Path, configs: Sequence[RunConfig]) -> list[Path]:
     """Run folders for these settings, all with the same snapshot of labels and split."""
     with Project.open(project, read_only=True) as opened:
         snapshot = runs.snapshot_project(opened)
-        return [runs.write_run(opened.runs_dir, config, snapshot) for config in configs]
+        return [
+            runs.write_run(opened.runs_dir, config, runs.with_schemes(opened, snapshot, config)) for config in configs
+        ]

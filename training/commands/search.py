@@ -111,14 +111,14 @@ def _folder(args: argparse.Namespace) -> Path:
 
 def _new(args: argparse.Namespace, name: str) -> Path:
     from training.project.project import Project
-    from training.runs import snapshot_project
+    from training.runs import snapshot_project, with_schemes
     from training.search.plan import create_search
 
     if args.recipe is None:
         raise UserError(f"There is no search {name!r} to go on with; begin one with --recipe NAME.")
     plan = _plan(args, name)
     with Project.open(args.project, read_only=True) as project:
-        snapshot = snapshot_project(project)
+        snapshot = with_schemes(project, snapshot_project(project), plan.config)
         return create_search(project.path, replace(plan, label_hash=snapshot.label_hash), snapshot)
 
 

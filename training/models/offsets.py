@@ -9,30 +9,31 @@ the picture; the offset is learnt beside it and added to what is predicted, afte
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 OFFSET_RATE = (
     10.0  # learning rate of the offsets as a multiple of the network's: they count in px, its weights in hundredths
 )
-SCHEME_DECAY = 0.1  # pulls a scheme's offsets to the common ones, where no label says otherwise
+SCHEME_DECAY = 0.1  # pulls the others' offsets to the default scheme's, where no label says otherwise
 
 
 class LabelOffsets(nn.Module):
-    """common [K, 2], scheme [S, K, 2] (None with one scheme): px of the input."""
+    """common [K, 2]: of scheme 0, the default one. scheme [S - 1, K, 2] (None with one scheme): what the others add. px of the input."""
 
     scheme: nn.Parameter | None
 
     def __init__(self, keypoints: int, schemes: int = 1) -> None:
         super().__init__()
         self.common = nn.Parameter(torch.zeros(keypoints, 2))
-        several = nn.Parameter(torch.zeros(schemes, keypoints, 2)) if schemes > 1 else None
-        self.register_parameter("scheme", several)
+        others = nn.Parameter(torch.zeros(schemes - 1, keypoints, 2)) if schemes > 1 else None
+        self.register_parameter("scheme", others)
 
     def of(self, scheme: int | Tensor) -> Tensor:
         """Label less place in a scheme, [K, 2]; for int64 [B] one a picture, [B, K, 2]."""
         if self.scheme is None:
             return self.common
-        return self.common + self.scheme[scheme]
+        return self.common + F.pad(self.scheme, (0, 0, 0, 0, 1, 0))[scheme]
 
 
 def offsets_of(model: nn.Module) -> LabelOffsets | None:
@@ -43,7 +44,7 @@ def offsets_of(model: nn.Module) -> LabelOffsets | None:
 
 def offset_parameters(keypoints: int, schemes: int = 1) -> int:
     """The number of parameters, without making them."""
-    return 2 * keypoints * (1 + (schemes if schemes > 1 else 0))
+    return 2 * keypoints * schemes
 
 
 def labelled(model: nn.Module, places: Tensor, scheme: int | Tensor) -> Tensor:
