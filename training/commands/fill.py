@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.commands.find_run import find_own_run
 from training.commands.output import say
 from training.commands.predicting import note_unreadable, predict_into
+from training.error_budget import ErrorBudget
 from training.errors import UserError
+
+if TYPE_CHECKING:
+    from training.project.project import Project
+
+SMALLEST_BEYOND = 2  # percent: below it a confidence, which is about 10 %, says too little
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT --run RUN [--min-confidence C]"""
+    """PROJECT --run RUN [--min-confidence C | --at-most-wrong PERCENT [--beyond PERCENT]]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     parser.add_argument(
         "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run"
     )
-    parser.add_argument(
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
         "--min-confidence", type=float, default=0.0, metavar="C", help="accept from this confidence on (0)"
+    )
+    chosen.add_argument(
+        "--at-most-wrong",
+        type=float,
+        metavar="PERCENT",
+        help="accept the surest, as many as keep the expected share of wrong ones within this",
+    )
+    parser.add_argument(
+        "--beyond",
+        type=float,
+        metavar="PERCENT",
+        help="with --at-most-wrong: wrong is an error beyond this share of the interocular distance (5)",
     )
     parser.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)"
@@ -32,12 +52,42 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 <= args.min_confidence <= 1:
         raise UserError(f"--min-confidence lies between 0 and 1, not {args.min_confidence:g}.")
+    budget = _budget(args)
     with Project.open(args.project) as project:
         run_dir = find_own_run(args.run_name, project)
         missing = lacking(project, run_dir, project.ids())
         unreadable = predict_into(project, run_dir, missing, device=args.device) if len(missing) else []
-        done = project.accept(run_dir.name, min_confidence=args.min_confidence)
+        least = args.min_confidence if budget is None else _least_confidence(project, run_dir.name, budget)
+        done = project.accept(run_dir.name, min_confidence=least)
     note_unreadable(unreadable)
     ending = f"; undo in the window takes it back: {args.project}" if done.step else ""
     say(f"{done.points:,} points filled in {len(done.ids):,} faces from {run_dir.name}{ending}")
     return 0
+
+
+def _budget(args: argparse.Namespace) -> ErrorBudget | None:
+    """What --at-most-wrong and --beyond ask for. Raises UserError."""
+    if args.at_most_wrong is None:
+        if args.beyond is not None:
+            raise UserError("--beyond says which errors count as wrong; give --at-most-wrong with it.")
+        return None
+    beyond = 5.0 if args.beyond is None else args.beyond
+    if not 0 < args.at_most_wrong < 100:
+        raise UserError(f"--at-most-wrong lies between 0 and 100 percent, not {args.at_most_wrong:g}.")
+    if not SMALLEST_BEYOND <= beyond <= 100:
+        raise UserError(f"--beyond lies between {SMALLEST_BEYOND} and 100 percent, not {beyond:g}.")
+    return ErrorBudget(args.at_most_wrong / 100, beyond / 100)
+
+
+def _least_confidence(project: Project, run: str, budget: ErrorBudget) -> float:
+    """The threshold of the budget, after saying what it comes to."""
+    from training.project.accept_budget import affordable_points
+
+    found = affordable_points(project, run, budget)
+    if found.points:
+        say(
+            f"within the budget from {found.threshold:.1%} confidence on; {found.wrong:.2%} of them are expected to be wrong"
+        )
+    else:
+        say("nothing is within the budget: even the surest points are expected to be wrong more often")
+    return found.threshold
