@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "import": Command("import_", "bring a Kaggle CSV, a folder with .pts or with a CSV into a project"),
     "info": Command("info", "what is in a project: samples, splits, missing labels, runs, problems"),
     "recipes": Command("recipes", "the recipes one can train, and their sizes"),
+    "labels": Command("labels", "do the labels sit off to one side, as mirrored faces tell; mend it"),
     "poses": Command("poses", "which way the faces of a project look, and what balancing by pose makes of it"),
     "train": Command("train", "train a recipe on a project"),
     "resume": Command("resume", "go on with a run that was stopped or cut off"),
@@ -47,7 +48,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command("evaluate", "the errors of a run on a split"),
     "predict": Command("predict", "write the keypoints a model finds into a CSV"),
     "fill": Command("fill", "predict all faces of a project and accept the missing points"),
-    "export": Command("export", "write labels as Kaggle CSV, submission, CSV or .pts"),
+    "export": Command("export", "write labels as Kaggle CSV, submission, CSV or .pts, or a model as ONNX"),
     "doctor": Command("doctor", "check versions, devices, Qt's libraries and write access"),
 }
 

@@ -1,4 +1,4 @@
-"""fkp export: labels or predictions in the formats of others."""
+"""fkp export: labels or predictions in the formats of others, or a model as an ONNX file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.commands.find_run import find_own_run
+from training.commands.find_run import find_own_run, find_run
 from training.commands.output import note, progress_bar, say
 from training.errors import UserError
 
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states]"""
-    parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
+    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states], or MODEL OUT --format onnx [--mirrored] [--input TYPE]"""
+    parser.add_argument(
+        "project",
+        type=Path,
+        metavar="PROJECT|MODEL",
+        help="folder of the project; for onnx a run folder, a model.safetensors or a starter, or a project with --run",
+    )
     parser.add_argument("out", type=Path, metavar="OUT", help="file to write; for pts a folder")
-    parser.add_argument("--format", required=True, choices=("kaggle", "submission", "csv", "pts"), help="what to write")
+    parser.add_argument(
+        "--format", required=True, choices=("kaggle", "submission", "csv", "pts", "onnx"), help="what to write"
+    )
     parser.add_argument("--lookup", type=Path, metavar="FILE", help="Kaggle's IdLookupTable.csv, for a submission")
     parser.add_argument(
         "--run", dest="run_name", metavar="RUN", help="the predictions of this run instead of the labels"
@@ -28,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="csv: also a column a keypoint that says visible, occluded, absent or unset",
     )
+    parser.add_argument(
+        "--mirrored",
+        action=argparse.BooleanOptionalAction,
+        help="onnx: average with the mirrored view, for twice the time (as the run's setting flip-average says)",
+    )
+    parser.add_argument("--input", choices=("uint8", "float32"), help="onnx: type of the pictures, 0..255 (uint8)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,6 +48,10 @@ def run(args: argparse.Namespace) -> int:
     from training.data.export import export_project
     from training.project.project import Project
 
+    if args.format == "onnx":
+        return _export_model(args)
+    if args.mirrored is not None or args.input is not None:
+        raise UserError("--mirrored and --input go with --format onnx: the other formats hold points, not a model.")
     if args.states and args.format != "csv":
         raise UserError("--states goes with --format csv: the other formats have no place for them.")
     with Project.open(args.project, read_only=True) as project:
@@ -50,6 +67,26 @@ def run(args: argparse.Namespace) -> int:
     for text in done.notes:
         note(text)
     say(f"{done.count:,} {'rows' if args.format == 'submission' else 'samples'} written to {args.out}")
+    return 0
+
+
+def _export_model(args: argparse.Namespace) -> int:
+    if args.states or args.lookup is not None:
+        raise UserError("--states and --lookup say how labels are written; --format onnx writes a model.")
+    if (args.project / "project.db").is_file():
+        if args.run_name is None:
+            raise UserError(f"{args.project} is a project; say which of its models with --run RUN.")
+        model = find_run(args.run_name, args.project)
+    elif args.run_name is not None:
+        raise UserError(f"--run chooses a run of a project, and {args.project} is none.")
+    else:
+        model = args.project if args.project.is_file() else find_run(str(args.project))
+    if args.out.suffix.lower() != ".onnx":
+        raise UserError(f"{args.out}: give a file name that ends in .onnx.")
+    from training.export_onnx import export_onnx
+
+    note("making the graph and checking it")
+    say(export_onnx(model, args.out, mirrored=args.mirrored, input_type=args.input or "uint8").sentence)
     return 0
 
 

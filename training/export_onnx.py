@@ -1,0 +1,205 @@
+"""A trained model as an ONNX file: one graph from pictures at network size to points, checked against torch when it is written.
+
+Input `pictures` [B, C, S, S], uint8 or float32 in 0..255, any B; C is 1 (gray) or 3 (RGB). Output `points` float32 [B, K, 2],
+px of the input. The light's normalisation, the label offset and, where wanted, the mirrored view are inside.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import training
+from training.augment_pixels import normalise
+from training.checkpoint import ModelInfo, load_model
+from training.data.files import replacing
+from training.errors import UserError
+from training.models.inference import for_inference
+from training.models.staged import StagedNet
+from training.views import averaged_points
+
+INPUTS = ("uint8", "float32")
+PICTURES = 64  # that the file is checked with
+CLOSE = 0.02  # px: beyond this the file is not the model; rounding gives a few thousandths at most
+_EXTRA = ("onnx", "onnxscript", "onnxruntime")
+_LICENCE = "unknown: the labels and pictures that the model was trained on decide; ask whoever trained it"
+
+
+@dataclass(frozen=True)
+class OnnxReport:
+    """What was written. difference: the largest, px, between torch and onnxruntime on `pictures` pictures."""
+
+    out: Path
+    size: int  # bytes
+    difference: float
+    pictures: int
+    shape: tuple[int, int, int]  # C, S, S
+    keypoints: int
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        channels, side, _ = self.shape
+        kind = "gray" if channels == 1 else "RGB"
+        return (
+            f"{self.out}: {self.size / 1e6:.1f} MB, {side} x {side} {kind} pictures to {self.keypoints} points; against torch "
+            f"the largest difference is {self.difference:.4f} px on {self.pictures} pictures."
+        )
+
+
+def export_onnx(model: Path, out: Path, *, mirrored: bool | None = None, input_type: str = "uint8") -> OnnxReport:
+    """Write a run's or a model file's best model. mirrored: average with the mirrored view (None: as the model's settings say).
+
+    Raises UserError where the extra `onnx` is missing, the model cannot be read or the file cannot be written.
+    """
+    check_installed()
+    network, info = load_model(model)
+    graph = PointGraph(network, info, mirrored=info.config.flip_average if mirrored is None else mirrored).eval()
+    example = _pictures(info, 3, input_type)
+    data = _described(_exported(graph, example), info, graph.mirrored, input_type)
+    pictures = _pictures(info, PICTURES, input_type)
+    difference = _difference(data, graph, pictures)
+    if not difference <= CLOSE:
+        raise UserError(
+            f"The ONNX graph of {info.config.model} is {difference:.3f} px off the model; it was not written. "
+            "Another version of onnx, onnxscript or onnxruntime may do it."
+        )
+    with replacing(out) as file:
+        file.write(data)
+    c, side = info.config.channels, info.config.input_size
+    return OnnxReport(out, len(data), difference, PICTURES, (c, side, side), len(info.schema))
+
+
+def check_installed() -> None:
+    """Raise UserError where the packages of the extra are missing."""
+    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"ONNX export needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed: "
+            "pip install 'fkp-studio[onnx]'."
+        )
+
+
+class PointGraph(nn.Module):
+    """Pictures [B, C, S, S] of light 0..255 -> points [B, K, 2], px of them: all that a prediction is, in one module."""
+
+    flip: Tensor
+
+    def __init__(self, model: nn.Module, info: ModelInfo, *, mirrored: bool) -> None:
+        super().__init__()
+        config = info.config
+        self.model = for_inference(model, torch.zeros(2, config.channels, config.input_size, config.input_size))
+        if isinstance(self.model, StagedNet):
+            self.model = _OneStage(self.model)
+        self.pixels, self.mirrored = config.pixels, mirrored
+        self.register_buffer("flip", torch.tensor(info.schema.flip))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = normalise(pictures.float(), self.pixels)
+        return averaged_points(self.model, x, flip=self.flip, flip_average=self.mirrored).float()
+
+
+class _OneStage(nn.Module):
+    """A model of two stages that stays at the one it was left in: a graph cannot branch on a weight."""
+
+    def __init__(self, model: StagedNet) -> None:
+        super().__init__()
+        self.model, self.refined = model, model.number > 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        points = self.model.first_points(x)
+        return self.model.refine(x, points) if self.refined else points
+
+
+def _pictures(info: ModelInfo, count: int, input_type: str) -> np.ndarray:
+    """Blurred noise: light that changes from place to place, the same each time."""
+    side, channels = info.config.input_size, info.config.channels
+    noise = torch.rand(count, channels, side // 8 + 2, side // 8 + 2, generator=torch.Generator().manual_seed(0))
+    smooth = nn.functional.interpolate(noise, size=(side, side), mode="bilinear", align_corners=False)
+    return (255 * smooth).round().numpy().astype(input_type)
+
+
+def _exported(graph: PointGraph, example: np.ndarray) -> Any:
+    """The graph as an onnx ModelProto."""
+    batch = torch.export.Dim("batch")
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            graph,
+            (torch.from_numpy(example),),
+            dynamo=True,
+            input_names=["pictures"],
+            output_names=["points"],
+            dynamic_shapes=({0: batch},),
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    return program.model_proto
+
+
+def _described(model: Any, info: ModelInfo, mirrored: bool, input_type: str) -> bytes:
+    """The file's bytes, with what somebody needs who has nothing else."""
+    config, schema = info.config, info.schema
+    model.producer_name, model.producer_version = "FKP Studio", training.__version__
+    model.doc_string = (
+        "Facial keypoints: pictures [B, C, S, S], light 0..255 -> points [B, K, 2], px; first pixel's centre is (0, 0)."
+    )
+    properties: dict[str, Any] = {
+        "keypoints": list(schema.keypoints),
+        "flip": list(schema.flip),
+        "input_size": config.input_size,
+        "channels": config.channels,
+        "channel_order": "gray" if config.channels == 1 else "RGB",
+        "input_type": input_type,
+        "mirrored_view_averaged": mirrored,
+        "recipe": config.recipe,
+        "network": config.model,
+        "metrics": info.metrics,
+        "licence_of_training_data": _LICENCE,
+    }
+    for key, value in properties.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _difference(data: bytes, graph: PointGraph, pictures: np.ndarray) -> float:
+    """The largest distance of a coordinate, px, between the graph in onnxruntime and in torch."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    found = np.asarray(session.run(["points"], {"pictures": pictures})[0])
+    with torch.no_grad():
+        wanted = graph(torch.from_numpy(pictures)).numpy()
+    return float(np.abs(found - wanted).max())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's remarks on its own workings are nothing a user could act on."""
+    names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+    before = {name: logging.getLogger(name).level for name in names}
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
