@@ -88,6 +88,6 @@ def predict_samples(
         unreadable |= gone
         if len(pictures):
             read = ~np.isin(some, list(gone))
-            points = predictor.predict_points(pictures)
+            points = predictor.predict_points(pictures, predictor.schemes_of(project.path, some[read]))
             parts.append(resize_points(points, (side, side), sizes[start : start + _CHUNK][read]))
     return np.concatenate(parts) if parts else np.zeros((0, len(predictor.schema), 2)), unreadable

@@ -16,7 +16,9 @@ from training.confidence import default_calibration, face_sizes
 from training.data.pictures import resize_pictures, resize_points
 from training.data.schema import KeypointSchema
 from training.device import choose_device, choose_precision, mixed_precision, to_channels_last
+from training.errors import UserError
 from training.models.inference import for_inference, halve_weights
+from training.runs import load_schemes
 from training.views import averaged_points, points_and_disagreement
 
 _BATCH = 64
@@ -29,6 +31,9 @@ class Predictor:
         self, model: nn.Module, info: ModelInfo, device: torch.device, *, adjustment: Adjustment | None = None
     ) -> None:
         self.info, self.device = info, device
+        self.scheme = 0  # the marking scheme it speaks where a sample's own is not known
+        self._run: Path | None = None  # whose samples' schemes are known
+        self._known: tuple[np.ndarray, np.ndarray] | None = None  # ids and their schemes
         self.offset = np.zeros((1, 2)) if adjustment is None else adjustment.offset  # [K, 2], px of the input
         example = torch.zeros(2, info.config.channels, info.config.input_size, info.config.input_size, device=device)
         self.model = for_inference(to_channels_last(model).to(device), example)
@@ -46,20 +51,39 @@ class Predictor:
         """
         model, info = load_model(path)
         adjustment = read_adjustment(path, keypoints=len(info.schema)) if adjusted else None
-        return cls(model, info, choose_device(device), adjustment=adjustment)
+        predictor = cls(model, info, choose_device(device), adjustment=adjustment)
+        if info.schemes and path.is_dir():
+            predictor._run, predictor._known = path.absolute(), load_schemes(path, len(info.schemes))
+        return predictor
 
     @property
     def schema(self) -> KeypointSchema:
         """The keypoints the model finds."""
         return self.info.schema
 
-    def predict(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def speak(self, scheme: str) -> None:
+        """Place all points as a marking scheme of this name does. Raises UserError where the model does not know it."""
+        if scheme not in self.info.schemes:
+            there = f"it knows {', '.join(self.info.schemes)}" if self.info.schemes else "it knows only one"
+            raise UserError(f"The model knows no marking scheme {scheme!r}; {there}.")
+        self.scheme, self._known = self.info.schemes.index(scheme), None
+
+    def schemes_of(self, project: Path, ids: np.ndarray) -> np.ndarray | None:
+        """The marking schemes int64 [B] of samples of a project, as the run learnt them; None where all are alike to it."""
+        if self._known is None or self._run is None or self._run.parent.parent != project.absolute():
+            return None
+        known, schemes = self._known
+        at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where(known[at] == ids, schemes[at], self.scheme)
+
+    def predict(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Pictures uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of these pictures, and confidences [B, K].
 
+        schemes: int64 [B], as of `schemes_of`; None: all in the one it speaks.
         A confidence is the probability that a point's error is at most 10 % of the interocular distance; with it
         `calibration.errors` tells that of any other limit.
         """
-        found = [self._predict_batch(x) for x in self._inputs(pictures)]
+        found = [self._predict_batch(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
         if not found:
             none = np.zeros((0, len(self.info.schema)), np.float32)
             return np.zeros((*none.shape, 2), np.float32), none
@@ -67,32 +91,36 @@ class Predictor:
         sizes = face_sizes(points, self.schema, width=self.info.config.input_size)
         return self._to_pictures(points, pictures), self.calibration.probability(spread, sizes)
 
-    def predict_points(self, pictures: np.ndarray) -> np.ndarray:
+    def predict_points(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> np.ndarray:
         """As predict, the points only: half the work."""
-        parts = [self._points(x) for x in self._inputs(pictures)]
+        parts = [self._points(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
         return self._to_pictures(np.concatenate(parts), pictures)
 
-    def _inputs(self, pictures: np.ndarray) -> Iterator[Tensor]:
+    def _inputs(self, pictures: np.ndarray, schemes: np.ndarray | None) -> Iterator[tuple[Tensor, int | Tensor]]:
         config = self.info.config
         for start in range(0, len(pictures), _BATCH):
             part = pictures[start : start + _BATCH]
             if part.shape[1:3] != (config.input_size, config.input_size):
                 part = resize_pictures(part, config.input_size)
             x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
-            yield prepare(x, channels=config.channels, pixels=config.pixels)
+            scheme = (
+                self.scheme if schemes is None else torch.from_numpy(schemes[start : start + _BATCH]).to(self.device)
+            )
+            yield prepare(x, channels=config.channels, pixels=config.pixels), scheme
 
     @torch.inference_mode()
-    def _predict_batch(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _predict_batch(self, x: Tensor, scheme: int | Tensor) -> tuple[np.ndarray, np.ndarray]:
         with mixed_precision(self.device, self.precision):
             points, spread = points_and_disagreement(
-                self.model, x, flip=self.flip, flip_average=self.info.config.flip_average
+                self.model, x, flip=self.flip, flip_average=self.info.config.flip_average, scheme=scheme
             )
         return points.float().cpu().numpy(), spread.float().cpu().numpy()
 
     @torch.inference_mode()
-    def _points(self, x: Tensor) -> np.ndarray:
+    def _points(self, x: Tensor, scheme: int | Tensor) -> np.ndarray:
+        average = self.info.config.flip_average
         with mixed_precision(self.device, self.precision):
-            points = averaged_points(self.model, x, flip=self.flip, flip_average=self.info.config.flip_average)
+            points = averaged_points(self.model, x, flip=self.flip, flip_average=average, scheme=scheme)
         return points.float().cpu().numpy()
 
     def _to_pictures(self, points: np.ndarray, pictures: np.ndarray) -> np.ndarray:

@@ -212,6 +212,17 @@ def load_snapshot(run_dir: Path) -> Snapshot:
     return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
 
 
+def load_schemes(run_dir: Path, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Samples (ascending) and their marking schemes, int64 [N], as a run of `count` schemes learnt them; None where it has none."""
+    try:
+        with zipfile.ZipFile(run_dir / LABELS) as archive:
+            ids, schemes = read_array(archive, "ids"), read_array(archive, "schemes")
+    except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
+        return None  # the model speaks its default scheme without it
+    whole = ids.shape == schemes.shape == (len(ids),) and len(ids) > 0
+    return (ids, schemes) if whole and 0 <= schemes.min() and schemes.max() < count else None
+
+
 def load_config(run_dir: Path) -> RunConfig:
     """The run's settings. Raises UserError."""
     return RunConfig.from_json(_read_about(run_dir)["config"])

@@ -155,7 +155,9 @@ class Worker:
         if predictor.schema.keypoints != project.schema.keypoints:
             raise UserError(f"The model of {request.run.name} has other keypoints than the project {project.name}.")
         config = predictor.info.config
-        points, confidences = predictor.predict(load_pictures(project, ids, config))
+        points, confidences = predictor.predict(
+            load_pictures(project, ids, config), predictor.schemes_of(project.path, ids)
+        )
         if len(ids) == 1:
             sample = project.sample(int(ids[0]))
             sizes = np.array([(sample.width, sample.height)])

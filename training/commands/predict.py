@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", required=True, metavar="RUN|FILE", help="a run, or a model.safetensors")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.csv", help="the file to write")
+    parser.add_argument("--scheme", metavar="NAME", help="place all points as this marking scheme of the model does")
     parser.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)"
     )
@@ -57,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if model.suffix == ".safetensors" and not model.exists():
         raise UserError(f"There is no model file {model}.")
     predictor = load_predictor(model if model.is_file() else find_run(args.model, project), args.device)
+    if args.scheme is not None:
+        predictor.speak(args.scheme)
     unreadable: list[str] = []
     with progress_bar("predict") as report:
         rows = (
@@ -70,7 +73,17 @@ def run(args: argparse.Namespace) -> int:
         args.out.unlink()
         raise UserError(f"None of the {len(unreadable):,} pictures could be read; {args.out} was not written.")
     say(f"{count:,} pictures predicted: {args.out}")
+    if predictor.info.schemes:
+        say(scheme_words(predictor.info.schemes, args.scheme, own=project is not None))
     return 0
+
+
+def scheme_words(schemes: tuple[str, ...], chosen: str | None, *, own: bool) -> str:
+    """Which marking scheme the points speak; own: samples that the run knows have each its own."""
+    others = f"the model knows {', '.join(schemes)}; --scheme chooses"
+    if chosen is None and own:
+        return f"Each face is marked as its own source does, others as {schemes[0]} ({others})."
+    return f"The points are placed as {chosen or schemes[0]} does ({others})."
 
 
 def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:
@@ -101,7 +114,8 @@ def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report
         check_keypoints(predictor, project)
         ids, names = project.ids(), project.names()
         for part, pictures in project_batches(project, ids, unreadable):
-            points, confidences = predict_pictures(predictor, pictures)
+            schemes = predictor.schemes_of(project.path, part)
+            points, confidences = predict_pictures(predictor, pictures, schemes)
             yield [names[i - 1] for i in part.tolist()], points + project.faces(part).corners, confidences
             report(float(part[-1]) / len(ids), "")
 

@@ -30,15 +30,21 @@ def load_predictor(path: Path, device: str) -> Predictor:
     return Predictor.load(path, device)
 
 
-def predict_pictures(predictor: Predictor, pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Points [B, K, 2] in px of each picture and confidences [B, K], of pictures that may differ in size."""
+def predict_pictures(
+    predictor: Predictor, pictures: Sequence[np.ndarray], schemes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points [B, K, 2] in px of each picture and confidences [B, K], of pictures that may differ in size.
+
+    schemes: int64 [B], as of `Predictor.schemes_of`.
+    """
     shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for n, picture in enumerate(pictures):
         shapes[picture.shape].append(n)
     points: list[np.ndarray] = [np.empty(0)] * len(pictures)
     confidences = points.copy()
     for rows in shapes.values():
-        found = predictor.predict(np.stack([pictures[n] for n in rows]))
+        own = None if schemes is None else schemes[rows]
+        found = predictor.predict(np.stack([pictures[n] for n in rows]), own)
         for n, p, c in zip(rows, *found, strict=True):
             points[n], confidences[n] = p, c
     return np.stack(points), np.stack(confidences)
@@ -73,7 +79,8 @@ def predict_into(project: Project, run_dir: Path, ids: np.ndarray, *, device: st
     done = 0
     with progress_bar("predict") as report:
         for part, pictures in project_batches(project, ids, unreadable):
-            project.write_predictions(run_dir.name, part, *predict_pictures(predictor, pictures))
+            found = predict_pictures(predictor, pictures, predictor.schemes_of(project.path, part))
+            project.write_predictions(run_dir.name, part, *found)
             done += len(part)
             report(done / len(ids), "")
     note_predicted(run_dir, stamp)
