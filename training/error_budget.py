@@ -26,11 +26,12 @@ class ErrorBudget:
 @dataclass(frozen=True)
 class Affordable:
     """points: how many of the surest. threshold: the least of their confidences, above every confidence where there are none.
-    wrong: the share of them expected to be wrong."""
+    wrong: the share of them expected to be wrong. of: how many there were to choose from."""
 
     points: int
     threshold: float
     wrong: float
+    of: int
 
 
 NOTHING = 2.0  # a threshold that no confidence reaches
@@ -44,14 +45,14 @@ def affordable(confidences: np.ndarray, curve: ErrorCurve, budget: ErrorBudget) 
     known = np.asarray(confidences, np.float32)
     known = np.sort(known[np.isfinite(known)])[::-1]
     if not len(known):
-        return Affordable(0, NOTHING, 0.0)
+        return Affordable(0, NOTHING, 0.0, len(known))
     shares = expected_wrong(known, curve, beyond=budget.beyond)
     last = np.append(known[1:] != known[:-1], True)  # of those equally sure
     within = np.flatnonzero(last & (shares <= budget.at_most))
     if not len(within):
-        return Affordable(0, NOTHING, 0.0)
+        return Affordable(0, NOTHING, 0.0, len(known))
     end = int(within[-1])
-    return Affordable(end + 1, float(known[end]), float(shares[end]))
+    return Affordable(end + 1, float(known[end]), float(shares[end]), len(known))
 
 
 def expected_wrong(surest_first: np.ndarray, curve: ErrorCurve, *, beyond: float) -> np.ndarray:

@@ -88,6 +88,6 @@ def _least_confidence(project: Project, run: str, budget: ErrorBudget) -> float:
         say(
             f"within the budget from {found.threshold:.1%} confidence on; {found.wrong:.2%} of them are expected to be wrong"
         )
-    else:
+    elif found.of:
         say("nothing is within the budget: even the surest points are expected to be wrong more often")
     return found.threshold
