@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 
 from training.data.schema import KeypointSchema
+from training.errors import UserError
 from training.events import Trouble
 from training.mirror_axis import DRAWS, FEWEST, Picture, mirror_axis
 
@@ -45,6 +45,11 @@ class LabelOffset:
     def worth_telling(self) -> bool:
         """Whether the whole interval lies beyond 1 % of the interocular distance, on one side."""
         return min(abs(self.low), abs(self.high)) > WORTH_TELLING * self.interocular and self.low * self.high > 0
+
+    @property
+    def mend(self) -> float:
+        """By how much to move the labels to the right, px to two digits."""
+        return -round(self.common, 2)
 
     @property
     def sentence(self) -> str:
@@ -145,11 +150,14 @@ def _intercepts(squares: np.ndarray, sums: np.ndarray, weights: np.ndarray) -> n
 def learnt_offsets(model: Path) -> np.ndarray | None:
     """What a model with label offsets has learnt of them: [K, 2], px of its input, label less place; None for others.
 
-    Raises UserError-free OSError or SafetensorError where the file cannot be read.
+    Raises UserError where the file cannot be read.
     """
-    with safetensors.safe_open(model, framework="numpy") as stored:
-        names = [n for n in stored.keys() if n.split(".")[-2:] == ["offsets", "common"]]  # noqa: SIM118  - not a dict
-        return np.asarray(stored.get_tensor(names[0]), np.float64) if names else None
+    try:
+        with safetensors.safe_open(model, framework="numpy") as stored:
+            names = [n for n in stored.keys() if n.split(".")[-2:] == ["offsets", "common"]]  # noqa: SIM118  - not a dict
+            return np.asarray(stored.get_tensor(names[0]), np.float64) if names else None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise UserError(f"The model file {model} cannot be read ({error}); train anew.") from error
 
 
 def offset_troubles(
