@@ -58,6 +58,7 @@ def _edit() -> tuple[Action, ...]:
         Action("previous_face", "Previous face", ("A", "PgUp"), "Face", "previous"),
         Action("next_incomplete", "Next face with missing points", ("Space",), "Face", "incomplete"),
         Action("contact_sheet", "Contact sheet", ("G",), "Face", "grid", "9 to 25 faces at once", divider=True),
+        Action("draw_box", "Draw the face's box…", ("Shift+B",), "Face", "box", "In the photo: what models see of this face is cut out by it"),
     )  # fmt: skip
 
 
@@ -81,6 +82,7 @@ def _predict() -> tuple[Action, ...]:
         Action("accept_all", "Accept missing of all faces…", ("Shift+F",), "Predict", "accept-all", "Above a confidence, with a preview of how many", "run"),
         Action("take_back", "Take back all accepted from this run", (), "Predict", "take-back", "One step; undo brings them back", "run"),
         Action("predict_all", "Predict all faces", ("Ctrl+P",), "Predict", "face", "In the background, with the chosen run", "run", divider=True),
+        Action("confidence", "Confidence…", (), "Predict", "report", "Whether the chosen run's confidences come true on val", "run"),
         Action("train", "Train", ("Ctrl+T",), "Train", "train", "Train the chosen recipe on the labels as they are now", "project"),
         Action("augmentation", "Look at augmentation…", (), "Train", "contrast", "Faces as a training would see them, while you move the settings", "project"),
         Action("compare", "Compare recipes…", ("Ctrl+Shift+T",), "Train", "compare", "Queue several recipes on the same split and seed", "project"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class CurrentFace(QObject):
     """Follows session and store. `face` is None where there is no project or no sample."""
 
+    cut = Signal(object)  # ids of samples that show another part of their files now; before `changed`
     changed = Signal()  # another face, or other labels or predictions of the same one
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
@@ -37,6 +38,8 @@ class CurrentFace(QObject):
         self._read()
 
     def _on_store_changed(self, changes: Changes) -> None:
+        if changes.samples and changes.ids is not None:
+            self.cut.emit(changes.ids)
         touches = changes.ids is None or self._session.sample_id in changes.ids
         if touches and (changes.labels or changes.predictions or changes.samples):
             self._read()

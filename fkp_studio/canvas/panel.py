@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from fkp_studio.canvas.box_page import BoxPage
 from fkp_studio.canvas.contact_sheet import ContactSheet
 from fkp_studio.canvas.pictures import PictureCache
 from fkp_studio.canvas.view import CanvasView
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CanvasPanel(QWidget):
-    """`view` with its walk bar, and `sheet`; one of them is shown."""
+    """`view` with its walk bar, `sheet`, and `box_page`; one of them is shown."""
 
     hint = Signal(str)  # a short sentence for the status bar
     contact_sheet_shown = Signal(bool)
@@ -28,15 +29,17 @@ class CanvasPanel(QWidget):
         self.view = CanvasView(session, pictures=pictures)
         self.walk_bar = WalkBar(session, self.view.editor)
         self.sheet = ContactSheet(session, pictures=pictures)
-        page = QWidget()
-        column = QVBoxLayout(page)
+        self.box_page = BoxPage(session)
+        self._face = QWidget()
+        column = QVBoxLayout(self._face)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.view, 1)
         column.addWidget(self.walk_bar)
         self._stack = QStackedWidget()
-        self._stack.addWidget(page)
+        self._stack.addWidget(self._face)
         self._stack.addWidget(self.sheet)
+        self._stack.addWidget(self.box_page)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._stack)
@@ -44,6 +47,8 @@ class CanvasPanel(QWidget):
         self.view.editor.hint.connect(self.hint)
         self.view.display_changed.connect(self.sheet.set_display)
         self.sheet.chosen.connect(self.show_face)
+        self.box_page.closed.connect(self.show_face)
+        self.box_page.refused.connect(self.hint)
 
     @property
     def shows_sheet(self) -> bool:
@@ -55,16 +60,25 @@ class CanvasPanel(QWidget):
         if self.shows_sheet:
             self.show_face()
         else:
-            self._show(sheet=True)
+            self._show(self.sheet)
 
     def show_face(self) -> None:
         """Show one face."""
-        self._show(sheet=False)
+        self._show(self._face)
 
-    def _show(self, *, sheet: bool) -> None:
-        if sheet == self.shows_sheet:
+    def draw_box(self) -> None:
+        """Let the user draw the current face's box in its photo."""
+        self._show(self.box_page)
+        self.box_page.begin()
+
+    def _show(self, page: QWidget) -> None:
+        former = self._stack.currentWidget()
+        if page is former:
             return
-        self._stack.setCurrentIndex(1 if sheet else 0)
-        self.setFocusProxy(self.sheet if sheet else self.view)
+        self._stack.setCurrentWidget(page)
+        self.setFocusProxy(self.view if page is self._face else page)
         self.setFocus()
-        self.contact_sheet_shown.emit(sheet)
+        if former is self.box_page:
+            self.box_page.end()
+        if self.sheet in (page, former):
+            self.contact_sheet_shown.emit(page is self.sheet)

@@ -39,6 +39,8 @@ from fkp_studio.canvas.words import nothing_here
 from training.data.keypoint_data import PointState
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from fkp_studio.session import Session
 
 PATIENCE_MS = 200  # how long the last face stays while the next one's picture is read
@@ -99,6 +101,7 @@ class CanvasView(QGraphicsView):
         self._session.project_changed.connect(self._on_project_changed)
         self._session.keypoint_changed.connect(lambda _: self._redraw())
         self._session.order_changed.connect(self._prefetch_timer.start)
+        self.current.cut.connect(self._on_cut)
         self.current.changed.connect(self._on_face_changed)
         self.editor.walk_changed.connect(self._redraw)
         self._hover.changed.connect(self._redraw)
@@ -308,6 +311,12 @@ class CanvasView(QGraphicsView):
             self._pictures.request([face.sample_id])
             self._patience.start()
         self._prefetch_timer.start()
+
+    def _on_cut(self, ids: np.ndarray) -> None:
+        """These faces have other pictures now."""
+        self._pictures.forget(ids.tolist())
+        if self._shown is not None and self._shown.sample_id in ids:
+            self._item.show_picture(None)
 
     def _on_picture_ready(self, sample_id: int) -> None:
         face = self.current.face

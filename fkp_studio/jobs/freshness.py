@@ -36,6 +36,11 @@ class Freshness:
         """These samples have been predicted by the present model."""
         self._done.setdefault((run_dir, model_stamp(run_dir)), set()).update(ids.tolist())
 
+    def forget(self, ids: np.ndarray) -> None:
+        """These samples show something else now: what was predicted of them is of no use."""
+        for predicted in self._done.values():
+            predicted.difference_update(ids.tolist())
+
     def all_done(self, run_dir: Path) -> None:
         """Every sample has a prediction by the present model: remember that beside the run."""
         note_predicted(run_dir, model_stamp(run_dir))

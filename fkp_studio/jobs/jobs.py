@@ -17,6 +17,7 @@ from fkp_studio.jobs.searching import SEARCH, Searching
 from fkp_studio.jobs.sheet import SheetRequest
 from fkp_studio.jobs.tasks import run_task
 from fkp_studio.jobs.training_queue import TrainingQueue
+from fkp_studio.project.changes import Changes
 from fkp_studio.project.store import ProjectStore
 from fkp_studio.session import Session
 from training import runs
@@ -41,6 +42,7 @@ class Jobs(QObject):
     _face = Signal(object, object, int)
     _all = Signal(object, object, object)
     _sheet = Signal(object)
+    _forget = Signal(object)
     _cancel = Signal()
     _close = Signal()
 
@@ -88,6 +90,7 @@ class Jobs(QObject):
         self._face.connect(worker.predict_face)
         self._all.connect(worker.predict_all)
         self._sheet.connect(worker.draw_sheet)
+        self._forget.connect(worker.forget)
         self._cancel.connect(worker.cancel)
         self._close.connect(worker.close)
         worker.predicted.connect(self._keep)
@@ -236,6 +239,14 @@ class Jobs(QObject):
         self.searching.set_project(None if store is None else store.project.path)
         if store is not None:
             self.experiments.find(store.project.path)
+            store.changed.connect(self._on_changed)
+
+    def _on_changed(self, changes: Changes) -> None:
+        """A face that was cut anew is predicted anew."""
+        if changes.samples and changes.ids is not None:
+            self._forget.emit(changes.ids)
+            if self.session.sample_id in changes.ids:
+                self._predict_face()
 
     def _choose_starter(self) -> None:
         """A project that is opened without runs shows what the starter says of it."""

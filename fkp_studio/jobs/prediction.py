@@ -108,6 +108,11 @@ class PredictionWorker(QObject):
         self._ask(self._whole)
 
     @Slot(object)
+    def forget(self, ids: np.ndarray) -> None:
+        """These faces were cut anew: their predictions are gone."""
+        self._fresh.forget(ids)
+
+    @Slot(object)
     def draw_sheet(self, request: SheetRequest) -> None:
         """Draw augmented faces; of several sheets asked in a row only the last counts."""
         if self._sheet is None:

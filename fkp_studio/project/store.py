@@ -23,6 +23,7 @@ from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.project.accept import Accepted
 from training.project.columns import SampleIndex
+from training.project.cutting import cut_again
 from training.project.history import Step
 from training.project.predictions import Predictions
 from training.project.project import Project, Sample
@@ -183,6 +184,10 @@ class ProjectStore(QObject):
         after = with_state(before, keypoint, state, title=title)
         self._edit(sample_id, before, after, text=STATE_TEXTS[state].format(title), source=source)
 
+    def cut_again(self, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> None:
+        """Cut a face by a box drawn in its photo, as training.project.cutting has it. Raises UserError."""
+        self._accepting(lambda project: cut_again(project, sample_id, box, photo=photo), many=False, source=None)
+
     def _edit(self, sample_id: int, before: Labels, after: Labels, *, text: str, source: object | None) -> None:
         self._refuse_while_busy()
         if before.same_as(after):
@@ -291,10 +296,10 @@ class ProjectStore(QObject):
             except UserError as error:
                 self._move_failed(error)
             else:
-                self._moved(ids, command.text(), undo)
+                self._moved(ids, command.text(), undo, step=command.step)
 
-    def _moved(self, ids: np.ndarray, text: str, undo: bool) -> None:
-        self._labels_changed(ids, source=None)
+    def _moved(self, ids: np.ndarray, text: str, undo: bool, *, step: int = 0) -> None:
+        self._labels_changed(ids, step=step)
         self.saved.emit(f"{'undone' if undo else 'redone'}: {text}")
 
     def _move_failed(self, error: Exception) -> None:
@@ -307,17 +312,17 @@ class ProjectStore(QObject):
         self.undo_stack.take(step)
         if self.undo_stack.oldest() < self.project.oldest_step():  # the journal has dropped what was too much
             self.undo_stack.restore(self.project.history())
-        self._labels_changed(ids, source=source)
+        self._labels_changed(ids, source=source, step=step.id)
         self.saved.emit(step.text)
 
-    def _labels_changed(self, ids: np.ndarray, *, source: object | None) -> None:
-        self._edits += 1
+    def _labels_changed(self, ids: np.ndarray, *, source: object | None = None, step: int = 0) -> None:
+        self._edits, cut = self._edits + 1, False
         if len(ids) <= BULK:  # the worker thread has read the index after a larger one
-            refresh(self._index, self.project, ids)
+            cut = refresh(self._index, self.project, ids, step=step)
             self._columns.edited(ids)
             for run in self._columns.runs():
                 self._columns.update(run, ids, self.project.run_columns(run, ids))
-        self.changed.emit(Changes(ids, labels=True, source=source))
+        self.changed.emit(Changes(ids, labels=True, predictions=cut, samples=cut, source=source))
 
     # large edits
 
