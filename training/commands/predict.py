@@ -23,6 +23,7 @@ from training.commands.predicting import (
 )
 from training.data.files import replacing
 from training.errors import UserError
+from training.video import is_video
 
 if TYPE_CHECKING:
     from training.data.schema import KeypointSchema
@@ -34,13 +35,20 @@ Rows = Iterator[tuple[list[str], np.ndarray, np.ndarray]]  # names, points [B, K
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """SOURCE... --model RUN|FILE --out FILE.csv"""
+    """SOURCE... --model RUN|FILE --out FILE.csv [--scheme NAME] [--to-project P.fkp --every N]"""
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="a project, pictures, or a folder of pictures"
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="a project, pictures, a folder of pictures, or a video"
     )
     parser.add_argument("--model", required=True, metavar="RUN|FILE", help="a run, or a model.safetensors")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.csv", help="the file to write")
     parser.add_argument("--scheme", metavar="NAME", help="place all points as this marking scheme of the model does")
+    parser.add_argument(
+        "--to-project",
+        type=Path,
+        metavar="PROJECT",
+        help="video: also save the faces of frames as samples of a project",
+    )
+    parser.add_argument("--every", type=int, metavar="N", help="with --to-project: save each N-th frame (25)")
     parser.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)"
     )
@@ -53,13 +61,23 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("Give one project, or pictures and folders; not both.")
     if args.out.is_dir():
         raise UserError(f"{args.out} is a folder; give the name of a file with --out.")
-    pictures = [] if project else find_pictures(args.sources)
+    video = _video(args)
+    pictures = [] if project or video else find_pictures(args.sources)
     model = Path(args.model)
     if model.suffix == ".safetensors" and not model.exists():
         raise UserError(f"There is no model file {model}.")
-    predictor = load_predictor(model if model.is_file() else find_run(args.model, project), args.device)
+    model = model if model.is_file() else find_run(args.model, project or args.to_project)
+    predictor = load_predictor(model, args.device)
     if args.scheme is not None:
         predictor.speak(args.scheme)
+    if video:
+        return _predict_video(args, video, predictor, model)
+    return _predict_pictures(args, project, pictures, predictor)
+
+
+def _predict_pictures(
+    args: argparse.Namespace, project: Path | None, pictures: list[tuple[str, Path]], predictor: Predictor
+) -> int:
     unreadable: list[str] = []
     with progress_bar("predict") as report:
         rows = (
@@ -75,6 +93,26 @@ def run(args: argparse.Namespace) -> int:
     say(f"{count:,} pictures predicted: {args.out}")
     if predictor.info.schemes:
         say(scheme_words(predictor.info.schemes, args.scheme, own=project is not None))
+    return 0
+
+
+def _video(args: argparse.Namespace) -> Path | None:
+    """The video to predict, if it is one. Raises UserError for arguments that do not go together."""
+    videos = [source for source in args.sources if is_video(source)]
+    if videos and len(args.sources) > 1:
+        raise UserError("Give one video, or pictures and folders; not both.")
+    if args.to_project is not None and not videos:
+        raise UserError("--to-project saves frames of a video; bring pictures into a project with `fkp import`.")
+    if args.every is not None and (args.to_project is None or args.every < 1):
+        raise UserError("--every goes with --to-project and is 1 or more: each so many frames one is saved.")
+    return videos[0] if videos else None
+
+
+def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, model: Path) -> int:
+    from training.commands.predict_video import predict_video
+
+    with progress_bar("predict") as report:
+        predict_video(video, predictor, args.out, report, project=args.to_project, every=args.every or 25, run=model)
     return 0
 
 
