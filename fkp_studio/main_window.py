@@ -204,7 +204,14 @@ class MainWindow(QMainWindow):
         """The dialog that fills many faces from the chosen run."""
         from fkp_studio.dialogs.accept import AcceptDialog
 
-        AcceptDialog(self.session, self.session.run, self).open()
+        AcceptDialog(self.session, self.jobs, self.session.run, self).open()
+
+    def show_confidence(self) -> None:
+        """Whether the chosen run's confidences come true."""
+        from fkp_studio.dialogs.confidence import ConfidenceDialog
+
+        if self.session.store is not None and self.session.run:
+            ConfidenceDialog(self.session, self.jobs, self).show()
 
     def take_back(self) -> None:
         """Unset all that was accepted from the chosen run."""

@@ -1,4 +1,4 @@
-"""The accept dialog: fill all faces' missing points from a run, above a confidence, after seeing how many and which."""
+"""The accept dialog: fill all faces' missing points from a run, above a confidence or within an error budget, after seeing which."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
+    QDoubleSpinBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QRadioButton,
     QSlider,
     QSpinBox,
     QTableWidget,
@@ -20,16 +22,24 @@ from PySide6.QtWidgets import (
 )
 
 from fkp_studio import theme
-from fkp_studio.dialogs.accept_facts import Candidates, Outcome, draw_examples, outcome, read_candidates
+from fkp_studio.dialogs.accept_budget import Decision, Wanted, decide, why_none, words
+from fkp_studio.dialogs.accept_facts import Candidates, Outcome, draw_examples, read_candidates
+from fkp_studio.dialogs.confidence import KnownReader, beyond_field
 from fkp_studio.dialogs.data_parts import FaceCard, FaceGrid, button, row, text_label
 from fkp_studio.errors import show_error
 from fkp_studio.gallery.lacking import faces
+from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.tasks import Task, run_task
+from fkp_studio.panels.confidence_plots import ReliabilityPlot
 from fkp_studio.session import Session
+from training.confidence_file import run_curve
+from training.error_budget import ErrorBudget
+from training.error_curve import ErrorCurve
 from training.errors import UserError
 
 USUAL = 80  # per cent
-EXAMPLES = 8
+USUAL_WRONG = 2.0  # per cent
+EXAMPLES = 6
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -37,25 +47,31 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 class AcceptDialog(QDialog):
     """Accepts a run's predictions for points that nobody has set. A label that is there is never replaced."""
 
-    def __init__(self, session: Session, run: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, jobs: Jobs, run: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Accept predictions")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._session, self.run = session, run or session.run
         self._candidates: Candidates | None = None
+        self._curve: ErrorCurve | None = None
         self._outcome: Outcome | None = None
         self._tasks: dict[str, Task] = {}
         self.title = text_label("Fill missing points", "title")
         self.about, self.summary = text_label(role="dim"), text_label()
         self.heading = text_label("THE LEAST SURE OF THEM", "heading")
+        self.by_confidence, self.by_budget = QRadioButton("At least this sure"), QRadioButton("At most")
         self.slider, self.spin = QSlider(Qt.Orientation.Horizontal), QSpinBox()
-        self.table, self.examples = QTableWidget(0, 2), FaceGrid(columns=4, side=112)
+        self.at_most, self.beyond = QDoubleSpinBox(), beyond_field()
+        self.plot = ReliabilityPlot(session, jobs)
+        self._reader = KnownReader(session, self.run, self, lambda facts: self.plot.show_facts(self.run, facts))
+        self.table, self.examples = QTableWidget(0, 2), FaceGrid(columns=3, side=112)
         self.go, self.close_button = button("Accept", "primary"), button("Cancel")
         self.take_back = button("Take back all accepted from this run", "flat")
         self._set_up()
         self._lay_out()
-        self.resize(780, 560)
+        self.resize(1040, 600)
         self._read()
+        self._reader.read(self.beyond.value() / 100)
 
     def _set_up(self) -> None:
         for widget in (self.slider, self.spin):
@@ -66,6 +82,18 @@ class AcceptDialog(QDialog):
         self.slider.valueChanged.connect(self.spin.setValue)
         self.spin.valueChanged.connect(self.slider.setValue)
         self.spin.valueChanged.connect(self._count)
+        self.at_most.setRange(0.1, 99.0)
+        self.at_most.setSingleStep(0.5)
+        self.at_most.setDecimals(1)
+        self.at_most.setValue(USUAL_WRONG)
+        self.at_most.setSuffix(" %")
+        self.at_most.setAccessibleName("at most wrong, in per cent")
+        for field in (self.at_most, self.beyond):
+            field.valueChanged.connect(self._count)
+        self.beyond.valueChanged.connect(lambda value: self._reader.want(value / 100))
+        self.by_confidence.setChecked(True)
+        self.at_most.setEnabled(False)
+        self.by_budget.toggled.connect(self._on_way)
         self.go.clicked.connect(self._accept)
         self.close_button.clicked.connect(self.reject)
         self.take_back.clicked.connect(self._take_back)
@@ -96,17 +124,24 @@ class AcceptDialog(QDialog):
         right.setSpacing(8)
         right.addWidget(self.heading)
         right.addWidget(self.examples, 1)
+        plot = QVBoxLayout()
+        plot.setSpacing(4)
+        plot.addWidget(text_label("DO ITS CONFIDENCES COME TRUE ON VAL?", "heading"))
+        plot.addWidget(self.plot, 1)
         middle = QHBoxLayout()
         middle.setSpacing(16)
         middle.addWidget(self.table)
-        middle.addLayout(right, 1)
+        middle.addLayout(right)
+        middle.addLayout(plot, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(8)
         column.addWidget(self.title)
         column.addWidget(self.about)
         column.addSpacing(8)
-        column.addLayout(row(QLabel("At least this sure"), self.slider, self.spin))
+        column.addLayout(row(self.by_confidence, self.slider, self.spin))
+        parts = (QLabel("wrong; wrong is an error beyond"), QLabel("of the inter-ocular distance"))
+        column.addLayout(row(self.by_budget, self.at_most, parts[0], self.beyond, parts[1], None))
         column.addWidget(self.summary)
         column.addLayout(middle, 1)
         column.addLayout(row(self.take_back, None, self.close_button, self.go))
@@ -115,6 +150,7 @@ class AcceptDialog(QDialog):
         """Closing: what is being counted is not needed any more."""
         for task in self._tasks.values():
             task.cancel()
+        self._reader.stop()
         super().done(result)
 
     def _read(self) -> None:
@@ -125,26 +161,43 @@ class AcceptDialog(QDialog):
             self.summary.setText("Choose a run in the list of runs first: its predictions are what is accepted.")
             return
         self.summary.setText("Counting…")
-        self._task("read", read_candidates, store.path, self.run, done=self._on_read, cancellable=True)
+        path, run = store.path, self.run
 
-    def _on_read(self, candidates: Candidates) -> None:
-        self._candidates = candidates
-        if len(candidates.confidences):
+        def read(*, cancelled: Callable[[], bool]) -> tuple[Candidates, ErrorCurve]:
+            return read_candidates(path, run, cancelled=cancelled), run_curve(path / "runs" / run)
+
+        self._task("read", read, done=self._on_read, cancellable=True)
+
+    def _on_read(self, found: tuple[Candidates, ErrorCurve]) -> None:
+        self._candidates, self._curve = found
+        if len(self._candidates.confidences):
             self._count()
         else:
             self.summary.setText("There is nothing to fill: the run has no predictions for points that are missing.")
 
-    def _count(self) -> None:
-        candidates, threshold = self._candidates, self.spin.value() / 100
-        if candidates is not None and "count" not in self._tasks:
-            self._task("count", lambda: outcome(candidates, threshold, examples=EXAMPLES), done=self._on_counted)
+    def _on_way(self) -> None:
+        budget = self.by_budget.isChecked()
+        for widget in (self.slider, self.spin):
+            widget.setEnabled(not budget)
+        self.at_most.setEnabled(budget)
+        self._count()
 
-    def _on_counted(self, found: Outcome) -> None:
-        self._outcome = found
-        self.summary.setText(f"{found.points:,} points in {faces(found.faces)}." if found.points else self._why_none())
+    def _wanted(self) -> Wanted:
+        threshold = self.spin.value() / 100 if self.by_confidence.isChecked() else None
+        return Wanted(threshold, ErrorBudget(self.at_most.value() / 100, self.beyond.value() / 100))
+
+    def _count(self) -> None:
+        candidates, curve, wanted = self._candidates, self._curve, self._wanted()
+        if candidates is not None and curve is not None and len(candidates.confidences) and "count" not in self._tasks:
+            self._task("count", lambda: decide(candidates, curve, wanted, examples=EXAMPLES), done=self._on_counted)
+
+    def _on_counted(self, decision: Decision) -> None:
+        found = self._outcome = decision.outcome
+        told = f"{found.points:,} points in {faces(found.faces)}.{words(decision)}"
+        self.summary.setText(told if found.points else self._why_none(decision))
         self.heading.setVisible(bool(found.points))
         self.go.setText(f"Accept {found.points:,} points")
-        current = round(found.threshold * 100) == self.spin.value()
+        current = decision.wanted == self._wanted()
         self.go.setEnabled(bool(found.points) and current)
         self._fill_table(found)
         if not current:
@@ -152,12 +205,8 @@ class AcceptDialog(QDialog):
         elif "draw" not in self._tasks:
             self._draw()
 
-    def _why_none(self) -> str:
-        surest = float(self._candidates.confidences[0]) if self._candidates is not None else -1.0
-        known = (
-            f"the surest is at {int(surest * 100 + 1e-3)} %" if surest >= 0 else "this run says of none how sure it is"
-        )
-        return f"No missing point is that sure: {known}."
+    def _why_none(self, decision: Decision) -> str:
+        return "" if self._candidates is None else why_none(self._candidates, decision)
 
     def _draw(self) -> None:
         store, found = self._session.store, self._outcome

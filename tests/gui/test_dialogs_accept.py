@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.dialogs.accept import AcceptDialog
 from fkp_studio.dialogs.accept_facts import Candidates, outcome
+from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.session import Session
 
 RUN = "0001-ml-resnet"
+
+
+@pytest.fixture
+def jobs(session: Session) -> Iterator[Jobs]:
+    made = Jobs(session)
+    yield made
+    made.close()
 
 
 def predict(session: Session) -> None:
@@ -21,21 +32,22 @@ def predict(session: Session) -> None:
     session.store.project.write_predictions(RUN, ids, np.full((12, 15, 2), 40.0), confidences)
 
 
-def opened(qtbot: QtBot, session: Session) -> AcceptDialog:
-    dialog = AcceptDialog(session, RUN)
+def opened(qtbot: QtBot, session: Session, jobs: Jobs) -> AcceptDialog:
+    dialog = AcceptDialog(session, jobs, RUN)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # the test looks at it after it closed
     qtbot.addWidget(dialog)
     dialog.open()
     return dialog
 
 
-def test_it_previews_and_accepts_above_a_confidence(qtbot: QtBot, session: Session) -> None:
+def test_it_previews_and_accepts_above_a_confidence(qtbot: QtBot, session: Session, jobs: Jobs) -> None:
     predict(session)
     assert session.store is not None
     before = session.store.labels(session.store.ids())
-    dialog = opened(qtbot, session)
+    dialog = opened(qtbot, session, jobs)
     qtbot.waitUntil(lambda: dialog.go.text() == "Accept 22 points")  # faces 3 and 6 lack 11 points each
-    assert dialog.summary.text() == "22 points in 2 faces."
+    # 0.05 ** (0.5 ** 1.8) = 0.423 are expected beyond 5 % where 0.05 are beyond 10 %
+    assert dialog.summary.text() == "22 points in 2 faces. 42.3 % of them, about 9, are expected to be wrong."
     assert {dialog.table.item(k, 0).text(): dialog.table.item(k, 1).text() for k in (10, 11)} == {
         "nose tip": "0",
         "mouth left corner": "2",
@@ -54,35 +66,37 @@ def test_it_previews_and_accepts_above_a_confidence(qtbot: QtBot, session: Sessi
     qtbot.waitUntil(lambda: int(session.store.index().missing.sum()) == 88)
 
 
-def test_where_nothing_is_sure_enough_it_says_how_sure_the_surest_is(qtbot: QtBot, session: Session) -> None:
+def test_where_nothing_is_sure_enough_it_says_how_sure_the_surest_is(
+    qtbot: QtBot, session: Session, jobs: Jobs
+) -> None:
     predict(session)
-    dialog = opened(qtbot, session)
+    dialog = opened(qtbot, session, jobs)
     dialog.spin.setValue(99)
     qtbot.waitUntil(lambda: "95 %" in dialog.summary.text())
     assert dialog.summary.text() == "No missing point is that sure: the surest is at 95 %."
     assert not dialog.go.isEnabled() and not dialog.heading.isVisible()
 
 
-def test_accepted_points_can_be_taken_back(qtbot: QtBot, session: Session) -> None:
+def test_accepted_points_can_be_taken_back(qtbot: QtBot, session: Session, jobs: Jobs) -> None:
     predict(session)
     assert session.store is not None
     session.store.accept(RUN, [3])
     assert session.store.index().missing[2] == 0
-    dialog = opened(qtbot, session)
+    dialog = opened(qtbot, session, jobs)
     dialog.take_back.click()
     assert session.store.index().missing[2] == 11
     session.store.undo_stack.undo()
     assert session.store.index().missing[2] == 0
 
 
-def test_nothing_to_fill_is_said(qtbot: QtBot, session: Session) -> None:
-    dialog = opened(qtbot, session)
+def test_nothing_to_fill_is_said(qtbot: QtBot, session: Session, jobs: Jobs) -> None:
+    dialog = opened(qtbot, session, jobs)
     qtbot.waitUntil(lambda: dialog.summary.text().startswith("There is nothing to fill"))
     assert not dialog.go.isEnabled()
 
 
-def test_without_a_run_it_says_what_to_do(qtbot: QtBot, session: Session) -> None:
-    dialog = AcceptDialog(session, "")
+def test_without_a_run_it_says_what_to_do(qtbot: QtBot, session: Session, jobs: Jobs) -> None:
+    dialog = AcceptDialog(session, jobs, "")
     qtbot.addWidget(dialog)
     assert dialog.summary.text().startswith("Choose a run")
     assert not dialog.go.isEnabled()
