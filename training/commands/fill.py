@@ -1,4 +1,4 @@
-"""fkp fill: predict all faces of a project and accept the missing points, as one undo step."""
+"""fkp fill: predict all faces of a project and accept the missing points given the labelled ones, as one undo step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.commands.find_run import find_own_run
-from training.commands.output import say
+from training.commands.output import note, say
 from training.commands.predicting import note_unreadable, predict_into
 from training.error_budget import ErrorBudget
 from training.errors import UserError
@@ -19,7 +19,7 @@ SMALLEST_BEYOND = 2  # percent: below it a confidence, which is about 10 %, says
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT --run RUN [--min-confidence C | --at-most-wrong PERCENT [--beyond PERCENT]]"""
+    """PROJECT --run RUN [--min-confidence C | --at-most-wrong PERCENT [--beyond PERCENT]] [--plain]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     parser.add_argument(
         "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run"
@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --at-most-wrong: wrong is an error beyond this share of the interocular distance (5)",
     )
     parser.add_argument(
+        "--plain", action="store_true", help="take predictions as they are, not given the labels that a face has"
+    )
+    parser.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)"
     )
 
@@ -57,11 +60,15 @@ def run(args: argparse.Namespace) -> int:
         run_dir = find_own_run(args.run_name, project)
         missing = lacking(project, run_dir, project.ids())
         unreadable = predict_into(project, run_dir, missing, device=args.device) if len(missing) else []
-        least = args.min_confidence if budget is None else _least_confidence(project, run_dir.name, budget)
-        done = project.accept(run_dir.name, min_confidence=least)
+        plain = args.plain or not _has_fill(project, run_dir)
+        least = args.min_confidence
+        if budget is not None:
+            least = _least_confidence(project, run_dir.name, budget, plain=plain)
+        done = project.accept(run_dir.name, min_confidence=least, plain=plain)
     note_unreadable(unreadable)
     ending = f"; undo in the window takes it back: {args.project}" if done.step else ""
-    say(f"{done.points:,} points filled in {len(done.ids):,} faces from {run_dir.name}{ending}")
+    how = ", predicted plainly" if plain else ", given the labels they have"
+    say(f"{done.points:,} points filled in {len(done.ids):,} faces from {run_dir.name}{how}{ending}")
     return 0
 
 
@@ -79,11 +86,22 @@ def _budget(args: argparse.Namespace) -> ErrorBudget | None:
     return ErrorBudget(args.at_most_wrong / 100, beyond / 100)
 
 
-def _least_confidence(project: Project, run: str, budget: ErrorBudget) -> float:
+def _has_fill(project: Project, run_dir: Path) -> bool:
+    """Whether the run can predict given labels; a run of before there were fill models gets one from val here."""
+    from training.filling.making import make_fill
+
+    try:
+        return make_fill(project, run_dir) is not None
+    except UserError as error:
+        note(str(error))
+        return False
+
+
+def _least_confidence(project: Project, run: str, budget: ErrorBudget, *, plain: bool) -> float:
     """The threshold of the budget, after saying what it comes to."""
     from training.project.accept_budget import affordable_points
 
-    found = affordable_points(project, run, budget)
+    found = affordable_points(project, run, budget, plain=plain)
     if found.points:
         say(
             f"within the budget from {found.threshold:.1%} confidence on; {found.wrong:.2%} of them are expected to be wrong"

@@ -30,7 +30,7 @@ def conditional(errors: np.ndarray, known: np.ndarray, covariance: np.ndarray) -
     moved, covariances = np.zeros_like(errors), np.zeros((count, len(known), 2, 2))
     moved[:, ~known], covariances[:, ~known] = expected, unsure
     for row in np.flatnonzero((_distances(seen, inverse) > FAR).any(axis=1)):
-        trusted = _without_slips(seen[row], own, inverse)
+        trusted = _without_slips(seen[row], inverse)
         found = _expected(seen[row : row + 1], trusted, across, rest)
         moved[row, ~known], covariances[row, ~known] = found[0][0], found[1]
     moved[:, known] = errors[:, known]
@@ -60,18 +60,18 @@ def _distances(seen: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     return np.asarray(np.einsum("nki,kij,nkj->nk", pull, np.linalg.inv(_blocks(inverse)), pull))
 
 
-def _without_slips(seen: np.ndarray, own: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+def _without_slips(seen: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     """The inverse [2k, 2k] with noise at the points that are far off, the worst first, until none is."""
-    noise = np.zeros(len(own))
-    for _ in range(len(own) // 2):
+    for _ in range(len(inverse) // 2):
         distances = _distances(seen[None], inverse)[0]
         worst = int(distances.argmax())
         if distances[worst] <= FAR:
             break
         there = slice(2 * worst, 2 * worst + 2)
-        block = inverse[there, there]
-        deviation = np.linalg.solve(block, (inverse @ seen)[there])
-        spread = float(np.trace(np.linalg.inv(block))) / 2
-        noise[there] += max(float(deviation @ deviation) / FAR - spread, 0.1 * spread)
-        inverse = np.linalg.inv(own + np.diag(noise))
+        own = inverse[there, there]
+        deviation = np.linalg.solve(own, inverse[there] @ seen)
+        spread = float(np.trace(np.linalg.inv(own))) / 2
+        noise = max(float(deviation @ deviation) / FAR - spread, 0.1 * spread)
+        kept = np.linalg.solve(own + np.eye(2) / noise, inverse[there])  # (S + noise)^-1 by Woodbury's identity
+        inverse = inverse - inverse[:, there] @ kept
     return inverse

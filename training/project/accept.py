@@ -71,7 +71,7 @@ def read_given(
 ) -> tuple[Labels, Predictions]:
     """The labels of `ids` and what a run says, given these labels where there is a fill model."""
     labels, predictions = read_labels(database, ids, keypoints), read_predictions(database, run, ids, keypoints)
-    if fill is None or fill.keypoints != keypoints:
+    if fill is None:
         return labels, predictions
     return labels, given_labels(fill, labels, predictions, read_sizes(database, ids))[0]
 

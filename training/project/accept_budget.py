@@ -8,22 +8,24 @@ import numpy as np
 
 from training.confidence_file import run_curve
 from training.error_budget import Affordable, ErrorBudget, affordable
-from training.project.accept import to_fill
+from training.filling.files import usable_fill
+from training.project.accept import read_given, to_fill
 from training.project.label_table import blocks
 
 if TYPE_CHECKING:
     from training.project.project import Project
 
 
-def candidate_confidences(project: Project, run: str) -> np.ndarray:
-    """float32 [M]: of every unset point that the run has predicted."""
-    found = [np.zeros(0, np.float32)]
+def candidate_confidences(project: Project, run: str, *, plain: bool = False) -> np.ndarray:
+    """float32 [M]: of every unset point that the run has predicted. plain: as Project.accept has it."""
+    keypoints, found = len(project.schema), [np.zeros(0, np.float32)]
+    fill = None if plain else usable_fill(project.runs_dir / run, keypoints=keypoints)
     for block in blocks(project.database, None):
-        predictions = project.predictions(run, block)
-        found.append(predictions.confidences[to_fill(project.labels(block), predictions)])
+        labels, predictions = read_given(project.database, run, block, keypoints, fill=fill)
+        found.append(predictions.confidences[to_fill(labels, predictions)])
     return np.concatenate(found)
 
 
-def affordable_points(project: Project, run: str, budget: ErrorBudget) -> Affordable:
+def affordable_points(project: Project, run: str, budget: ErrorBudget, *, plain: bool = False) -> Affordable:
     """How many missing points the budget allows to accept from a run, and from which confidence on."""
-    return affordable(candidate_confidences(project, run), run_curve(project.runs_dir / run), budget)
+    return affordable(candidate_confidences(project, run, plain=plain), run_curve(project.runs_dir / run), budget)

@@ -19,7 +19,7 @@ from training.data.pictures import MAX_SIDE, resize_pictures
 from training.data.samples import SampleBatch
 from training.data.schema import KeypointSchema
 from training.errors import UserError
-from training.filling.model import FillModel
+from training.filling.files import usable_fill
 from training.project import accept, faces, history, label_table, moving, predictions
 from training.project.accept import Accepted, AcceptPreview
 from training.project.columns import (
@@ -335,14 +335,15 @@ class Project:
 
     def accept(
         self, run: str, ids: np.ndarray | None = None, *, keypoints: Sequence[int] | None = None, min_confidence: float = 0.0,
-        fill: FillModel | None = None, text: str | None = None,
+        plain: bool = False, text: str | None = None,
     ) -> Accepted:  # fmt: skip
         """Fill unset points of `ids` (None: all) from predictions of `run`; one step. Nothing that is labelled is touched.
 
-        fill: takes the predictions given the labels.
+        The predictions are taken given the labels, where the run has a fill model; plain: as they are.
         """
         return accept.accept(
-            self.database, run, ids, len(self.schema), keypoints=keypoints, min_confidence=min_confidence, fill=fill, text=text
+            self.database, run, ids, len(self.schema), keypoints=keypoints, min_confidence=min_confidence, text=text,
+            fill=None if plain else usable_fill(self.runs_dir / run, keypoints=len(self.schema)),
         )  # fmt: skip
 
     def take_back(self, run: str) -> Accepted:

@@ -1,0 +1,41 @@
+"""A fill model for a run that has none: from what it has predicted of val. Torch-free."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from training.filling.files import run_fill
+from training.filling.given import vouched
+from training.filling.model import FillModel, fill_path, fit_fill
+from training.predicted import lacking
+from training.project.columns import read_sizes
+from training.project.project import Project
+from training.rundata import MAX_VAL, spread_rows
+from training.runs import is_running
+
+VAL = 1
+
+
+def make_fill(project: Project, run_dir: Path) -> FillModel | None:
+    """The run's fill model, made and kept beside it where there is none yet.
+
+    None where val has too few labelled faces that its present model has predicted, or while it trains. Raises UserError
+    where the file is damaged.
+    """
+    found = run_fill(run_dir)
+    if found is not None or is_running(run_dir):
+        return found
+    ids = project.ids()
+    val = spread_rows(ids[project.index().splits == VAL], MAX_VAL)
+    if not len(val) or len(lacking(project, run_dir, val)):
+        return None
+    labels, predictions = project.labels(val), project.predictions(run_dir.name, val)
+    points = np.where(vouched(labels)[..., None], labels.points, np.nan)
+    fill = fit_fill(predictions.points.astype(np.float64), points, read_sizes(project.database, val))
+    if fill is not None:
+        with suppress(OSError):  # a folder that cannot be written: it is made anew each time
+            fill.save(fill_path(run_dir))
+    return fill
