@@ -137,6 +137,12 @@ class RunConfig:
         "File with ImageNet weights of a ResNet-50, .pth or .safetensors, to start from.",
         group="Model",
     )
+    start_from: str = setting(
+        "",
+        "Weights to begin with: starter (the model that came with the program), auto (the starter where fewer than 1,000 faces "
+        "are labelled to train on), or a model.safetensors of the same network; empty: none.",
+        group="Model",
+    )
     pixels: str = setting(
         "picture",
         "What the network sees: picture: each with mean 0 and deviation 1; unit: light / 256; "

@@ -29,6 +29,7 @@ class RunStarted(Event):
     minutes: float | None
     epoch: int  # epochs that were done before: 0, or more after a resume
     mean_shape_rmse: float  # what predicting the mean shape gets on val: anything worse has learnt nothing
+    started_from: str = ""  # whose weights it began with, in words; "" for none
 
 
 @dataclass(frozen=True)

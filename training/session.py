@@ -38,8 +38,9 @@ from training.rundata import RunData
 from training.runs import MODEL, RESUME
 from training.self_training import SelfTraining
 from training.stages import Stages
-from training.streaming import StreamedPictures, on_device
+from training.streaming import StreamedPictures, on_device, take
 from training.views import averaged_points, points_and_disagreement, points_and_spread
+from training.warm_start import warm_start
 
 _EVALUATION_BATCH = 128
 _TRIAL = 16  # pictures
@@ -77,7 +78,7 @@ class Session:
         self.row_weights, self.balance = row_weights(data, config)
         self.hard_points = HardPoints(len(data.schema), config.hard_points, self.device) if config.hard_points else None
         self.self_training = SelfTraining.of(data, strength=config.self_training, seed=config.seed, device=self.device)
-        self.precision, self.threads = "float32", 1
+        self.precision, self.threads, self.started_from = "float32", 1, ""
         self.epoch, self.batch, self.step_count, self.elapsed = 0, 0, 0, 0.0  # epoch: whole ones done
         self.loss_sum, self.seen = torch.zeros((), device=self.device), 0  # of the epoch under way
         self.best_rmse, self.best_nme, self.best_epoch = math.inf, math.nan, 0
@@ -113,9 +114,12 @@ class Session:
         return resize_points(points, (self.data.side, self.data.side), self.data.sizes[self.data.val])
 
     def load_pretrained(self) -> None:
-        """Begin with the weights of the config's file, where it names one. Raises UserError."""
-        if self.config.pretrained:
-            load_pretrained(self.model, self.config)
+        """Begin with the weights of the config's file or of a starter, where it names one. Raises UserError."""
+        config = self.config
+        self.started_from = warm_start(self.model, config, self.data.schema, faces=len(self.data.train))
+        if config.pretrained:
+            load_pretrained(self.model, config)
+        if config.pretrained or self.started_from:
             self.average = WeightAverage(self.model, self.average.average, self.config.ema)
 
     def settle(self) -> None:
@@ -174,7 +178,7 @@ class Session:
         generator = self.ranks.generator(seed)
         points, mask = self._labels(rows)
         x, points, mask = augment(
-            self.pictures[rows],
+            take(self.pictures, rows),
             unlabelled(self.model, points, self.schemes[rows]),
             mask,
             config=self.stages.config,

@@ -61,6 +61,11 @@ class StreamedPictures:
         return torch.from_numpy(self.source[rows]).to(self.device)
 
 
+def take(pictures: Tensor | StreamedPictures, rows: Tensor) -> Tensor:
+    """pictures[rows]; of a tensor several times faster than by indexing, which looks at each element's place."""
+    return pictures[rows] if isinstance(pictures, StreamedPictures) else pictures.index_select(0, rows)
+
+
 def on_device(pictures: np.ndarray | MappedPictures, device: torch.device) -> Tensor | StreamedPictures:
     """The pictures where steps find them: on the device, or streamed where they are in a file or the device is too small."""
     if isinstance(pictures, MappedPictures):

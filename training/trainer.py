@@ -249,4 +249,5 @@ def _started(session: Session) -> RunStarted:
         minutes=config.minutes,
         epoch=session.epoch,
         mean_shape_rmse=session.mean_shape_rmse,
+        started_from=session.started_from,
     )

@@ -158,10 +158,11 @@ class RunsModel(QAbstractListModel):
     def _tip(self, info: RunInfo, row: Row) -> str:
         if info.is_starter:
             return f"{info.name}, {STARTER}: {STARTER_TIP}"
-        best = self._best(info)
+        best, began = self._best(info), self._jobs.book.history(info.name).started
         lines = [
             f"{info.name}, made {exactly(info.created)}",
             _trial(info),
+            f"Started from {began.started_from}." if began is not None and began.started_from else "",
             row.fault,
             f"Best epoch {best.epoch}: RMSE {best.rmse:.3f} px, NME ({best.normaliser}) {best.nme:.4f}" if best else "",
             "Stale: labels or splits changed since this run was made." if row.stale else "",

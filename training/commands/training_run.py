@@ -150,6 +150,7 @@ def _line(event: Event, write: Callable[[str], None]) -> None:
         write(
             f"{event.recipe}: {event.parameters:,} parameters, {event.train_samples:,} faces with {event.train_points:,} points, "
             f"{event.val_samples:,} val faces, {event.device} {event.precision}, {event.threads} threads"
+            + (f", started from {event.started_from}" if event.started_from else "")
         )
     elif isinstance(event, EpochDone):
         write(
