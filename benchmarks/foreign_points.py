@@ -6,8 +6,9 @@
 Needs NumPy, OpenCV and that predictor only, not this project. The list comes from `comparison_data.py`: picture, x, y, side of
 the frame, split. Each frame is enlarged to `--side` px with half a frame of margin on every side (from the picture where it
 reaches that far, else its border repeated), and the predictor is given a square box in the frame: --box is its side and --down
-the shift of its centre, both in sides of the frame. With --passes 2 the box of the second pass comes from the points of the first,
-as MediaPipe does in a video. With --detector it finds the face itself, and gets the box where it finds none.
+the shift of its centre, both in sides of the frame. Of several boxes (`1.25,1,1.5`) the next one is tried where a face is not
+found in the one before, and the predictor's own detector last. With --passes 2 the box of the second pass comes from the points of
+the first, as MediaPipe does in a video. With --detector it finds the face itself, and gets the boxes where it finds none.
 --only, --first: a part of the list. Written: points [N, V, 2], px of the frame at 96x96, NaN where nothing was found, and
 milliseconds of processor time of a face, on one core.
 """
@@ -151,12 +152,16 @@ def crop_of(picture: np.ndarray, frame: np.ndarray, side: int) -> np.ndarray:
 
 
 def predict(foreign: Foreign, crop: np.ndarray, args: argparse.Namespace) -> np.ndarray | None:
-    """Points of one crop, px of the crop from its edge."""
+    """Points of one crop, px of the crop from its edge; None where nothing finds a face."""
     found = foreign.detect(crop) if args.detector else None
-    if found is not None:
-        return found
-    box = Box(args.side, args.side * (1 + args.down), args.side * args.box)
-    found = foreign.points(crop, box)
+    for side in map(float, args.box.split(",")):
+        found = in_box(foreign, crop, side, args) if found is None else found
+    return foreign.detect(crop) if found is None else found
+
+
+def in_box(foreign: Foreign, crop: np.ndarray, side: float, args: argparse.Namespace) -> np.ndarray | None:
+    """Points in the given box, then in the boxes that follow from them."""
+    found = foreign.points(crop, Box(args.side, args.side * (1 + args.down), args.side * side))
     for _ in range(args.passes - 1):
         better = None if found is None else foreign.points(crop, foreign.next_box(found))
         found = found if better is None else better
@@ -169,7 +174,7 @@ def main() -> None:
     parser.add_argument("list", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--side", type=int, default=256)
-    parser.add_argument("--box", type=float, default=1.0)
+    parser.add_argument("--box", default="1.0")
     parser.add_argument("--down", type=float, default=0.0)
     parser.add_argument("--passes", type=int, default=1)
     parser.add_argument("--detector", action="store_true")

@@ -1,0 +1,109 @@
+"""Does telling marking schemes apart help where sources place points differently, and do no harm where they do not?
+
+    python -m benchmarks.schemes_study [--data ../shared/data] [--recipe fast] [--epochs 6] [--seeds 2] [--out DIR]
+
+differ: faces15 (labels made by machine) and photos15 (by people) in one project, trained together, and each val split measured in
+its own scheme. alike: faces15 parted at random into two sources that place points alike. With `--set schemes=one` the network
+knows one scheme; "import" has one for each source, "auto" also one for each frequent pattern of missing labels (in faces15: rows
+with four points, which are marked as the others are). All faces 96x96 gray. RMSE in px, one line a run, then the means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.comparison_data import DATA, SIDE
+from benchmarks.starter_data import joined_project
+from training.config import RunConfig
+from training.metrics import rmse
+from training.predict import Predictor
+from training.project.project import Project
+from training.recipes import recipe_config
+from training.runs import create_run, load_snapshot
+from training.train_run import train_run
+
+ARMS = {"differ": ("one", "import", "auto"), "alike": ("one", "import", "auto")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--recipe", default="fast")
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    config = replace(recipe_config(args.recipe), epochs=args.epochs, minutes=None)
+    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = args.out or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        joined_project(folder / "differ.fkp", [(n, table(args.data / n)) for n in ("faces15", "photos15")])
+        joined_project(folder / "alike.fkp", parted(table(args.data / "faces15"), folder))
+        for name, arms in ARMS.items():
+            for seed in range(args.seeds):
+                for how in arms:
+                    run = trained(folder / f"{name}.fkp", replace(config, schemes=how, seed=seed))
+                    for part, value in measured(folder / f"{name}.fkp", run).items():
+                        found[name, how, part].append(value)
+                        print(f"{name}, schemes {how}, seed {seed}, val of {part}: {value:.3f} px", flush=True)
+    print("\n| sources | schemes | val of | RMSE px, mean of the seeds |\n| --- | --- | --- | ---: |")
+    for (name, how, part), values in found.items():
+        print(f"| {name} | {how} | {part} | {np.mean(values):.3f} ({', '.join(f'{v:.3f}' for v in values)}) |")
+
+
+def table(folder: Path) -> Path:
+    """The labels to train with."""
+    return next(path for path in (folder / "labels.csv", folder / "labels_complete.csv") if path.is_file())
+
+
+def parted(labels: Path, folder: Path) -> list[tuple[str, Path]]:
+    """The rows of a table in two, at random: two sources of faces that are marked alike."""
+    with labels.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    first = np.random.default_rng(0).random(len(rows)) < 0.5
+    parts = []
+    for name, chosen in (("a", first), ("b", ~first)):
+        (folder / name).mkdir()
+        (folder / name / "images").symlink_to((labels.parent / "images").absolute(), target_is_directory=True)
+        with (folder / name / "labels.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([header, *(row for row, is_in in zip(rows, chosen, strict=True) if is_in)])
+        parts.append((name, folder / name / "labels.csv"))
+    return parts
+
+
+def trained(project: Path, config: RunConfig) -> Path:
+    """The folder of a run that has been trained."""
+    with Project.open(project) as opened:
+        run = create_run(opened, config)
+    train_run(run)
+    return run
+
+
+def measured(project: Path, run: Path) -> dict[str, float]:
+    """RMSE on the val faces of each source, each face in the scheme that its row is marked in."""
+    predictor = Predictor.load(run, device="cpu", adjusted=False)
+    snapshot = load_snapshot(run)
+    val = np.flatnonzero(snapshot.splits == 1)
+    schemes = np.zeros(len(val), int) if snapshot.schemes is None else snapshot.schemes[val]
+    with Project.open(project, read_only=True) as opened:
+        pictures = opened.pictures(snapshot.ids[val], size=SIDE)
+        sources = np.array([name.partition("/")[0] for name in opened.names(snapshot.ids[val])])
+    points = np.full((len(val), len(predictor.schema), 2), np.nan)
+    for scheme in np.unique(schemes):
+        predictor.scheme = int(scheme)
+        points[schemes == scheme] = predictor.predict_points(pictures[schemes == scheme])
+    return {
+        str(part): rmse(points[sources == part], snapshot.points[val][sources == part]) for part in np.unique(sources)
+    }
+
+
+if __name__ == "__main__":
+    main()
