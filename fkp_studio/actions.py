@@ -107,6 +107,7 @@ def _view() -> tuple[Action, ...]:
         Action("toggle_predictions", "Show predictions", ("V",), "View", "look", "Show or hide predictions over the face"),
         Action("toggle_edges", "Show lines of the face", ("L",), "View", "face"),
         Action("toggle_names", "Show names of points", ("N",), "View", "names"),
+        Action("toggle_ellipses", "Show error ellipses", ("O",), "View", "ellipse", "A missing point lies within its ellipse with 95 %"),
         Action("adjust", "Brightness and contrast…", ("B",), "View", "contrast", "Only how the picture is shown"),
         Action("theme", "Light or dark", ("Ctrl+Shift+L",), "View", "moon", "", "always", divider=True),
         Action("full_screen", "Full screen", ("F11",), "View", "fit", "", "always"),

@@ -71,6 +71,7 @@ def _face(w: MainWindow) -> dict[str, Handler]:
         "toggle_predictions": view.toggle_predictions,
         "toggle_edges": view.toggle_edges,
         "toggle_names": view.toggle_names,
+        "toggle_ellipses": view.toggle_ellipses,
         "adjust": view.toggle_adjust,
     }
 

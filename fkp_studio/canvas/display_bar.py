@@ -1,4 +1,4 @@
-"""The small tools in the canvas' corner: fit, brightness, contrast, equalise, point size."""
+"""The small tools in the canvas' corner: fit, brightness, contrast, equalise, point size, error ellipses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DisplayBar(QWidget):
         self._over = parent
         self._display = Display()
         self.fit_button = _button("fit", "Fit the face to the window")
-        self.adjust_button = _button("contrast", "Brightness, contrast and point size")
+        self.adjust_button = _button("contrast", "Brightness, contrast, point size and error ellipses")
         self.adjust_button.setCheckable(True)
         self.adjust = AdjustPanel(parent)
         self.adjust.hide()
@@ -101,11 +101,16 @@ class AdjustPanel(QFrame):
         self.point_size = _slider("Point size", int(SIZES[0]), int(SIZES[1]))
         self.equalise = QCheckBox("Equalise")
         self.equalise.setToolTip("Spread the picture's grey levels evenly: shows what lies in the dark")
+        self.ellipses = QCheckBox("Error ellipses")
+        self.ellipses.setToolTip(
+            "A missing point lies within its ellipse with 95 %; each label you place shrinks the others'"
+        )
         self.reset = QPushButton("Reset")
         self._lay_out()
         for slider in (self.brightness, self.contrast, self.point_size):
             slider.valueChanged.connect(self._on_changed)
-        self.equalise.toggled.connect(self._on_changed)
+        for box in (self.equalise, self.ellipses):
+            box.toggled.connect(self._on_changed)
         self.reset.clicked.connect(self._on_reset)
         theme.current().changed.connect(self._on_theme_changed)
         self._on_theme_changed()
@@ -117,6 +122,7 @@ class AdjustPanel(QFrame):
         self.brightness.setValue(display.tone.brightness)
         self.contrast.setValue(display.tone.contrast)
         self.equalise.setChecked(display.tone.equalise)
+        self.ellipses.setChecked(display.ellipses)
         self.point_size.setValue(round(display.point_size))
         self._showing = False
 
@@ -138,13 +144,15 @@ class AdjustPanel(QFrame):
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(12)
         column.addLayout(grid)
+        column.addWidget(self.ellipses)
         column.addLayout(last)
 
     def _on_changed(self) -> None:
         if self._showing:
             return
         tone = Tone(self.brightness.value(), self.contrast.value(), self.equalise.isChecked())
-        self._display = replace(self._display, tone=tone, point_size=float(self.point_size.value()))
+        size, ellipses = float(self.point_size.value()), self.ellipses.isChecked()
+        self._display = replace(self._display, tone=tone, point_size=size, ellipses=ellipses)
         self.display_chosen.emit(self._display)
 
     def _on_reset(self) -> None:

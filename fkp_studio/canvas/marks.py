@@ -22,11 +22,13 @@ _PAPER, _INK = QColor(24, 25, 28, 225), QColor("#F1F2F4")
 
 @dataclass(frozen=True)
 class Display:
-    """What the canvas shows besides the picture, and how. point_size: diameter on the screen in pixels."""
+    """What the canvas shows besides the picture, and how. point_size: diameter on the screen in pixels. ellipses: where
+    missing points may lie, in the canvas only."""
 
     edges: bool = True
     predictions: bool = True
     names: bool = False
+    ellipses: bool = True
     point_size: float = 9.0
     tone: Tone = field(default_factory=Tone)
 

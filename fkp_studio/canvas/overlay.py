@@ -1,4 +1,5 @@
-"""What is painted over the face for a moment: the dragged point with its magnifier, the name under the pointer."""
+"""What is painted with the face for a moment: where missing points may lie, the dragged point with its magnifier, the name
+under the pointer."""
 
 from __future__ import annotations
 
@@ -9,10 +10,36 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from fkp_studio import theme
 from fkp_studio.canvas.face import Face
 from fkp_studio.canvas.loupe import paint_loupe
-from fkp_studio.canvas.marks import ToScreen, caption
+from fkp_studio.canvas.marks import Display, ToScreen, caption
 from fkp_studio.canvas.picture_item import PictureItem
 from fkp_studio.canvas.sprites import draw_marks
 from fkp_studio.canvas.words import hover_text
+
+_RING, _SHADE = QColor(theme.PREDICTION), QColor(12, 13, 15, 60)
+_RING.setAlpha(170)
+REACH = 5.991  # chi squared of two degrees: within the ellipse lies the point with 95 %
+
+
+def paint_ellipses(painter: QPainter, face: Face, *, place: ToScreen, display: Display) -> None:
+    """A thin ellipse round each predicted point that has no label: the point lies within with 95 %."""
+    if not (display.ellipses and display.predictions) or face.given is None:
+        return
+    which = np.isfinite(face.doubts)
+    variances, axes = np.linalg.eigh(face.given.covariances[which])
+    radii = place.scale * np.sqrt(REACH * np.maximum(variances, 0))
+    angles = np.degrees(np.arctan2(axes[:, 1, 0], axes[:, 0, 0]))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for colour, width in ((_SHADE, 2.2), (_RING, 1.0)):
+        painter.setPen(QPen(colour, width))
+        for (x, y), (a, b), angle in zip(
+            place(face.predicted[which]).tolist(), radii.tolist(), angles.tolist(), strict=True
+        ):
+            painter.save()
+            painter.translate(x, y)
+            painter.rotate(angle)
+            painter.drawEllipse(QPointF(0, 0), a, b)
+            painter.restore()
 
 
 def paint_drag(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -32,7 +31,7 @@ from fkp_studio.canvas.keys import Keys
 from fkp_studio.canvas.marks import Display, ToScreen, paint_face
 from fkp_studio.canvas.mouse import Mouse
 from fkp_studio.canvas.neighbours import neighbours
-from fkp_studio.canvas.overlay import paint_drag, paint_focus, paint_hover
+from fkp_studio.canvas.overlay import paint_drag, paint_ellipses, paint_focus, paint_hover
 from fkp_studio.canvas.picture_item import PictureItem
 from fkp_studio.canvas.pictures import Picture, PictureCache
 from fkp_studio.canvas.words import nothing_here
@@ -65,7 +64,7 @@ class CanvasView(QGraphicsView):
         self._display = Display()
         self._camera = Camera()
         self._shown: Face | None = None  # what is on the screen: the current face once its picture is here
-        self._preview: tuple[int, Place] | None = None
+        self._preview: tuple[Face, Place] | None = None  # the face with the dragged point where the mouse has it
         self._hover = Hover(self)
         self._mouse = Mouse(self, self.editor)
         self._keys = Keys(self, session)
@@ -94,8 +93,8 @@ class CanvasView(QGraphicsView):
         self.sentence.setProperty("role", "dim")
         self.sentence.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.bar = DisplayBar(self)
-        self._patience = _single_shot(self, PATIENCE_MS, self._on_patience_lost)
-        self._prefetch_timer = _single_shot(self, 0, self._on_prefetch)
+        self._patience = QTimer(self, singleShot=True, interval=PATIENCE_MS, timeout=self._on_patience_lost)
+        self._prefetch_timer = QTimer(self, singleShot=True, interval=0, timeout=self._on_prefetch)
 
     def _connect(self) -> None:
         self._session.project_changed.connect(self._on_project_changed)
@@ -136,6 +135,10 @@ class CanvasView(QGraphicsView):
     def toggle_names(self) -> None:
         """Show or hide the names of all points."""
         self.set_display(replace(self._display, names=not self._display.names))
+
+    def toggle_ellipses(self) -> None:
+        """Show or hide where missing points may lie."""
+        self.set_display(replace(self._display, ellipses=not self._display.ellipses))
 
     def toggle_adjust(self) -> None:
         """Open or close brightness, contrast and point size."""
@@ -194,7 +197,8 @@ class CanvasView(QGraphicsView):
         if at is None or face is None:
             self._preview = None
         else:
-            self._preview = (keypoint, clamped(at, width=face.width, height=face.height))
+            at = clamped(at, width=face.width, height=face.height)
+            self._preview = (face.with_point(keypoint, at), at)
         self._redraw()
 
     def commit(self, keypoint: int, at: Place) -> None:
@@ -275,7 +279,8 @@ class CanvasView(QGraphicsView):
             return
         place = self.to_screen()
         if self._preview is not None:
-            face = face.with_point(*self._preview)
+            face = self._preview[0]
+        paint_ellipses(painter, face, place=place, display=self._display)
         paint_face(
             painter, face, schema=store.schema, place=place, display=self._display, current=self._session.keypoint
         )
@@ -387,11 +392,3 @@ class CanvasView(QGraphicsView):
 
     def _redraw(self) -> None:
         self.viewport().update()
-
-
-def _single_shot(parent: QObject, milliseconds: int, slot: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.timeout.connect(slot)
-    return timer

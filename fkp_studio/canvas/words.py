@@ -8,6 +8,7 @@ import numpy as np
 
 from fkp_studio.canvas.face import Face
 from training.data.keypoint_data import Origin, PointState
+from training.filling.given import vouched
 from training.run_names import run_title
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def hover_text(face: Face, keypoint: int, title: str, *, ring: bool) -> str:
     parts = [title]
     if ring:
         parts.append("predicted" + _confidence(float(face.confidences[keypoint])))
+        if np.isfinite(face.doubts[keypoint]):
+            parts.append(f"± {face.doubts[keypoint]:.1f} px{given_words(face)}")
     else:
         parts.append(maker(face, keypoint))
         if face.states[keypoint] == PointState.OCCLUDED:
@@ -49,6 +52,12 @@ def hover_text(face: Face, keypoint: int, title: str, *, ring: bool) -> str:
         if face.suspect[keypoint]:
             parts.append("looks wrong: swapped, or outside the picture")
     return " · ".join(parts)
+
+
+def given_words(face: Face) -> str:
+    """How many labels the predictions follow: ` given 4 labels`; "" where there are none."""
+    count = 0 if face.given is None else int(vouched(face.labels)[0].sum())
+    return f" given {count} label{'s' if count > 1 else ''}" if count else ""
 
 
 def maker(face: Face, keypoint: int) -> str:

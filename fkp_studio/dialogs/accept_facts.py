@@ -11,7 +11,9 @@ import numpy as np
 from fkp_studio.dialogs.data_parts import FaceCard
 from training.data.keypoint_data import Labels
 from training.errors import UserError
-from training.project.accept import fill_labels, to_fill
+from training.filling.files import usable_fill
+from training.project.accept import fill_labels, read_given, to_fill
+from training.project.predictions import Predictions
 from training.project.project import Project
 from training.run_names import run_number
 
@@ -52,9 +54,9 @@ def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> C
             if cancelled():
                 break
             some = everyone[start : start + CHUNK]
-            predictions = project.predictions(run, some)
+            labels, predictions = _read(project, run, some)
             if predictions.present.any():
-                rows, points = np.nonzero(to_fill(project.labels(some), predictions))
+                rows, points = np.nonzero(to_fill(labels, predictions))
                 confidences.append(predictions.confidences[rows, points])
                 ids.append(some[rows])
                 keypoints.append(points.astype(np.int16))
@@ -88,7 +90,7 @@ def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[Fa
     with Project.open(path, read_only=True) as project:
         for sample_id in found.examples:
             ids = np.array([sample_id], np.int64)
-            labels, predictions = project.labels(ids), project.predictions(run, ids)
+            labels, predictions = _read(project, run, ids)
             where = to_fill(labels, predictions, min_confidence=found.threshold)
             after = fill_labels(labels, predictions, where, number=run_number(run))
             try:
@@ -101,6 +103,13 @@ def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[Fa
             more = f"{count} of {project.sample(sample_id).name}, {sure}" if sure else ""
             cards.append(FaceCard(to_image(pixels), count, more))
     return cards
+
+
+def _read(project: Project, run: str, ids: np.ndarray) -> tuple[Labels, Predictions]:
+    """The labels of `ids` and the predictions that `Project.accept` takes."""
+    keypoints = len(project.schema)
+    fill = usable_fill(project.runs_dir / run, keypoints=keypoints)
+    return read_given(project.database, run, ids, keypoints, fill=fill)
 
 
 def _nothing(labels: Labels) -> np.ndarray:

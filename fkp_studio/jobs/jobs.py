@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from fkp_studio.jobs import prediction
 from fkp_studio.jobs.experiments import EXPERIMENT, Experiments
+from fkp_studio.jobs.fills import FillMaker
 from fkp_studio.jobs.label_watch import LabelWatch
 from fkp_studio.jobs.prediction import PredictionWorker
 from fkp_studio.jobs.run_book import RunBook
@@ -68,6 +69,8 @@ class Jobs(QObject):
         self._thread.setObjectName("predictions")
         self._worker = PredictionWorker(serve_command)
         self._worker.moveToThread(self._thread)
+        self.fills = FillMaker(session, self)
+        self.fills.message.connect(self.message)
         self._connect_worker()
         self._connect()
         self._thread.start()
@@ -267,6 +270,8 @@ class Jobs(QObject):
 
     def _on_progress(self, _run: str, done: int, total: int) -> None:
         self.prediction_progress.emit(done, total)
+        if done == total:
+            self.fills.look()
 
     def _on_failed(self, run: str, sentence: str) -> None:
         self.message.emit(f"{run}: {sentence}")

@@ -11,7 +11,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from fkp_studio.canvas.current_face import CurrentFace
 from fkp_studio.canvas.face import Face
 from fkp_studio.canvas.hit_test import HALF_PIXEL
-from fkp_studio.canvas.words import STATE_WORDS, maker
+from fkp_studio.canvas.words import STATE_WORDS, given_words, maker
 from training.data.keypoint_data import Origin, PointState
 from training.run_names import run_title
 
@@ -41,7 +41,10 @@ TITLES = {
     Column.NAME: ("point", "The keypoint"),
     Column.X: ("x", "Pixels from the left; the centre of the first pixel is 0"),
     Column.Y: ("y", "Pixels from the top; the centre of the first pixel is 0"),
-    Column.ERROR: ("Δ px", "Distance from the label to the shown run's prediction, in pixels of the picture"),
+    Column.ERROR: (
+        "Δ px",
+        "Distance from the label to the shown run's prediction, in pixels of the picture; ±: how far off it is on the average where a label is missing",
+    ),
     Column.CONFIDENCE: ("conf", "Confidence of the shown run's prediction; of an accepted point, its confidence then"),
     Column.MAKER: ("by", "Who made the label"),
 }
@@ -139,6 +142,8 @@ class PointsModel(QAbstractTableModel):
             return short_title(self._titles[k])
         if column in (Column.X, Column.Y):
             return _figure(face.points[k, column - Column.X])
+        if column == Column.ERROR and np.isfinite(face.doubts[k]):
+            return f"±{_figure(face.doubts[k])}"
         if column == Column.ERROR:
             return "" if mark(face, k) == "accepted" and face.errors[k] < SAME else _figure(face.errors[k])
         if column == Column.CONFIDENCE:
@@ -158,6 +163,8 @@ class PointsModel(QAbstractTableModel):
             return self._maker_in_full(face, k)
         if column in (Column.X, Column.Y) and face.present[k]:
             return f"{face.points[k, column - Column.X]:.3f}"
+        if column == Column.ERROR and np.isfinite(face.doubts[k]):
+            return f"The prediction{given_words(face)} is off by {face.doubts[k]:.1f} px on the average"
         return self._text(face, k, column)
 
     def _maker_in_full(self, face: Face, k: int) -> str:

@@ -1,0 +1,57 @@
+"""The chosen run's fill model: made in the background for a run that has none, and a sentence where it is damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from fkp_studio.jobs.tasks import run_task
+from fkp_studio.project.changes import Changes
+from fkp_studio.session import Session
+from training.filling.files import run_fill
+from training.filling.making import make_fill
+from training.project.project import Project
+
+
+class FillMaker(QObject):
+    """Looks after each choice of a run, and when asked: there can be something to make it from now."""
+
+    message = Signal(str)  # a sentence for the status bar
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._looking = ""  # the run that is being looked at
+        session.run_changed.connect(lambda _run: self.look())
+
+    def look(self) -> None:
+        """Make the shown run's fill model where it has none and val is predicted."""
+        store, run = self._session.store, self._session.run
+        if store is None or not run or run == self._looking:
+            return
+        self._looking = run
+
+        def done(made: bool) -> None:
+            if made and store is self._session.store:
+                store.changed.emit(Changes(predictions=True, source=self))
+
+        run_task(_make, store.path, run, done=done, failed=self._on_failed, ended=self._on_ended, owner=self)
+
+    def _on_failed(self, error: Exception) -> None:
+        self.message.emit(str(error))
+
+    def _on_ended(self) -> None:
+        looked, self._looking = self._looking, ""
+        if self._session.run != looked:
+            self.look()
+
+
+def _make(path: Path, run: str) -> bool:
+    """Whether it has been made now."""
+    with Project.open(path, read_only=True) as project:
+        run_dir = project.runs_dir / run
+        if run_fill(run_dir) is not None:
+            return False
+        make_fill(project, run_dir)
+        return run_fill(run_dir) is not None
