@@ -72,7 +72,7 @@ def ours(spec: str, faces: Faces) -> Guess:
     path, _, scheme = rest.partition("@")
     predictor = Predictor.load(Path(path), device="cpu")
     if scheme:
-        predictor.scheme = predictor.info.schemes.index(scheme)
+        predictor.speak(scheme)
     if predictor.schema.keypoints != faces.schema.keypoints:
         raise SystemExit(f"{path}: this model has other keypoints than {faces.schema.name}.")
     pictures = faces.pictures(channels=predictor.info.config.channels)

@@ -29,7 +29,7 @@ from training.recipes import recipe_config
 from training.runs import create_run, load_snapshot
 from training.train_run import train_run
 
-ARMS = {"differ": ("one", "import", "auto"), "alike": ("one", "import", "auto")}
+ARMS = ("one", "import", "auto")
 
 
 def main() -> None:
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="fast")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--schemes", default=",".join(ARMS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     config = replace(recipe_config(args.recipe), epochs=args.epochs, minutes=None)
@@ -47,9 +48,9 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         joined_project(folder / "differ.fkp", [(n, table(args.data / n)) for n in ("faces15", "photos15")])
         joined_project(folder / "alike.fkp", parted(table(args.data / "faces15"), folder))
-        for name, arms in ARMS.items():
+        for name in ("differ", "alike"):
             for seed in range(args.seeds):
-                for how in arms:
+                for how in args.schemes.split(","):
                     run = trained(folder / f"{name}.fkp", replace(config, schemes=how, seed=seed))
                     for part, value in measured(folder / f"{name}.fkp", run).items():
                         found[name, how, part].append(value)
@@ -92,17 +93,12 @@ def measured(project: Path, run: Path) -> dict[str, float]:
     predictor = Predictor.load(run, device="cpu", adjusted=False)
     snapshot = load_snapshot(run)
     val = np.flatnonzero(snapshot.splits == 1)
-    schemes = np.zeros(len(val), int) if snapshot.schemes is None else snapshot.schemes[val]
+    ids, truth = snapshot.ids[val], snapshot.points[val]
     with Project.open(project, read_only=True) as opened:
-        pictures = opened.pictures(snapshot.ids[val], size=SIDE)
-        sources = np.array([name.partition("/")[0] for name in opened.names(snapshot.ids[val])])
-    points = np.full((len(val), len(predictor.schema), 2), np.nan)
-    for scheme in np.unique(schemes):
-        predictor.scheme = int(scheme)
-        points[schemes == scheme] = predictor.predict_points(pictures[schemes == scheme])
-    return {
-        str(part): rmse(points[sources == part], snapshot.points[val][sources == part]) for part in np.unique(sources)
-    }
+        pictures = opened.pictures(ids, size=SIDE)
+        sources = np.array([name.partition("/")[0] for name in opened.names(ids)])
+    points = predictor.predict_points(pictures, predictor.schemes_of(project, ids))
+    return {str(part): rmse(points[sources == part], truth[sources == part]) for part in np.unique(sources)}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Our training step against plain PyTorch loops for the same network, in turns in the same run; and augmentation's share.
 
     python benchmarks/training_step.py [--recipes ml-resnet,cnn-6] [--variant default] [--steps 12] [--threads 1]
+    python benchmarks/training_step.py --recipes recommended --whole PROJECT.fkp [--epochs 8]
 
 ours: what a run does: augmentation, network, loss, backward, optimiser, running average. bare: only the network's forward and
 backward pass on pictures that are ready, in the same number format. plain: the network of plain_models.py in the same number
@@ -8,6 +9,8 @@ format, tensors in memory, no augmentation and no average. naive: the same in fl
 where plain_models.py has the network). Models with two stages are in the second one. A ratio over 1 says that ours is faster; it
 is the median over the turns. On one thread times are processor time, so that other work on the machine does not decide.
 share_of_peak: arithmetic (convolutions and matrix products) per second over that of the best large matrix product.
+--whole: also a training of so many epochs, as `fkp train` does it: pictures trained on a second, with what a run does besides its
+steps (self-training, evaluation after each epoch, saving), over the bare loop's. The project gets the run.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from plain_models import PLAIN
@@ -29,8 +34,12 @@ from training_speed import matmul_rate, noise, step_operations
 from training.augment import augment, prepare
 from training.config import RunConfig
 from training.device import DTYPES, keep_memory, mixed_precision, set_threads
+from training.project.project import Project
 from training.recipes import RECIPES, recipe_config
+from training.runs import create_run, load_snapshot
 from training.session import Session
+from training.streaming import take
+from training.train_run import train_run
 
 Step = Callable[[], object]
 
@@ -41,14 +50,21 @@ def main() -> None:
     parser.add_argument("--variant", default="default")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--whole", type=Path)
+    parser.add_argument("--epochs", type=int, default=8)
     args = parser.parse_args()
     keep_memory()
     for name in args.recipes.split(","):
         config = replace(recipe_config(name, args.variant), device="cpu")
-        print(json.dumps(measure(config, args.steps, args.threads)), flush=True)
+        found = measure(config, args.steps, args.threads)
+        if args.whole:
+            speed = whole(replace(config, epochs=args.epochs, minutes=None, threads=found["threads"]), args.whole)
+            bare_speed = 1000 * config.batch_size / found["ms"]["bare"]
+            found |= {"whole_images_per_second": round(speed, 1), "whole_to_bare": round(speed / bare_speed, 2)}
+        print(json.dumps(found), flush=True)
 
 
-def measure(config: RunConfig, steps: int, threads: int) -> dict[str, object]:
+def measure(config: RunConfig, steps: int, threads: int) -> dict[str, Any]:
     """Median ms of a step, ratios of plain and naive to ours, and the share of augmentation in ours."""
     session = Session(config, noise(config.input_size, config.channels, count=4 * config.batch_size))
     session.settle()
@@ -76,6 +92,18 @@ def measure(config: RunConfig, steps: int, threads: int) -> dict[str, object]:
     }
 
 
+def whole(config: RunConfig, project: Path) -> float:
+    """Pictures a second that a new run of this project trains on, all told."""
+    with Project.open(project) as opened:
+        run = create_run(opened, config)
+    clock = time.process_time if config.threads == 1 else time.perf_counter
+    begun = clock()
+    train_run(run)
+    taken = clock() - begun
+    snapshot = load_snapshot(run)
+    return config.epochs * int((snapshot.splits == 0).sum()) / taken
+
+
 def ours(session: Session) -> Step:
     """A step of the session."""
     rows = torch.arange(session.config.batch_size)
@@ -87,7 +115,7 @@ def augmentation(session: Session) -> Step:
     rows = torch.arange(session.config.batch_size)
 
     def step() -> object:
-        batch = session.pictures[rows], session.points[rows], session.mask[rows]
+        batch = take(session.pictures, rows), session.points[rows], session.mask[rows]
         generator = torch.Generator().manual_seed(1)
         return augment(*batch, config=session.stages.config, flip=session.flip, generator=generator)
 
