@@ -58,4 +58,4 @@ def affordable(confidences: np.ndarray, curve: ErrorCurve, budget: ErrorBudget) 
 def expected_wrong(surest_first: np.ndarray, curve: ErrorCurve, *, beyond: float) -> np.ndarray:
     """[M] confidences, descending -> the expected share of wrong points among the first 1, 2, ... M; it never falls."""
     wrong = curve.wrong(surest_first, beyond)
-    return np.asarray(np.cumsum(wrong) / np.arange(1, len(wrong) + 1))
+    return np.asarray(np.maximum.accumulate(np.cumsum(wrong) / np.arange(1, len(wrong) + 1)))  # it falls by rounding

@@ -93,7 +93,8 @@ class ReliabilityPlot(ConfidencePlot):
         if self.facts is None:
             return ""
         found = self.facts.reliability
-        return f"{self.facts.points:,} points of {self.facts.faces:,} val faces   off by {100 * found.ece:.1f} points of % on average"
+        off = f"off by {100 * found.ece:.1f} percentage points"
+        return f"{self.facts.points:,} points of {self.facts.faces:,} val faces, {off}"
 
     def read(self, at: QPointF) -> str:
         if self.facts is None:
