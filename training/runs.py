@@ -220,7 +220,7 @@ def load_schemes(run_dir: Path, count: int) -> tuple[np.ndarray, np.ndarray] | N
     except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
         return None  # the model speaks its default scheme without it
     whole = ids.shape == schemes.shape == (len(ids),) and len(ids) > 0
-    return (ids, schemes) if whole and 0 <= schemes.min() and schemes.max() < count else None
+    return (ids, schemes) if whole and schemes.min() >= 0 and schemes.max() < count else None
 
 
 def load_config(run_dir: Path) -> RunConfig:
