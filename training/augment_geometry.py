@@ -25,7 +25,7 @@ def random_transform(mirrored: Tensor, config: RunConfig, generator: torch.Gener
     size = 1 + draw[:, 1] * config.scale
     cos, sin = torch.cos(angle) * size, torch.sin(angle) * size
     sign = 1.0 - 2.0 * mirrored.float()
-    matrix = torch.stack((torch.stack((cos * sign, -sin), -1), torch.stack((sin * sign, cos), -1)), -2)
+    matrix = torch.stack((cos * sign, -sin, sin * sign, cos), dim=1).view(-1, 2, 2)
     offset = 2 * config.shift * draw[:, 2:]
     if config.box_corners == 0:
         return matrix, offset
@@ -47,7 +47,7 @@ def crop(matrix: Tensor, offset: Tensor, corners: Tensor) -> tuple[Tensor, Tenso
 
 def warp(x: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
     """Move the content of pictures [B, C, S, S]; what comes in from outside repeats the border."""
-    back = torch.linalg.inv(matrix)  # a grid says where each output pixel comes from
+    back = inverse(matrix)  # a grid says where each output pixel comes from
     side = x.shape[-1]
     steps = (2 * torch.arange(side, device=x.device) + 1) / side - 1  # [S]
     columns = back[:, :, 0:1] * steps  # [B, 2, S]
@@ -55,6 +55,12 @@ def warp(x: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
     # F.affine_grid's numbers as a sum of two vectors, several times faster than its product of matrices
     grid = columns.unsqueeze(2) + rows.unsqueeze(3)  # [B, 2, S, S]
     return F.grid_sample(x, grid.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+
+
+def inverse(matrix: Tensor) -> Tensor:
+    """Of matrices [B, 2, 2]: by its formula, in half of the time of torch.linalg.inv, which factorises each."""
+    a, b, c, d = matrix.flatten(1).unbind(1)
+    return torch.stack((d, -b, -c, a), dim=1).div_((a * d - b * c).unsqueeze(1)).view(-1, 2, 2)
 
 
 def transform_points(points: Tensor, matrix: Tensor, offset: Tensor, *, side: int) -> Tensor:
