@@ -48,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command("evaluate", "the errors of a run on a split"),
     "predict": Command("predict", "write the keypoints a model finds into a CSV"),
     "fill": Command("fill", "predict all faces of a project and accept the missing points"),
+    "adjust": Command("adjust", "fit a model to your way of placing points, from the faces you have labelled"),
     "export": Command("export", "write labels as Kaggle CSV, submission, CSV or .pts, or a model as ONNX"),
     "doctor": Command("doctor", "check versions, devices, Qt's libraries and write access"),
 }
