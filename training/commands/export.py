@@ -1,4 +1,4 @@
-"""fkp export: labels or predictions in the formats of others, or a model as an ONNX file."""
+"""fkp export: labels or predictions in the formats of others, or a model: as an ONNX file, or with 16-bit weights."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states], or MODEL OUT --format onnx [--mirrored] [--input TYPE]"""
+    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states], or MODEL OUT --format onnx [--mirrored] [--input TYPE] | model"""
     parser.add_argument(
         "project",
         type=Path,
         metavar="PROJECT|MODEL",
-        help="folder of the project; for onnx a run folder, a model.safetensors or a starter, or a project with --run",
+        help="folder of the project; for onnx and model a run folder, a model.safetensors or a starter, or a project with --run",
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="file to write; for pts a folder")
     parser.add_argument(
-        "--format", required=True, choices=("kaggle", "submission", "csv", "pts", "onnx"), help="what to write"
+        "--format", required=True, choices=("kaggle", "submission", "csv", "pts", "onnx", "model"), help="what to write"
     )
     parser.add_argument("--lookup", type=Path, metavar="FILE", help="Kaggle's IdLookupTable.csv, for a submission")
     parser.add_argument(
@@ -49,9 +49,11 @@ def run(args: argparse.Namespace) -> int:
     from training.project.project import Project
 
     if args.format == "onnx":
-        return _export_model(args)
+        return _export_onnx(args)
     if args.mirrored is not None or args.input is not None:
         raise UserError("--mirrored and --input go with --format onnx: the other formats hold points, not a model.")
+    if args.format == "model":
+        return _export_compact(args)
     if args.states and args.format != "csv":
         raise UserError("--states goes with --format csv: the other formats have no place for them.")
     with Project.open(args.project, read_only=True) as project:
@@ -70,17 +72,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _export_model(args: argparse.Namespace) -> int:
-    if args.states or args.lookup is not None:
-        raise UserError("--states and --lookup say how labels are written; --format onnx writes a model.")
-    if (args.project / "project.db").is_file():
-        if args.run_name is None:
-            raise UserError(f"{args.project} is a project; say which of its models with --run RUN.")
-        model = find_run(args.run_name, args.project)
-    elif args.run_name is not None:
-        raise UserError(f"--run chooses a run of a project, and {args.project} is none.")
-    else:
-        model = args.project if args.project.is_file() else find_run(str(args.project))
+def _export_onnx(args: argparse.Namespace) -> int:
+    model = _model(args)
     if args.out.suffix.lower() != ".onnx":
         raise UserError(f"{args.out}: give a file name that ends in .onnx.")
     from training.export_onnx import export_onnx
@@ -88,6 +81,30 @@ def _export_model(args: argparse.Namespace) -> int:
     note("making the graph and checking it")
     say(export_onnx(model, args.out, mirrored=args.mirrored, input_type=args.input or "uint8").sentence)
     return 0
+
+
+def _export_compact(args: argparse.Namespace) -> int:
+    model = _model(args)
+    if args.out.suffix.lower() != ".safetensors":
+        raise UserError(f"{args.out}: give a file name that ends in .safetensors.")
+    from training.compact import write_compact
+
+    size = write_compact(model, args.out)
+    say(f"{args.out}: {size / 1e6:.2f} MB, 16-bit weights; `fkp predict --model` takes it as any other.")
+    return 0
+
+
+def _model(args: argparse.Namespace) -> Path:
+    """The run folder or model file that is meant. Raises UserError."""
+    if args.states or args.lookup is not None:
+        raise UserError(f"--states and --lookup say how labels are written; --format {args.format} writes a model.")
+    if (args.project / "project.db").is_file():
+        if args.run_name is None:
+            raise UserError(f"{args.project} is a project; say which of its models with --run RUN.")
+        return find_run(args.run_name, args.project)
+    if args.run_name is not None:
+        raise UserError(f"--run chooses a run of a project, and {args.project} is none.")
+    return args.project if args.project.is_file() else find_run(str(args.project))
 
 
 def _predict_missing(project: Project, run_dir: Path, *, asked_only: bool) -> None:

@@ -31,17 +31,26 @@ if TYPE_CHECKING:
 
 FILES = 32  # pictures of unknown size at a time
 
-Rows = Iterator[tuple[list[str], np.ndarray, np.ndarray]]  # names, points [B, K, 2], confidences [B, K]
+Rows = Iterator[
+    tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]
+]  # cells of KEY, points [B, K, 2], confidences [B, K]
+KEY = ("image",)  # columns before the points'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """SOURCE... --model RUN|FILE --out FILE.csv [--scheme NAME] [--to-project P.fkp --every N]"""
+    """SOURCE... --model RUN|FILE --out FILE.csv [--scheme NAME] [--faces detect|whole] [--to-project P.fkp --every N]"""
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="SOURCE", help="a project, pictures, a folder of pictures, or a video"
     )
     parser.add_argument("--model", required=True, metavar="RUN|FILE", help="a run, or a model.safetensors")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.csv", help="the file to write")
     parser.add_argument("--scheme", metavar="NAME", help="place all points as this marking scheme of the model does")
+    parser.add_argument(
+        "--faces",
+        choices=("whole", "detect"),
+        default="whole",
+        help="of pictures: whole, or a row a face that is found in them, with its box",
+    )
     parser.add_argument(
         "--to-project",
         type=Path,
@@ -63,6 +72,10 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{args.out} is a folder; give the name of a file with --out.")
     video = _video(args)
     pictures = [] if project or video else find_pictures(args.sources)
+    if args.faces == "detect" and not pictures:
+        raise UserError(
+            "--faces detect goes with pictures: a project knows its faces, and in a video they are found anyway."
+        )
     model = Path(args.model)
     if model.suffix == ".safetensors" and not model.exists():
         raise UserError(f"There is no model file {model}.")
@@ -80,17 +93,26 @@ def _predict_pictures(
 ) -> int:
     unreadable: list[str] = []
     with progress_bar("predict") as report:
-        rows = (
-            project_rows(project, predictor, unreadable, report)
-            if project
-            else file_rows(pictures, predictor, unreadable, report)
+        key, rows = (
+            KEY,
+            (
+                project_rows(project, predictor, unreadable, report)
+                if project
+                else file_rows(pictures, predictor, unreadable, report)
+            ),
         )
-        count = write_csv(args.out, rows, predictor.schema)
+        if args.faces == "detect":
+            from training.commands import predict_faces
+
+            key, rows = predict_faces.KEY, predict_faces.face_rows(pictures, predictor, unreadable, report)
+        count = write_csv(args.out, rows, predictor.schema, key=key)
     note_unreadable(unreadable)
     if not count:
         args.out.unlink()
-        raise UserError(f"None of the {len(unreadable):,} pictures could be read; {args.out} was not written.")
-    say(f"{count:,} pictures predicted: {args.out}")
+        raise UserError(
+            f"None of the {len(unreadable):,} pictures could be predicted; {args.out} was not written. The first: {unreadable[0]}"
+        )
+    say(f"{count:,} {'faces' if args.faces == 'detect' else 'pictures'} predicted: {args.out}")
     if predictor.info.schemes:
         say(scheme_words(predictor.info.schemes, args.scheme, own=project is not None))
     return 0
@@ -154,7 +176,7 @@ def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report
         for part, pictures in project_batches(project, ids, unreadable):
             schemes = predictor.schemes_of(project.path, part)
             points, confidences = predict_pictures(predictor, pictures, schemes)
-            yield [names[i - 1] for i in part.tolist()], points + project.faces(part).corners, confidences
+            yield [(names[i - 1],) for i in part.tolist()], points + project.faces(part).corners, confidences
             report(float(part[-1]) / len(ids), "")
 
 
@@ -171,29 +193,29 @@ def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: l
             except UserError as error:
                 unreadable.append(str(error))
             else:
-                names.append(name)
+                names.append((name,))
         if names:
             yield names, *predict_pictures(predictor, pictures)
         done += len(part)
         report(done / len(files), "")
 
 
-def write_csv(path: Path, rows: Rows, schema: KeypointSchema) -> int:
-    """Write the file beside and rename it; the number of rows. Coordinates in px, the first pixel's centre is (0, 0)."""
+def write_csv(path: Path, rows: Rows, schema: KeypointSchema, *, key: tuple[str, ...] = KEY) -> int:
+    """Write the file beside and rename it; the number of rows. key: the columns before the points'. Coordinates in px, the first pixel's centre is (0, 0)."""
     with replacing(path) as file:
         text = io.TextIOWrapper(file, newline="", encoding="utf-8")
-        count = _write_rows(text, rows, schema)
+        count = _write_rows(text, rows, schema, key)
         text.detach()
     return count
 
 
-def _write_rows(file: IO[str], rows: Rows, schema: KeypointSchema) -> int:
+def _write_rows(file: IO[str], rows: Rows, schema: KeypointSchema, key: tuple[str, ...]) -> int:
     writer = csv.writer(file)
-    writer.writerow(["image", *schema.columns, *(f"{name}_confidence" for name in schema.keypoints)])
+    writer.writerow([*key, *schema.columns, *(f"{name}_confidence" for name in schema.keypoints)])
     count = 0
-    for names, points, confidences in rows:
-        for name, xy, confidence in zip(names, points, confidences, strict=True):
+    for cells, points, confidences in rows:
+        for cell, xy, confidence in zip(cells, points, confidences, strict=True):
             numbers = [*(f"{v:.3f}" for v in xy.ravel().tolist()), *(f"{v:.3f}" for v in confidence.tolist())]
-            writer.writerow([name, *("" if n == "nan" else n for n in numbers)])
+            writer.writerow([*cell, *("" if n == "nan" else n for n in numbers)])
             count += 1
     return count
