@@ -41,6 +41,12 @@ def two_stage() -> RunConfig:
     return with_overrides(recipe_config("cnn-6-7"), {**SETTINGS, "input_size": "64", "batch_size": "9", "epochs": "2"})
 
 
+def light() -> RunConfig:
+    """Two heads, label offsets that are learnt through the labels, and labels of its own making."""
+    texts = {**SETTINGS, "input_size": "32", "width": "0.1", "batch_size": "5", "epochs": "3"}
+    return with_overrides(recipe_config("recommended"), texts)
+
+
 def endless() -> RunConfig:
     return with_overrides(tiny_config(), {"epochs": "100000", "batch_size": "9"})
 
@@ -72,7 +78,9 @@ def assert_alike(ours: Path, theirs: Path) -> None:
 def test_two_processes_do_what_one_does_and_end_together(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """One test, since what the processes do is prepared once: loading torch takes longer than all the rest."""
     project = make_project(tmp_path / "small.fkp")
-    resnet_run, two_stage_run, long = (make_run(project, config) for config in (resnet(), two_stage(), endless()))
+    kinds = {"one stage": resnet(), "two stages": two_stage(), "light": light()}
+    shared = {name: make_run(project, config) for name, config in kinds.items()}
+    long = make_run(project, endless())
     command = [sys.executable, "-m", "tests.unit.shared_ranks", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -81,12 +89,12 @@ def test_two_processes_do_what_one_does_and_end_together(tmp_path: Path, subtest
         assert found["exact"]["cnn-6"] < 1e-12
     with subtests.test("with batch normalisation too, and its running statistics"):
         assert found["exact"]["ml-resnet"] < 1e-12
-    assert found["trained"] == [[0, 0], [0, 0]]
-    for name, config, shared in (("one stage", resnet(), resnet_run), ("two stages", two_stage(), two_stage_run)):
+    assert found["trained"] == [[0, 0]] * 3
+    for name, config in kinds.items():
         with subtests.test("a run is the run of one process", stages=name):
             alone = make_run(project, config)
             assert isinstance(train_run(alone), RunFinished)
-            assert_alike(alone, shared)
+            assert_alike(alone, shared[name])
     with subtests.test("a stop asked of any process ends all and keeps the model"):
         assert found["stopped"] == {"codes": [0, 0], "status": "stopped"}
     with subtests.test("a process that is killed ends the others with a sentence"):
