@@ -11,29 +11,35 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import safetensors
 
 from training.config import RunConfig
-from training.data.schema import KeypointSchema
+from training.data.schema import IBUG_68, KeypointSchema
+from training.detect import ROOM
 from training.errors import UserError
 from training.run_names import run_number, starter_name, starters_folder
 from training.runs import RunInfo
 
 CARD = "CARD.md"  # beside the starters: what they were trained on, and how good they are
-_HEADER = "fkp-studio"  # as training.checkpoint writes it
+_HEADER, _MEAN_SHAPE = "fkp-studio", "origin"  # as training.checkpoint writes them
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Starter:
-    """A starter model as its file's header tells it. card: the text about all starters, "" where there is none."""
+    """A starter model as its file tells it. card: the text about all starters, "" where there is none.
+
+    room: round a face's box (see training.detect), a part of the box on each side, as in the crops that it learnt from.
+    """
 
     name: str  # "starter-15"
     path: Path
     schema: KeypointSchema
     config: RunConfig
     card: str
+    room: float
 
     @property
     def title(self) -> str:
@@ -57,6 +63,12 @@ def starters(folder: Path | None = None) -> tuple[Starter, ...]:
 def starter_for(schema: KeypointSchema) -> Starter | None:
     """The starter that finds exactly these keypoints, if there is one."""
     return next((starter for starter in starters() if starter.schema.keypoints == schema.keypoints), None)
+
+
+def room_for(schema: KeypointSchema) -> float:
+    """The room with which faces of these keypoints are cut out: as their starter expects it."""
+    starter = starter_for(schema)
+    return ROOM if starter is None else starter.room
 
 
 def starter_runs(runs_dir: Path, schema: KeypointSchema) -> list[RunInfo]:
@@ -85,8 +97,16 @@ def _read(path: Path) -> Starter:
     try:
         with safetensors.safe_open(path, framework="numpy") as stored:
             values = json.loads((stored.metadata() or {})[_HEADER])
-        schema, config = KeypointSchema.from_json(values["schema"]), RunConfig.from_json(values["config"])
+            schema, config = KeypointSchema.from_json(values["schema"]), RunConfig.from_json(values["config"])
+            room = _room(stored.get_tensor(_MEAN_SHAPE), schema, config)
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a model of FKP Studio ({error}); install FKP Studio again.") from error
     card = path.with_name(CARD)
-    return Starter(starter_name(path), path, schema, config, card.read_text("utf-8") if card.is_file() else "")
+    return Starter(starter_name(path), path, schema, config, card.read_text("utf-8") if card.is_file() else "", room)
+
+
+def _room(mean_shape: np.ndarray, schema: KeypointSchema, config: RunConfig) -> float:
+    """From where the starter expects the points [K, 2], px of its input. Only 68 points reach round the whole face."""
+    if schema.keypoints != IBUG_68.keypoints:
+        return ROOM
+    return float(np.clip((config.input_size / np.ptp(mean_shape.astype(np.float64), axis=0).max() - 1) / 2, 0.0, 1.0))

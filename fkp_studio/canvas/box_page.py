@@ -16,10 +16,10 @@ from fkp_studio.canvas.pictures import REDUCED_SIDE, reduced, to_image
 from fkp_studio.jobs.tasks import Task, run_task
 from training.data.crops import square_crop
 from training.data.pictures import read_picture
-from training.detect import ROOM
 from training.errors import UserError
 from training.project.cutting import photo_of
 from training.project.project import Project
+from training.starters import room_for
 
 if TYPE_CHECKING:
     from fkp_studio.session import Session
@@ -38,15 +38,16 @@ class ShownPhoto:
     height: int
     crop: tuple[int, int, int] | None
     others: tuple[tuple[int, int, int], ...]
+    room: float  # round the box that is drawn
 
 
 def read_photo(project: Path, sample_id: int) -> ShownPhoto:
     """The photo of a sample. Raises UserError. For a background thread."""
     with Project.open(project, read_only=True) as opened:
-        photo = photo_of(opened, sample_id)
+        photo, room = photo_of(opened, sample_id), room_for(opened.schema)
     pixels = read_picture(photo.path, channels=3)
     height, width = pixels.shape[:2]
-    return ShownPhoto(to_image(reduced(pixels, REDUCED_SIDE)), width, height, photo.crop, photo.others)
+    return ShownPhoto(to_image(reduced(pixels, REDUCED_SIDE)), width, height, photo.crop, photo.others, room)
 
 
 class BoxPage(QWidget):
@@ -197,7 +198,7 @@ class PhotoView(QWidget):
             if self.photo.crop is not None:
                 self._paint(painter, self.photo.crop, theme.PREDICTION, dashed=True)
             return
-        self._paint(painter, square_crop(box, ROOM), theme.PREDICTION, dashed=True)
+        self._paint(painter, square_crop(box, self.photo.room), theme.PREDICTION, dashed=True)
         self._paint(painter, (box[0], box[1], box[2], box[3]), theme.LABEL, dashed=False)
 
     def _paint(self, painter: QPainter, area: tuple[float, ...], colour: str, *, dashed: bool) -> None:

@@ -12,9 +12,10 @@ from training.commands.predicting import predict_pictures
 from training.data.crops import cut, square_crop
 from training.data.formats.csv_folder import face_name
 from training.data.pictures import read_picture
-from training.detect import ROOM, FaceDetector
+from training.detect import FaceDetector
 from training.errors import UserError
 from training.project.project import as_channels
+from training.starters import room_for
 
 if TYPE_CHECKING:
     from training.commands.predict import Rows
@@ -25,7 +26,7 @@ KEY = ("image", "face", "box_x", "box_y", "box_w", "box_h")  # columns before th
 
 def face_rows(files: list[tuple[str, Path]], predictor: Predictor, left_out: list[str], report: Report) -> Rows:
     """The predictions of all faces found, px of the upright photographs; sentences on photographs without any go into left_out."""
-    detector = FaceDetector()
+    detector, room = FaceDetector(), room_for(predictor.schema)
     for done, (name, path) in enumerate(files, 1):
         try:
             picture = read_picture(path, channels=3)
@@ -34,7 +35,7 @@ def face_rows(files: list[tuple[str, Path]], predictor: Predictor, left_out: lis
             continue
         boxes = detector.find(as_channels(picture, 1))
         if len(boxes):
-            crops = [square_crop(box, ROOM) for box in boxes]
+            crops = [square_crop(box, room) for box in boxes]
             points, confidences = predict_pictures(predictor, [cut(picture, crop) for crop in crops])
             corners = np.array(crops)[:, None, :2]
             yield [_key(name, n + 1, box) for n, box in enumerate(boxes)], points + corners, confidences

@@ -23,9 +23,10 @@ _WHOLE = 0.9  # of the picture's shorter side: a face that fills so much was cut
 class FaceFinder:
     """Finds the faces of photographs. One without any stays whole and is counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: float = ROOM) -> None:
+        """room: round each face's box, see training.detect."""
         self.photos = self.faces = self.empty = 0
-        self._detector = FaceDetector()
+        self._detector, self._room = FaceDetector(), room
 
     def __call__(self, chunk: Chunk) -> Chunk:
         """Samples with crop and box of each face in place of the pictures; those keep their place and order."""
@@ -64,7 +65,7 @@ class FaceFinder:
         self.photos += 1
         self.faces += len(boxes)
         self.empty += not len(boxes)
-        crops = np.array([square_crop(box, ROOM) for box in boxes], np.int64).reshape(-1, 3)
+        crops = np.array([square_crop(box, self._room) for box in boxes], np.int64).reshape(-1, 3)
         if (
             len(crops) == 1
             and crops[0, 2] >= _WHOLE * min(width, height)

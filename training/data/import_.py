@@ -29,6 +29,7 @@ from training.errors import UserError
 from training.project.importing import Importing
 from training.project.making import new_project
 from training.project.project import Project
+from training.starters import room_for
 
 __all__ = [
     "IMPORT_FORMATS", "Cancelled", "ColumnMapping", "ImportReport", "PreviewFace", "Problem", "SourcePreview",
@@ -95,7 +96,7 @@ def preview(
     count, exact = reader.count()
     with closing(reader.chunks(schema, progress=Progress(), size=min(PREVIEW_FACES, max(count, 1)))) as chunks:
         chunk = next(chunks, None)
-    cropper, finder = Cropper(crop, reader.findings), _finder(faces, kind, crop)
+    cropper, finder = Cropper(crop, reader.findings), _finder(faces, kind, crop, schema)
     chunk = chunk and cropper(finder(chunk) if finder else chunk)
     shown: list[PreviewFace] = []
     if chunk is not None:
@@ -141,8 +142,9 @@ def import_source(
     tell = Progress(progress, cancelled)
     tell(0.0, f"Looking at {source.name}")
     kind, reader = open_reader(source, format=format, images=images, mapping=mapping, several=_cuts(crop))
-    cropper, finder = Cropper(crop, reader.findings), _finder(faces, kind, crop)
+    cropper = Cropper(crop, reader.findings)
     with _target(project_path, reader.schema, schema or KAGGLE_15) as project:
+        finder = _finder(faces, kind, crop, project.schema)
         assigned = _fill(project, reader, cropper, finder, tell=tell, seed=seed)
     tell_splits = np.bincount(assigned.splits, minlength=3)
     found = reader.findings
@@ -157,7 +159,7 @@ def _cuts(crop: CropOptions | None) -> bool:
     return crop is not None and crop.by != "none"
 
 
-def _finder(faces: str, kind: str, crop: CropOptions | None) -> FaceFinder | None:
+def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSchema) -> FaceFinder | None:
     """What finds the faces, where that is asked for. Raises UserError for a source whose labels say where they are."""
     if faces not in FACES:
         raise UserError(f"Photographs are imported with their faces {' or '.join(FACES)}, not {faces!r}.")
@@ -168,7 +170,7 @@ def _finder(faces: str, kind: str, crop: CropOptions | None) -> FaceFinder | Non
             f"Faces are looked for in pictures without labels and without a crop of their own; this source is {kind}: leave out "
             "--faces, or --crop."
         )
-    return FaceFinder()
+    return FaceFinder(room_for(schema))
 
 
 def _fill(

@@ -12,12 +12,12 @@ import numpy as np
 
 from training.data.crops import box_fault, square_crop
 from training.data.samples import FLAG_NO_FACE
-from training.detect import ROOM
 from training.errors import UserError
 from training.project.accept import Accepted
 from training.project.faces import Cut, read_cut
 from training.project.history import StepWriter
 from training.project.project import Project
+from training.starters import room_for
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,14 @@ def cut_again(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple
 
     photo: (width, height) of the upright file. Raises UserError for a box that is none, or lies outside it.
     """
-    fault = box_fault(box, photo, padding=ROOM)
+    room = room_for(project.schema)
+    fault = box_fault(box, photo, padding=room)
     if fault:
         raise UserError(f"The face cannot be cut out: {fault}; draw it again.")
     ids = np.array([sample_id], np.int64)
     with project.database.transaction():
         before, labels = read_cut(project.database, sample_id), project.labels(ids)
-        crop = square_crop(box, ROOM)
+        crop = square_crop(box, room)
         x, y, width, height = (float(value) for value in box)
         flags = tuple(flag for flag in before.flags if flag != FLAG_NO_FACE)
         after = Cut(int(sample_id), crop, (x, y, width, height), crop[2], crop[2], flags)
