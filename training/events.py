@@ -30,6 +30,7 @@ class RunStarted(Event):
     epoch: int  # epochs that were done before: 0, or more after a resume
     mean_shape_rmse: float  # what predicting the mean shape gets on val: anything worse has learnt nothing
     started_from: str = ""  # whose weights it began with, in words; "" for none
+    schemes: tuple[str, ...] = ()  # marking schemes told apart, the default one first
 
 
 @dataclass(frozen=True)

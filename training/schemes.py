@@ -56,6 +56,16 @@ def find_schemes(marked: np.ndarray, places: Sequence[str], *, train: np.ndarray
     return Schemes(_names(rows, count, marked, places if how != "pattern" else None), rows)
 
 
+def scheme_words(schemes: Sequence[str], chosen: str | None = None, *, own: bool = True) -> str:
+    """Which marking scheme predicted points speak. own: samples that the model knows have each their own. "" with one scheme."""
+    if not schemes:
+        return ""
+    known = f"the model knows {' and '.join(schemes)}"
+    if chosen is None and own:
+        return f"Points are placed as each face's own source does, on other faces as {schemes[0]} ({known})."
+    return f"Points are placed as {chosen or schemes[0]} ({known})."
+
+
 def _patterns(marked: np.ndarray, place: np.ndarray, train: np.ndarray) -> np.ndarray:
     """int64 [N]: 0, or more for rows with exactly the same few points, where enough of their place are such rows."""
     kinds = np.zeros(len(marked), np.int64)

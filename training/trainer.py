@@ -6,23 +6,27 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from training.checkpoint import load_model, save_model
 from training.config import RunConfig
 from training.device import set_threads
 from training.distributed import Ranks, connection_errors
 from training.doctor import no_val_split, not_a_number, stage_2_no_better, unreadable_pictures
 from training.doctor_labels import label_troubles
-from training.events import CheckpointSaved, EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted
+from training.events import CheckpointSaved, EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted, Trouble
 from training.filling.model import fill_path
+from training.label_offsets import offset_troubles
 from training.models.registry import count_parameters
 from training.run_balance import write_balance
-from training.rundata import RunData, load_run_data
+from training.rundata import RunData, load_run_data, spread_rows
 from training.runs import MODEL, load_config
 from training.session import Session
 
 _EVENT_SECONDS = (0.2, 1.0)  # between Progress events: at first, and in long runs
 SAVE_SECONDS = 10.0  # between saves, at least
 _SAVE_SHARE = 0.05  # of the time, at most
+_OFFSET_FACES = 1000  # train faces looked at for labels that sit off to one side
 
 NAN_HINT = "Resume with nothing changed will fail again: train anew with a learning rate three to ten times smaller."
 
@@ -52,6 +56,7 @@ def fit(
         yield unreadable_pictures(session.data.left_out)
     if not resume:
         yield from label_troubles(session.data.original_points(), session.data.sizes)
+        yield from _offset_troubles(session)
     with connection_errors():
         yield from _Loop(run_dir, session, should_stop, save_seconds).run()
         ranks.dismiss()
@@ -234,6 +239,17 @@ def _smooth(old: float, new: float) -> float:
     return new if old == 0 else 0.8 * old + 0.2 * new
 
 
+def _offset_troubles(session: Session) -> list[Trouble]:
+    """Whether the labels of some train faces sit off to one side."""
+    data = session.data
+    rows = spread_rows(data.train, _OFFSET_FACES)
+    groups = rows if data.groups is None else data.groups[rows]
+    return offset_troubles(
+        lambda n: data.pictures[rows[n : n + 1]][0], data.points[rows], data.schema, groups,
+        scale=float(np.median(data.sizes[rows, 0])) / data.side, modelled=session.config.label_offset,
+    )  # fmt: skip
+
+
 def _started(session: Session) -> RunStarted:
     config, data = session.config, session.data
     return RunStarted(
@@ -250,4 +266,5 @@ def _started(session: Session) -> RunStarted:
         epoch=session.epoch,
         mean_shape_rmse=session.mean_shape_rmse,
         started_from=session.started_from,
+        schemes=data.scheme_names,
     )

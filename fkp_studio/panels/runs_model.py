@@ -14,6 +14,7 @@ from fkp_studio.panels.training_words import STATUSES, ago, clock, epoch_text, e
 from training.events import EpochDone
 from training.run_names import is_starter
 from training.runs import RunInfo
+from training.schemes import scheme_words
 
 Index = QModelIndex | QPersistentModelIndex
 STARTER = "came with the program"
@@ -163,6 +164,7 @@ class RunsModel(QAbstractListModel):
             f"{info.name}, made {exactly(info.created)}",
             _trial(info),
             f"Started from {began.started_from}." if began is not None and began.started_from else "",
+            scheme_words(began.schemes) if began is not None else "",
             row.fault,
             f"Best epoch {best.epoch}: RMSE {best.rmse:.3f} px, NME ({best.normaliser}) {best.nme:.4f}" if best else "",
             "Stale: labels or splits changed since this run was made." if row.stale else "",

@@ -23,6 +23,7 @@ from training.commands.predicting import (
 )
 from training.data.files import replacing
 from training.errors import UserError
+from training.schemes import scheme_words
 from training.video import is_video
 
 if TYPE_CHECKING:
@@ -136,14 +137,6 @@ def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, 
     with progress_bar("predict") as report:
         predict_video(video, predictor, args.out, report, project=args.to_project, every=args.every or 25, run=model)
     return 0
-
-
-def scheme_words(schemes: tuple[str, ...], chosen: str | None, *, own: bool) -> str:
-    """Which marking scheme the points speak; own: samples that the run knows have each its own."""
-    others = f"the model knows {', '.join(schemes)}; --scheme chooses"
-    if chosen is None and own:
-        return f"Each face is marked as its own source does, others as {schemes[0]} ({others})."
-    return f"The points are placed as {chosen or schemes[0]} does ({others})."
 
 
 def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:

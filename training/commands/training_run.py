@@ -19,6 +19,7 @@ from training.errors import UserError
 from training.events import EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted, Trouble, to_line
 from training.launch import start_together
 from training.runs import load_config
+from training.schemes import scheme_words
 
 STOPPING = "Stopping after this batch; the best model is kept."
 
@@ -151,6 +152,7 @@ def _line(event: Event, write: Callable[[str], None]) -> None:
             f"{event.recipe}: {event.parameters:,} parameters, {event.train_samples:,} faces with {event.train_points:,} points, "
             f"{event.val_samples:,} val faces, {event.device} {event.precision}, {event.threads} threads"
             + (f", started from {event.started_from}" if event.started_from else "")
+            + (f"\n{scheme_words(event.schemes)}" if event.schemes else "")
         )
     elif isinstance(event, EpochDone):
         write(
