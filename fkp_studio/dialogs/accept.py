@@ -39,6 +39,7 @@ from training.errors import UserError
 
 USUAL = 80  # per cent
 USUAL_WRONG = 2.0  # per cent
+COLUMNS, SIDE = 3, 112  # of the examples; px
 EXAMPLES = 6
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -64,7 +65,7 @@ class AcceptDialog(QDialog):
         self.at_most, self.beyond = QDoubleSpinBox(), beyond_field()
         self.plot = ReliabilityPlot(session, jobs)
         self._reader = KnownReader(session, self.run, self, lambda facts: self.plot.show_facts(self.run, facts))
-        self.table, self.examples = QTableWidget(0, 2), FaceGrid(columns=3, side=112)
+        self.table, self.examples = QTableWidget(0, 2), FaceGrid(columns=COLUMNS, side=SIDE)
         self.go, self.close_button = button("Accept", "primary"), button("Cancel")
         self.take_back = button("Take back all accepted from this run", "flat")
         self._set_up()
@@ -120,6 +121,8 @@ class AcceptDialog(QDialog):
         table.setFixedWidth(240)
 
     def _lay_out(self) -> None:
+        self.examples.setMinimumWidth(COLUMNS * SIDE + (COLUMNS - 1) * 8)
+        self.heading.hide()
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(self.heading)
