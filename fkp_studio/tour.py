@@ -30,7 +30,7 @@ from training.config import with_budget
 from training.errors import UserError
 from training.recipes import recipe_config
 
-RECIPES = ("ml-resnet", "cnn-6")
+RECIPES = ("recommended", "fast")
 SIZE = (1366, 768)  # px
 SAMPLES = 600
 STEP_SECONDS = 300.0  # what no step but training may take

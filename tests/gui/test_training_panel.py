@@ -109,8 +109,7 @@ def test_every_setting_is_in_the_form_with_its_words(qtbot: QtBot) -> None:
     assert dialog.form.config() == recipe_config("ml-resnet")
 
 
-@pytest.mark.parametrize("recipe", list(RECIPES))
-@pytest.mark.parametrize("variant", ["default", "paper"])
+@pytest.mark.parametrize(("recipe", "variant"), [(r.name, v) for r in RECIPES.values() for v in r.variants])
 def test_the_form_gives_each_recipe_back(qtbot: QtBot, recipe: str, variant: str) -> None:
     dialog = ConfigDialog(recipe_config(recipe, variant))
     qtbot.addWidget(dialog)
@@ -132,6 +131,12 @@ def test_a_wrong_value_is_told_and_cannot_be_trained(qtbot: QtBot) -> None:
     assert float(editor.text()) == recipe_config("ml-resnet").learning_rate
 
 
+def test_a_recipe_of_no_paper_offers_its_own_values_only(qtbot: QtBot) -> None:
+    dialog = ConfigDialog(recipe_config("recommended"))
+    qtbot.addWidget(dialog)
+    assert [dialog.variant.itemData(n) for n in range(dialog.variant.count())] == ["default"]
+
+
 def test_the_papers_values_at_one_choice(qtbot: QtBot) -> None:
     dialog = ConfigDialog(recipe_config("ml-resnet"))
     qtbot.addWidget(dialog)
@@ -147,8 +152,8 @@ def test_settings_of_the_form_are_trained(panel: TrainingPanel, jobs: Jobs, qtbo
     assert isinstance(optimizer, QComboBox)
     optimizer.setCurrentText("sgd")
     dialog.train_button.click()
-    qtbot.waitUntil(lambda: jobs.book.names() == ["0001-ml-resnet"], timeout=10_000)
-    assert jobs.book.info("0001-ml-resnet").config.optimizer == "sgd"
+    qtbot.waitUntil(lambda: jobs.book.names() == ["0001-recommended"], timeout=10_000)
+    assert jobs.book.info("0001-recommended").config.optimizer == "sgd"
     assert "1 setting changed" in panel.about.toolTip()
 
 

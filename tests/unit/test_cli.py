@@ -54,7 +54,7 @@ def test_every_command_is_in_the_table_and_has_its_help(capsys: pytest.CaptureFi
         (("info", "nowhere.fkp"), "There is no project"),
         (("import", "nowhere.csv", "a.fkp"), "nowhere.csv"),
         (("train", "nowhere.fkp", "--recipe", "ml-cnn"), "There is no project"),
-        (("train", "a.fkp", "--recipe", "magic"), "There is no recipe 'magic'; the recipes are ml-resnet"),
+        (("train", "a.fkp", "--recipe", "magic"), "There is no recipe 'magic'; the recipes are recommended"),
         (("train", "a.fkp", "--recipe", "cnn", "--set", "batch_size"), "--set takes key=value"),
         (("train", "a.fkp", "--recipe", "cnn", "--set", "magic=1"), "There is no setting 'magic'"),
         (("train", "a.fkp", "--recipe", "cnn", "--epochs", "0"), "The setting epochs lies between"),
