@@ -15,6 +15,7 @@ _PATIENCE = 5  # epochs before a verdict
 _EARLY = 0.1  # of the budget: before that nothing but NaN and exploding gradients is trouble
 _ALIKE = 0.1  # points vary so little, against the labels: the same whatever the picture
 _DEAD = 0.98  # of a layer's units; 96 % were seen in wide layers of networks that do well
+_SECOND = "second."  # how the names of a second stage's layers begin
 _FAINT = 0.1  # output of the last units, where inputs are of size 1
 _SETTLED = 150  # steps, or half of the budget: what a run shows before is only its beginning
 _CAUSES = ("dead-units", "faint-signal", "learning-rate-low", "learning-rate-high")
@@ -83,7 +84,8 @@ class Doctor:
     def _cause(self, epoch: EpochDone) -> Trouble | None:
         """Why nothing is learnt, where the units or the steps tell; of a run that learns, only whether it has become unsteady."""
         if not (self.liveliness < _ALIKE or epoch.rmse > 0.95 * self.mean_shape_rmse):
-            return self._unsteady(epoch)
+            second = self._dead_units(within=_SECOND) if epoch.stage > 1 else None  # what the first finds hides it
+            return second or self._unsteady(epoch)
         return self._dead_units() or self._faint() or self._slow(epoch) or self._unsteady(epoch)
 
     def _symptom(self, epoch: EpochDone) -> Trouble | None:
@@ -91,12 +93,13 @@ class Doctor:
             return None
         return self._constant() or self._mean_shape(epoch)
 
-    def _dead_units(self) -> Trouble | None:
-        worst = self.units.worst()
+    def _dead_units(self, *, within: str = "") -> Trouble | None:
+        worst = self.units.worst(within=within)
         if worst is None or worst[1].dead < _DEAD:
             return None
         name, layer = worst
-        many = f"{round(layer.dead * len(layer.largest)):,} of the {len(layer.largest):,} units of {name.removeprefix('network.')}"
+        of = "" if layer.groups == 1 else " in one keypoint's network"
+        many = f"{round(layer.dead * layer.size):,} of the {layer.size:,} units of {name.removeprefix('network.')}{of}"
         if self.liveliness < _ALIKE:
             return Trouble(
                 "dead-units",

@@ -188,7 +188,7 @@ class Session:
         self.model.train()
         set_rate(self.optimizer, self.rate(done))
         with mixed_precision(self.device, self.precision):
-            pred, points = self.stages.lesson(x, points, mask, generator)
+            pred, points, mask = self.stages.lesson(x, points, mask, generator)
         pred, points, mask = each_head(*self.ranks.gather(pred, points, mask))
         weight = self._point_weights(pred, points, mask)
         loss = self.loss(pred, points, mask != 0, weight)

@@ -95,9 +95,9 @@ class Stages:
     def lesson(self, x: Tensor, points: Tensor, mask: Tensor, generator: torch.Generator) -> Lesson:
         """The model's points of a batch [B, C, S, S] and the labels they are compared with, px of the stage's input."""
         if isinstance(self.model, LightPoints):
-            return Lesson(self.model.heads(x), points)
+            return Lesson(self.model.heads(x), points, mask)
         if self.staged is None:
-            return Lesson(self.model(x), points)
+            return Lesson(self.model(x), points, mask)
         return self.staged.lesson(x, points, mask, Source(self.mistakes, self._whole, generator))
 
     def to_json(self) -> dict[str, Any]:

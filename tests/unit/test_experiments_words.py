@@ -9,6 +9,7 @@ import pytest
 
 from training.experiments.bootstrap import Interval, make_draws
 from training.experiments.catalogue import find_experiment
+from training.experiments.figures import draw
 from training.experiments.measures import Faces
 from training.experiments.results import ArmResult, ArmRun, ClaimResult, Results, _test, collect
 from training.experiments.words import claim_sentence, numbers, paper_words, summary
@@ -78,3 +79,15 @@ def _arm(name: str, errors: np.ndarray, best: float) -> ArmResult:
     return ArmResult(
         MASKED.arm(name), (replace(run(best=best), train_faces=faces),), (errors,), {"rmse_96": value}, None
     )
+
+
+def test_an_arm_without_errors_does_not_take_the_figure_from_the_others() -> None:
+    lengths = dict.fromkeys(("box", "interocular", "interpupil"), np.full(4, 40.0))
+    errors = np.array([[4.0], [5.0], [6.0], [5.0]])
+    arms = (_arm("cnn", np.full((4, 1), np.nan), 2.0), _arm("ml-cnn", errors, 2.0), _arm("ml-resnet", errors - 1, 2.0))
+    results = Results(MASKED, replace(FACES, lengths=lengths), ("nose",), arms, (), {})
+    figure = draw("ced", results)
+    assert figure is not None
+    shown = [line.get_label() for line in figure.axes[0].lines if not str(line.get_label()).startswith("_")]
+    assert shown == ["ML-CNN, masked", "ML-ResNet, masked"]
+    assert draw("ced", replace(results, arms=arms[:1])) is None

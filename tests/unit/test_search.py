@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from training.project.project import Project
 from training.recipes import RECIPES, recipe_config, recipe_space
 from training.runs import list_runs, read_run, snapshot_project
 from training.search.plan import (
+    TRIALS,
     SearchPlan,
     TrialInfo,
     best_trial,
@@ -31,8 +33,10 @@ from training.search.plan import (
     ranked,
     read_plan,
     read_search,
+    read_trials,
     request_stop,
     write_plan,
+    write_trials,
 )
 from training.search.rungs import Rungs
 from training.search.space import (
@@ -355,3 +359,17 @@ def test_trials_in_order() -> None:
     trials = [TrialInfo(0, "failed"), TrialInfo(1, "pruned", 1.0), TrialInfo(2, "done", 3.0), TrialInfo(3, "done", 2.0)]
     assert [t.number for t in ranked(trials)] == [3, 2, 1, 0]
     assert best_trial(trials[:2]) is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"state": "gone"}, {"value": "small"}, {"params": 3}, {"number": None}, {"more": 1, "state": None}, {"done": []}],
+)
+def test_a_damaged_table_of_trials_counts_as_none(tmp_path: Path, row: dict[str, object]) -> None:
+    write_trials(tmp_path, [TrialInfo(0, "done", 2.0, 1.0, {"learning_rate": 1e-3}, "0001-x")])
+    assert [t.value for t in ranked(read_trials(tmp_path))] == [2.0]
+    table = json.loads((tmp_path / TRIALS).read_text())
+    (tmp_path / TRIALS).write_text(json.dumps({"trials": [{**table["trials"][0], **row}]}))
+    assert read_trials(tmp_path) == ()
+    (tmp_path / TRIALS).write_text("[]")
+    assert read_trials(tmp_path) == ()

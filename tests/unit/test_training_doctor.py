@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from torch import nn
 
 from tests.unit.training_data import SCHEMA, SIDE, dots, make_data, make_run, tiny_config
 from training.data.synthetic import make_faces
-from training.doctor import not_a_number, unreadable_pictures
+from training.doctor import Doctor, not_a_number, unreadable_pictures
 from training.doctor_labels import label_troubles
 from training.doctor_steps import Pulse
-from training.doctor_units import watched_units
-from training.events import Event, RunFailed, Trouble
+from training.doctor_units import Layer, watched_units
+from training.events import EpochDone, Event, RunFailed, Trouble
 from training.models.cnn6 import CNN6
+from training.models.patches import PatchNets
 from training.rundata import RunData
 from training.session import Session
 from training.train_run import train_run
@@ -27,6 +29,11 @@ REPORT = {
     "pixels": "unit", "targets": "points", "init": "xavier", "optimizer": "sgd", "loss": "mse", "learning_rate": "1e-3",
     "momentum": "0", "weight_decay": "0", "warmup": "0", "schedule": "constant", "ema": "0", "flip_average": "no",
 }  # fmt: skip
+
+EPOCH = EpochDone(
+    epoch=1, train_loss=1.0, val_loss=1.0, rmse=1.0, nme=0.1, normaliser="interocular", ced=(), auc=0.5, failure_rate=0.0,
+    per_keypoint=(), learning_rate=1e-3, images_per_second=1.0, seconds=1.0, best=False,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -172,6 +179,33 @@ def test_dead_units_are_counted_per_layer() -> None:
     assert list(units.layers) == ["1", "4"]
     assert units.layers["1"].dead == 0.5
     assert units.layers["1"].pictures == 30
+
+
+def test_one_dead_network_of_several_in_one_is_seen() -> None:
+    net = PatchNets(keypoints=3, channels=1, side=16)
+    with torch.no_grad():
+        for bias in (net.get_parameter("hidden.bias"), net.get_parameter("hidden.weight")):
+            bias.view(3, -1)[1] = -1.0  # the second keypoint's
+        with watched_units(net) as units:
+            net(torch.rand(30, 3, 16, 16))
+    name, layer = units.worst() or ("", Layer(torch.zeros(0), 0))
+    assert name == "relu (4)"
+    assert (layer.dead, layer.size) == (1.0, 64)
+
+
+def test_dead_units_of_a_second_stage_are_told_though_the_first_finds_the_points() -> None:
+    doctor = Doctor(8.0)
+    doctor.liveliness = 1.0
+    doctor.units.layers = {
+        "first.relu": Layer(torch.zeros(100), 30),  # what works is not looked at
+        "second.relu (4)": Layer(torch.cat((torch.ones(64), torch.zeros(64))), 30, groups=2),
+    }
+    epoch = replace(EPOCH, epoch=9, stage=1, stages=2, rmse=2.0)
+    assert doctor.check(epoch, done=0.6) == []
+    (found,) = doctor.check(replace(epoch, stage=2), done=0.7)
+    assert found.kind == "dead-units"
+    assert found.sentence.startswith("64 of the 64 units of second.relu (4) in one keypoint's network are dead")
+    assert doctor.check(replace(epoch, stage=2), done=0.8) == []
 
 
 def test_a_step_is_measured_against_the_weights() -> None:

@@ -128,6 +128,21 @@ def test_stage_2_learns_on_faces_put_off_as_stage_1_does() -> None:
     assert 0.9 < grown.min() < 1 < grown.max() < 1.12
 
 
+def test_a_point_outside_the_second_picture_counts_only_where_the_setting_keeps_it() -> None:
+    model = two_stage()
+    model.begin(2)
+    x, mask = torch.rand(2, 1, 64, 64), torch.ones(2, 4)
+    mask[0, 1] = 0
+    shifted = torch.tensor([[1.0, 0.0, 1.0, 0.0]])  # by half of the second picture
+    for outside in ("keep", "mask"):
+        drawn = source(shifted)
+        drawn = replace(drawn, config=replace(drawn.config, outside=outside))
+        lesson = model.lesson(x, SHAPE.expand(2, -1, -1), mask, drawn)
+        seen = ((lesson.target >= -0.5) & (lesson.target <= 63.5)).all(dim=-1)
+        assert 0 < int(seen.sum()) < seen.numel()
+        assert lesson.mask.equal(mask if outside == "keep" else mask * seen)
+
+
 def test_missing_labels_teach_nothing_and_are_made_up_for() -> None:
     model = two_stage().eval()
     model.begin(2)
@@ -166,7 +181,7 @@ def test_only_the_network_of_the_stage_is_trained(name: str) -> None:
         model.train()
         assert (busy.training, idle.training) == (True, False)
         assert model.trained is busy
-        pred, target = model.lesson(x, SHAPE.expand(2, -1, -1), mask, source(mistakes))
+        pred, target, _ = model.lesson(x, SHAPE.expand(2, -1, -1), mask, source(mistakes))
         (pred - target).square().sum().backward()
         assert all(p.grad is not None for p in busy.parameters())
         assert all(p.grad is None for p in idle.parameters())

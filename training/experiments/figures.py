@@ -39,13 +39,17 @@ def draw(name: str, results: Results) -> Figure | None:
 
 def ced(results: Results) -> Figure | None:
     """The share of faces whose NME is at most x."""
+    known = {arm.arm.name: faces_nme(arm, results) for arm in results.arms}
+    drawn = {name: errors for name, errors in known.items() if np.isfinite(errors).any()}
+    if not drawn:
+        return None
     figure, axes = new_figure()
     axis = np.linspace(0, _CED_REACH, 401)
     reach = 0.02
-    for place, arm in enumerate(results.arms):
-        errors = faces_nme(arm, results)
-        if not np.isfinite(errors).any():
-            return None
+    for place, arm in enumerate(results.arms):  # each keeps its colour, whoever is missing
+        errors = drawn.get(arm.arm.name)
+        if errors is None:
+            continue
         axes.plot(axis, metrics.ced(errors, axis.tolist()), dashes(place), color=colour(place), label=arm.arm.title)
         reach = max(reach, float(np.nanquantile(errors, 0.97)))
     axes.set_xlim(0, min(_CED_REACH, reach * 1.1))
@@ -56,7 +60,7 @@ def ced(results: Results) -> Figure | None:
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_title("Cumulative error distribution")
-    legend(axes, len(results.arms))
+    legend(axes, len(drawn))
     return figure
 
 

@@ -54,7 +54,7 @@ class Cascade(StagedNet):
 
     def refine(self, x: Tensor, points: Tensor) -> Tensor:
         """Level 2's points from patches round these; px of the input."""
-        offsets = self.second(patches(x, points)).float().view(points.shape)
+        offsets = self.second(patches(x, points)).float().unflatten(1, (-1, 2))
         return points + PATCH / 2 * offsets
 
     def mistakes(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor:
@@ -69,11 +69,11 @@ class Cascade(StagedNet):
     def lesson(self, x: Tensor, points: Tensor, mask: Tensor, source: Source) -> Lesson:
         """Level 1: the picture. Level 2: patches where the labels are, put off by mistakes of level 1 with that keypoint."""
         if self.number == 1:
-            return Lesson(self.first(x), points)
+            return Lesson(self.first(x), points, mask)
         mistakes = source.mistakes
         rows = (uniform(*mask.shape, generator=source.generator) * len(mistakes)).long().to(mistakes.device)
         off = mistakes.gather(0, rows.unsqueeze(-1).expand(-1, -1, 2))  # [B, K, 2]
-        return Lesson(self.refine(x, points + off), points)
+        return Lesson(self.refine(x, points + off), points, mask)
 
 
 def patches(x: Tensor, centres: Tensor) -> Tensor:
@@ -81,13 +81,12 @@ def patches(x: Tensor, centres: Tensor) -> Tensor:
 
     What lies outside of the picture repeats its border.
     """
-    (count, keypoints), channels, side = centres.shape[:2], x.shape[1], x.shape[-1]
+    side = x.shape[-1]
     inside = pixel_centres(PATCH, like=x).unsqueeze(1) * (PATCH / side)  # [1, 1, PATCH * PATCH, 2]
     grid = to_normal(centres, side=side).unsqueeze(2) + inside
-    squares = F.grid_sample(
-        x.float(), grid.view(count, keypoints * PATCH, PATCH, 2), padding_mode="border", align_corners=False
-    )
-    return squares.view(count, channels, keypoints, PATCH, PATCH).transpose(1, 2).flatten(1, 2)
+    grid = grid.unflatten(2, (PATCH, PATCH)).flatten(1, 2)  # [B, K * PATCH, PATCH, 2]
+    squares = F.grid_sample(x.float(), grid, padding_mode="border", align_corners=False)
+    return squares.unflatten(2, (-1, PATCH)).transpose(1, 2).flatten(1, 2)
 
 
 def cascade_networks(*, input_size: int, channels: int, outputs: int, dropout: float) -> nn.ModuleList:

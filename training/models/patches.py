@@ -12,6 +12,14 @@ _WIDTHS = (16, 32, 32)
 _HIDDEN = 64
 
 
+class GroupedReLU(nn.ReLU):
+    """The ReLU of several networks in one: the units are theirs in turn, as many for each."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+
 class PatchNets(nn.Module):
     """Patches [B, K * C, P, P], the C channels of a keypoint side by side -> [B, 2K], an x and a y from each patch.
 
@@ -29,13 +37,14 @@ class PatchNets(nn.Module):
         self.convs = nn.ModuleList([nn.Conv2d(k * i, k * o, 3, padding=1, groups=k) for i, o in pairwise(widths)])
         self.hidden = nn.Conv2d(k * _WIDTHS[-1], k * _HIDDEN, side // 8, groups=k)
         self.output = nn.Conv2d(k * _HIDDEN, k * 2, 1, groups=k)
+        self.relu = GroupedReLU(k)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)  # [B, 4KC, 25, 25] of 50x50
         for n, conv in enumerate(self.convs):
             x = conv(x)
-            x = F.relu(F.max_pool2d(x, 2) if n < 2 else x)  # [B, 16K, 12, 12], [B, 32K, 6, 6], [B, 32K, 6, 6]
-        x = F.relu(self.hidden(x))  # [B, 64K, 1, 1]
+            x = self.relu(F.max_pool2d(x, 2) if n < 2 else x)  # [B, 16K, 12, 12], [B, 32K, 6, 6], [B, 32K, 6, 6]
+        x = self.relu(self.hidden(x))  # [B, 64K, 1, 1]
         return self.output(x).flatten(1)
 
 

@@ -14,11 +14,12 @@ from training.config import RunConfig
 class Lesson(NamedTuple):
     """What the loss of a training step compares: pred, target [B, K, 2] in px of the input of the stage under way.
 
-    A model with several heads is taught each: pred is [B, heads, K, 2] then.
+    mask [B, K]: as it came, and 0 where the stage cannot see a point that may not lie outside of the picture. A model with several heads is taught each: pred is [B, heads, K, 2] then.
     """
 
     pred: Tensor
     target: Tensor
+    mask: Tensor
 
 
 @dataclass(frozen=True)

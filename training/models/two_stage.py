@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.augment_geometry import inside
 from training.config import RunConfig
 from training.draws import uniform
 from training.models.cnn6 import CNN6, cnn6_parameters
@@ -67,7 +68,7 @@ class TwoStage(StagedNet):
 
     def refine(self, x: Tensor, points: Tensor) -> Tensor:
         """CNN-7's points of the picture that is cut along these ones; px of the input."""
-        frame = self._frame(points, torch.ones_like(points[..., 0]))
+        frame = self._frame(points, points.new_ones(1, points.shape[1]))
         inside = self.second(cut(x, frame, side=self.side))
         return to_pixels(frame.apply(to_normal(inside, side=self.side)), side=self.side)
 
@@ -88,14 +89,16 @@ class TwoStage(StagedNet):
         """Stage 1: the small picture. Stage 2: pictures cut where the face is, put off by mistakes of stage 1."""
         there = to_normal(points, side=self.side)
         if self.number == 1:
-            return Lesson(self.first(self._shrunk(x)), to_pixels(there, side=self.small))
+            return Lesson(self.first(self._shrunk(x)), to_pixels(there, side=self.small), mask)
         with torch.no_grad():
             shape = completed(points, mask, self.first_points(x))
             frame = self._frame(shape, torch.ones_like(shape[..., 0]))
             frame = frame.after(_drawn(len(x), source)).after(_jitter(len(x), source))
             square = cut(x, frame, side=self.side)
             target = to_pixels(frame.inverse().apply(there), side=self.side)
-        return Lesson(self.second(square), target)
+            if source.config.outside == "mask":
+                mask = mask * inside(target, side=self.side)
+        return Lesson(self.second(square), target, mask)
 
     def _shrunk(self, x: Tensor) -> Tensor:
         """The picture at CNN-6's side; each of its pixels is the mean of those it covers."""

@@ -32,6 +32,7 @@ WORKERS, STOP, LOCK = "workers", "stop", "lock"
 PRUNERS = ("median", "halving", "none")
 MOST_TRIALS = 100_000
 LONGER = 5  # times the budget of a trial: what the best one is trained for
+_STATES = {"done": 0, "pruned": 1, "running": 2, "waiting": 2, "failed": 3}  # of a trial, in the order they are listed
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -127,8 +128,7 @@ def best_trial(trials: Sequence[TrialInfo]) -> TrialInfo | None:
 
 def ranked(trials: Sequence[TrialInfo]) -> list[TrialInfo]:
     """Best first: those that used their budget, those stopped early, those under way, those that failed."""
-    order = {"done": 0, "pruned": 1, "running": 2, "waiting": 2, "failed": 3}
-    return sorted(trials, key=lambda t: (order[t.state], math.inf if t.value is None else t.value, t.number))
+    return sorted(trials, key=lambda t: (_STATES[t.state], math.inf if t.value is None else t.value, t.number))
 
 
 def create_search(project: Path, plan: SearchPlan, snapshot: Snapshot) -> Path:
@@ -197,9 +197,24 @@ def read_trials(folder: Path) -> tuple[TrialInfo, ...]:
     """The table of trials; empty where none has begun or the file can't be read."""
     try:
         values = json.loads((folder / TRIALS).read_text(encoding="utf-8"))
-        return tuple(TrialInfo(**trial) for trial in values["trials"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return tuple(map(_trial, values["trials"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()
+
+
+def _trial(values: dict[str, Any]) -> TrialInfo:
+    """A row of the table. Raises KeyError, TypeError or ValueError where it is not as it was written."""
+    state, value, params = str(values["state"]), values["value"], values["params"]
+    if state not in _STATES or not isinstance(params, dict):
+        raise ValueError(f"a trial cannot be {state}")
+    return TrialInfo(
+        number=int(values["number"]),
+        state=state,
+        value=None if value is None else float(value),
+        done=float(values["done"]),
+        params=params,
+        **{name: str(values[name]) for name in ("run", "host", "message")},
+    )
 
 
 def read_search(folder: Path) -> SearchInfo:
