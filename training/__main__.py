@@ -1,4 +1,4 @@
-"""`python -m training train RUN_DIR [--resume] [--nice]` trains a run; `python -m training serve` predicts for the window."""
+"""`python -m training train RUN_DIR [--resume] [--nice]` trains a run; `serve` and `live` predict for the window."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
 
             serve(sys.stdin, sys.stdout)
             return 0
+        if args.command == "live":
+            from training.live import main as live
+
+            live(args.model, args.source)
+            return 0
         if place().rank > 0:
             if args.nice:
                 os.nice(_NICE)
@@ -46,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on from the saved state")
     train.add_argument("--nice", action="store_true", help="leave the processor to others where they need it")
     commands.add_parser("serve", help="answer requests on stdin, JSON lines")
+    live = commands.add_parser("live", help="frames of a video or a camera with the points of their faces, on stdout")
+    live.add_argument("model", type=Path, help="a run folder, a model.safetensors or a starter of a project")
+    live.add_argument("source", help="a video file, or a camera's number")
     return parser
 
 

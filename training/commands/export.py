@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="onnx: average with the mirrored view, for twice the time (as the run's setting flip-average says)",
     )
+    parser.add_argument("--scheme", metavar="NAME", help="onnx: the marking scheme that the points speak")
     parser.add_argument("--input", choices=("uint8", "float32"), help="onnx: type of the pictures, 0..255 (uint8)")
 
 
@@ -50,8 +51,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.format == "onnx":
         return _export_onnx(args)
-    if args.mirrored is not None or args.input is not None:
-        raise UserError("--mirrored and --input go with --format onnx: the other formats hold points, not a model.")
+    if args.mirrored is not None or args.input is not None or args.scheme is not None:
+        raise UserError(
+            "--mirrored, --scheme and --input go with --format onnx: the other formats hold points, not a model."
+        )
     if args.format == "model":
         return _export_compact(args)
     if args.states and args.format != "csv":
@@ -79,7 +82,8 @@ def _export_onnx(args: argparse.Namespace) -> int:
     from training.export_onnx import export_onnx
 
     note("making the graph and checking it")
-    say(export_onnx(model, args.out, mirrored=args.mirrored, input_type=args.input or "uint8").sentence)
+    report = export_onnx(model, args.out, mirrored=args.mirrored, input_type=args.input or "uint8", scheme=args.scheme)
+    say(report.sentence)
     return 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from training.commands.output import Report, note, say
 from training.commands.predicting import check_keypoints
-from training.data.files import replacing
 from training.errors import UserError
 from training.project.frames import knows, save_frame
 from training.project.project import Project
 from training.tracking import Face, FaceTracker
 from training.video import Frame, Video
+from training.video_table import video_table
 
 if TYPE_CHECKING:
     from training.predict import Predictor
@@ -34,20 +32,14 @@ def predict_video(
             if not knows(keep, run):
                 note(f"{run} is no run of {keep.path}: the faces are saved without predictions")
         counts = {"frames": 0, "faces": 0, "saved": 0}
-        file = io.TextIOWrapper(stack.enter_context(replacing(out)), newline="", encoding="utf-8")
-        writer = csv.writer(file)
-        schema = predictor.schema
-        writer.writerow(
-            ["frame", "time", "face", *schema.columns, *(f"{name}_confidence" for name in schema.keypoints)]
-        )
+        write = stack.enter_context(video_table(out, predictor.schema))
         for frame, faces in followed(video, predictor):
-            writer.writerows(_row(frame, face) for face in faces)
+            write(frame, faces)
             if keep is not None and frame.number % every == 0:
                 counts["saved"] += len(save_frame(keep, frame, faces, video=path.name, run=run))
             counts["frames"] += 1
             counts["faces"] += len(faces)
             report(min(1.0, counts["frames"] / max(video.count, 1)), "")
-        file.detach()
         if not counts["faces"]:
             raise UserError(f"No face was found in the {counts['frames']:,} frames of {path}; {out} was not written.")
     say(f"{counts['faces']:,} faces in {counts['frames']:,} frames: {out}")
@@ -60,8 +52,3 @@ def followed(video: Video, predictor: Predictor) -> Iterator[tuple[Frame, list[F
     tracker = FaceTracker(predictor.predict, side=predictor.info.config.input_size)
     for frame in video.frames():
         yield frame, tracker.follow(frame.picture)
-
-
-def _row(frame: Frame, face: Face) -> list[object]:
-    numbers = [*face.points.ravel().tolist(), *face.confidences.tolist()]
-    return [frame.number, f"{frame.seconds:.3f}", face.number, *(f"{v:.3f}" for v in numbers)]

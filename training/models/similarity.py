@@ -43,7 +43,7 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
 
 
 def fit_similarity(source: Tensor, target: Tensor, weight: Tensor) -> Similarity:
-    """The similarity that brings source [B or 1, K, 2] nearest to target [B, K, 2], least squares with weight [B, K].
+    """The similarity that brings source [B or 1, K, 2] nearest to target [B, K, 2], least squares with weight [B or 1, K].
 
     Umeyama, Least-squares estimation of transformation parameters between two point patterns, 1991; in the plane its
     solution is a quotient of complex numbers. With fewer than two weighted points size and angle are left alone.
@@ -56,8 +56,7 @@ def fit_similarity(source: Tensor, target: Tensor, weight: Tensor) -> Similarity
     conjugate = a * a.new_tensor((1.0, -1.0))
     spread = (a.square() * weight).sum(dim=(1, 2)).unsqueeze(-1)  # [B, 1]
     turn = (multiply(conjugate, b) * weight).sum(dim=1) / spread.clamp(min=1e-12)
-    known = (spread > 1e-8).expand_as(turn)
-    turn = _limited(torch.where(known, turn, turn.new_tensor((1.0, 0.0))))
+    turn = _limited(torch.where(spread > 1e-8, turn, turn.new_tensor((1.0, 0.0))))
     return Similarity(turn, (goal - multiply(middle, turn.unsqueeze(1))).squeeze(1))
 
 
@@ -95,5 +94,5 @@ def _reciprocal(turn: Tensor) -> Tensor:
 def _limited(turn: Tensor) -> Tensor:
     """The same angle with a size within _SIZES; a size of 0 has no angle and becomes upright."""
     size = turn.square().sum(dim=-1, keepdim=True).sqrt()
-    upright = torch.cat((size.clamp(min=_SIZES[0]), torch.zeros_like(size)), dim=-1)
+    upright = size.clamp(min=_SIZES[0]) * size.new_tensor((1.0, 0.0))
     return torch.where(size > 1e-6, turn * (size.clamp(*_SIZES) / size.clamp(min=1e-6)), upright)

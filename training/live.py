@@ -1,0 +1,247 @@
+"""A video or a camera for the window: frames with the faces' points, at the video's rate or as fast as they can be computed.
+
+`python -m training live MODEL SOURCE` writes messages on stdout, each a line of JSON. The first is
+{"event": "opened", "name", "width", "height", "rate", "count", "camera", "edges"} or {"event": "failed", "text"}. Then
+{"event": "frame", "number", "seconds", "width", "height", "scale", "speed", "faces": [{"number", "box", "points", "confidences"}],
+"bytes"}, followed by so many raw bytes: RGB [height, width, 3], scale times the frame's size. Points are px of the frame itself.
+{"event": "ended"} comes once, after a file's last frame.
+
+On stdin it takes lines {"cmd": "pause"}, {"cmd": "resume"}, {"cmd": "save", "project": path, "run": path}: the frame shown last,
+answered by {"event": "saved", "faces": n}; {"cmd": "record", "path": path}, {"cmd": "stop"}: a CSV, answered by
+{"event": "recording"} and {"event": "recorded", "path", "rows"}; what goes wrong is {"event": "problem", "text"}.
+{"cmd": "quit"} or the end of stdin ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import numpy as np
+
+from training.data.pictures import resize_picture
+from training.device import keep_memory, set_threads
+from training.errors import UserError
+from training.predict import Predictor
+from training.project.frames import save_frame
+from training.project.project import Project
+from training.tracking import Face, FaceTracker
+from training.video import Frame, Video
+from training.video_table import WriteFaces, video_table
+
+SHOWN = 960  # px: the longer side of what is sent
+_WAIT = 0.25  # seconds that a paused worker sleeps at most before it looks at the clock again
+_RATE_OVER = 20  # frames that the speed is measured over
+
+
+class Live:
+    """One video on its way to the window."""
+
+    def __init__(self, video: Video, predictor: Predictor, out: BinaryIO) -> None:
+        self.video, self.predictor, self.out = video, predictor, out
+        self.tracker = FaceTracker(predictor.predict, side=predictor.info.config.input_size)
+        self.paused = self.ended = False
+        self._last: tuple[Frame, list[Face]] | None = None
+        self._times: deque[float] = deque(maxlen=_RATE_OVER)
+        self._began = time.monotonic()  # when the file's first frame was due
+        self._table: ExitStack | None = None
+        self._write: WriteFaces | None = None
+        self._path, self._rows = Path(), 0
+
+    def wait(self) -> float:
+        """Seconds until the next frame is due."""
+        if self.paused or self.ended:
+            return _WAIT
+        if self.video.is_camera or self._last is None:
+            return 0.0
+        due = self._began + (self._last[0].number + 1) / self.video.rate
+        return max(0.0, due - time.monotonic())
+
+    def show(self) -> None:
+        """Take the next frame that is due, find its faces and send both."""
+        if self.paused or self.ended:
+            return
+        self._catch_up()
+        frame = self.video.next()
+        if frame is None:
+            self.ended = True
+            self.stop()
+            self.say({"event": "ended"})
+            return
+        faces = self.tracker.follow(frame.picture)
+        self._last = frame, faces
+        if self._write is not None:
+            self._write(frame, faces)
+            self._rows += len(faces)
+        self._times.append(time.monotonic())
+        self._send(frame, faces)
+
+    def _catch_up(self) -> None:
+        """Leave out the frames that a slow machine has no time for; none while they are recorded."""
+        if self.video.is_camera or self._last is None:
+            return
+        due = int((time.monotonic() - self._began) * self.video.rate)
+        late = due - (self._last[0].number + 1)
+        if late > 0 and self._write is None:
+            self.video.skip(min(late, int(self.video.rate)))
+        if late > self.video.rate or self._write is not None:  # the clock waits for the machine
+            self._began = time.monotonic() - (self._last[0].number + 1 + late * (self._write is None)) / self.video.rate
+
+    def _send(self, frame: Frame, faces: list[Face]) -> None:
+        height, width = frame.picture.shape[:2]
+        scale = min(1.0, SHOWN / max(width, height))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        picture = np.ascontiguousarray(resize_picture(frame.picture, size))
+        message = {
+            "event": "frame",
+            "number": frame.number,
+            "seconds": round(frame.seconds, 3),
+            "width": size[0],
+            "height": size[1],
+            "scale": scale,
+            "speed": self._speed(),
+            "faces": [_plain(face) for face in faces],
+            "bytes": picture.nbytes,
+        }
+        self.say(message, picture)
+
+    def _speed(self) -> float:
+        """Frames a second of late."""
+        passed = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
+        return round((len(self._times) - 1) / passed, 1) if passed > 0 else 0.0
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Do what a line on stdin asks for; what goes wrong is told."""
+        try:
+            match message["cmd"]:
+                case "pause":
+                    self.paused = True
+                case "resume":
+                    self._resume()
+                case "save":
+                    self._save(Path(message["project"]), Path(message["run"]))
+                case "record":
+                    self._record(Path(message["path"]))
+                case "stop":
+                    self.stop()
+        except UserError as error:
+            self.say({"event": "problem", "text": str(error)})
+
+    def _resume(self) -> None:
+        self.paused = False
+        self._times.clear()
+        if self._last is not None:
+            self._began = time.monotonic() - self._last[0].number / self.video.rate
+
+    def _save(self, path: Path, run: Path) -> None:
+        if self._last is None or not self._last[1]:
+            raise UserError("There is no face in this frame; nothing was saved.")
+        with Project.open(path) as project:
+            if project.schema.keypoints != self.predictor.schema.keypoints:
+                raise UserError(
+                    f"The model finds other keypoints than the project {project.name} has; choose another model."
+                )
+            ids = save_frame(project, *self._last, video=self.video.name, run=run)
+        self.say({"event": "saved", "faces": len(ids)})
+
+    def _record(self, path: Path) -> None:
+        self.stop()
+        table = ExitStack()
+        self._write = table.enter_context(video_table(path, self.predictor.schema))
+        self._table, self._path, self._rows = table, path, 0
+        self.say({"event": "recording"})
+
+    def stop(self) -> None:
+        """End the recording, if there is one: then its file is there."""
+        table, self._table, self._write = self._table, None, None
+        if table is not None:
+            table.close()
+            self.say({"event": "recorded", "path": str(self._path), "rows": self._rows})
+
+    def say(self, message: dict[str, Any], picture: np.ndarray | None = None) -> None:
+        """Write a message, and the bytes that belong to it."""
+        self.out.write(json.dumps(message, allow_nan=False).encode() + b"\n")
+        if picture is not None:
+            self.out.write(picture.data)
+        self.out.flush()
+
+
+def live(model: Path, source: str, *, commands: TextIO, out: BinaryIO) -> None:
+    """Show until stdin ends. source: a file, or a camera's number."""
+    keep_memory()
+    set_threads(1)  # a face or two a frame: a second thread would gain little and take a core from the window
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(commands, lines), daemon=True).start()
+    try:
+        predictor = Predictor.load(model)
+        with Video(int(source) if source.isdecimal() else Path(source)) as video:
+            shown = Live(video, predictor, out)
+            shown.say(_opened(video, predictor))
+            _run(shown, lines)
+            shown.stop()
+    except UserError as error:
+        out.write(json.dumps({"event": "failed", "text": str(error)}).encode() + b"\n")
+        out.flush()
+    except BrokenPipeError:  # the window is gone
+        return
+
+
+def _run(shown: Live, lines: queue.SimpleQueue[str]) -> None:
+    while True:
+        try:
+            line = lines.get(timeout=max(shown.wait(), 1e-4))
+        except queue.Empty:
+            shown.show()
+            continue
+        message = _parsed(line)
+        if not line or message.get("cmd") == "quit":
+            return
+        shown.take(message)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {"cmd": ""}
+    return message if isinstance(message, dict) and "cmd" in message else {"cmd": ""}
+
+
+def _read(commands: TextIO, lines: queue.SimpleQueue[str]) -> None:
+    for line in commands:
+        lines.put(line)
+    lines.put("")
+
+
+def _opened(video: Video, predictor: Predictor) -> dict[str, Any]:
+    return {
+        "event": "opened",
+        "name": video.name,
+        "width": video.size[0],
+        "height": video.size[1],
+        "rate": round(video.rate, 2),
+        "count": video.count,
+        "camera": video.is_camera,
+        "edges": [list(edge) for edge in predictor.schema.edges],
+    }
+
+
+def _plain(face: Face) -> dict[str, Any]:
+    return {
+        "number": face.number,
+        "box": np.round(face.box, 1).tolist(),
+        "points": np.round(face.points.astype(np.float64), 2).tolist(),
+        "confidences": np.round(face.confidences.astype(np.float64), 3).tolist(),
+    }
+
+
+def main(model: Path, source: str) -> None:
+    """Live on this process's own pipes."""
+    live(model, source, commands=sys.stdin, out=sys.stdout.buffer)
