@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -111,6 +112,8 @@ class MainWindow(QMainWindow):
 
     def _on_panel_made(self, part: str, widget: QWidget) -> None:
         fill(self.docks[part], widget)
+        if part == "runs":
+            widget.offsets_wanted.connect(self.show_offsets)  # type: ignore[attr-defined]  # as below
         if part == "per_keypoint":
             widget.faces_wanted.connect(self._show_worst)  # type: ignore[attr-defined]  # its module is not read at start
 
@@ -244,12 +247,31 @@ class MainWindow(QMainWindow):
         dialog.use_wanted.connect(self.panels.balance_by_pose)
         dialog.show()
 
+    def show_offsets(self) -> None:
+        """The dialog of labels that sit off to one side."""
+        from fkp_studio.dialogs.offsets import OffsetsDialog
+
+        OffsetsDialog(self.session, self).open()
+
+    def show_adjust(self) -> None:
+        """The dialog that fits the chosen run to one's own way of placing points."""
+        from fkp_studio.dialogs.adjust import AdjustDialog
+
+        AdjustDialog(self.session, self.jobs, self).open()
+
     def show_protocol(self) -> None:
-        """The dialog that measures the chosen run as the papers do."""
+        """The dialog that measures a run as the papers do: the chosen one at first, else the one with the smallest error."""
         from fkp_studio.dialogs.protocol import ProtocolDialog
 
-        if self.session.store is not None and self.session.run:
-            ProtocolDialog(self.session.store, self.session.run, self).open()
+        folder = self.jobs.book.folder  # a starter, which lies elsewhere, is not a run of the project
+        runs = [info for info in self.jobs.book.infos() if info.has_model and info.path.parent == folder]
+        best = min(runs, key=lambda info: info.best.rmse if info.best else math.inf, default=None)
+        if self.session.store is None or best is None:
+            self.status.show_hint("There is no model to measure yet: train one first.")
+            return
+        names = [info.name for info in runs]
+        chosen = self.session.run if self.session.run in names else best.name
+        ProtocolDialog(self.session.store, chosen, self, runs=names).open()
 
     def show_experiments(self) -> None:
         """The papers' tables on this project."""

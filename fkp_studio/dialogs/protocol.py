@@ -70,14 +70,23 @@ def _row(facts: dict[str, Any]) -> ProtocolRow:
 
 
 class ProtocolDialog(QDialog):
-    """Choose a protocol, evaluate, read the table beside what the papers report."""
+    """Choose a run and a protocol, evaluate, read the table beside what the papers report.
 
-    def __init__(self, store: ProjectStore, run: str, parent: QWidget | None = None) -> None:
+    run: the one that is chosen at first. runs: all to choose from, newest last.
+    """
+
+    def __init__(
+        self, store: ProjectStore, run: str, parent: QWidget | None = None, *, runs: Sequence[str] = ()
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Evaluate by protocol")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._path, self._run = store.path, run
+        self._path = store.path
         self._task: Task | None = None
+        self.runs = QComboBox()
+        self.runs.setAccessibleName("run")
+        self.runs.addItems([*runs] if run in runs else [run, *runs])
+        self.runs.setCurrentText(run)
         self.protocols = QComboBox()
         self.protocols.setAccessibleName("protocol")
         for name in fitting(store.schema):
@@ -92,6 +101,7 @@ class ProtocolDialog(QDialog):
         self.end.clicked.connect(self.reject)
         self.working.cancel_wanted.connect(self._stop)
         self.protocols.currentIndexChanged.connect(self._on_chosen)
+        self.runs.currentIndexChanged.connect(self._on_chosen)
         self._on_chosen()
 
     def _lay_out(self) -> None:
@@ -115,8 +125,7 @@ class ProtocolDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(8)
-        column.addWidget(text_label(self._run, "title"))
-        column.addLayout(row(QLabel("Protocol"), self.protocols, None))
+        column.addLayout(row(QLabel("Run"), self.runs, QLabel("Protocol"), self.protocols, None))
         column.addWidget(self.problem)
         column.addWidget(self.pages, 1)
         column.addWidget(text_label("WHAT THE PAPERS REPORT", "heading"))
@@ -124,15 +133,20 @@ class ProtocolDialog(QDialog):
         column.addLayout(row(None, self.copy, self.end, self.go))
         self.resize(860, 440)
 
+    @property
+    def run(self) -> str:
+        """The chosen one's name."""
+        return self.runs.currentText()
+
     def evaluate(self) -> None:
         """Have the run measured; the window stays free meanwhile."""
         self._say("")
-        self.working.begin(f"Evaluating {self._run}…")
+        self.working.begin(f"Evaluating {self.run}…")
         self.pages.setCurrentWidget(self.working)
-        self.go.setEnabled(False)
-        self.protocols.setEnabled(False)
+        for field in (self.go, self.runs, self.protocols):
+            field.setEnabled(False)
         self._task = run_task(
-            evaluate_by, self._path, self._run, self.protocols.currentData(),
+            evaluate_by, self._path, self.run, self.protocols.currentData(),
             done=self._on_done, failed=self._on_failed, ended=self._on_ended, cancellable=True,
         )  # fmt: skip
 
@@ -173,8 +187,8 @@ class ProtocolDialog(QDialog):
 
     def _on_ended(self) -> None:
         self._task = None
-        self.go.setEnabled(True)
-        self.protocols.setEnabled(True)
+        for field in (self.go, self.runs, self.protocols):
+            field.setEnabled(True)
         self.pages.setCurrentIndex(0)
 
     def _stop(self) -> None:

@@ -39,9 +39,12 @@ def test_the_protocols_that_fit_come_first() -> None:
 def test_the_table_is_filled_and_copied(qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     assert session.store is not None
     monkeypatch.setattr(protocol.evaluate_by, "__kwdefaults__", {"command": answering(out=json.dumps(FACTS))})
-    dialog = ProtocolDialog(session.store, "0001-cnn-6")
+    dialog = ProtocolDialog(session.store, "0001-cnn-6", runs=["0001-cnn-6", "0002-mlp"])
     qtbot.addWidget(dialog)
+    dialog.runs.setCurrentText("0002-mlp")
+    assert dialog.run == "0002-mlp"
     dialog.evaluate()
+    assert not dialog.runs.isEnabled()
     assert not dialog.go.isEnabled()
     qtbot.waitUntil(dialog.go.isEnabled)
     first = [dialog.table.item(0, c) for c in range(dialog.table.columnCount())]
