@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,28 +12,31 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from fkp_studio.dialogs.data_parts import Working
-from fkp_studio.dialogs.import_look import Seen, look, suggested_project
+from fkp_studio.dialogs.import_look import Choices, Seen, look, suggested_project
 from fkp_studio.dialogs.import_pages import ChoosePage, PreviewPage, ReportPage
 from fkp_studio.errors import show_error
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
 from training.data.crops import CropOptions
 from training.data.import_ import Cancelled, ColumnMapping, ImportReport, import_source
+from training.data.schema import KeypointSchema
 from training.errors import UserError
 
 
 def import_quietly(
     source: Path,
     project: Path,
-    mapping: ColumnMapping | None,
-    crop: CropOptions | None,
+    choices: Choices,
     *,
     progress: Callable[[float, str], None],
     cancelled: Callable[[], bool],
 ) -> ImportReport | None:
     """`import_source`, but None when the user cancelled."""
     try:
-        return import_source(source, project, mapping=mapping, crop=crop, progress=progress, cancelled=cancelled)
+        return import_source(
+            source, project, mapping=choices.mapping, crop=choices.crop, faces=choices.faces, schema=choices.schema,
+            progress=progress, cancelled=cancelled,
+        )  # fmt: skip
     except Cancelled:
         return None
 
@@ -47,8 +51,7 @@ class ImportDialog(QDialog):
         self.setAcceptDrops(True)
         self._session = session
         self._source, self._project = source, Path()
-        self._mapping: ColumnMapping | None = None
-        self._crop: CropOptions | None = None
+        self._choices = Choices()
         self._seen = False  # the preview of this source was shown
         self._looking: Task | None = None
         self._importing: Task | None = None
@@ -71,6 +74,7 @@ class ImportDialog(QDialog):
         self.working.cancel_wanted.connect(self._on_cancel)
         self.preview.mapping_changed.connect(self._on_mapping_changed)
         self.preview.crop_changed.connect(self._on_crop_changed)
+        self.preview.photos_changed.connect(self._on_photos_changed)
         self.preview.import_wanted.connect(self.start)
         self.preview.back_wanted.connect(self._go_back)
         self.preview.close_wanted.connect(self.reject)
@@ -79,7 +83,7 @@ class ImportDialog(QDialog):
 
     def look_at(self, source: Path) -> None:
         """Show what is in this source."""
-        self._source, self._mapping, self._crop, self._seen = source, None, None, False
+        self._source, self._choices, self._seen = source, Choices(), False
         self.preview.show_source(source, suggested_project(source))
         self.working.begin(f"Looking at {source.name}…")
         self.pages.setCurrentWidget(self.working)
@@ -93,7 +97,7 @@ class ImportDialog(QDialog):
         self.working.begin(f"Importing {self._source.name}…")
         self.pages.setCurrentWidget(self.working)
         self._importing = run_task(
-            import_quietly, self._source, project, self._mapping, self._crop, done=self._on_imported, failed=self._on_import_failed,
+            import_quietly, self._source, project, self._choices, done=self._on_imported, failed=self._on_import_failed,
             progress=self.working.show_progress, ended=self._on_import_ended, cancellable=True,
         )  # fmt: skip
 
@@ -111,7 +115,7 @@ class ImportDialog(QDialog):
         assert self._source is not None  # noqa: S101 - for the type checker: look_at has set it
         self._looking = run_task(
             partial(look, side=self.preview.faces.pixels, decide=not self._seen),
-            self._source, self._mapping, self._crop, done=self._on_seen, failed=self._on_look_failed, owner=self,
+            self._source, self._choices, done=self._on_seen, failed=self._on_look_failed, owner=self,
         )  # fmt: skip
 
     def _stop_looking(self) -> None:
@@ -120,7 +124,7 @@ class ImportDialog(QDialog):
             self._looking = None
 
     def _on_seen(self, seen: Seen) -> None:
-        self._looking, self._seen, self._crop = None, True, seen.crop
+        self._looking, self._seen, self._choices = None, True, seen.choices
         self.preview.show_seen(seen)
         if self.pages.currentWidget() is self.working:
             self.pages.setCurrentWidget(self.preview)
@@ -135,11 +139,15 @@ class ImportDialog(QDialog):
             self.pages.setCurrentWidget(self.choose)
 
     def _on_mapping_changed(self, mapping: ColumnMapping) -> None:
-        self._mapping = mapping
+        self._choices = replace(self._choices, mapping=mapping)
         self._look()
 
     def _on_crop_changed(self, crop: CropOptions | None) -> None:
-        self._crop = crop
+        self._choices = replace(self._choices, crop=crop)
+        self._look()
+
+    def _on_photos_changed(self, faces: str, schema: KeypointSchema) -> None:
+        self._choices = replace(self._choices, faces=faces, schema=schema)
         self._look()
 
     def _on_imported(self, report: ImportReport | None) -> None:

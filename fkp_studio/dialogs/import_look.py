@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from fkp_studio.dialogs.data_parts import FaceCard
 from training.data.crops import CropOptions
 from training.data.import_ import ColumnMapping, ImportReport, PreviewFace, SourcePreview, preview
 from training.data.keypoint_data import Labels
+from training.data.schema import KeypointSchema
 from training.errors import UserError
 
 FORMAT_WORDS = {
@@ -25,41 +26,65 @@ PLAIN_NAMES = {"training", "train", "test", "labels", "label", "data", "points",
 
 
 @dataclass(frozen=True)
+class Choices:
+    """What a person says about a source. faces, schema: of pictures without labels, see import_source."""
+
+    mapping: ColumnMapping | None = None
+    crop: CropOptions | None = None
+    faces: str = "whole"
+    schema: KeypointSchema | None = None
+
+
+@dataclass(frozen=True)
 class Seen:
     """What was found in a source, with its first faces drawn."""
 
     preview: SourcePreview
     cards: tuple[FaceCard, ...]
-    crop: CropOptions | None = None
+    choices: Choices
 
 
-def look(source: Path, mapping: ColumnMapping | None, crop: CropOptions | None, *, side: int, decide: bool) -> Seen:
-    """Read the head of a source. side: px of the drawn faces. decide: choose the crop that the first faces want.
+def look(source: Path, choices: Choices, *, side: int, decide: bool) -> Seen:
+    """Read the head of a source. side: px of the drawn faces. decide: choose how the first faces want to be cut out.
 
     Raises UserError as the import would.
     """
-    found, crop = _decided(source, mapping) if decide else (preview(source, mapping=mapping, crop=crop), crop)
-    return Seen(found, tuple(_card(face, side=side) for face in found.faces), crop)
+    found, choices = _decided(source, choices) if decide else (_preview(source, choices), choices)
+    return Seen(found, tuple(_card(face, side=side) for face in found.faces), choices)
 
 
-def _decided(source: Path, mapping: ColumnMapping | None) -> tuple[SourcePreview, CropOptions | None]:
+def _preview(source: Path, choices: Choices) -> SourcePreview:
+    return preview(source, mapping=choices.mapping, crop=choices.crop, faces=choices.faces, schema=choices.schema)
+
+
+def _decided(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
     """Faces are cut out where a picture holds several, or where they fill but little of their pictures."""
     found: SourcePreview | None = None
     try:
-        found = preview(source, mapping=mapping)
+        found = _preview(source, choices)
     except UserError as error:
         fault = error
+    if found is not None and found.format == "pictures":
+        return _with_faces(source, choices, found)
     if found is not None and not found.small:
-        return found, None
+        return found, choices
     for by in ("box", "points"):
         try:
-            cut_out = CropOptions(by)
-            return preview(source, mapping=mapping, crop=cut_out), cut_out
+            cut_out = replace(choices, crop=CropOptions(by))
+            return _preview(source, cut_out), cut_out
         except UserError:  # no boxes, or what is wrong is not a matter of crops
             continue
     if found is None:
         raise fault
-    return found, None
+    return found, choices
+
+
+def _with_faces(source: Path, choices: Choices, whole: SourcePreview) -> tuple[SourcePreview, Choices]:
+    """Photographs are cut up where a face was found that does not fill its picture; others hold faces cut out before."""
+    finding = replace(choices, faces="detect")
+    found = _preview(source, finding)
+    same = [face.picture.shape for face in found.faces] == [face.picture.shape for face in whole.faces]
+    return (whole, choices) if same else (found, finding)
 
 
 def _card(face: PreviewFace, *, side: int) -> FaceCard:
@@ -95,10 +120,11 @@ def about(found: SourcePreview) -> str:
 
 def count_words(found: SourcePreview) -> str:
     """'7,049 faces', 'about 7,000 faces'."""
+    noun = "picture" if found.format == "pictures" else "face"
     if found.exact:
-        return f"{found.count:,} face{'' if found.count == 1 else 's'}"
+        return f"{found.count:,} {noun}{'' if found.count == 1 else 's'}"
     rounded = round(found.count, -max(len(str(found.count)) - 2, 0))
-    return f"about {rounded:,} faces"
+    return f"about {rounded:,} {noun}s"
 
 
 def splits_words(found: SourcePreview) -> str:

@@ -13,6 +13,7 @@ from fkp_studio.dialogs.column_table import ColumnTable
 from fkp_studio.dialogs.crop_choice import CropChoice
 from fkp_studio.dialogs.data_parts import FaceGrid, button, row, text_label
 from fkp_studio.dialogs.import_look import Seen, about, count_words, keeps, report_words, splits_words
+from fkp_studio.dialogs.photo_choice import PhotoChoice
 from training.data.import_ import ColumnMapping, ImportReport, Problem
 from training.errors import UserError
 
@@ -49,7 +50,7 @@ class ChoosePage(QWidget):
             ),
             (
                 "A folder",
-                "of pictures with .pts files (300-W's too), of pictures with a CSV, or just of pictures: you label them here.",
+                "of pictures with .pts files (300-W's too), of pictures with a CSV, or just of photos: their faces are found.",
             ),
         ):
             column.addWidget(QLabel(title))
@@ -81,6 +82,7 @@ class PreviewPage(QWidget):
 
     mapping_changed = Signal(object)  # ColumnMapping
     crop_changed = Signal(object)  # CropOptions | None
+    photos_changed = Signal(str, object)  # whole or detect, KeypointSchema
     import_wanted = Signal(object)  # Path of the project
     back_wanted = Signal()
     close_wanted = Signal()
@@ -89,7 +91,7 @@ class PreviewPage(QWidget):
         super().__init__(parent)
         self.title, self.about, self.splits = text_label(role="title"), text_label(role="dim"), text_label(role="dim")
         self.faces = FaceGrid(columns=3, side=SIDE)
-        self.table, self.crop = ColumnTable(), CropChoice()
+        self.table, self.crop, self.photos = ColumnTable(), CropChoice(), PhotoChoice()
         self.problem, self.problems = text_label(role="danger"), ProblemList()
         self._keeps = ""
         self._failed = False  # what `problem` says is about the last try, not about the source
@@ -100,6 +102,7 @@ class PreviewPage(QWidget):
         self._again.timeout.connect(self._on_again)
         self.table.columns.roles_changed.connect(self._on_roles_changed)
         self.crop.changed.connect(self._on_crop_changed)
+        self.photos.changed.connect(self._on_photos_changed)
         self.path.textChanged.connect(self._on_path_changed)
         self.go.clicked.connect(lambda: self.import_wanted.emit(self.project_path()))
         self.back.clicked.connect(self.back_wanted)
@@ -112,6 +115,7 @@ class PreviewPage(QWidget):
         side = QVBoxLayout()
         side.setSpacing(8)
         side.addWidget(self.crop)
+        side.addWidget(self.photos)
         side.addWidget(self.table, 300)
         side.addWidget(self.problem)
         side.addWidget(self.splits)
@@ -142,7 +146,8 @@ class PreviewPage(QWidget):
         self.about.setText(about(found))
         self.faces.set_faces(seen.cards)
         self._keeps = keeps(found)
-        self.crop.show_seen(found, seen.crop)
+        self.crop.show_seen(found, seen.choices.crop)
+        self.photos.show_seen(found, seen.choices.faces)
         self._on_path_changed()
         mapped = found.mapping is not None and bool(found.columns)
         self.table.setVisible(mapped)
@@ -181,6 +186,10 @@ class PreviewPage(QWidget):
     def _on_crop_changed(self, crop: object) -> None:
         self.go.setEnabled(False)
         self.crop_changed.emit(crop)
+
+    def _on_photos_changed(self, faces: str, schema: object) -> None:
+        self.go.setEnabled(False)
+        self.photos_changed.emit(faces, schema)
 
     def _on_again(self) -> None:
         columns = self.table.columns

@@ -17,7 +17,7 @@ from fkp_studio import theme
 from fkp_studio.dialogs import import_data
 from fkp_studio.dialogs.column_roles import IGNORE, choices, mapping_of, roles_of, with_role
 from fkp_studio.dialogs.import_data import ImportDialog
-from fkp_studio.dialogs.import_look import suggested_project
+from fkp_studio.dialogs.import_look import Choices, suggested_project
 from fkp_studio.dialogs.import_pages import ProblemList
 from fkp_studio.session import Session
 from training.data.formats.columns import ColumnMapping, KeypointColumns
@@ -135,7 +135,7 @@ def test_a_cancel_is_not_an_error() -> None:
     import_data.import_source = cancelled_import  # type: ignore[assignment]
     try:
         result = import_data.import_quietly(
-            Path("a"), Path("b"), None, None, progress=lambda f, t: None, cancelled=lambda: True
+            Path("a"), Path("b"), Choices(), progress=lambda f, t: None, cancelled=lambda: True
         )
     finally:
         import_data.import_source = original

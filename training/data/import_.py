@@ -89,10 +89,11 @@ def preview(
     mapping: ColumnMapping | None = None,
     crop: CropOptions | None = None,
     faces: str = "whole",
+    schema: KeypointSchema | None = None,
 ) -> SourcePreview:
     """Look at a source's first faces without importing anything. Raises UserError as the import would."""
     kind, reader = open_reader(Path(source), format=format, images=images, mapping=mapping, several=_cuts(crop))
-    schema = reader.schema or KAGGLE_15
+    schema = reader.schema or schema or KAGGLE_15
     count, exact = reader.count()
     with closing(reader.chunks(schema, progress=Progress(), size=min(PREVIEW_FACES, max(count, 1)))) as chunks:
         chunk = next(chunks, None)
