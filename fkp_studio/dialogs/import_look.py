@@ -83,7 +83,8 @@ def _with_faces(source: Path, choices: Choices, whole: SourcePreview) -> tuple[S
     """Photographs are cut up where a face was found that does not fill its picture; others hold faces cut out before."""
     finding = replace(choices, faces="detect")
     found = _preview(source, finding)
-    same = [face.picture.shape for face in found.faces] == [face.picture.shape for face in whole.faces]
+    pictures = {face.name: face.picture.shape for face in whole.faces}
+    same = all(pictures.get(face.name) == face.picture.shape for face in found.faces)
     return (whole, choices) if same else (found, finding)
 
 
