@@ -9,8 +9,11 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from fkp_studio import theme
+from fkp_studio.colour_scale import cividis, text_on
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from fkp_studio.gallery.grid import GridModel
     from fkp_studio.gallery.thumbnails import Thumbnails
     from training.project.columns import SampleIndex
@@ -28,6 +31,7 @@ class ThumbnailDelegate(QStyledItemDelegate):
         self.index: SampleIndex | None = None
         self.keypoints = 1
         self.left: set[int] = set()  # faces that no longer match the filter
+        self.confidences: np.ndarray | None = None  # [N], mean of a face's predictions: shown where it sorts them
         self.side = 96
         self.set_colours()
 
@@ -59,6 +63,7 @@ class ThumbnailDelegate(QStyledItemDelegate):
         if selected:
             painter.fillRect(box.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN + BAR), self._selection)
         self._picture(painter, box, sample_id)
+        self._confidence(painter, box, sample_id)
         self._marks(painter, box, sample_id)
         if selected and state & QStyle.StateFlag.State_HasFocus:  # the current one of those selected
             painter.setPen(self._frame)
@@ -74,6 +79,20 @@ class ThumbnailDelegate(QStyledItemDelegate):
         if self._thumbnails.problem(sample_id):
             painter.setPen(self._text)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, "cannot be read")
+
+    def _confidence(self, painter: QPainter, box: QRect, sample_id: int) -> None:
+        """How sure the chosen run is of this face, on the colour of its doubt."""
+        if self.confidences is None or not 0 < sample_id <= len(self.confidences):
+            return
+        sure = float(self.confidences[sample_id - 1])
+        if sure != sure:
+            return
+        text = f"{sure:.0%}"
+        painter.setFont(theme.font(pixels=11, tabular=True))
+        tag = QRect(box.left(), box.top(), painter.fontMetrics().horizontalAdvance(text) + 8, 15)
+        painter.fillRect(tag, cividis(1 - sure))
+        painter.setPen(text_on(1 - sure))
+        painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, text)
 
     def _marks(self, painter: QPainter, box: QRect, sample_id: int) -> None:
         facts, row = self.index, sample_id - 1

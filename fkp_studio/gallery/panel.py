@@ -215,6 +215,9 @@ class GalleryPanel(QWidget):
 
     def _take_index(self) -> None:
         self._delegate.index = self._store.index() if self._store else None
+        by_confidence = self.arranger.query.sort is Sort.CONFIDENCE and bool(self._session.run)
+        shown = self._store if by_confidence else None
+        self._delegate.confidences = shown.run_columns(self._session.run)[1] if shown else None
 
     def _set_look(self) -> None:
         pixels = round(SIZES[self._size] * self.devicePixelRatioF())

@@ -54,7 +54,7 @@ def test_the_plots_show_predicted_and_real_shares(qtbot: QtBot, session: Session
     val = session.store.index().splits == 1
     labels = session.store.labels(session.store.ids()[val])
     assert facts.points == int(labels.mask.sum()) and facts.faces == int(labels.mask.any(axis=1).sum())
-    wrong = np.sort(usual_curve().wrong(np.float32(confidences)[val][labels.mask], 0.05))
+    wrong = np.sort(usual_curve().wrong(confidences.astype(np.float32)[val][labels.mask], 0.05))
     assert facts.reliability.predicted[0] == pytest.approx(wrong[: facts.reliability.counts[0]].mean())
     x, y = dialog.reliability._dots.getData()
     assert x == pytest.approx(100 * facts.reliability.predicted) and y == pytest.approx(100 * facts.reliability.real)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
+from fkp_studio.colour_scale import cividis, text_on
 from fkp_studio.gallery import GalleryPanel
 from fkp_studio.gallery.filters import Filter, Query, Sort
 from fkp_studio.gallery.menu import face_menu
@@ -192,6 +193,23 @@ def test_errors_and_confidences_are_a_runs(qtbot: QtBot, panel: GalleryPanel, se
     assert session.order.tolist() == list(range(12, 0, -1))
     assert ask(qtbot, panel, Query(Filter.PREDICTED)) == list(range(1, 13))
     assert ask(qtbot, panel, Query(sort=Sort.CONFIDENCE))[:12] == list(range(12, 0, -1))
+    told = panel._delegate.confidences  # on the thumbnails
+    assert told is not None and told[11] < told[0] and np.isnan(told[12])
+    ask(qtbot, panel, Query())
+    assert panel._delegate.confidences is None
+
+
+def test_the_scale_of_doubt_is_cividis_and_its_text_can_be_read() -> None:
+    """The ends are those of matplotlib's; white or black stands out by 4.5:1 or more everywhere."""
+    assert (cividis(0).name(), cividis(1).name()) == ("#00204d", "#ffea46")
+
+    def light(colour: QColor) -> float:
+        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour.getRgbF()[:3]]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    for value in np.linspace(0, 1, 41).tolist():
+        low, high = sorted((light(cividis(value)), light(text_on(value))))
+        assert (high + 0.05) / (low + 0.05) > 4.5
 
 
 def test_the_worst_come_sorted_by_error(qtbot: QtBot, panel: GalleryPanel, session: Session) -> None:

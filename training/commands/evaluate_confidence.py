@@ -46,11 +46,11 @@ def calibration_lines(facts: dict[str, Any]) -> list[str]:
         rows = [(_percent(b["predicted"]), _percent(b["real"]), f"{b['points']:,}") for b in limit["bins"]]
         text += table(rows, head=("predicted wrong %", "really wrong %", "points"))
         text += ["", f"expected calibration error {limit['ece']:.2%}, Brier score {limit['brier']:.4f}", ""]
-        rows = [
+        kept = [
             (f"{b['at_most']:.0%}", *(_percent(b[name]) for name in ("accepted", "expected", "real")))
             for b in limit["budgets"]
         ]
-        text += table(rows, head=("at most wrong", "accepted %", "expected wrong %", "really wrong %"))
+        text += table(kept, head=("at most wrong", "accepted %", "expected wrong %", "really wrong %"))
     return text
 
 
