@@ -119,11 +119,11 @@ def _colour(gray: Faces, colour: Faces) -> Faces:
         order[gray.val == part] = np.flatnonzero(colour.val == part)
     there = colour.take(order)
     pixels = (there.points + 0.5) * (there.frames[:, 2:] / SIDE)[:, None]  # from the picture's edge
-    frames = np.stack([_frame(p[_IN_68], q[_IN_15] + 0.5) for p, q in zip(pixels, gray.points, strict=True)])
+    frames = np.stack([frame_of(p[_IN_68], q[_IN_15] + 0.5) for p, q in zip(pixels, gray.points, strict=True)])
     return replace(gray, paths=there.paths, frames=frames)
 
 
-def _frame(there: np.ndarray, here: np.ndarray) -> np.ndarray:
+def frame_of(there: np.ndarray, here: np.ndarray) -> np.ndarray:
     """x, y, side of the frame, by least squares over both axes: there = corner + here * side / 96."""
     a, b = there - there.mean(axis=0), here - here.mean(axis=0)
     scale = (a * b).sum() / np.square(b).sum()
