@@ -64,6 +64,7 @@ def _face(w: MainWindow) -> dict[str, Handler]:
         "accept_all": w.show_accept,
         "take_back": w.take_back,
         "confidence": w.show_confidence,
+        "adjust_run": w.show_adjust,
         "predict_all": lambda: w.jobs.predict(w.session.run),
         "fit": view.fit,
         "zoom_in": view.zoom_in,
@@ -85,6 +86,7 @@ def _training(w: MainWindow) -> dict[str, Handler]:
         "experiments": w.show_experiments,
         "protocol": w.show_protocol,
         "poses": w.show_poses,
+        "offsets": w.show_offsets,
         "stop": w.stop_training,
     }
 

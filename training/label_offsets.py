@@ -8,7 +8,7 @@ mirrored pictures together. A shift up or down looks the same in the mirror and 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,11 @@ class LabelOffset:
     def worth_telling(self) -> bool:
         """Whether the whole interval lies beyond 1 % of the interocular distance, on one side."""
         return min(abs(self.low), abs(self.high)) > WORTH_TELLING * self.interocular and self.low * self.high > 0
+
+    def scaled(self, factor: float) -> LabelOffset:
+        """The same in pixels that are 1 / factor as large."""
+        names = ("common", "low", "high", "per_keypoint", "margin", "interocular")
+        return replace(self, **{name: getattr(self, name) * factor for name in names})
 
     @property
     def mend(self) -> float:
@@ -161,16 +166,19 @@ def learnt_offsets(model: Path) -> np.ndarray | None:
 
 
 def offset_troubles(
-    picture: Picture, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray, *, modelled: bool
+    picture: Picture, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray, *, scale: float, modelled: bool
 ) -> list[Trouble]:
-    """At most one sentence before a training. modelled: the network learns such an offset beside the places."""
+    """At most one sentence before a training, on labels in px of its input. scale: px of the originals a px of the input.
+
+    modelled: the network learns such an offset beside the places.
+    """
     found = from_pictures(picture, points, schema, groups)
     if found is None or not found.worth_telling:
         return []
     more = (
         "The network learns that beside the places."
         if modelled
-        else "Mirrored training pictures contradict the others, and no network can learn that. Look at it and mend the labels "
-        "with Labels' offset in the menu Train, or `fkp labels`; or switch label_offset on."
+        else "Mirrored training pictures contradict the others, and no network can learn that. Look at it and mend it with "
+        "Offset of labels… in the menu Train or `fkp labels`, or switch label_offset on."
     )
-    return [Trouble(KIND, f"{found.sentence} {more}")]
+    return [Trouble(KIND, f"{found.scaled(scale).sentence} {more}")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, QUrl
+from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -23,6 +23,7 @@ from fkp_studio.panels.run_log import LogDialog
 from fkp_studio.panels.runs_delegate import RunsDelegate, RunsView
 from fkp_studio.panels.runs_model import RunsModel
 from fkp_studio.session import Session
+from training.label_offsets import KIND
 from training.runs import model_file
 
 CAN_RESUME = ("stopped", "interrupted", "failed", "waiting")
@@ -33,6 +34,8 @@ EMPTY = "Trained models are listed here. Press Train to make the first."
 
 class RunsPanel(QWidget):
     """The list, and below it what is to be said about the run in question, with the act that helps."""
+
+    offsets_wanted = Signal()  # look at the labels that a training found to sit off to one side
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +66,7 @@ class RunsPanel(QWidget):
         self.words.setFont(theme.font(pixels=12))
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.resume_button, self.log_button = QPushButton("Resume"), QPushButton("Show log")
+        self.offsets_button = QPushButton("Look at the labels…")
         self.predicting = QLabel("Predicting")  # how far it is says the status bar
         self.predicting.setProperty("role", "dim")
         self.prediction_bar = QProgressBar(textVisible=False)
@@ -75,6 +79,7 @@ class RunsPanel(QWidget):
         acts.setSpacing(8)
         acts.addWidget(self.resume_button)
         acts.addWidget(self.log_button)
+        acts.addWidget(self.offsets_button)
         acts.addStretch()
         strip = QVBoxLayout(self.strip)
         strip.setContentsMargins(8, 6, 8, 8)
@@ -103,6 +108,7 @@ class RunsPanel(QWidget):
         self.list.customContextMenuRequested.connect(self._on_menu)
         self.resume_button.clicked.connect(lambda: self._jobs.resume(self._in_question()))
         self.log_button.clicked.connect(lambda: self.show_log(self._in_question()))
+        self.offsets_button.clicked.connect(self.offsets_wanted)
         self.trials_button.toggled.connect(self._show_trials)
         self.cancel_button.clicked.connect(self._jobs.cancel_prediction)
         self.model.modelReset.connect(self._select_shown)
@@ -241,6 +247,7 @@ class RunsPanel(QWidget):
         self.resume_button.setText("Start" if status == "waiting" else "Resume")
         self.resume_button.setVisible(status in CAN_RESUME)
         self.log_button.setVisible(bool(fault))
+        self.offsets_button.setVisible(any(t.kind == KIND for t in self._jobs.book.history(name).troubles))
         wanted = bool(self._said) or not self.resume_button.isHidden()
         if self.strip.isHidden() == wanted:
             self.strip.setVisible(wanted)

@@ -186,7 +186,7 @@ class ProjectStore(QObject):
 
     def cut_again(self, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> None:
         """Cut a face by a box drawn in its photo, as training.project.cutting has it. Raises UserError."""
-        self._accepting(lambda project: cut_again(project, sample_id, box, photo=photo), many=False, source=None)
+        self.edit(lambda project: cut_again(project, sample_id, box, photo=photo), many=False, source=None)
 
     def _edit(self, sample_id: int, before: Labels, after: Labels, *, text: str, source: object | None) -> None:
         self._refuse_while_busy()
@@ -215,17 +215,18 @@ class ProjectStore(QObject):
         def work(project: Project) -> Accepted:
             return project.accept(run, wanted, keypoints=keypoints, min_confidence=min_confidence, text=text)
 
-        return self._accepting(work, many=wanted is None or len(wanted) > BULK, source=source)
+        return self.edit(work, many=wanted is None or len(wanted) > BULK, source=source)
 
     def take_back(self, run: str, *, source: object | None = None) -> int | None:
         """Unset every point accepted from `run`. Returns how many, or None when it goes on in the background."""
-        return self._accepting(lambda project: project.take_back(run), many=len(self) > BULK, source=source)
+        return self.edit(lambda project: project.take_back(run), many=len(self) > BULK, source=source)
 
     def move_to_split(self, ids: np.ndarray, split: int, *, source: object | None = None) -> int | None:
         """Put samples and the others of their groups into train (0), val (1) or test (2). Returns as `accept` does."""
-        return self._accepting(lambda project: project.move_to_split(ids, split), many=True, source=source)
+        return self.edit(lambda project: project.move_to_split(ids, split), many=True, source=source)
 
-    def _accepting(self, work: Work, *, many: bool, source: object | None) -> int | None:
+    def edit(self, work: Work, *, many: bool = True, source: object | None = None) -> int | None:
+        """Do an edit that writes one step: work(project) -> Accepted. Returns as `accept` does."""
         self._refuse_while_busy()
         if many and len(self) > BULK:
             self._bulk(work, done=lambda accepted: self._accepted(accepted, source=source))

@@ -1,0 +1,150 @@
+"""The dialog that fits the chosen run to one's own way of placing points: before and after, use it, take it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+
+from fkp_studio import theme
+from fkp_studio.dialogs.data_parts import button, row, text_label
+from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.jobs.tasks import Task, run_task
+from fkp_studio.session import Session
+from training.adjust import Fit, fit_run, undo_fit, use_fit
+from training.adjustment import Adjustment, read_adjustment
+from training.project.project import Project
+
+HEAD = ("keypoint", "x, px", "y, px", "RMSE before", "after")
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class AdjustDialog(QDialog):
+    """Fits when it opens; the run predicts in another way only after the button was pressed."""
+
+    def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Fit to my way of placing points")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._session, self._jobs, self.run = session, jobs, session.run
+        self._fit: Fit | None = None
+        self._tasks: list[Task] = []
+        self.title = text_label(f"Fit {self.run} to my way of placing points", "title")
+        self.about = text_label(
+            "Each keypoint's predictions are moved by what they differ from your labels by. Measured on faces left out of the "
+            "fit, person by person.",
+            "dim",
+        )
+        self.summary, self.state = text_label("Fitting…"), text_label(role="dim")
+        self.table = QTableWidget(0, len(HEAD))
+        self.go, self.close_button = button("Use this fit", "primary"), button("Close")
+        self.take_away = button("Take the fit away", "flat")
+        self._set_up()
+        self._lay_out()
+        self.resize(600, 560)
+        self._read()
+
+    def _set_up(self) -> None:
+        self.table.setHorizontalHeaderLabels(list(HEAD))
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().hide()
+        self.table.setFont(theme.table_font())
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.go.setEnabled(False)
+        self.take_away.hide()
+        self.go.clicked.connect(self._use)
+        self.take_away.clicked.connect(self._take_away)
+        self.close_button.clicked.connect(self.reject)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 16, 24, 16)
+        column.setSpacing(8)
+        for widget in (self.title, self.about, self.summary):
+            column.addWidget(widget)
+        column.addSpacing(8)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.state)
+        column.addLayout(row(self.take_away, None, self.close_button, self.go))
+
+    @property
+    def _run_dir(self) -> Path | None:
+        store = self._session.store
+        return store.project.runs_dir / self.run if store is not None and self.run else None
+
+    def _read(self) -> None:
+        run_dir, store = self._run_dir, self._session.store
+        if run_dir is None or store is None:
+            self.summary.setText("Choose a run in the list of runs first.")
+            return
+        self._task(read_state, run_dir, len(store.schema), done=self._on_state)
+        self._task(read_fit, store.path, run_dir, done=self._on_fit)
+
+    def _on_state(self, used: Adjustment | None) -> None:
+        self.take_away.setVisible(used is not None)
+        if used is not None:
+            self.state.setText(f"In use now: a fit on {used.faces:,} faces, {used.before:.2f} → {used.after:.2f} px.")
+
+    def _on_fit(self, fit: Fit) -> None:
+        self._fit = fit
+        self.summary.setText(fit.sentence)
+        self.go.setEnabled(fit.helps)
+        store = self._session.store
+        titles = store.schema.titles if store is not None else ()
+        self.table.setRowCount(len(titles))
+        rows = zip(titles, fit.adjustment.offset.tolist(), fit.before.tolist(), fit.after.tolist(), strict=True)
+        for k, (title, (x, y), before, after) in enumerate(rows):
+            texts = (title, f"{x:+.2f}", f"{y:+.2f}", _number(before), _number(after))
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text.replace("-", "\u2212") if column else text)
+                if column:
+                    item.setTextAlignment(RIGHT)
+                self.table.setItem(k, column, item)
+
+    def _use(self) -> None:
+        run_dir, fit = self._run_dir, self._fit
+        if run_dir is not None and fit is not None:
+            self._task(lambda: use_fit(run_dir, fit), done=lambda _none: self._changed())
+
+    def _take_away(self) -> None:
+        run_dir = self._run_dir
+        if run_dir is not None:
+            self._task(lambda: undo_fit(run_dir), done=lambda _there: self._changed())
+
+    def _changed(self) -> None:
+        """All predictions of the run are old now: make them anew, in the background."""
+        self._jobs.predict(self.run)
+        self.accept()
+
+    def _task(self, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None]) -> None:
+        self._tasks.append(run_task(fn, *args, done=done, failed=self._on_failed, owner=self))
+
+    def _on_failed(self, error: Exception) -> None:
+        self.summary.setText(str(error))
+
+    def done(self, result: int) -> None:
+        """Closing: what is being fitted is not needed any more."""
+        for task in self._tasks:
+            task.cancel()
+        super().done(result)
+
+
+def read_state(run_dir: Path, keypoints: int) -> Adjustment | None:
+    """The fit in use."""
+    return read_adjustment(run_dir, keypoints=keypoints)
+
+
+def read_fit(project: Path, run_dir: Path) -> Fit:
+    """Fit, by a connection of its own. Raises UserError."""
+    with Project.open(project, read_only=True) as opened:
+        return fit_run(opened, run_dir)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value == value else "–"

@@ -1,0 +1,62 @@
+"""What the dialog of labels' offsets shows: the check, and faces before and after. No widgets; runs in the background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fkp_studio.dialogs.data_parts import FaceCard
+from training.data.keypoint_data import Labels
+from training.errors import UserError
+from training.mirror_axis import frontal_rows
+from training.offset_check import Checked, check_labels
+from training.predicted import is_predicted, model_config
+from training.project.mending import shifted, to_shift
+from training.project.project import Project
+
+ROOM = 0.75  # of the interocular distance, round the middle of the eyes
+
+
+def read_checks(path: Path, run: str) -> list[Checked]:
+    """The check of each import; also by the predictions of `run` where it can tell and is done with predicting."""
+    with Project.open(path, read_only=True) as project:
+        run_dir = project.runs_dir / run
+        asked = bool(run) and model_config(run_dir).flip_average and is_predicted(project, run_dir)
+        return check_labels(project, run_dir if asked else None)
+
+
+def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int) -> list[FaceCard]:
+    """The eyes of some faces, each twice: with the labels as they are and shifted by dx px to the right."""
+    from fkp_studio.gallery.thumbnail import draw_thumbnail
+    from fkp_studio.gallery.thumbnails import to_image
+
+    cards: list[FaceCard] = []
+    with Project.open(path, read_only=True) as project:
+        labels = project.labels(checked.ids)
+        rows = frontal_rows(np.where(to_shift(labels)[..., None], labels.points, np.nan), project.schema)
+        for row in rows[np.linspace(0, len(rows) - 1, min(faces, len(rows))).astype(np.int64)].tolist():
+            try:
+                picture = project.picture(int(checked.ids[row]))
+            except UserError:  # a picture that can't be read is no example
+                continue
+            now = labels[[row]]
+            eyes = [now.points[0, list(group)].mean(axis=0) for group in project.schema.interocular]
+            for words, shown in (("as they are", now), ("shifted", shifted(now, dx, to_shift(now)))):
+                part, moved = _cut(picture, shown, np.array(eyes))
+                drawn = draw_thumbnail(part, moved, np.full(moved.points.shape[1:], np.nan), side=side)
+                cards.append(FaceCard(to_image(drawn), words, f"{project.sample(int(checked.ids[row])).name}: {words}"))
+    return cards
+
+
+def _cut(picture: np.ndarray, labels: Labels, eyes: np.ndarray) -> tuple[np.ndarray, Labels]:
+    """The square of the picture round both eyes, and the labels in it."""
+    half = float(np.linalg.norm(eyes[0] - eyes[1])) * ROOM
+    x, y = np.maximum(np.floor(eyes.mean(axis=0) - half).astype(int), 0)
+    end = np.ceil(eyes.mean(axis=0) + half).astype(int) + 1
+    moved = labels.copy()
+    moved.points[:] -= (x, y)
+    part = picture[y : end[1], x : end[0]]
+    outside = (moved.points < 0).any(axis=-1) | (moved.points > np.array(part.shape[1::-1]) - 1).any(axis=-1)
+    moved.points[outside] = np.nan
+    return np.ascontiguousarray(part), moved
