@@ -110,7 +110,7 @@ def test_runs_on_hidden_and_whole_labels_are_not_taken_for_each_other(project_pa
 
 
 def test_arms_that_are_one_training_are_told_so_and_not_tested() -> None:
-    errors = np.array([[4.0], [5.0], [6.0], [5.0]])
+    errors = np.tile([[4.0], [5.0], [6.0], [5.0]], (2, 1))
     arms = (_arm("cnn", errors, 2.0), _arm("ml-cnn", errors - 2, 2.0), _arm("ml-resnet", errors - 3, 2.0))
     fewer, all_alike = arms, tuple(replace(a, runs=(replace(a.runs[0], train_faces=100),)) for a in arms)
     results = Results(MASKED, FACES, ("nose",), all_alike, (), {})

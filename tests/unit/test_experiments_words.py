@@ -12,12 +12,12 @@ from training.experiments.catalogue import find_experiment
 from training.experiments.figures import draw
 from training.experiments.measures import Faces
 from training.experiments.results import ArmResult, ArmRun, ClaimResult, Results, _test, collect
-from training.experiments.words import claim_sentence, numbers, paper_words, summary
+from training.experiments.words import claim_sentence, notes, numbers, paper_words, summary
 
 MASKED = find_experiment("table-2-masked")
-NONE = np.full(4, np.nan)
+NONE = np.full(8, np.nan)
 FACES = Faces(
-    np.arange(4), np.arange(4), np.full(4, 96.0), dict.fromkeys(("box", "interocular", "interpupil"), NONE), NONE, "", NONE > 0
+    np.arange(8), np.arange(8), np.full(8, 96.0), dict.fromkeys(("box", "interocular", "interpupil"), NONE), NONE, "", NONE > 0
 )  # fmt: skip
 RESULTS = Results(MASKED, FACES, (), (), (), {})
 
@@ -61,7 +61,10 @@ def run(*, best: float) -> ArmRun:
 
 @pytest.mark.parametrize(("best", "verdict"), [(2.0, "agrees"), (6.0, "early")])
 def test_networks_that_have_hardly_begun_decide_nothing(best: float, verdict: str) -> None:
-    errors = {("cnn", 0): np.array([[4.0], [5.0], [6.0], [5.0]]), ("ml-cnn", 0): np.array([[2.0], [3.0], [3.5], [3.0]])}
+    errors = {
+        ("cnn", 0): np.tile([[4.0], [5.0], [6.0], [5.0]], (2, 1)),
+        ("ml-cnn", 0): np.tile([[2.0], [3.0], [3.5], [3.0]], (2, 1)),
+    }
     few = replace(MASKED, arms=MASKED.arms[:2], claims=MASKED.claims[:1], measures=("rmse_96",))
     results = collect(few, FACES, ("nose",), runs={}, errors={}, failed={})
     assert summary(results) == "No claim of the paper could be tested."
@@ -82,12 +85,25 @@ def _arm(name: str, errors: np.ndarray, best: float) -> ArmResult:
 
 
 def test_an_arm_without_errors_does_not_take_the_figure_from_the_others() -> None:
-    lengths = dict.fromkeys(("box", "interocular", "interpupil"), np.full(4, 40.0))
-    errors = np.array([[4.0], [5.0], [6.0], [5.0]])
-    arms = (_arm("cnn", np.full((4, 1), np.nan), 2.0), _arm("ml-cnn", errors, 2.0), _arm("ml-resnet", errors - 1, 2.0))
+    lengths = dict.fromkeys(("box", "interocular", "interpupil"), np.full(8, 40.0))
+    errors = np.tile([[4.0], [5.0], [6.0], [5.0]], (2, 1))
+    arms = (_arm("cnn", np.full((8, 1), np.nan), 2.0), _arm("ml-cnn", errors, 2.0), _arm("ml-resnet", errors - 1, 2.0))
     results = Results(MASKED, replace(FACES, lengths=lengths), ("nose",), arms, (), {})
     figure = draw("ced", results)
     assert figure is not None
     shown = [line.get_label() for line in figure.axes[0].lines if not str(line.get_label()).startswith("_")]
     assert shown == ["ML-CNN, masked", "ML-ResNet, masked"]
     assert draw("ced", replace(results, arms=arms[:1])) is None
+
+
+def test_a_handful_of_faces_decides_nothing() -> None:
+    few = replace(FACES, ids=FACES.ids[:4], groups=FACES.groups[:4], widths=FACES.widths[:4], turned=FACES.turned[:4])
+    errors = np.array([[4.0], [5.0], [6.0], [5.0]])
+    arms = (_arm("cnn", errors, 2.0), _arm("ml-cnn", errors / 2, 2.0))
+    results = Results(replace(MASKED, measures=("rmse_96",)), few, ("nose",), arms, (), {})
+    tested = _test(MASKED.claims[0], results, make_draws(few.groups, seeds=1))
+    assert tested is not None
+    assert tested.difference.low > 0  # and yet
+    assert tested.verdict == "undecided"
+    assert "cannot be told apart" in claim_sentence(tested, results)
+    assert any("too few to decide" in note for note in notes(results))

@@ -18,6 +18,7 @@ from training.experiments.measures import Terms, ratio
 
 DRAWS = 4000
 LEVEL = 0.95
+FEWEST_CLUSTERS = 6  # that may decide something: fewer have one sign by chance in over 5 % of cases (2 * 0.5^5)
 MAX_CLUSTERS = 2000  # more groups than this are thrown together at random: the interval stays right, memory small
 
 
@@ -67,18 +68,19 @@ def _by_cluster(values: np.ndarray, draws: Draws) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95 % interval. per_seed: the value of each seed; value is their mean."""
+    """A value with its 95 % interval. per_seed: the value of each seed; value is their mean. clusters: that were drawn from."""
 
     value: float
     low: float
     high: float
     per_seed: tuple[float, ...]
+    clusters: int = FEWEST_CLUSTERS
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out 0 and all seeds have the sign of the value."""
+        """Whether the interval leaves out 0, all seeds have the sign of the value, and there were faces enough to tell."""
         same = all(v > 0 for v in self.per_seed) or all(v < 0 for v in self.per_seed)
-        return same and (self.low > 0 or self.high < 0)
+        return same and (self.low > 0 or self.high < 0) and self.clusters >= FEWEST_CLUSTERS
 
 
 def interval(runs: Sequence[Terms], draws: Draws) -> Interval:
@@ -97,4 +99,5 @@ def _interval(values: np.ndarray, drawn: np.ndarray, draws: Draws) -> Interval:
     means = means[np.isfinite(means)]
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(means, [tail, 1 - tail]) if means.size else (np.nan, np.nan)
-    return Interval(float(values.mean()), float(low), float(high), tuple(float(v) for v in values))
+    seeds = tuple(float(v) for v in values)
+    return Interval(float(values.mean()), float(low), float(high), seeds, draws.weights.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -59,6 +60,7 @@ def conduct(
         folder = options.folder or report_folder(project.path, experiment.name, options.hide)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()  # told now rather than after hours of training
         try:
             if experiment.kind == "speed":
                 _measure_speed(experiment, project, folder, tell=tell, stop=stop)

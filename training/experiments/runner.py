@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,7 +76,19 @@ class Runner:
         self.failures: dict[tuple[str, int], str] = {}
 
     def train(self, plan: Sequence[Job], stop: threading.Event) -> dict[tuple[str, int], RunInfo]:
-        """The finished runs by (arm, seed); less than planned after a stop or a failure, which is in `failures`."""
+        """The finished runs by (arm, seed); less than planned after a stop or a failure, which is in `failures`.
+
+        Where a run cannot be made or started, those under way are asked to stop: nobody would follow them any more.
+        """
+        try:
+            return self._train(plan, stop)
+        except BaseException:
+            for active in self._active:
+                with suppress(OSError):
+                    runs.request_stop(active.run_dir)
+            raise
+
+    def _train(self, plan: Sequence[Job], stop: threading.Event) -> dict[tuple[str, int], RunInfo]:
         known = runs.list_runs(self._runs_dir)
         waiting = [job for job in plan if not self._is_done(job, known)]
         while (waiting and not stop.is_set()) or self._active:

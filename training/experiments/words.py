@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.experiments.bootstrap import Interval
+from training.experiments.bootstrap import FEWEST_CLUSTERS, Interval
 from training.experiments.measures import MEASURES
 from training.experiments.results import ArmRun, ClaimResult, Results
 
@@ -98,6 +98,11 @@ def notes(results: Results) -> list[str]:
     seeds = max((len(arm.runs) for arm in results.arms), default=0)
     if seeds == 1:
         found.append("One seed: the intervals tell how much the faces scatter, not what another seed would do.")
+    clusters = len(np.unique(results.faces.groups))
+    if clusters < FEWEST_CLUSTERS:
+        found.append(
+            f"Measured on {clusters} people or faces: too few to decide anything, whatever the intervals; it takes at least {FEWEST_CLUSTERS}."
+        )
     if not results.faces.grouped:
         found.append(
             "No two of these faces are known to be of one person: where some are, the intervals are too narrow. "

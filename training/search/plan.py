@@ -287,5 +287,9 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _put(path: Path, values: dict[str, Any]) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(values, allow_nan=False, ensure_ascii=False), encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(values, allow_nan=False, ensure_ascii=False), encoding="utf-8")
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -197,12 +197,27 @@ def _write_ahead(engine: Engine) -> None:
 
 
 @contextmanager
+def storage_in_use() -> Iterator[None]:
+    """Turn what the storage says when it can no longer be written or reached into a UserError."""
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise UserError(
+            f"The search's storage can no longer be written or reached: {_first_line(error.__cause__ or error)}. Check free "
+            "space and the connection; the same command goes on with the search."
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")
+
+
+@contextmanager
 def _storage_errors(url: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
-        what = str(error).split("\n", 1)[0]
         where = url.rpartition("@")[2]  # without a password
         raise UserError(
-            f"The storage {where} cannot be opened: {what}. Check the URL and that it can be reached."
+            f"The storage {where} cannot be opened: {_first_line(error)}. Check the URL and that it can be reached."
         ) from error

@@ -25,7 +25,7 @@ from training.search.plan import (
     write_trials,
 )
 from training.search.rungs import STEPS
-from training.search.study import BEAT, HOST, PRUNING, RUN, WORKER, Study
+from training.search.study import BEAT, HOST, PRUNING, RUN, WORKER, Study, storage_in_use
 from training.search.trial_run import TrialRun, can_go_on
 from training.start import TRAIN
 
@@ -74,7 +74,7 @@ class Worker:
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> bool:
         """Search until all trials have ended (True) or a stop is asked for (False); then all runs have been stopped."""
         (self.folder / STOP).unlink(missing_ok=True)
-        with worker(self.folder, self._name):
+        with worker(self.folder, self._name), storage_in_use():
             try:
                 return self._loop(should_stop)
             finally:
