@@ -15,8 +15,8 @@ from fkp_studio.canvas.picture_item import PictureItem
 from fkp_studio.canvas.sprites import draw_marks
 from fkp_studio.canvas.words import hover_text
 
-_RING, _SHADE = QColor(theme.PREDICTION), QColor(12, 13, 15, 60)
-_RING.setAlpha(170)
+_RING = QColor(theme.PREDICTION)
+_RING.setAlpha(200)
 REACH = 5.991  # chi squared of two degrees: within the ellipse lies the point with 95 %
 
 
@@ -30,16 +30,15 @@ def paint_ellipses(painter: QPainter, face: Face, *, place: ToScreen, display: D
     angles = np.degrees(np.arctan2(axes[:, 1, 0], axes[:, 0, 0]))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for colour, width in ((_SHADE, 2.2), (_RING, 1.0)):
-        painter.setPen(QPen(colour, width))
-        for (x, y), (a, b), angle in zip(
-            place(face.predicted[which]).tolist(), radii.tolist(), angles.tolist(), strict=True
-        ):
-            painter.save()
-            painter.translate(x, y)
-            painter.rotate(angle)
-            painter.drawEllipse(QPointF(0, 0), a, b)
-            painter.restore()
+    painter.setPen(QPen(_RING, 1.2))
+    for (x, y), (a, b), angle in zip(
+        place(face.predicted[which]).tolist(), radii.tolist(), angles.tolist(), strict=True
+    ):
+        painter.save()
+        painter.translate(x, y)
+        painter.rotate(angle)
+        painter.drawEllipse(QPointF(0, 0), a, b)
+        painter.restore()
 
 
 def paint_drag(
