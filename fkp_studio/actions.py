@@ -84,6 +84,7 @@ def _predict() -> tuple[Action, ...]:
         Action("predict_all", "Predict all faces", ("Ctrl+P",), "Predict", "face", "In the background, with the chosen run", "run", divider=True),
         Action("confidence", "Confidence…", (), "Predict", "report", "Whether the chosen run's confidences come true on val", "run"),
         Action("adjust_run", "Fit to my way of placing points…", (), "Predict", "label", "Move the chosen run's points by what they differ from your labels by", "run"),
+        Action("live", "Webcam or video…", (), "Predict", "look", "The chosen model's points live, on a camera or a video file", "always"),
         Action("train", "Train", ("Ctrl+T",), "Train", "train", "Train the chosen recipe on the labels as they are now", "project"),
         Action("augmentation", "Look at augmentation…", (), "Train", "contrast", "Faces as a training would see them, while you move the settings", "project"),
         Action("compare", "Compare recipes…", ("Ctrl+Shift+T",), "Train", "compare", "Queue several recipes on the same split and seed", "project"),

@@ -247,6 +247,12 @@ class MainWindow(QMainWindow):
         dialog.use_wanted.connect(self.panels.balance_by_pose)
         dialog.show()
 
+    def show_live(self) -> None:
+        """The window of a camera or a video, beside this one."""
+        from fkp_studio.live.window import LiveWindow
+
+        LiveWindow(self.session, self).show()
+
     def show_offsets(self) -> None:
         """The dialog of labels that sit off to one side."""
         from fkp_studio.dialogs.offsets import OffsetsDialog

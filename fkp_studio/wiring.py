@@ -66,6 +66,7 @@ def _face(w: MainWindow) -> dict[str, Handler]:
         "confidence": w.show_confidence,
         "adjust_run": w.show_adjust,
         "predict_all": lambda: w.jobs.predict(w.session.run),
+        "live": w.show_live,
         "fit": view.fit,
         "zoom_in": view.zoom_in,
         "zoom_out": view.zoom_out,

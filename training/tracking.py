@@ -18,6 +18,7 @@ _LOST = 0.15  # mean confidence of the points, below which what is followed is n
 _DOUBTFUL = 0.5  # the same for what the searches have not found _MISSED times in a row
 _MISSED = 3
 _SMALLEST = 16  # px
+_SEARCHED = 320  # px: the longer side of the picture that faces are looked for in
 _SAME = 0.3  # of the smaller box: boxes that share more are one face
 
 # pictures uint8 [B, S, S, 3] -> points [B, K, 2] px of them, confidences [B, K]
@@ -58,7 +59,7 @@ class FaceTracker:
         found = np.zeros((0, 4))
         searched = self._wait <= 0
         if searched:
-            found = self._detector.find(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))[:MOST]
+            found = self._found(picture)
         asked = [(f, _box(f)) for f in self._followed]
         asked = [(f, box) for f, box in asked if _is_inside(box, picture.shape)]
         if searched:
@@ -66,6 +67,14 @@ class FaceTracker:
         self._followed = self._placed(picture, asked)
         self._wait = self._every - 1 if searched and self._followed else self._wait - 1
         return [f.face for f in self._followed]
+
+    def _found(self, picture: np.ndarray) -> np.ndarray:
+        """Boxes of the largest faces, in px of the picture: looked for at a size at which that takes less than a frame."""
+        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        height, width = gray.shape
+        scale = min(1.0, _SEARCHED / max(height, width))
+        small = resize_picture(gray, (max(1, round(width * scale)), max(1, round(height * scale))))
+        return self._detector.find(small)[:MOST] / scale
 
     def _matched(
         self, asked: list[tuple[_Followed, np.ndarray]], found: np.ndarray

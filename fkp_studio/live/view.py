@@ -1,0 +1,72 @@
+"""The picture of the live window: a frame, with points and lines of the faces in it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from fkp_studio import theme
+from fkp_studio.canvas.sprites import draw_marks
+from fkp_studio.live.feed import LiveFrame
+
+_SURE = 0.5  # confidence below which a point is drawn in the colour of what is suspect
+_RADIUS = 3.5
+
+
+class LiveView(QWidget):
+    """Shows the newest frame as large as it fits, or a sentence while there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frame: LiveFrame | None = None
+        self.edges: list[tuple[int, int]] = []
+        self._sentence = ""
+        self.setMinimumSize(320, 240)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName("video")
+
+    def show_frame(self, frame: LiveFrame | None) -> None:
+        """Show this one; None clears it."""
+        self.frame = frame
+        self.update()
+
+    def say(self, sentence: str) -> None:
+        """What stands in place of a picture."""
+        self._sentence = sentence
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor("#000000") if self.frame else self.palette().base().color())
+        if self.frame is None:
+            painter.setPen(self.palette().placeholderText().color())
+            room = self.rect().adjusted(24, 24, -24, -24)
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._sentence)
+            return
+        place = self._place(self.frame)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(place, self.frame.image)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        scale = place.width() / self.frame.image.width()
+        corner = np.array([place.x(), place.y()])
+        for points, sure in zip(self.frame.points, self.frame.confidences, strict=True):
+            shown = ((points + 0.5) * self.frame.scale) * scale + corner
+            self._face(painter, shown, sure)
+
+    def _face(self, painter: QPainter, points: np.ndarray, sure: np.ndarray) -> None:
+        pen = QPen(QColor(theme.PREDICTION), 1.2)
+        painter.setPen(pen)
+        painter.drawLines([QLineF(QPointF(*points[a]), QPointF(*points[b])) for a, b in self.edges])
+        draw_marks(painter, "predicted", points[sure >= _SURE], _RADIUS)
+        painter.setPen(QPen(QColor(theme.SUSPECT), 1.6))
+        for x, y in points[sure < _SURE].tolist():
+            painter.drawLine(QLineF(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS))
+            painter.drawLine(QLineF(x - _RADIUS, y + _RADIUS, x + _RADIUS, y - _RADIUS))
+
+    def _place(self, frame: LiveFrame) -> QRectF:
+        width, height = frame.image.width(), frame.image.height()
+        scale = min(self.width() / width, self.height() / height)
+        size = width * scale, height * scale
+        return QRectF((self.width() - size[0]) / 2, (self.height() - size[1]) / 2, *size)
