@@ -27,7 +27,7 @@ from training.label_offsets import LabelOffset
 from training.mirror_axis import FEWEST
 from training.offset_check import CANNOT_TELL, ONLY_SIDEWAYS, Checked, mend_labels
 
-FACES = 4
+FACES = 3
 STAYS = "One step, undone with Ctrl+Z. Only imported labels move; what you or a model set stays where it is."
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -45,7 +45,7 @@ class OffsetsDialog(QDialog):
         self.title = text_label("Do the labels sit where the faces are?", "title")
         self.summary, self.about = text_label("Comparing faces with their mirror images…"), text_label(role="dim")
         self.which, self.table = QComboBox(), QTableWidget(0, 2)
-        self.faces = FaceGrid(columns=4, side=108)
+        self.faces = FaceGrid(columns=2, side=120)
         self.go, self.close_button = button("Shift the labels", "primary"), button("Close")
         self._set_up()
         self._lay_out()
@@ -60,6 +60,8 @@ class OffsetsDialog(QDialog):
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(24)
+        self.table.setWordWrap(False)
         self.table.setFont(theme.table_font())
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.setHorizontalHeaderLabels(["keypoint", "px to the right"])
@@ -145,7 +147,7 @@ class OffsetsDialog(QDialog):
         store = self._session.store
         titles = store.schema.titles if store is not None and ways else ()
         self.table.setColumnCount(1 + len(ways))
-        self.table.setHorizontalHeaderLabels(["px to the right", *(f"by {found.by}" for found in ways)])
+        self.table.setHorizontalHeaderLabels(["px to the right", *(f"  by {found.by}" for found in ways)])
         self.table.setRowCount(len(titles))
         for k, title in enumerate(titles):
             self.table.setItem(k, 0, QTableWidgetItem(title))
@@ -155,7 +157,7 @@ class OffsetsDialog(QDialog):
                 item = QTableWidgetItem(text)
                 item.setTextAlignment(RIGHT)
                 self.table.setItem(k, column, item)
-        self.table.resizeColumnsToContents()
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def _mend(self) -> None:
