@@ -230,7 +230,7 @@ def _confidence(face: Face, k: int) -> float:
 
 def _made(face: Face, k: int) -> str:
     if face.labels.origins[0, k] == Origin.MODEL:
-        return run_title(int(face.labels.runs[0, k]))
+        return run_title(int(face.labels.runs[0, k])).partition("-")[0]  # the column is narrow
     short = {Origin.IMPORTED: "file", Origin.PERSON: "hand", Origin.INTERPOLATED: "interp."}
     state = PointState(int(face.states[k]))
     return STATE_WORDS[state] if not face.present[k] else short.get(Origin(int(face.labels.origins[0, k])), "")
