@@ -32,10 +32,14 @@ from training.shared_layers import share_layers
 T = TypeVar("T")
 
 _BUCKET = 8 << 20  # values summed at once
-_TIMEOUT = timedelta(minutes=30)  # a process that ended is noticed at once; this is for a machine that vanished
+# A process that ended is noticed at once. These are for one that hangs, or whose machine vanished. Others wait for rank 0
+# while it evaluates and saves, and all for the one that reads its pictures last: that may take long. Between two steps
+# the others have nothing to do, so rank 0 waits for them no longer than the slowest machine may need for a step.
+_TIMEOUT = timedelta(minutes=30)
+_STEP_TIMEOUT = timedelta(minutes=5)
 LOST = (
-    "Another process of this training has ended (killed, out of memory, or the connection broke); its own words, if any, "
-    "stand before this. What was saved is whole: resume the run."
+    "Another process of this training has ended (killed, out of memory, or the connection broke) or no longer answers; its own "
+    "words, if any, stand before this. What was saved is whole: resume the run."
 )
 
 
@@ -58,6 +62,7 @@ class Ranks:
         self.whole = 0  # rows of the present batch
         self.stop_asked = False  # some process was asked to stop
         self.told_to_stop = False  # this process was
+        self.patient: dist.ProcessGroup | None = None  # for what may take long; None: the usual one
 
     @property
     def alone(self) -> bool:
@@ -95,7 +100,7 @@ class Ranks:
 
     def _gather(self, value: T) -> list[T]:
         found: list[Any] = [None] * self.place.count
-        dist.all_gather_object(found, value)
+        dist.all_gather_object(found, value, group=self.patient)
         return found
 
     def check(self, fingerprint: str) -> None:
@@ -222,7 +227,9 @@ def joined() -> Iterator[Ranks]:
     if gpus > ranks.place.local:
         torch.cuda.set_device(ranks.place.local)
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=_TIMEOUT)
+        wait = _STEP_TIMEOUT if ranks.leads else _TIMEOUT
+        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=wait)
+        ranks.patient = dist.new_group(timeout=_TIMEOUT)
     except (RuntimeError, ValueError) as error:
         raise UserError(f"The processes of this training do not find each other: {error}") from error
     try:

@@ -14,12 +14,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from training import runs
+from training import distributed, runs
 from training.distributed import Ranks, joined
 from training.events import EpochDone, RunFailed, RunStarted
 from training.losses import wing
@@ -97,6 +98,20 @@ def lost(run_dir: Path) -> dict[str, object]:
     until(lambda: runs.is_running(run_dir) and 0 < epochs(run_dir) != before)
     os.kill(numbers[1], signal.SIGKILL)
     codes = ended(numbers)
+    end = runs.read_events(run_dir)[0][-1]
+    return {"codes": codes, "said": end.message if isinstance(end, RunFailed) else ""}
+
+
+def silent(run_dir: Path) -> dict[str, object]:
+    """The process that does not lead hangs."""
+    distributed._STEP_TIMEOUT = timedelta(seconds=2)
+    before = epochs(run_dir)
+    numbers = train(run_dir, resume=True)
+    until(lambda: not is_alive(numbers[0]) or (runs.is_running(run_dir) and 0 < epochs(run_dir) != before))
+    os.kill(numbers[1], signal.SIGSTOP)
+    codes = ended(numbers[:1])
+    os.kill(numbers[1], signal.SIGKILL)
+    ended(numbers[1:])
     end = runs.read_events(run_dir)[0][-1]
     return {"codes": codes, "said": end.message if isinstance(end, RunFailed) else ""}
 
@@ -185,6 +200,7 @@ def tell(folder: Path) -> None:
                 "stopped": stopped_by_the_other(long),
                 "lost": lost(long),
                 "orphaned": orphaned(long),
+                "silent": silent(long),
             }
         )
     )

@@ -100,6 +100,9 @@ def test_two_processes_do_what_one_does_and_end_together(tmp_path: Path, subtest
     with subtests.test("a process that is killed ends the others with a sentence"):
         assert found["lost"]["codes"] == [1, -9]
         assert "resume the run" in found["lost"]["said"]
+    with subtests.test("a process that hangs does so too"):
+        assert found["silent"]["codes"] == [1]
+        assert "no longer answers" in found["silent"]["said"]
     with subtests.test("no process outlives its launcher, and the run can go on"):
         assert found["orphaned"]["status"] in ("interrupted", "failed")  # one may see the other's end before its own
         check_resumable(long)
