@@ -97,7 +97,7 @@ def _merged(keys: np.ndarray, marked: np.ndarray, train: np.ndarray) -> np.ndarr
 def _names(rows: np.ndarray, count: int, marked: np.ndarray, places: Sequence[str] | None) -> tuple[str, ...]:
     """Each scheme's import, with how many points its rows have where that tells them apart."""
     firsts = [np.flatnonzero(rows == n) for n in range(count)]
-    imports = ["" if places is None else _usual([places[i] for i in chosen]) for chosen in firsts]
+    imports = ["" if places is None else _usual([places[i] for i in chosen.tolist()]) for chosen in firsts]
     points = [int(np.bincount(marked[chosen].sum(axis=1)).argmax()) for chosen in firsts]
     several = len(set(imports)) > 1
     names: list[str] = []

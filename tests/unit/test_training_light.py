@@ -19,12 +19,14 @@ from training.errors import UserError
 from training.events import RunFinished
 from training.losses import l1
 from training.models.light import LightPoints, each_head, light_networks, light_parameters, scaled_widths, soft_argmax
-from training.models.offsets import LabelOffsets, labelled, unlabelled
+from training.models.offsets import LabelOffsets, labelled, offsets_of, unlabelled
 from training.models.registry import count_parameters, make_model, recipe_parameters
 from training.optim import make_optimizer, set_rate
 from training.predict import Predictor
+from training.project.project import Project
 from training.recipes import recipe_config
-from training.schemes import find_schemes
+from training.rundata import RunData
+from training.schemes import find_schemes, scheme_words
 from training.self_training import SelfTraining
 from training.train_run import train_run
 from training.views import averaged_points, points_and_disagreement, points_and_spread
@@ -66,7 +68,7 @@ def test_the_default_has_about_a_million_parameters() -> None:
 def light() -> LightPoints:
     torch.manual_seed(0)
     networks = light_networks(input_size=32, channels=1, outputs=6, dropout=0.0, width=0.1)
-    return LightPoints(networks, torch.full((3, 2), 15.5), targets="offset", input_size=32)
+    return LightPoints(list(networks), torch.full((3, 2), 15.5), targets="offset", input_size=32)
 
 
 def test_a_missing_point_has_no_gradient_in_either_head() -> None:
@@ -76,24 +78,39 @@ def test_a_missing_point_has_no_gradient_in_either_head() -> None:
     assert pred.shape == (8, 3, 2)
     torch.testing.assert_close(pred[0::2].add(pred[1::2]) / 2, pred.view(4, 2, 3, 2).mean(dim=1))
     l1(pred, target, there).backward()
-    maps, offsets = model.network.output["maps"], model.network.output["offsets"]
-    by_keypoint = maps.weight.grad.flatten(1).abs().sum(dim=1), offsets.weight.grad.view(3, -1).abs().sum(dim=1)
-    for sizes in by_keypoint:
-        assert (sizes > 0).tolist() == [True, False, True]
+    for name in ("maps", "offsets"):
+        gradient = model.get_parameter(f"network.output.{name}.weight").grad
+        assert gradient is not None
+        assert (gradient.view(3, -1).abs().sum(dim=1) > 0).tolist() == [True, False, True]
 
 
 # ---- label offsets
 
 
-def with_offsets(schemes: int = 1) -> nn.Module:
-    model = nn.Module()
-    model.offsets = LabelOffsets(3, schemes)
-    return model
+class Offsets(nn.Module):
+    """A model that is nothing but its label offsets."""
+
+    def __init__(self, schemes: int = 1) -> None:
+        super().__init__()
+        self.offsets = LabelOffsets(3, schemes)
+
+
+def own_offsets(model: nn.Module) -> LabelOffsets:
+    found = offsets_of(model)
+    assert found is not None
+    return found
+
+
+def others(model: nn.Module) -> nn.Parameter:
+    """What the schemes but the default one add."""
+    found = own_offsets(model).scheme
+    assert found is not None
+    return found
 
 
 def test_an_offset_turns_and_mirrors_with_the_picture() -> None:
     """A left eye at (9, 10) labelled 1 px too far right, mirrored at 32 px: a right eye at 31 - 9."""
-    model = with_offsets()
+    model = Offsets()
     model.offsets.common.data = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
     labels = torch.tensor([[[10.0, 10.0], [20.0, 10.0], [15.0, 20.0]]])
     config = tiny(flip="1", rotation="0", scale="0", shift="0")
@@ -106,7 +123,7 @@ def test_an_offset_turns_and_mirrors_with_the_picture() -> None:
 
 def test_an_offset_of_the_labels_is_found_though_pictures_are_turned_and_mirrored() -> None:
     """The network is perfect: it gives the places. What is left is 1.2 px to the right, and half a px down for the nose."""
-    model, truth = with_offsets(), torch.tensor([[1.2, 0.0], [1.2, 0.0], [1.2, 0.5]])
+    model, truth = Offsets(), torch.tensor([[1.2, 0.0], [1.2, 0.0], [1.2, 0.5]])
     places = torch.rand(64, 3, 2, generator=torch.Generator().manual_seed(1)) * 20 + 6
     noise = torch.randn(64, 3, 2, generator=torch.Generator().manual_seed(2))
     pictures, mask = torch.zeros(64, 32, 32, dtype=torch.uint8), torch.ones(64, 3, dtype=torch.bool)
@@ -132,7 +149,7 @@ class Constant(nn.Module):
         super().__init__()
         self.offsets = LabelOffsets(3, 2)
         self.offsets.common.data = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.5, -0.5]])
-        self.offsets.scheme.data = torch.tensor([[[0.0, 3.0], [0.0, 0.0], [0.0, 0.0]]])  # type: ignore[union-attr]
+        others(self).data = torch.tensor([[[0.0, 3.0], [0.0, 0.0], [0.0, 0.0]]])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.tensor([[20.0, 10.0], [11.0, 10.0], [15.5, 20.0]]).expand(len(x), 3, 2)
@@ -154,11 +171,14 @@ def test_the_offset_is_added_after_mirrored_views_are_averaged() -> None:
 
 
 def test_a_scheme_learns_from_its_own_rows_alone() -> None:
-    model = with_offsets(schemes=3)
+    model = Offsets(schemes=3)
     places = unlabelled(model, torch.zeros(4, 3, 2), torch.tensor([0, 1, 1, 0]))
     places.sum().backward()
-    assert model.offsets.scheme.grad[:, 0, 0].tolist() == [-2, 0]
-    assert model.offsets.common.grad[0, 0] == -4
+    gradients = others(model).grad, model.offsets.common.grad
+    assert gradients[0] is not None
+    assert gradients[1] is not None
+    assert gradients[0][:, 0, 0].tolist() == [-2, 0]
+    assert gradients[1][0, 0] == -4
     assert labelled(nn.Module(), torch.ones(1, 3, 2), 0).sum() == 6  # a model without offsets
 
 
@@ -169,10 +189,9 @@ def test_offsets_have_ten_times_the_rate_and_the_common_ones_no_decay(optimizer:
     set_rate(made, 0.01)
     rates = {id(p): (g["lr"], g["weight_decay"]) for g in made.param_groups for p in g["params"]}
     assert len(rates) == len(list(model.parameters()))
-    offsets = model.offsets
-    assert isinstance(offsets, LabelOffsets)
+    offsets = own_offsets(model)
     assert rates[id(offsets.common)] == (pytest.approx(0.1), 0.0)
-    assert rates[id(offsets.scheme)][0] == pytest.approx(0.1)
+    assert rates[id(others(model))][0] == pytest.approx(0.1)
     assert {rate for key, (rate, _) in rates.items() if key not in map(id, offsets.parameters())} == {0.01}
 
 
@@ -207,6 +226,17 @@ def test_rows_too_few_for_a_scheme_speak_the_default_one() -> None:
     marked[80:, 1:] = False
     assert find_schemes(marked, [""] * 100, train=np.ones(100, bool), how="pattern") is None
     assert find_schemes(marked, ["a"] * 80 + ["b"] * 20, train=np.ones(100, bool), how="auto") is None
+
+
+def test_a_small_project_has_one_scheme_and_words_name_several(project_path: Path) -> None:
+    with Project.open(project_path, read_only=True) as project:
+        snapshot = runs.snapshot_project(project)
+        assert runs.with_schemes(project, snapshot, tiny()) is snapshot
+    assert scheme_words(()) == ""
+    assert scheme_words(("a", "b")) == (
+        "Points are placed as each face's own source does, on other faces as a (the model knows a and b)."
+    )
+    assert scheme_words(("a", "b"), "b").startswith("Points are placed as b ")
 
 
 # ---- what the model teaches itself
@@ -251,7 +281,7 @@ def test_rounds_begin_at_a_third_of_the_budget_and_large_sets_take_several() -> 
 # ---- whole runs
 
 
-def data_of_two_schemes() -> tuple[runs.Snapshot, object]:
+def data_of_two_schemes() -> tuple[runs.Snapshot, RunData]:
     data, snapshot = make_data()
     rows = (~data.mask[:, 0]).astype(np.int64)
     names = np.array(["3 points", "1 point"])
@@ -272,16 +302,18 @@ def test_a_run_goes_on_exactly_and_its_model_speaks_its_schemes(tmp_path: Path) 
     assert (one["self_training"]["weight"] > 0).all()
     model, info = load_model(whole)
     assert info.schemes == ("3 points", "1 point")
-    assert model.offsets.common.abs().max() > 0
+    assert own_offsets(model).common.abs().max() > 0
     predictor = Predictor.load(whole, "cpu")
     project = whole.parent.parent
-    assert predictor.schemes_of(project, np.array([0, 40, 9999])).tolist() == [1, 0, 0]
+    known = predictor.schemes_of(project, np.array([0, 40, 9999]))
+    assert known is not None
+    assert known.tolist() == [1, 0, 0]
     assert predictor.schemes_of(tmp_path, np.array([0])) is None
-    pictures = data.pictures[:2]
+    pictures = data.pictures[np.arange(2)]
     default = predictor.predict_points(pictures)
     both = predictor.predict_points(pictures, np.array([0, 1]))
     np.testing.assert_allclose(both[0], default[0], atol=1e-4)
-    added = model.offsets.scheme.detach().numpy()[0]
+    added = others(model).detach().numpy()[0]
     np.testing.assert_allclose(both[1] - default[1], added, atol=1e-4)
     predictor.speak("1 point")
     np.testing.assert_allclose(predictor.predict_points(pictures) - default, np.stack([added] * 2), atol=1e-4)
@@ -292,8 +324,8 @@ def test_a_run_goes_on_exactly_and_its_model_speaks_its_schemes(tmp_path: Path) 
 def test_the_snapshot_keeps_schemes_and_old_ones_have_none(tmp_path: Path) -> None:
     snapshot, _ = data_of_two_schemes()
     found = runs.load_snapshot(make_run(tmp_path, tiny(), snapshot))
-    assert found.schemes.tolist() == snapshot.schemes.tolist()
-    assert found.scheme_names.tolist() == ["3 points", "1 point"]
+    np.testing.assert_array_equal(found.schemes, snapshot.schemes)
+    np.testing.assert_array_equal(found.scheme_names, ["3 points", "1 point"])
     old = make_run(tmp_path / "old", tiny(), replace(snapshot, schemes=None, scheme_names=None))
     assert runs.load_snapshot(old).schemes is None
     assert runs.load_schemes(old, 2) is None
