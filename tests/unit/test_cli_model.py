@@ -236,6 +236,50 @@ def test_fill_is_one_step_and_replaces_nothing(project: Path, capsys: pytest.Cap
     assert "0001-cnn-6  done" in capsys.readouterr().out
 
 
+def test_fill_within_an_error_budget_takes_the_surest(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    budget = ("fill", project, "--run", 1, "--plain", "--beyond", 10, "--at-most-wrong")
+    assert fkp(*budget, 0.0001) == 0
+    assert "nothing is within the budget" in capsys.readouterr().out
+    with Project.open(project, read_only=True) as opened:
+        before, predicted = opened.labels(opened.ids()), opened.predictions("0001-cnn-6", opened.ids())
+    wrong = np.sort(1 - predicted.confidences[before.missing].astype(np.float64))
+    wanted = len(wrong) // 2
+    assert fkp(*budget, 100 * (wrong[:wanted].mean() + 1e-9)) == 0
+    assert f"{wanted:,} points filled" in capsys.readouterr().out
+    with Project.open(project, read_only=True) as opened:
+        filled = opened.labels(opened.ids()).mask & before.missing
+    assert np.sort(1 - predicted.confidences[filled].astype(np.float64)) == pytest.approx(wrong[:wanted])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--beyond", 5), "give --at-most-wrong with it"),
+        (("--at-most-wrong", 0), "--at-most-wrong lies between 0 and 100 percent"),
+        (("--at-most-wrong", 2, "--beyond", 1), "--beyond lies between 2 and 100 percent"),
+    ],
+)
+def test_a_budget_that_makes_no_sense(
+    trained: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    assert fkp("fill", trained, "--run", 1, *arguments) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_evaluate_calibration(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fkp("evaluate", trained, "--run", 1, "--calibration", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    with Project.open(trained, read_only=True) as opened:
+        val = opened.index().splits == 1
+        labelled = int(opened.labels(opened.ids()[val]).mask.sum())
+    assert (facts["points"], facts["faces"], facts["split"]) == (labelled, 6, "val")
+    assert [limit["beyond"] for limit in facts["limits"]] == [0.05, 0.1]
+    assert all(sum(b["points"] for b in limit["bins"]) == labelled for limit in facts["limits"])
+    assert fkp("evaluate", trained, "--run", 1, "--calibration") == 0
+    assert "wrong is an error beyond 5% of the interocular distance" in capsys.readouterr().out
+    assert fkp("evaluate", trained, "--run", 1, "--calibration", "--by-pose", 3) == 2
+
+
 def test_fill_with_a_run_of_another_project(project: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fkp("fill", project, "--run", trained / "runs" / "0001-cnn-6") == 2
     assert "is a run of another project" in capsys.readouterr().err
