@@ -1,7 +1,7 @@
 """The run folder `runs/NNNN-recipe`: made before a training starts, written by it, read by window and command line.
 
 config.json (settings, schema, label hash), labels.npz (the snapshot), events.jsonl, metrics.csv, model.safetensors (the
-best), resume.pt, log.txt, lock (held with flock while training), stop (its presence asks the trainer to stop). Torch-free.
+best), fill.npz (how its errors go together), resume.pt, log.txt, lock (held with flock while training), stop (its presence asks the trainer to stop). Torch-free.
 """
 
 from __future__ import annotations
