@@ -6,7 +6,7 @@
 DIR holds what `foreign_points.py` wrote for the lists of `comparison_data.py`, as `SET.NAME.npz`; a model is a run folder or a
 model file, `NAME=PATH` or `NAME=PATH@SCHEME`. Errors are px of the frame at 96x96. A face that a predictor does not find gets
 the mean of the train labels. With offsets: for each keypoint the mean difference to the labels of `--faces` train faces of
-different people is added; median over the draws, and 5 % to 95 %. The difference to the first model of each set is RMSE minus its
+different people that it finds is added; median over the draws, and 5 % to 95 %. The difference to the first model of each set is RMSE minus its
 RMSE, with 95 % from a paired bootstrap over people.
 """
 
@@ -30,12 +30,15 @@ RESAMPLED = 2000
 
 @dataclass(frozen=True)
 class Guess:
-    """One predictor's points on the faces of a set. plain, shifted: [N, K, 2] px; the second is what offsets are added to."""
+    """One predictor's points on the faces of a set. plain, shifted: [N, K, 2] px; the second is what offsets are added to.
+
+    missing: bool [N], faces it did not find.
+    """
 
     name: str
     plain: np.ndarray
     shifted: np.ndarray
-    missing: int
+    missing: np.ndarray
     milliseconds: float
 
 
@@ -82,7 +85,7 @@ def ours(spec: str, faces: Faces) -> Guess:
         begun = time.process_time()
         predictor.predict_points(picture[None])
         times.append(1000 * (time.process_time() - begun))
-    return Guess(name, points, points, 0, float(np.median(times)))
+    return Guess(name, points, points, np.zeros(len(points), bool), float(np.median(times)))
 
 
 def foreign(path: Path, faces: Faces) -> Guess:
@@ -99,7 +102,7 @@ def foreign(path: Path, faces: Faces) -> Guess:
         points = mapped(vertices, faces.points, train, names=faces.schema.keypoints, shifted=shifted)
         found.append(np.where(missing[:, None, None], mean, points))
     name = path.name.split(".", 1)[1].removesuffix(".npz")
-    return Guess(name, found[0], found[1], int((missing & faces.val).sum()), float(np.median(milliseconds)))
+    return Guess(name, found[0], found[1], missing, float(np.median(milliseconds)))
 
 
 def drawn(faces: Faces, draws: int, count: int) -> list[np.ndarray]:
@@ -119,9 +122,10 @@ def table(name: str, faces: Faces, guesses: list[Guess], *, draws: list[np.ndarr
     first: list[Score] = []
     lines = [f"\n{name}, {int(faces.val.sum())} faces of val\n", TITLES, "| --- |" + " ---: |" * 8]
     for guess in guesses:
-        scores = [score(faces, guess.plain, [np.array([], int)]), score(faces, guess.shifted, draws)]
+        known = [rows[~guess.missing[rows]] for rows in draws]
+        scores = [score(faces, guess.plain, [np.array([], int)]), score(faces, guess.shifted, known)]
         first = first or scores
-        cells = [guess.name, str(guess.missing)]
+        cells = [guess.name, not_found(faces, guess)]
         for mine, reference in zip(scores, first, strict=True):
             spread = f" ({np.quantile(mine.rmse, 0.05):.2f} to {np.quantile(mine.rmse, 0.95):.2f})"
             cells.append(f"{np.median(mine.rmse):.2f}{spread if len(mine.rmse) > 1 else ''}")
@@ -129,6 +133,14 @@ def table(name: str, faces: Faces, guesses: list[Guess], *, draws: list[np.ndarr
             cells.append("" if reference is mine else difference(mine, reference, faces.groups[faces.val]))
         lines.append(f"| {' | '.join((*cells, f'{guess.milliseconds:.1f}'))} |")
     return "\n".join(lines)
+
+
+def not_found(faces: Faces, guess: Guess) -> str:
+    """How many faces of val were not found, and the RMSE of the others."""
+    gone = guess.missing[faces.val]
+    if not gone.any():
+        return "0"
+    return f"{gone.sum()} (the others: {rmse(guess.plain[faces.val][~gone], faces.points[faces.val][~gone]):.2f} px)"
 
 
 TITLES = (
