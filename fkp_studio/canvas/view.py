@@ -93,8 +93,8 @@ class CanvasView(QGraphicsView):
         self.sentence.setProperty("role", "dim")
         self.sentence.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.bar = DisplayBar(self)
-        self._patience = QTimer(self, singleShot=True, interval=PATIENCE_MS, timeout=self._on_patience_lost)
-        self._prefetch_timer = QTimer(self, singleShot=True, interval=0, timeout=self._on_prefetch)
+        self._patience = QTimer(self, singleShot=True, interval=PATIENCE_MS)
+        self._prefetch_timer = QTimer(self, singleShot=True, interval=0)
 
     def _connect(self) -> None:
         self._session.project_changed.connect(self._on_project_changed)
@@ -104,6 +104,8 @@ class CanvasView(QGraphicsView):
         self.current.changed.connect(self._on_face_changed)
         self.editor.walk_changed.connect(self._redraw)
         self._hover.changed.connect(self._redraw)
+        self._patience.timeout.connect(self._on_patience_lost)
+        self._prefetch_timer.timeout.connect(self._on_prefetch)
         self._pictures.ready.connect(self._on_picture_ready)
         self.bar.display_chosen.connect(self.set_display)
         self.bar.fit_chosen.connect(self.fit)
