@@ -18,7 +18,7 @@ _LOST = 0.15  # mean confidence of the points, below which what is followed is n
 _DOUBTFUL = 0.5  # the same for what the searches have not found _MISSED times in a row
 _MISSED = 3
 _SMALLEST = 16  # px
-_SEARCHED = 320  # px: the longer side of the picture that faces are looked for in
+_SEARCHED = 400  # px: the longer side of the picture that faces are looked for in
 _SAME = 0.3  # of the smaller box: boxes that share more are one face
 
 # pictures uint8 [B, S, S, 3] -> points [B, K, 2] px of them, confidences [B, K]

@@ -36,7 +36,7 @@ class LiveWindow(QDialog):
         self._session, self._command = session, command
         self._feed: LiveFeed | None = None
         self._file = Path()
-        self._paused = self._recording = self._camera = False
+        self._paused = self._recording = self._ended = False
         self._count = 0
         self.view, self.source, self.model = LiveView(), QComboBox(), QComboBox()
         self.start, self.pause = button("Start", "primary"), button("Pause")
@@ -118,7 +118,7 @@ class LiveWindow(QDialog):
             self.open_file(Path(path))
 
     def _start_or_stop(self) -> None:
-        if self._feed is not None:
+        if self._feed is not None and not self._ended:
             self.end()
         elif self.source.currentData() != FILE:
             self._begin(str(self.source.currentData()))
@@ -153,7 +153,7 @@ class LiveWindow(QDialog):
     def end(self) -> None:
         """Let the video or the camera go; what is recorded is finished."""
         feed, self._feed = self._feed, None
-        self._paused = self._recording = False
+        self._paused = self._recording = self._ended = False
         if feed is not None:
             feed.close()
         self.view.show_frame(None)
@@ -193,7 +193,7 @@ class LiveWindow(QDialog):
 
     def _on_opened(self, about: dict[str, Any]) -> None:
         self.view.edges = [(int(a), int(b)) for a, b in about["edges"]]
-        self._camera, self._count = bool(about["camera"]), int(about["count"])
+        self._count = int(about["count"])
         self.view.say("Looking for faces…")
 
     def _on_arrived(self) -> None:
@@ -221,7 +221,7 @@ class LiveWindow(QDialog):
                 self.about.setText(f"{int(message['rows']):,} rows in {Path(str(message['path'])).name}")
         elif event == "ended":
             self.about.setText("The video has ended")
-            self._paused = True
+            self._ended = True
         self._show_state()
 
     def _on_failed(self, sentence: str) -> None:
@@ -233,11 +233,11 @@ class LiveWindow(QDialog):
         runs = self._feed is not None
         shows = runs and self.view.frame is not None
         self.problem.setVisible(bool(self.problem.text()))
-        self.start.setText("Stop" if runs else "Start")
+        self.start.setText("Play again" if self._ended else "Stop" if runs else "Start")
         self.pause.setText("Go on" if self._paused else "Pause")
-        self.pause.setEnabled(shows)
+        self.pause.setEnabled(shows and not self._ended)
         self.record.setText("End recording" if self._recording else "Record CSV…")
-        self.record.setEnabled(shows)
+        self.record.setEnabled(shows and not self._ended)
         there = self._session.store is not None
         self.save.setEnabled(shows and there)
         self.save.setToolTip("" if there else "Open a project to save frames to")

@@ -1,0 +1,76 @@
+"""The live window with a stand-in for the worker."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from fkp_studio import theme
+from fkp_studio.live.window import LiveWindow
+from fkp_studio.session import Session
+
+FAKE = (sys.executable, str(Path(__file__).with_name("fake_live.py")))
+
+
+@pytest.fixture
+def window(qtbot: QtBot, session: Session) -> Iterator[LiveWindow]:
+    made = LiveWindow(session, command=FAKE)
+    made.resize(500, 500)
+    made.model.addItem("a model", Path("model"))
+    made.show()
+    yield made
+    made.close()
+
+
+def play(window: LiveWindow, qtbot: QtBot) -> None:
+    window.open_file(Path("v.avi"))
+    qtbot.waitUntil(lambda: window.view.frame is not None and window.view.frame.number == 2)
+
+
+def test_a_video_is_shown_with_its_points_and_speed(window: LiveWindow, qtbot: QtBot) -> None:
+    assert not window.pause.isEnabled()
+    play(window, qtbot)
+    assert window.about.text() == "frame 3 of 3   1 face"
+    assert "25 frames/s" in window.speed.text()
+    image = window.view.grab().toImage()
+    seen = {QColor(image.pixel(x, y)).name() for x in range(image.width()) for y in range(0, image.height(), 2)}
+    assert theme.PREDICTION.lower() in seen  # the line between two points
+    assert theme.SUSPECT.lower() in seen  # the point that is not sure
+
+
+def test_a_frame_goes_to_the_project_and_faults_are_told(
+    window: LiveWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(window, qtbot)
+    window.save.click()
+    qtbot.waitUntil(lambda: window.about.text() == "1 face of this frame saved to the project")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("/nowhere/x.csv", ""))
+    window.record.click()
+    qtbot.waitUntil(lambda: "the folder does not exist" in window.problem.text())
+    assert window.record.text() == "Record CSV…"
+    window.start.click()
+    assert window.start.text() == "Start"
+    assert window.view.frame is None
+
+
+def test_without_a_camera_the_window_says_so(window: LiveWindow, qtbot: QtBot) -> None:
+    window.source.setItemData(1, "9")
+    window.source.setCurrentIndex(1)
+    window.start.click()
+    qtbot.waitUntil(lambda: window.problem.text() == "There is no camera 9.")
+    assert window.start.text() == "Start"
+
+
+def test_a_worker_that_crashes_is_told(qtbot: QtBot, session: Session) -> None:
+    window = LiveWindow(session, command=(sys.executable, "-c", "raise SystemExit('out of luck')"))
+    window.model.addItem("a model", Path("model"))
+    window.show()
+    window.open_file(Path("v.avi"))
+    qtbot.waitUntil(lambda: "out of luck" in window.problem.text())
+    window.close()
