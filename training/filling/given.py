@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.data.keypoint_data import Labels, Origin
+from training.error_curve import USUAL_POWER
 from training.filling.model import FillModel
 from training.project.predictions import Predictions
 
@@ -21,14 +22,15 @@ def given_labels(
 ) -> tuple[Predictions, np.ndarray]:
     """The predictions of B faces given their labels, and the points' covariances [B, K, 2, 2] px^2. sizes [B, 2] px.
 
-    At a labelled point stays what the run says. A point is off by more than some distance with probability 1 - confidence
-    = exp(-distance^2 / (2 variance)); with a share r of the variance left this becomes (1 - confidence)^(1 / r).
+    At a labelled point stays what the run says. An error beyond t has the probability exp(-(t / scale)^k), k = USUAL_POWER
+    (training.error_curve); with a share r of the variance left the scale is sqrt(r) of what it was, so that 1 - confidence
+    becomes (1 - confidence)^(r^(-k / 2)).
     """
     known = vouched(labels)
     plain = predictions.points.astype(np.float64)
     points, covariances = fill.condition_all(plain, labels.points, known, sizes=sizes)
     left = np.where(known, 1, fill.variance_left(covariances, sizes=sizes))
-    confidences = 1 - (1 - predictions.confidences.astype(np.float64)) ** (1 / left)
+    confidences = 1 - (1 - predictions.confidences.astype(np.float64)) ** (left ** (-USUAL_POWER / 2))
     there = np.where(known[..., None], plain, points)
     return Predictions(there.astype(np.float32), confidences.astype(np.float32)), covariances
 

@@ -128,5 +128,5 @@ def fit_fill(points: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> FillM
     if rows.sum() < FEWEST:
         return None
     errors = np.where(there[..., None], errors, np.nan)[rows]
-    shape = np.nan_to_num(np.nanmean(points[rows] / unit[rows], axis=0))
+    shape = np.nan_to_num(points[rows] / unit[rows]).mean(axis=0)
     return FillModel(fit_covariance(errors, shape), int(rows.sum()))
