@@ -49,7 +49,7 @@ class OffsetsDialog(QDialog):
         self.go, self.close_button = button("Shift the labels", "primary"), button("Close")
         self._set_up()
         self._lay_out()
-        self.resize(820, 580)
+        self.resize(840, 656)
         self._read()
 
     def _set_up(self) -> None:

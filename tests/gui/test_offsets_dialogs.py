@@ -1,0 +1,63 @@
+"""The dialogs of label offsets and of fitting a run: what they say, and that one act is one undo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from fkp_studio.dialogs.adjust import AdjustDialog
+from fkp_studio.dialogs.offsets import OffsetsDialog
+from fkp_studio.session import Session
+from tests.unit.test_label_offsets import make_project
+
+
+class Predicting:
+    """Stands in for Jobs: remembers which runs were to be predicted."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def predict(self, run: str) -> None:
+        self.asked.append(run)
+
+
+def test_it_says_what_it_found_and_mends_in_one_step(qtbot: QtBot, tmp_path: Path) -> None:
+    session = Session()
+    session.open_project(make_project(tmp_path, 1.2))
+    assert session.store is not None
+    before = session.store.labels(session.store.ids())
+    dialog = OffsetsDialog(session)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(lambda: dialog.go.isEnabled(), timeout=60_000)
+    assert "px too far to the right" in dialog.summary.text()
+    assert dialog.go.text().startswith("Shift the labels by \u22121.")
+    assert dialog.table.rowCount() == 5
+    qtbot.waitUntil(lambda: len(dialog.faces.cards) == 6, timeout=60_000)
+    dialog.go.click()
+    qtbot.waitUntil(lambda: session.store.undo_stack.count() == 1, timeout=60_000)
+    after = session.store.labels(session.store.ids())
+    assert np.nanmean(after.points[..., 0] - before.points[..., 0]) < -0.9
+    session.store.undo_stack.undo()
+    qtbot.waitUntil(lambda: session.store.labels(session.store.ids()).same_as(before), timeout=60_000)
+    session.close_project()
+
+
+def test_a_project_that_cannot_tell_says_what_it_takes(qtbot: QtBot, session: Session) -> None:
+    dialog = OffsetsDialog(session)
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: dialog.summary.text().startswith("Nothing can be told"), timeout=60_000)
+    assert not dialog.go.isEnabled()
+
+
+def test_a_fit_needs_a_run_and_faces(qtbot: QtBot, session: Session) -> None:
+    jobs = Predicting()
+    dialog = AdjustDialog(session, jobs)  # type: ignore[arg-type]  # only predict is asked of it
+    qtbot.addWidget(dialog)
+    assert "Choose a run" in dialog.summary.text()
+    assert not dialog.go.isEnabled()
+    assert jobs.asked == []
