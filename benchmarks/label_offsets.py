@@ -31,7 +31,7 @@ def main() -> None:
     print("planted px  found px  95 % interval  told  seconds")
     for dx in PLANTED:
         start = time.process_time()
-        found = from_pictures(lambda n: faces.pictures[n], points + [dx, 0], KAGGLE_15, groups)
+        found = from_pictures(lambda n: faces.pictures[n], points + np.array([dx, 0]), KAGGLE_15, groups)
         if found is not None:
             spent = time.process_time() - start
             print(

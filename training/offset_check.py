@@ -19,7 +19,7 @@ from training.project.project import Project
 from training.runs import model_file
 
 CANNOT_TELL = (
-    "Nothing can be told of these labels: that takes {fewest} labelled faces or more that look ahead, with their eyes labelled, and "
+    f"Nothing can be told of these labels: that takes {FEWEST} labelled faces or more that look ahead, with their eyes labelled, and "
     "keypoints that are mirror partners."
 )
 ONLY_SIDEWAYS = (

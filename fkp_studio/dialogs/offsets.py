@@ -24,7 +24,6 @@ from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
 from training.errors import UserError
 from training.label_offsets import LabelOffset
-from training.mirror_axis import FEWEST
 from training.offset_check import CANNOT_TELL, ONLY_SIDEWAYS, Checked, mend_labels
 
 FACES = 3
@@ -119,7 +118,7 @@ class OffsetsDialog(QDialog):
         checked = self._shown()
         best = checked.best if checked is not None else None
         if checked is None or best is None:
-            self.summary.setText(CANNOT_TELL.format(fewest=FEWEST))
+            self.summary.setText(CANNOT_TELL)
             self._fill([])
             self.faces.set_faces([])
             self.go.setEnabled(False)

@@ -26,7 +26,7 @@ def faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def found_in(faces: tuple[np.ndarray, np.ndarray, np.ndarray], dx: float) -> LabelOffset:
     pictures, points, groups = faces
-    found = from_pictures(lambda n: pictures[n], points + [dx, 0], FIVE, groups)
+    found = from_pictures(lambda n: pictures[n], points + np.array([dx, 0]), FIVE, groups)
     assert found is not None
     return found
 
@@ -39,7 +39,9 @@ def test_a_planted_offset_is_found_in_the_pictures(faces: tuple[np.ndarray, np.n
     assert found.per_keypoint == pytest.approx(np.full(5, dx), abs=0.3)
     assert found.mend == pytest.approx(-dx, abs=0.15)
     side = "right" if dx > 0 else "left"
-    assert found.sentence.startswith(f"The labels sit {abs(found.common):.1f} px too far to the {side} of where mirrored faces")
+    assert found.sentence.startswith(
+        f"The labels sit {abs(found.common):.1f} px too far to the {side} of where mirrored faces"
+    )
 
 
 def test_right_labels_raise_no_alarm(faces: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
@@ -53,14 +55,18 @@ def test_right_labels_raise_no_alarm(faces: tuple[np.ndarray, np.ndarray, np.nda
 
 def test_a_shift_downwards_cannot_be_told(faces: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     pictures, points, groups = faces
-    found = from_pictures(lambda n: pictures[n], points + [0, 1.5], FIVE, groups)
+    found = from_pictures(lambda n: pictures[n], points + np.array([0, 1.5]), FIVE, groups)
     assert found is not None
     assert not found.worth_telling
 
 
-def test_before_a_training_it_is_told_in_pixels_of_the_originals(faces: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_before_a_training_it_is_told_in_pixels_of_the_originals(
+    faces: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
     pictures, points, groups = faces
-    troubles = offset_troubles(lambda n: pictures[n], points + [1.2, 0], FIVE, groups, scale=2.0, modelled=False)
+    troubles = offset_troubles(
+        lambda n: pictures[n], points + np.array([1.2, 0]), FIVE, groups, scale=2.0, modelled=False
+    )
     assert [t.kind for t in troubles] == [KIND]
     one = found_in(faces, 1.2)
     assert f"{2 * one.common:.1f} px too far to the right" in troubles[0].sentence
@@ -92,7 +98,7 @@ def test_predictions_of_a_mirror_averaged_model_tell_the_offset_though_it_draws_
     pred = places.copy()
     pred[..., 0] = middle + 0.8 * (places[..., 0] - middle)  # a weak model
     pred += random.normal(0, 0.5, pred.shape)
-    labels = places + [1.2, 0.7]
+    labels = places + np.array([1.2, 0.7])
     found = from_predictions(pred, labels, FIVE, groups, widths=np.full(300, 72.0), by="0001-cnn")
     assert found is not None
     assert found.common == pytest.approx(1.2, abs=0.15)
@@ -125,7 +131,7 @@ def test_what_a_model_has_learnt_is_read_without_torch(tmp_path: Path) -> None:
 def make_project(folder: Path, dx: float) -> Path:
     pictures, points, groups = mirrored_faces(120)
     count = len(pictures)
-    labels = Labels.from_points(points + [dx, 0])
+    labels = Labels.from_points(points + np.array([dx, 0]))
     labels.origins[0, 0], labels.origins[1, 1] = Origin.PERSON, Origin.MODEL
     with Project.create(folder / "p.fkp", FIVE) as project:
         project.add_samples(
@@ -157,7 +163,9 @@ def test_mending_moves_imported_points_only_and_is_one_undo(tmp_path: Path) -> N
         assert project.labels(project.ids()).same_as(after)
 
 
-def test_the_command_tells_mends_and_then_has_nothing_to_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_tells_mends_and_then_has_nothing_to_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = make_project(tmp_path, 1.2)
     assert main(["labels", str(path)]) == 0
     told = capsys.readouterr()
