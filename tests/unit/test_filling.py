@@ -192,7 +192,7 @@ def test_only_what_somebody_vouches_for_is_taken_as_given() -> None:
     assert np.array_equal(found.points[1], says.points[1])
     # of the variances 1 and 1 (in fractions: 1/100^2 and 1/50^2) 0.75 and 0.36 are left
     left = (0.75 / 100**2 + 0.36 / 50**2) / (1 / 100**2 + 1 / 50**2)
-    assert found.confidences[0] == pytest.approx([0.6, 1 - 0.4 ** (1 / left)])
+    assert found.confidences[0] == pytest.approx([0.6, 1 - 0.4 ** (left**-0.9)])
     assert found.confidences[1] == pytest.approx([0.6, 0.6])
 
 
