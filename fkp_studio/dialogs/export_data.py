@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from fkp_studio.dialogs.data_parts import Working, button, row, text_label
 from fkp_studio.gallery.menu import show_in_folder
+from fkp_studio.jobs.onnx_export import export_model
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
 from training.data.export import ExportReport, export_project
@@ -46,6 +47,7 @@ FORMATS = {
     "kaggle": Format("Kaggle training.csv", "As in the competition. Labels that nobody touched come back as they were, digit by digit.", "training", ".csv"),
     "submission": Format("Kaggle submission", "RowId and Location for the rows that IdLookupTable.csv asks for.", "submission", ".csv"),
     "pts": Format("300-W .pts files", "A folder with each picture and its .pts file beside it.", "pts", ""),
+    "onnx": Format("ONNX model", "The model itself, for other programs: pictures at the network's size in, points out. Checked when it is written.", "model", ".onnx"),
 }  # fmt: skip
 
 
@@ -171,6 +173,13 @@ class ExportDialog(QDialog):
         )  # fmt: skip
         self.working.begin(f"Writing {order.out.name}…")
         self.pages.setCurrentIndex(1)
+        if order.format == "onnx":
+            model = store.project.runs_dir / (order.run or "")
+            self._task = run_task(
+                export_model, model, order.out, done=self._on_model_done, failed=self._on_failed, ended=self._on_ended,
+                cancellable=True,
+            )  # fmt: skip
+            return
         self._task = run_task(
             export, order, done=self._on_done, failed=self._on_failed, progress=self.working.show_progress,
             ended=self._on_ended, cancellable=True,
@@ -192,6 +201,13 @@ class ExportDialog(QDialog):
             self.pages.setCurrentIndex(2)
             self.end.setFocus()
 
+    def _on_model_done(self, sentence: str | None) -> None:
+        if sentence is not None:
+            self.title.setText(self.out.path().name)
+            self.outcome.setText(sentence)
+            self.pages.setCurrentIndex(2)
+            self.end.setFocus()
+
     def _on_failed(self, error: Exception) -> None:
         self.pages.setCurrentIndex(0)
         self._say(str(error))
@@ -206,7 +222,10 @@ class ExportDialog(QDialog):
         self.help.setText(entry.help)
         self._form.setRowVisible(self.lookup, self.chosen == "submission")
         self._form.setRowVisible(self.states, self.chosen == "csv")
-        if self.chosen == "submission" and not self.what.currentData():
+        for place in range(1, self.what.count()):
+            run = str(self.what.itemData(place))
+            self.what.setItemText(place, f"the model of {run}" if self.chosen == "onnx" else f"predictions of {run}")
+        if self.chosen in ("submission", "onnx") and not self.what.currentData():
             run = self.what.findData(self._session.run) if self._session.run else self.what.count() - 1
             self.what.setCurrentIndex(max(run, 0))
         if store is not None:
@@ -217,6 +236,8 @@ class ExportDialog(QDialog):
         """Say what is still to be chosen."""
         if not self.out.edit.text().strip():
             self._say("Choose where to write it.")
+        elif self.chosen == "onnx" and not self.what.currentData():
+            self._say("Choose whose model to write; a run is listed once it has predicted.")
         elif self.chosen == "submission" and not self.lookup.edit.text().strip():
             self._say("Choose Kaggle's IdLookupTable.csv: it says which rows are asked for.", quiet=True)
         elif self.out.path().exists():
@@ -241,7 +262,7 @@ class ExportDialog(QDialog):
                 self,
                 "Export to",
                 self.out.edit.text(),
-                "Tables (*.csv)",
+                "Models (*.onnx)" if self.chosen == "onnx" else "Tables (*.csv)",
                 options=QFileDialog.Option.DontConfirmOverwrite,
             )
         else:

@@ -1,0 +1,176 @@
+"""Videos: frames, faces followed through them, points as a CSV and frames in a project."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.data.schema import KAGGLE_15
+from training.errors import UserError
+from training.live import Live
+from training.project.frames import save_frame
+from training.project.making import new_project
+from training.project.project import Project
+from training.tracking import Face, FaceTracker
+from training.video import Frame, Video
+from training.video_table import video_table
+
+K = len(KAGGLE_15)
+OVAL = np.stack([np.cos(np.arange(K)), np.sin(np.arange(K))], axis=-1)  # points on a circle
+
+
+class Finder:
+    """Stands in for the cascades: a bright disc is a face. looked: how often it was asked."""
+
+    def __init__(self) -> None:
+        self.looked = 0
+
+    def find(self, picture: np.ndarray) -> np.ndarray:
+        self.looked += 1
+        ys, xs = np.nonzero(picture > 128)
+        return np.array([[xs.min(), ys.min(), np.ptp(xs), np.ptp(xs)]], float) if len(xs) else np.zeros((0, 4))
+
+
+def on_disc(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stands in for a model: points on the rim of the bright disc; sure where there is one."""
+    points, sure = np.zeros((len(pictures), K, 2)), np.zeros((len(pictures), K), np.float32)
+    for i, picture in enumerate(pictures):
+        ys, xs = np.nonzero(picture[..., 0] > 128)
+        if len(xs):
+            points[i] = (xs.mean(), ys.mean()) + OVAL * np.ptp(xs) / 2
+            sure[i] = 0.9
+    return points, sure
+
+
+def disc(x: float, y: float) -> np.ndarray:
+    picture = np.zeros((120, 160, 3), np.uint8)
+    if x >= 0:
+        cv2.circle(picture, (round(x), round(y)), 20, (255, 255, 255), -1)
+    return picture
+
+
+def tracker() -> tuple[FaceTracker, Finder]:
+    made, finder = FaceTracker(on_disc, side=48, every=10), Finder()
+    made._detector = finder  # type: ignore[assignment]
+    return made, finder
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "v.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (160, 120))
+    for n in range(12):
+        writer.write(disc(40 + 5 * n, 60))
+    writer.release()
+    return path
+
+
+def test_the_frames_of_a_file_with_their_times(video: Path) -> None:
+    with Video(video) as opened:
+        assert (opened.size, opened.rate, opened.count, opened.is_camera) == ((160, 120), 25, 12, False)
+        first = opened.next()
+        assert first is not None
+        opened.skip(3)
+        rest = list(opened.frames())
+    assert [f.number for f in rest] == list(range(4, 12))
+    assert rest[0].seconds == pytest.approx(0.16)
+    ys, xs = np.nonzero(rest[0].picture[..., 0] > 128)
+    assert (xs.mean(), ys.mean()) == pytest.approx((60, 60), abs=1)
+
+
+def test_no_video_no_file_and_no_camera_are_told(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    for source, words in (
+        (tmp_path / "text.mp4", "not a video"),
+        (tmp_path / "gone.avi", "no video file"),
+        (97, "no camera 97"),
+    ):
+        with pytest.raises(UserError, match=words):
+            Video(source)
+
+
+def test_a_face_is_found_once_and_followed_by_its_points() -> None:
+    follower, finder = tracker()
+    for n in range(10):
+        (face,) = follower.follow(disc(40 + 6 * n, 60 + n))
+        assert face.number == 1
+        assert face.points.mean(axis=0) == pytest.approx(np.array([40 + 6 * n, 60 + n]) + 20 * OVAL.mean(axis=0), abs=2)
+    assert finder.looked == 1
+    follower.follow(disc(100, 70))
+    assert finder.looked == 2
+
+
+def test_a_face_that_is_gone_is_let_go_and_looked_for_again() -> None:
+    follower, _ = tracker()
+    assert len(follower.follow(disc(50, 60))) == 1
+    assert follower.follow(disc(-1, 0)) == []
+    found = [follower.follow(disc(90, 60)) for _ in range(10)]
+    assert found[-1][0].number == 2
+
+
+def test_the_table_has_a_row_a_face(tmp_path: Path) -> None:
+    face = Face(3, np.zeros(4), 10 + OVAL, np.full(K, 0.5))
+    with video_table(tmp_path / "p.csv", KAGGLE_15) as write:
+        write(Frame(7, 0.28, disc(50, 60)), [face, face])
+    rows = list(csv.DictReader((tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 2
+    assert (rows[0]["frame"], rows[0]["time"], rows[0]["face"]) == ("7", "0.280", "3")
+    assert (rows[0]["left_eye_center_x"], rows[0]["left_eye_center_y"]) == ("11.000", "10.000")
+    assert rows[0]["nose_tip_confidence"] == "0.500"
+
+
+def test_a_frame_in_a_project_has_pictures_groups_and_predictions(tmp_path: Path) -> None:
+    path = tmp_path / "p.fkp"
+    with new_project(path, KAGGLE_15):
+        pass
+    points = (50, 60) + 20 * OVAL
+    face = Face(1, np.array([30.0, 40, 41, 41]), points, np.full(K, 0.5, np.float32))
+    frame = Frame(5, 0.2, disc(50, 60))
+    with Project.open(path) as project:
+        ids = save_frame(project, frame, [face], video="my video.avi", run=project.runs_dir / "starter-15")
+        assert project.names(ids) == ["my_video-000005-1"]
+        assert project.groups(ids) == ["video my video.avi"]
+        corner = project.faces(ids).corners[0]
+        assert project.predictions("starter-15", ids).points[0] + corner == pytest.approx(points, abs=1e-3)
+        assert np.array_equal(project.picture(1, channels=3)[..., 0].max(), 255)
+        with pytest.raises(UserError, match="already"):
+            save_frame(project, frame, [face], video="my video.avi")
+        assert len(project) == 1
+
+
+def test_the_live_worker_sends_frames_records_and_ends(video: Path, tmp_path: Path) -> None:
+    class Model:
+        predict, schema = staticmethod(on_disc), KAGGLE_15
+
+        class info:  # noqa: N801  - as a predictor has it
+            class config:  # noqa: N801
+                input_size = 48
+
+    out = io.BytesIO()
+    with Video(video) as opened:
+        shown = Live(opened, Model(), out)  # type: ignore[arg-type]
+        shown.tracker._detector = Finder()  # type: ignore[assignment]
+        shown.take({"cmd": "save", "project": str(tmp_path), "run": "x"})
+        shown.take({"cmd": "record", "path": str(tmp_path / "r.csv")})
+        shown.take({"cmd": "pause"})
+        shown.show()
+        shown.take({"cmd": "resume"})
+        for _ in range(13):
+            shown.show()
+    out.seek(0)
+    told = []
+    while line := out.readline():
+        told.append(json.loads(line))
+        assert len(out.read(told[-1].get("bytes", 0))) == told[-1].get("bytes", 0)
+    events = [message["event"] for message in told]
+    assert events == ["problem", "recording", *["frame"] * 12, "recorded", "ended"]
+    assert told[-2]["rows"] == 12
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 13
+    assert [message["number"] for message in told[2:14]] == list(range(12))
+    assert np.array(told[2]["faces"][0]["points"]).shape == (K, 2)
