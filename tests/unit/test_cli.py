@@ -50,7 +50,7 @@ def test_every_command_is_in_the_table_and_has_its_help(capsys: pytest.CaptureFi
     [
         ((), "The following arguments are required: COMMAND. See `fkp --help`."),
         (("dance",), "invalid choice: 'dance'"),
-        (("train", "a.fkp"), "The following arguments are required: --recipe. See `fkp train --help`."),
+        (("fill", "a.fkp"), "The following arguments are required: --run. See `fkp fill --help`."),
         (("info", "nowhere.fkp"), "There is no project"),
         (("import", "nowhere.csv", "a.fkp"), "nowhere.csv"),
         (("train", "nowhere.fkp", "--recipe", "ml-cnn"), "There is no project"),

@@ -103,8 +103,7 @@ def wait_for(condition: Callable[[], bool], *, seconds: float = 30) -> None:
 # ---- what is drawn
 
 
-@pytest.mark.parametrize("variant", ["default", "paper"])
-@pytest.mark.parametrize("recipe", list(RECIPES))
+@pytest.mark.parametrize(("recipe", "variant"), [(r.name, v) for r in RECIPES.values() for v in r.variants])
 def test_every_recipe_has_a_space_within_the_limits_of_its_settings(recipe: str, variant: str) -> None:
     space = recipe_space(recipe, variant)
     check_space(space, recipe_config(recipe, variant))
