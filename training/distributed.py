@@ -64,6 +64,10 @@ class Ranks:
         self.told_to_stop = False  # this process was
         self.patient: dist.ProcessGroup | None = None  # for what may take long; None: the usual one
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Ranks:
+        """The copy of a model whose layers know the processes is of the same processes; connections cannot be copied."""
+        return self
+
     @property
     def alone(self) -> bool:
         """Whether there is only this process."""
