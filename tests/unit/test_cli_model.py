@@ -222,7 +222,8 @@ def test_fill_is_one_step_and_replaces_nothing(project: Path, capsys: pytest.Cap
         before = opened.labels(opened.ids())
     assert fkp("fill", project, "--run", 1, "--min-confidence", 1) == 0
     assert fkp("fill", project, "--run", "0001-cnn-6") == 0
-    assert "points filled in 8 faces from 0001-cnn-6" in capsys.readouterr().out
+    assert "points filled in 8 faces from 0001-cnn-6, given the labels they have" in capsys.readouterr().out
+    assert (project / "runs" / "0001-cnn-6" / "fill.npz").is_file()  # the training wrote it, from 6 faces of val
     with Project.open(project) as opened:
         after = opened.labels(opened.ids())
         assert not after.missing.any()
