@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from tests.unit.project_data import batch
-from tests.unit.training_data import make_data, make_run, tiny_config
+from tests.unit.training_data import SCHEMA, tiny_config
 from training import runs
 from training.adjust import fit_offsets, fit_run, left_out, undo_fit, use_fit
 from training.adjustment import ADJUST, Adjustment, adjust_path, read_adjustment, write_adjustment
+from training.checkpoint import ModelInfo, save_model
 from training.data.schema import KAGGLE_15
 from training.errors import UserError
+from training.models.registry import make_model
 from training.predict import Predictor
 from training.predicted import lacking, model_stamp, note_predicted, raw_predictions
 from training.project.project import Project
-from training.train_run import train_run
 
 
 def test_with_many_faces_the_fit_is_the_mean() -> None:
@@ -139,8 +140,8 @@ def test_too_few_labelled_faces_are_said_so(project: Project) -> None:
 
 
 def test_the_predictor_adds_it_and_can_leave_it(tmp_path: Path) -> None:
-    run_dir = make_run(tmp_path, tiny_config(epochs="1"), make_data()[1])
-    train_run(run_dir, data=make_data()[0])
+    run_dir, config = tmp_path, tiny_config()
+    save_model(run_dir / runs.MODEL, make_model(config, 3).state_dict(), ModelInfo(config, SCHEMA, "float32"))
     pictures = np.random.default_rng(0).integers(0, 255, (3, 48, 96), np.uint8)
     plain = Predictor.load(run_dir, "cpu")
     points, sure = plain.predict(pictures)
