@@ -1,0 +1,153 @@
+"""From a folder of photos to predictions at once: the import's choices, the starter in the list of runs, a drawn box."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from fkp_studio.canvas.panel import CanvasPanel
+from fkp_studio.dialogs.import_data import ImportDialog
+from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.panels.runs import RunsPanel
+from fkp_studio.panels.runs_model import Row, RowRole
+from fkp_studio.session import Session
+from tests.gui.windows import in_window
+from tests.unit.photo_help import jpeg, photo, write_starter
+from training.data.import_ import import_source
+from training.data.keypoint_data import Origin
+from training.data.schema import IBUG_68
+from training.run_names import starters_folder
+
+STARTER = "starter-15"
+
+
+@pytest.fixture
+def starter(home: Path) -> Path:
+    return write_starter(starters_folder())
+
+
+@pytest.fixture
+def jobs(starter: Path, session: Session, tmp_path: Path) -> Iterator[Jobs]:
+    """On a project without runs; the worker is a stand-in."""
+    (tmp_path / "asked").touch()
+    made = Jobs(session, serve_command=(sys.executable, "-m", "tests.gui.fake_serve", "good", str(tmp_path / "asked")))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two photos, of two faces and of one."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    jpeg(folder / "a.jpg", photo([0, 2])[0])
+    jpeg(folder / "b.jpg", photo([9])[0], orientation=6)
+    return folder
+
+
+def test_a_project_without_runs_shows_its_starter(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
+    panel = RunsPanel(session, jobs)
+    in_window(qtbot, panel)
+    qtbot.waitUntil(lambda: session.run == STARTER)
+    qtbot.waitUntil(lambda: len(session.store.project.predicted_ids(STARTER)) == 24, timeout=10_000)
+    row: Row = panel.model.index(0).data(RowRole)
+    assert (row.title, row.line, row.curves, row.stale) == (STARTER, "came with the program", False, False)
+    assert panel.list.currentIndex().row() == 0
+    enabled = {act.text(): act.isEnabled() for act in panel.menu(STARTER).actions()}
+    assert enabled["Predict all faces"] and not enabled["Discard…"] and not enabled["Show log"]
+    assert not panel.model.setData(panel.model.index(0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+    jobs.discard(STARTER)
+    assert jobs.book.names() == [STARTER]
+
+
+def test_what_is_accepted_from_a_starter_says_so(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: len(session.store.project.predicted_ids(STARTER)) == 24, timeout=10_000)
+    assert session.store.accept(STARTER, [3]) == 11
+    labels = session.store.labels([3])
+    assert set(labels.runs[labels.origins == Origin.MODEL].tolist()) == {-15}
+    assert session.store.take_back(STARTER) == 11
+
+
+def test_the_import_finds_faces_and_offers_the_starters_points(
+    qtbot: QtBot, empty_session: Session, starter: Path, photos: Path, tmp_path: Path
+) -> None:
+    write_starter(starters_folder(), IBUG_68)
+    dialog = ImportDialog(empty_session, photos)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    page = dialog.preview
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is page, timeout=20_000)
+    choice = page.photos
+    assert choice.faces.currentData() == "detect" and len(page.faces.cards) == 3
+    assert [choice.points.itemText(i) for i in range(choice.points.count())] == [
+        "15 points (kaggle-15)",
+        "68 points (ibug-68)",
+    ]
+    choice.points.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: "68 keypoints" in page.about.text(), timeout=20_000)
+    choice.faces.setCurrentIndex(choice.faces.findData("whole"))
+    qtbot.waitUntil(lambda: len(page.faces.cards) == 2, timeout=20_000)
+    choice.faces.setCurrentIndex(choice.faces.findData("detect"))
+    qtbot.waitUntil(lambda: len(page.faces.cards) == 3 and page.go.isEnabled(), timeout=20_000)
+    page.path.setText(str(tmp_path / "made"))
+    page.go.click()
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report, timeout=20_000)
+    assert "3 faces found in 2 pictures." in dialog.report.notes.text()
+    dialog.report.open.click()
+    assert empty_session.store is not None and empty_session.store.schema == IBUG_68 and len(empty_session.store) == 3
+    empty_session.close_project()
+
+
+def test_a_box_is_drawn_in_the_photo(qtbot: QtBot, photos: Path, tmp_path: Path) -> None:
+    import_source(photos, tmp_path / "p.fkp", faces="detect")
+    session = Session()
+    session.open_project(tmp_path / "p.fkp")
+    panel = CanvasPanel(session)
+    in_window(qtbot, panel, width=700, height=500)
+    store, page = session.store, panel.box_page
+    qtbot.waitUntil(lambda: panel.view.shown_face is not None)
+    side = panel.view.shown_face.width
+    panel.draw_box()
+    assert page.isVisible()
+    qtbot.waitUntil(lambda: page.photo.photo is not None)
+    assert (page.photo.photo.width, page.photo.photo.height) == (380, 240)
+    frame, scale = page.photo._place()
+
+    def at(x: float, y: float) -> QPoint:
+        return QPoint(round(frame.x() + x * scale), round(frame.y() + y * scale))
+
+    QTest.mousePress(page.photo, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(60, 80))
+    QTest.mouseMove(page.photo, at(160, 180))
+    drawn = page.photo.box()
+    assert np.allclose(drawn, (60, 80, 100, 100), atol=1)
+    QTest.mouseRelease(page.photo, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(160, 180))
+    assert not page.isVisible()
+    qtbot.waitUntil(lambda: panel.view.shown_face is not None and panel.view.shown_face.width == 130)
+    x, y, new = store.project.faces([1]).crops[0].tolist()
+    assert new == 130 and abs(x - 45) <= 1 and abs(y - 65) <= 1
+    qtbot.waitUntil(lambda: panel.view._item.picture is not None and panel.view._item.picture.width == 130)
+    store.undo_stack.undo()
+    qtbot.waitUntil(lambda: panel.view._item.picture is not None and panel.view._item.picture.width == side)
+    panel.draw_box()
+    qtbot.waitUntil(lambda: page.photo.photo is not None)
+    QTest.keyClick(page.photo, Qt.Key.Key_Escape)
+    assert not page.isVisible() and store.project.faces([1]).crops[0, 2] == side
+    session.close_project()
+
+
+def test_a_face_without_a_photo_has_no_box_to_draw(session: Session, qtbot: QtBot) -> None:
+    panel = CanvasPanel(session)
+    in_window(qtbot, panel, width=500, height=400)
+    said: list[str] = []
+    panel.hint.connect(said.append)
+    panel.draw_box()
+    qtbot.waitUntil(lambda: not panel.box_page.isVisible())
+    assert "nothing to cut it from" in said[0]
