@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from fkp_studio.dialogs import export_data
 from fkp_studio.dialogs.export_data import FORMATS, ExportDialog
+from fkp_studio.jobs.onnx_export import export_model
 from fkp_studio.session import Session
 from training.data.export import EXPORT_FORMATS
+from training.errors import UserError
 
 RUN = "0001-ml-resnet"
 
@@ -32,7 +38,31 @@ def finish(qtbot: QtBot, dialog: ExportDialog) -> str:
 
 
 def test_every_format_can_be_chosen() -> None:
-    assert set(FORMATS) == set(EXPORT_FORMATS)
+    assert set(FORMATS) == {*EXPORT_FORMATS, "onnx"}
+
+
+def test_a_model_is_written_by_a_process_whose_sentence_is_shown(
+    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = session.store
+    assert store is not None
+    keypoints = len(store.project.schema)
+    store.project.write_predictions(
+        "0001-cnn-6", store.ids()[:1], np.zeros((1, keypoints, 2)), np.zeros((1, keypoints))
+    )
+    dialog = opened(qtbot, session, "onnx")
+    assert dialog.what.currentText() == "the model of 0001-cnn-6"
+    assert dialog.out.path().suffix == ".onnx"
+    fake = (sys.executable, "-c", "import sys; print(sys.argv[1].split('/')[-1], 'is written')")
+    monkeypatch.setattr(export_data, "export_model", partial(export_model, command=fake))
+    assert "0001-cnn-6 is written" in finish(qtbot, dialog)
+    with pytest.raises(UserError, match="no such model"):
+        export_model(
+            Path("m"),
+            Path("m.onnx"),
+            cancelled=bool,
+            command=(sys.executable, "-c", "raise SystemExit('no such model')"),
+        )
 
 
 def test_labels_are_written_where_it_says(qtbot: QtBot, session: Session, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def model_file(path: Path, recipe: str, side: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("recipe", "side"), [("fast", 32), ("ml-resnet", 32), ("cnn-6-7", 64), ("cascade", 64)])
+@pytest.mark.parametrize(("recipe", "side"), [("fast", 32), ("cnn-6-7", 64), ("cascade", 64)])
 def test_a_graph_of_any_batch_gives_the_predictors_points(tmp_path: Path, recipe: str, side: int) -> None:
     source = model_file(tmp_path / "m.safetensors", recipe, side)
     out = tmp_path / "m.onnx"
