@@ -103,6 +103,9 @@ class AcceptDialog(QDialog):
             f"From {self.run}. Only points that nobody has set are filled; a label that is there is never replaced. "
             "One undo takes it all back."
         )
+        self._set_up_table()
+
+    def _set_up_table(self) -> None:
         table = self.table
         for place, (name, side) in enumerate((("keypoint", LEFT), ("points", RIGHT))):
             heading = QTableWidgetItem(name)
