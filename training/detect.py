@@ -79,7 +79,7 @@ class FaceDetector:
 
     @cached_property
     def _classifiers(self) -> dict[str, cv2.CascadeClassifier]:
-        folder = Path(cv2.data.haarcascades)
+        folder = Path(cv2.__file__).parent / "data"
         made = {file: cv2.CascadeClassifier(str(folder / file)) for file in {_FRONTAL.file, _PROFILE.file}}
         missing = next((file for file, classifier in made.items() if classifier.empty()), "")
         if missing:

@@ -35,7 +35,7 @@ FILES = 32  # pictures of unknown size at a time
 Rows = Iterator[
     tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]
 ]  # cells of KEY, points [B, K, 2], confidences [B, K]
-KEY = ("image",)  # columns before the points'
+KEY: tuple[str, ...] = ("image",)  # columns before the points'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -179,7 +179,8 @@ def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: l
 
     done = 0
     for part in chunks(files, FILES):
-        names, pictures = [], []
+        names: list[tuple[str, ...]] = []
+        pictures = []
         for name, path in part:
             try:
                 pictures.append(read_picture(path, channels=3))
