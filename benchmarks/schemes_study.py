@@ -41,15 +41,15 @@ def main() -> None:
     parser.add_argument("--schemes", default=",".join(ARMS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    config = replace(recipe_config(args.recipe), epochs=args.epochs, minutes=None)
+    config = replace(recipe_config(args.recipe), epochs=args.epochs, minutes=None, threads=1)
     found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.out or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         joined_project(folder / "differ.fkp", [(n, table(args.data / n)) for n in ("faces15", "photos15")])
         joined_project(folder / "alike.fkp", parted(table(args.data / "faces15"), folder))
-        for name in ("differ", "alike"):
-            for seed in range(args.seeds):
+        for seed in range(args.seeds):
+            for name in ("differ", "alike"):
                 for how in args.schemes.split(","):
                     run = trained(folder / f"{name}.fkp", replace(config, schemes=how, seed=seed))
                     for part, value in measured(folder / f"{name}.fkp", run).items():

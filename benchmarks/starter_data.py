@@ -1,11 +1,12 @@
 """Makes the projects on which the starter models are trained, from folders of labelled faces that you have.
 
-    python -m benchmarks.starter_data OUT --points15 faces15=../shared/data/faces15/labels.csv \\
-        photos15=../shared/data/photos15/labels_complete.csv --points68 ../shared/data/faces68
+    python -m benchmarks.starter_data OUT --points15 video=video/labels.csv \\
+        photos=photos/labels.csv --points68 video68
 
 --points15: `NAME=CSV` of one source or several; pictures are in the CSV's folder or in `images` beside it. They become one
 project, OUT/face-15.fkp, in which the pictures are called `NAME/...`, so that sources whose files have the same names go together,
-and the sources stay apart as marking schemes. --points68: a folder of pictures with `.pts` files; it becomes OUT/face-68.fkp.
+and the sources stay apart as marking schemes. --points68: a folder with `train` and `val` in it, pictures with `.pts` files; it becomes
+OUT/face-68.fkp, in which each picture is there twice, whole and (as `cut/...`) cut round its points with a padding of 0.25.
 How they are trained from there: docs/starters.md.
 """
 
@@ -16,8 +17,11 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.data.crops import CropOptions
 from training.data.formats.columns import GROUP_NAMES, IMAGE_NAMES
 from training.data.import_ import import_source
+
+PADDING = 0.25  # of the box round the 68 points
 
 
 def main() -> None:
@@ -30,8 +34,7 @@ def main() -> None:
     if args.points15:
         joined_project(args.out / "face-15.fkp", [named(one) for one in args.points15])
     if args.points68:
-        report = import_source(args.points68, args.out / "face-68.fkp")
-        print(f"face-68.fkp: {report.train} train and {report.val} val faces of {args.points68}")
+        twice(args.out / "face-68.fkp", args.points68)
 
 
 def named(text: str) -> tuple[str, Path]:
@@ -52,6 +55,19 @@ def joined_project(project: Path, sources: Sequence[tuple[str, Path]]) -> None:
         renamed(labels, lists / f"{name}.csv", name=name)
         report = import_source(lists / f"{name}.csv", project, images=lists)
         print(f"{project.name}: {report.train} train and {report.val} val faces of {labels}")
+
+
+def twice(project: Path, folder: Path) -> None:
+    """One project of a folder's pictures, whole and cut round their points: faces small and large in the frame."""
+    lists = project.with_suffix(".sources")
+    for path in folder.absolute().rglob("*"):
+        if path.is_file():
+            link = lists / "cut" / path.relative_to(folder.absolute())
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+    for source, crop in ((folder, None), (lists, CropOptions("points", PADDING))):
+        report = import_source(source, project, crop=crop)
+        print(f"{project.name}: {report.train} train and {report.val} val faces of {source}")
 
 
 def renamed(labels: Path, out: Path, *, name: str) -> None:
