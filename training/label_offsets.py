@@ -111,6 +111,8 @@ def from_predictions(
     found = _intercepts(squares, sums, np.ones((1, count)))[0]
     margin = _SPREAD * _intercepts(squares, sums, weights.astype(np.float64)).std(axis=0)
     told = np.isfinite(both).sum(axis=0) >= FEWEST / 2
+    if not told.any():
+        return None
     weight = np.where(told, 1 / np.maximum(margin, 1e-6) ** 2, 0)
     draws = _intercepts(squares, sums, weights.astype(np.float64)) @ weight / weight.sum()
     common, half = float(found @ weight / weight.sum()), _SPREAD * float(draws.std())

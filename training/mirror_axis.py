@@ -28,6 +28,8 @@ ALONE = (
     0.03  # of the interocular distance: a keypoint that far from the others' median hardly counts (shading of a nose)
 )
 FEWEST = 60  # faces
+ROOM = 1.0  # of the interocular distance, kept of a picture round the labels: patches and what they are moved by
+FINEST = 2.0  # px between samples, at most: larger faces are shrunk, which keeps fine grain out and memory small
 
 Picture = Callable[[int], np.ndarray | None]
 
@@ -59,13 +61,19 @@ def mirror_axis(picture: Picture, points: np.ndarray, schema: KeypointSchema, gr
     if len(rows) < FEWEST:
         return None
     eyes = _eyes(points[rows], schema)
-    images = [_gray(picture(int(row))) for row in rows]
     across, unit = _across(eyes), HALF * 2 / (PATCH - 1)
     scale = np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1) * unit  # px between samples
+    parts = [
+        _face(picture(row), points[row], room=ROOM * one / unit, scale=one)
+        for row, one in zip(rows.tolist(), scale.tolist(), strict=True)
+    ]
+    images, size = [part.image for part in parts], np.array([part.size for part in parts])
+    corner = np.array([part.corner for part in parts])[:, None]
     shift = np.zeros(len(pairs))
     for _ in range(ROUNDS):
         moved = points[rows] - shift[_pair_of(schema, pairs), None] * [1, 0]
-        surfaces = _surfaces(images, moved, across, scale, schema, pairs)
+        inside = (moved - corner + 0.5) * size[:, None, None] - 0.5
+        surfaces = _surfaces(images, inside, across, scale * size, schema, pairs)
         shift += np.nan_to_num(_peaks(np.nansum(surfaces, axis=0)) * float(np.median(scale)) / 2)
     return _axis(surfaces, shift, scale, groups[rows], schema, pairs)
 
@@ -111,11 +119,31 @@ def _spread(rows: np.ndarray, most: int) -> np.ndarray:
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def _gray(picture: np.ndarray | None) -> np.ndarray | None:
+@dataclass(frozen=True)
+class _Part:
+    """The part of a picture that a face is in: float32 gray, None where it cannot be read. corner: (x, y) of its first pixel
+    in the picture, px. size: pixels of the part a pixel of the picture."""
+
+    image: np.ndarray | None
+    corner: tuple[int, int] = (0, 0)
+    size: float = 1.0
+
+
+def _face(picture: np.ndarray | None, points: np.ndarray, *, room: float, scale: float) -> _Part:
+    """The face of labels [K, 2] with `room` px round it; hundreds of whole photos would not fit in memory."""
     if picture is None:
-        return None
-    gray = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.GaussianBlur(gray.astype(np.float32), (0, 0), 0.8))
+        return _Part(None)
+    height, width = picture.shape[:2]
+    low = np.clip(np.floor(np.nanmin(points, axis=0) - room), 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(np.ceil(np.nanmax(points, axis=0) + room) + 1, low + 1, (width, height)).astype(int)
+    gray = picture[low[1] : high[1], low[0] : high[0]]
+    if gray.ndim == 3:
+        gray = cv2.cvtColor(np.ascontiguousarray(gray), cv2.COLOR_RGB2GRAY)
+    size = min(1.0, FINEST / scale)
+    if size < 1:
+        gray = cv2.resize(gray, None, fx=size, fy=size, interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(gray.astype(np.float32), (0, 0), 0.8)
+    return _Part(blurred, (int(low[0]), int(low[1])), size)
 
 
 def _surfaces(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -82,6 +83,29 @@ def test_nothing_is_told_without_partners_eyes_or_faces(faces: tuple[np.ndarray,
         widths = np.full(len(points), 72.0)
         assert from_predictions(points, points + 2.0, schema, groups, widths=widths, by="run") is None
     assert from_pictures(lambda n: pictures[n], points[:20], FIVE, groups[:20]) is None
+
+
+def test_large_faces_in_larger_photos_tell_the_same(faces: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    """Only the face of a photo is looked at, and shrunk: in px of the photo the offset is as many times as large."""
+    pictures, points, groups = faces
+    times, corner = 6, (40, 25)
+
+    def photo(row: int) -> np.ndarray:
+        large = cv2.resize(pictures[row], None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+        return cv2.copyMakeBorder(large, corner[1], 90, corner[0], 120, cv2.BORDER_CONSTANT, value=90)
+
+    placed = (points + np.array([1.2, 0]) + 0.5) * times - 0.5 + corner
+    found = from_pictures(photo, placed, FIVE, groups)
+    assert found is not None
+    assert found.common == pytest.approx(times * 1.2, abs=times * 0.15)
+
+
+def test_too_few_labels_of_every_keypoint_tell_nothing() -> None:
+    _, places, groups = mirrored_faces(60)
+    labels = np.full_like(places, np.nan)
+    for row in range(60):
+        labels[row, [(0, 1), (2,), (3, 4)][row % 3]] = places[row, [(0, 1), (2,), (3, 4)][row % 3]]
+    assert from_predictions(places, labels, FIVE, groups, widths=np.full(60, 72.0), by="run") is None
 
 
 def test_faces_that_look_aside_or_hang_over_are_left_out() -> None:
