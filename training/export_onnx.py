@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -166,7 +166,7 @@ def _exported(graph: PointGraph, example: np.ndarray) -> Any:
         torch.onnx.export(
             graph,
             (torch.from_numpy(example),),
-            file,
+            cast(Any, file),  # torch's annotation knows paths alone
             dynamo=False,
             opset_version=_OPSET,
             input_names=["pictures"],

@@ -226,8 +226,8 @@ class ExportDialog(QDialog):
             run = str(self.what.itemData(place))
             self.what.setItemText(place, f"the model of {run}" if self.chosen == "onnx" else f"predictions of {run}")
         if self.chosen in ("submission", "onnx") and not self.what.currentData():
-            run = self.what.findData(self._session.run) if self._session.run else self.what.count() - 1
-            self.what.setCurrentIndex(max(run, 0))
+            current = self.what.findData(self._session.run) if self._session.run else self.what.count() - 1
+            self.what.setCurrentIndex(max(current, 0))
         if store is not None:
             self.out.edit.setText(str(_free(store.path.parent, f"{store.path.stem}-{entry.name}", entry.ending)))
         self._check()

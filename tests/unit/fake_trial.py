@@ -63,7 +63,7 @@ def main(mode: str, run_dir: Path, *, resume: bool) -> int:
 def waits(mode: str, epoch: int, run_dir: Path, *, hopeless: bool) -> bool:
     """Half way a "gated" trial waits for a file `go` beside the runs, a "prunable" bad one for being stopped; whether it was."""
     if epoch == EPOCHS // 2 and (mode == "gated" or (mode == "prunable" and hopeless)):
-        until = time.monotonic() + 60
+        until = time.monotonic() + 200
         while time.monotonic() < until and not (run_dir / "stop").exists():
             if mode == "gated" and (run_dir.parent / "go").exists():
                 return False

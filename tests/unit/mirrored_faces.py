@@ -28,7 +28,9 @@ def mirrored_faces(count: int, *, seed: int = 0, side: int = 72) -> tuple[np.nda
 
 def _draw(points: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
     image = random.normal(120, 6, (side, side)).astype(np.float32)
-    for (x, y), radii, light in zip(points, ((4, 3), (4, 3), (3, 5), (3, 2), (3, 2)), (20, 20, 200, 40, 40), strict=True):
+    for (x, y), radii, light in zip(
+        points, ((4, 3), (4, 3), (3, 5), (3, 2), (3, 2)), (20, 20, 200, 40, 40), strict=True
+    ):
         centre = (round(x * 2**_SHIFT), round(y * 2**_SHIFT))
         axes = tuple(r << _SHIFT for r in radii)
         cv2.ellipse(image, centre, axes, 0, 0, 360, light, -1, cv2.LINE_AA, _SHIFT)

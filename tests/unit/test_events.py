@@ -10,7 +10,10 @@ import pytest
 
 from training.events import CED_AXIS, EVENTS, EpochDone, Event, RunFinished, RunStarted, Trouble, from_line, to_line
 
-VALUES = {"str": "words, «signs» and\nlines", "int": 7, "float": 0.25, "bool": True, "tuple[float, ...]": (1.5, 2.5)}
+WORDS = "words, «signs» and\nlines"
+VALUES = {
+    "str": WORDS, "int": 7, "float": 0.25, "bool": True, "tuple[float, ...]": (1.5, 2.5), "tuple[str, ...]": (WORDS, ""),
+}  # fmt: skip
 
 
 def made(kind: type[Event]) -> Event:

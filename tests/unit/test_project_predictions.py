@@ -9,8 +9,8 @@ import pytest
 
 from training.data.keypoint_data import Origin, PointState
 from training.errors import UserError
-from training.run_names import run_number
 from training.project.project import Project
+from training.run_names import run_number
 
 ONE, TWO = "0001-ml-resnet", "0002-cnn-6"
 

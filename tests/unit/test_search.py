@@ -93,7 +93,7 @@ def begin(project_path: Path, empty_storage: Path) -> Callable[[SearchPlan], Pat
     return make
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], *, seconds: float = 200) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not happen"
@@ -288,10 +288,12 @@ def test_a_stopped_search_keeps_its_runs_and_goes_on_with_them(begin: Begin, pro
 
 def test_two_processes_share_the_trials_of_one_storage(begin: Begin, storage: str, project_path: Path) -> None:
     folder = begin(plan_of(4, remote=True))
-    workers = [Worker(folder, url=storage, command=fake("quick")) for _ in range(2)]
+    workers = [Worker(folder, url=storage, command=fake("gated")) for _ in range(2)]
     threads = [threading.Thread(target=worker.run) for worker in workers]
     for thread in threads:
         thread.start()
+    wait_for(lambda: len(list((project_path / "runs").glob("0*"))) == 2)  # each has one that waits for the file
+    (project_path / "runs" / "go").touch()
     for thread in threads:
         thread.join()
     trials = read_search(folder).trials

@@ -10,10 +10,10 @@ from __future__ import annotations
 import fcntl
 import json
 import math
-import os
 import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -286,7 +286,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _put(path: Path, values: dict[str, Any]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # processes of two machines can have the same number
     try:
         beside.write_text(json.dumps(values, allow_nan=False, ensure_ascii=False), encoding="utf-8")
         beside.replace(path)
