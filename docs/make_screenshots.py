@@ -13,14 +13,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOP = ("loop-1-open", "loop-2-look", "loop-3-label", "loop-4-train", "loop-5-fill")
-NAMES = ("window", *LOOP, "dark", "poses", "augmentation")
+NAMES = ("window", *LOOP, "ellipses", "photos", "dark", "poses", "augmentation")
 
 
 def main() -> int:
     """Run the tour beside and take over its pictures; nothing is changed where it fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=3.0, help="training time of each recipe")
-    parser.add_argument("--samples", type=int, default=2000, help="synthetic faces in the demo project")
+    parser.add_argument("--minutes", type=float, default=1.5, help="training time of each recipe")
+    parser.add_argument("--samples", type=int, default=1000, help="synthetic faces in the demo project")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     from fkp_studio.tour import main as tour

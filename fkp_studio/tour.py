@@ -24,6 +24,7 @@ from fkp_studio.app import make_application
 from fkp_studio.jobs.tasks import run_task
 from fkp_studio.main_window import MainWindow
 from fkp_studio.settings import Settings
+from fkp_studio.tour_photos import show_photos
 from fkp_studio.tour_report import RunResult, Shot, write_report
 from fkp_studio.tour_windows import show_windows
 from training.config import with_budget
@@ -79,6 +80,7 @@ class Tour:
             ("fill missing labels", self._fill),
             ("look at poses and at augmentation", self._windows),
             ("evaluate on val", self._evaluate),
+            ("find the faces of photos", self._photos),
         )
 
     def run(self) -> None:
@@ -182,6 +184,11 @@ class Tour:
         self._until(lambda: bool(done) and done[-1])
         self.window.workspaces.switch("look")
         self._shot("window", "Predictions (rings) beside labels (discs), and two runs in the plots", after=2.0)
+        self.window.workspaces.switch("label")
+        session.next_incomplete()
+        self._shot(
+            "ellipses", "Missing points given the labels: each ring with the ellipse it lies in with 95 %", after=2.0
+        )
 
     def _fill(self) -> None:
         session = self.window.session
@@ -209,6 +216,12 @@ class Tour:
 
     def _windows(self) -> None:
         show_windows(self.window, self._until, lambda name, text, what: self._shot(name, text, after=1.0, what=what))
+
+    def _photos(self) -> None:
+        name = self._free_name(self.out / "photos.fkp").with_suffix("")
+        show_photos(
+            self.window, self._until, lambda shot, text, what: self._shot(shot, text, after=1.5, what=what), name
+        )
 
     def _evaluate(self) -> None:
         for name in self._runs():
