@@ -13,12 +13,13 @@ import argparse
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
 
 from training.commands.output import say, table
-from training.confidence import Calibration, fit_calibration
+from training.confidence import Calibration, Views, fit_calibration
 from training.data.pictures import resize_points
 from training.predict import Predictor
 from training.project.project import Project
@@ -33,7 +34,8 @@ CHUNK = 512
 class Seen:
     """Stands in a Predictor for its calibration and keeps what that was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, views: Views) -> None:
+        self.views = views
         self.disagreement: list[np.ndarray] = []
         self.sizes: list[np.ndarray] = []
 
@@ -62,10 +64,12 @@ class Evidence:
         return fit_calibration(self.disagreement, self.errors, self.sizes)
 
 
-def gather(project: Project, run: str, split: int, target: np.ndarray | None = None) -> Evidence:
+def gather(
+    project: Project, run: str, split: int, *, views: Views | None, target: np.ndarray | None = None
+) -> Evidence:
     """What a run says of a split, against its labels or `target` [M, K, 2] of all samples of the project."""
     predictor = Predictor.load(project.runs_dir / run, "cpu")
-    predictor.calibration = seen = Seen()  # type: ignore[assignment]  # asked for its probability only
+    predictor.calibration = seen = Seen(predictor.calibration.views if views is None else views)  # type: ignore[assignment]  # asked for its probability only
     index = project.index()
     chosen = np.flatnonzero(index.splits == split)
     side, errors = predictor.info.config.input_size, []
@@ -147,14 +151,16 @@ def main() -> None:
     parser.add_argument("project", type=Path)
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--truth", type=Path)
+    parser.add_argument("--views", choices=get_args(Views), help="what disagrees; default: as the run was calibrated")
     args = parser.parse_args()
     torch.set_num_threads(1)
     with Project.open(args.project, read_only=True) as project:
         for run in args.runs:
-            val = gather(project, run, 1)
+            val = gather(project, run, 1, views=args.views)
             tell(f"{run}, val by person", by_person(val))
             if args.truth is not None:
-                fitted, holes = val.fit(), gather(project, run, 0, read_truth(args.truth, project))
+                truth = read_truth(args.truth, project)
+                fitted, holes = val.fit(), gather(project, run, 0, views=args.views, target=truth)
                 known = np.isfinite(holes.errors)
                 wrong = {t: fitted.wrong(holes.disagreement, holes.sizes, beyond=t)[known] for t in LIMITS}
                 tell(f"{run}, the missing labels of train", {t: (w, holes.errors[known]) for t, w in wrong.items()})

@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,14 @@ import torch
 
 from training.augment import prepare
 from training.checkpoint import ModelInfo, load_model, save_model
+from training.confidence import default_calibration
 from training.data.schema import KAGGLE_15
 from training.device import keep_memory, mixed_precision, to_channels_last
 from training.export_onnx import export_onnx
 from training.models.registry import make_model
 from training.predict import Predictor
 from training.recipes import recipe_config
+from training.views import views_of
 
 FACES = 256
 
@@ -53,7 +56,9 @@ def measure(recipe: str, folder: Path) -> None:
     import onnxruntime
 
     config, path = recipe_config(recipe), folder / "model.safetensors"
-    save_model(path, make_model(config, 15).state_dict(), ModelInfo(config, KAGGLE_15, "bfloat16"))
+    network = make_model(config, 15)
+    calibration = replace(default_calibration(15), views=views_of(network))
+    save_model(path, network.state_dict(), ModelInfo(config, KAGGLE_15, "bfloat16", calibration=calibration))
     shape = (FACES, config.input_size, config.input_size) + ((3,) if config.channels == 3 else ())
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     model = to_channels_last(load_model(path)[0])

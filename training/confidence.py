@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from training.data.schema import KeypointSchema
 from training.error_curve import CLOSE, LIMITS, ErrorCurve, usual_curve
 from training.errors import UserError
 from training.hazard_fit import fit_hazards
+
+Views = Literal["moved", "heads"]  # what disagrees: `training.views.points_and_disagreement`
 
 _FLOOR = 1e-4  # of the width: views never agree better than this
 _SMALLEST_FACE = 0.02  # of the width
@@ -31,13 +33,14 @@ class Calibration:
     """slopes: of the logarithms of the point's and of the face's disagreement, and of the face's size. intercepts: one a keypoint.
 
     fitted_on: labelled points used. curve: None in files of before there was one: two slopes, and log odds in place of
-    log hazards.
+    log hazards. views: those whose disagreement it was fitted to.
     """
 
     slopes: tuple[float, ...]
     intercepts: tuple[float, ...]
     fitted_on: int = 0
     curve: ErrorCurve | None = None
+    views: Views = "moved"
 
     @property
     def errors(self) -> ErrorCurve:
@@ -60,7 +63,13 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` gives the calibration back."""
-        plain = {"slopes": list(self.slopes), "intercepts": list(self.intercepts), "fitted_on": self.fitted_on}
+        plain: dict[str, Any] = {
+            "slopes": list(self.slopes),
+            "intercepts": list(self.intercepts),
+            "fitted_on": self.fitted_on,
+        }
+        if self.views != "moved":  # absent in files of before there was a choice
+            plain["views"] = self.views
         return plain if self.curve is None else {**plain, "curve": self.curve.to_json()}
 
     @classmethod
@@ -71,7 +80,11 @@ class Calibration:
             curve = ErrorCurve.from_json(values["curve"]) if "curve" in values else None
             if len(slopes) != (2 if curve is None else 3):
                 raise ValueError(f"{len(slopes)} slopes")
-            return cls(slopes, tuple(float(v) for v in values["intercepts"]), int(values["fitted_on"]), curve)
+            views = values.get("views", "moved")
+            if views not in get_args(Views):
+                raise ValueError(f"views {views!r}")
+            intercepts = tuple(float(v) for v in values["intercepts"])
+            return cls(slopes, intercepts, int(values["fitted_on"]), curve, cast(Views, views))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"The model file's confidence calibration cannot be read ({error}).") from error
 
@@ -103,11 +116,12 @@ def fit_calibration(disagreement: np.ndarray, errors: np.ndarray, sizes: np.ndar
     """
     keypoints = errors.shape[1]
     usual = default_calibration(keypoints)
-    labelled = np.isfinite(errors)
+    features = _features(disagreement, sizes)
+    labelled = np.isfinite(errors) & np.isfinite(features).all(axis=-1)  # a network gone astray can say NaN of a face
     if labelled.sum() < _FEWEST:
         return usual
     found = fit_hazards(
-        _features(disagreement, sizes)[labelled], np.nonzero(labelled)[1], errors[labelled],
+        features[labelled], np.nonzero(labelled)[1], errors[labelled],
         keypoints=keypoints, together=labelled.sum() / labelled.any(axis=1).sum(), limits=LIMITS,
         usual=(_USUAL_SLOPES, usual.intercepts[0], usual.errors.log_hazards),
     )  # fmt: skip

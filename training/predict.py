@@ -112,8 +112,9 @@ class Predictor:
     def _predict_batch(self, x: Tensor, scheme: int | Tensor) -> tuple[np.ndarray, np.ndarray]:
         with mixed_precision(self.device, self.precision):
             points, spread = points_and_disagreement(
-                self.model, x, flip=self.flip, flip_average=self.info.config.flip_average, scheme=scheme
-            )
+                self.model, x, flip=self.flip, flip_average=self.info.config.flip_average, scheme=scheme,
+                views=self.calibration.views,
+            )  # fmt: skip
         return points.float().cpu().numpy(), spread.float().cpu().numpy()
 
     @torch.inference_mode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from training.runs import MODEL, RESUME
 from training.self_training import SelfTraining
 from training.stages import Stages
 from training.streaming import StreamedPictures, on_device, take
-from training.views import averaged_points, points_and_disagreement, points_and_spread
+from training.views import averaged_points, points_and_disagreement, points_and_spread, views_of
 from training.warm_start import warm_start
 
 _EVALUATION_BATCH = 128
@@ -374,11 +375,11 @@ class Session:
         """Fit the confidence of a model with these weights on val, and `fill`: how its errors go together."""
         model = copy.deepcopy(self.average.average)
         model.load_state_dict(weights)
-        points, spreads = [], []
+        points, spreads, views = [], [], views_of(model)
         with mixed_precision(self.device, self.precision):
             for x, scheme in self._inputs(self.data.val):
                 p, d = points_and_disagreement(
-                    model, x, flip=self.flip, flip_average=self.config.flip_average, scheme=scheme
+                    model, x, flip=self.flip, flip_average=self.config.flip_average, scheme=scheme, views=views
                 )
                 points.append(p.float().cpu().numpy())
                 spreads.append(d.float().cpu().numpy())
@@ -388,7 +389,7 @@ class Session:
         errors = metrics.point_errors(self._to_original(found), self._val_points)
         unit = metrics.normaliser(self._val_points, "interocular", self.data.schema, sizes=self._val_sizes)
         unit = np.where(np.isfinite(unit), unit, sizes * self._val_sizes[:, 0])  # an eye lacks its label
-        return fit_calibration(np.concatenate(spreads), errors / unit[:, None], sizes)
+        return replace(fit_calibration(np.concatenate(spreads), errors / unit[:, None], sizes), views=views)
 
 
 def _seed(seed: int, epoch: int, batch: int) -> int:

@@ -70,7 +70,7 @@ class Video:
         if bgr is None:
             return None
         number, self._next = self._next, self._next + 1
-        return Frame(number, number / self.rate, np.ascontiguousarray(bgr[:, :, ::-1]))
+        return Frame(number, number / self.rate, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
 
     def skip(self, frames: int) -> None:
         """Leave out so many frames, without the work of making pictures of them."""

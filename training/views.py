@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.augment import mirror, mirror_points
-from training.models.light import heads_of
+from training.confidence import Views
+from training.models.light import LightPoints, heads_of
 from training.models.offsets import labelled
 
 
@@ -24,17 +25,27 @@ def averaged_points(
     return labelled(model, plain, scheme)
 
 
+def views_of(model: nn.Module) -> Views:
+    """The views to calibrate a model's confidence with: a model with two heads tells of itself how sure it is."""
+    return "heads" if isinstance(model, LightPoints) else "moved"
+
+
 def points_and_disagreement(
-    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, scheme: int | Tensor = 0
+    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, scheme: int | Tensor = 0, views: Views = "moved"
 ) -> tuple[Tensor, Tensor]:
     """As `averaged_points`, with the views' disagreement [B, K]: their deviation from their mean, a fraction of the side.
 
-    Views: plain, mirrored, moved right and up by 3 % of the side, moved left and down. All in one batch.
+    views: "moved" - plain, mirrored, moved right and up by 3 % of the side, moved left and down, all in one batch.
+    "heads" - what the heads of the plain view say, and of the mirrored one with flip_average: no pass that the points
+    do not need.
     """
-    side, count = x.shape[-1], len(x)
+    side = x.shape[-1]
+    if views == "heads":
+        seen = _heads(model, x, flip=flip, mirrored=flip_average)
+        return labelled(model, seen.mean(dim=1), scheme), _deviation(seen) / side
     step = max(1, round(0.03 * side))
-    views = torch.cat((x, mirror(x), _moved(x, step, -step), _moved(x, -step, step)))
-    plain, mirrored, right, left = model(views).view(4, count, -1, 2)
+    batch = torch.cat((x, mirror(x), _moved(x, step, -step), _moved(x, -step, step)))
+    plain, mirrored, right, left = model(batch).view(4, len(x), -1, 2)
     offset = torch.tensor((step, -step), dtype=plain.dtype, device=plain.device)
     seen = torch.stack((plain, mirror_points(mirrored, flip=flip, side=side), right - offset, left + offset))
     deviation = (seen - seen.mean(dim=0)).square().sum(dim=-1).mean(dim=0).sqrt()  # [B, K]
@@ -44,11 +55,22 @@ def points_and_disagreement(
 
 def points_and_spread(model: nn.Module, x: Tensor, *, flip: Tensor, scheme: int | Tensor = 0) -> tuple[Tensor, Tensor]:
     """The mean of the model's heads on the plain and the mirrored view, [B, K, 2], and their deviation [B, K]; px of the input."""
-    plain, mirrored = heads_of(model, x), heads_of(model, mirror(x))  # [B, heads, K, 2]
-    back = mirror_points(mirrored.flatten(0, 1), flip=flip, side=x.shape[-1]).view_as(plain)
-    seen = torch.cat((plain, back), dim=1)
-    deviation = seen.std(dim=1).square().sum(dim=-1).sqrt()
-    return labelled(model, seen.mean(dim=1), scheme), deviation
+    seen = _heads(model, x, flip=flip, mirrored=True)
+    return labelled(model, seen.mean(dim=1), scheme), _deviation(seen)
+
+
+def _heads(model: nn.Module, x: Tensor, *, flip: Tensor, mirrored: bool) -> Tensor:
+    """The points of the heads [B, heads, K, 2] of the plain view, then of the mirrored one, where the plain view has them."""
+    if not mirrored:
+        return heads_of(model, x)
+    plain, other = heads_of(model, torch.cat((x, mirror(x)))).chunk(2)
+    back = mirror_points(other.flatten(0, 1), flip=flip, side=x.shape[-1]).view_as(plain)
+    return torch.cat((plain, back), dim=1)
+
+
+def _deviation(seen: Tensor) -> Tensor:
+    """Points [B, views, K, 2] -> their deviation from their mean [B, K]."""
+    return seen.std(dim=1).square().sum(dim=-1).sqrt()
 
 
 def _moved(x: Tensor, right: int, down: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,9 @@ def test_a_calibration_survives_being_written_and_old_ones_are_read() -> None:
     assert old.probability(disagreement, sizes) == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
     assert old.errors == usual_curve()
     assert "curve" not in old.to_json()
+    assert old.views == found.views == "moved"  # a file that does not tell has the four views of its time
+    heads = replace(found, views="heads")
+    assert Calibration.from_json(json.loads(json.dumps(heads.to_json()))) == heads
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from training.rundata import RunData
 from training.schemes import find_schemes, scheme_words
 from training.self_training import SelfTraining
 from training.train_run import train_run
-from training.views import averaged_points, points_and_disagreement, points_and_spread
+from training.views import averaged_points, points_and_disagreement, points_and_spread, views_of
 
 FLIP = torch.tensor(SCHEMA.flip)  # left and right eye change places, the nose stays
 
@@ -168,6 +168,28 @@ def test_the_offset_is_added_after_mirrored_views_are_averaged() -> None:
     torch.testing.assert_close(found[0], each[1])
     assert spread.max() < 1e-5
     assert disagreement.shape == spread.shape == (2, 3)
+
+
+@pytest.mark.parametrize("flip_average", [False, True])
+def test_heads_tell_of_confidence_in_no_more_passes_than_points_need(flip_average: bool) -> None:
+    x, seen = torch.rand(2, 1, 96, 96), []
+    config = RunConfig(model="light", width=0.5)
+    model = make_model(config, 3, mean_shape=torch.full((3, 2), 48.0)).eval()
+    model.network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    assert views_of(model) == "heads"
+    assert views_of(Constant()) == "moved"
+    with torch.no_grad():
+        plain = averaged_points(model, x, flip=FLIP, flip_average=flip_average)
+        seen.clear()
+        points, disagreement = points_and_disagreement(
+            model, x, flip=FLIP, flip_average=flip_average, views=views_of(model)
+        )
+        assert sum(seen) == (4 if flip_average else 2)
+        heads = model.heads(x)
+    torch.testing.assert_close(points, plain)
+    if not flip_average:
+        apart = (heads[:, 0] - heads[:, 1]).norm(dim=-1) / 2**0.5 / 96
+        torch.testing.assert_close(disagreement, apart)
 
 
 def test_a_scheme_learns_from_its_own_rows_alone() -> None:
