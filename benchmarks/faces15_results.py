@@ -1,4 +1,4 @@
-"""Trains the four recipes on real faces and prints a table in markdown.
+"""Trains recipes on real faces and prints a table in markdown.
 
     python -m benchmarks.faces15_results [--data ../shared/data/faces15] [--minutes 6] [--recipes ...] [--project DIR]
 
