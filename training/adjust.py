@@ -24,6 +24,7 @@ from training.runs import load_snapshot
 
 FEWEST = 20  # labelled faces
 FOLDS = 50
+WORTH = 0.005  # of the RMSE: for less than that it isn't worth predicting all faces anew
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Fit:
 
     @property
     def helps(self) -> bool:
-        """Whether faces it was not fitted on are predicted better with it."""
-        return self.adjustment.after < self.adjustment.before
+        """Whether faces it was not fitted on are predicted better with it, by an amount worth having."""
+        return self.adjustment.after < (1 - WORTH) * self.adjustment.before
 
     @property
     def sentence(self) -> str:

@@ -83,8 +83,11 @@ def write_adjustment(run_dir: Path, adjustment: Adjustment) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def remove_adjustment(run_dir: Path) -> bool:

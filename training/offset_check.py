@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,8 @@ class Checked:
     """The labels that came with one import. ids: int64, its samples. imported: how many points could be mended.
 
     found: None where nothing can be told. by_run: the same by the predictions of a run; None without one. before, after:
-    RMSE on val of that run against the labels as they are and mended, px; NaN without.
+    RMSE on val of that run against the labels as they are and mended, px; NaN without, and of a run that has learnt the
+    labels' offset.
     """
 
     source: str
@@ -54,11 +55,11 @@ def check_labels(project: Project, run_dir: Path | None = None) -> list[Checked]
     rows = project.database.all("SELECT import FROM samples ORDER BY id")
     imports = np.array([number for (number,) in rows], np.int64)
     sources = [entry.source for entry in project.imports()]
-    names, numbers = project.groups(), np.unique(imports)
+    names = project.groups()
     checked = []
-    for n, number in enumerate(numbers.tolist()):
+    for number in np.unique(imports).tolist():
         ids = np.flatnonzero(imports == number) + 1
-        source = sources[n] if len(sources) == len(numbers) else project.name
+        source = sources[number - 1] if 0 < number <= len(sources) else project.name
         groups = np.array([names[i - 1] or f"alone {i}" for i in ids.tolist()])
         checked.append(_check(project, run_dir, ids, source, groups))
     return checked
@@ -101,9 +102,8 @@ def _with_run(project: Project, run_dir: Path, made: Checked, points: np.ndarray
     by_run = from_predictions(
         pred[rows], points[rows], project.schema, groups[rows], widths=widths[rows], by=run_dir.name
     )  # fmt: skip
+    if learnt is not None:
+        return replace(made, by_run=by_run)
     best = made.found or by_run
-    shift = [best.common if best else 0.0, 0.0]
-    return Checked(
-        made.source, made.ids, made.imported, made.found, by_run,
-        rmse(pred[rows], points[rows]), rmse(pred[rows], points[rows] - shift),
-    )  # fmt: skip
+    mended = points[rows] - [best.common if best else 0.0, 0.0]
+    return replace(made, by_run=by_run, before=rmse(pred[rows], points[rows]), after=rmse(pred[rows], mended))

@@ -18,7 +18,8 @@ from training.adjust import Fit, fit_run, undo_fit, use_fit
 from training.adjustment import Adjustment, read_adjustment
 from training.project.project import Project
 
-HEAD = ("keypoint", "x, px", "y, px", "RMSE before", "after")
+HEAD = ("moved by, px of the input", "x", "y", "RMSE before, px", "after, px")
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -44,11 +45,15 @@ class AdjustDialog(QDialog):
         self.take_away = button("Take the fit away", "flat")
         self._set_up()
         self._lay_out()
-        self.resize(600, 560)
+        self.resize(680, 648)
         self._read()
 
     def _set_up(self) -> None:
         self.table.setHorizontalHeaderLabels(list(HEAD))
+        self.table.horizontalHeader().setDefaultAlignment(RIGHT)
+        first = QTableWidgetItem(HEAD[0])
+        first.setTextAlignment(LEFT)
+        self.table.setHorizontalHeaderItem(0, first)
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -26,8 +26,9 @@ from training.errors import UserError
 from training.label_offsets import LabelOffset
 from training.offset_check import CANNOT_TELL, ONLY_SIDEWAYS, Checked, mend_labels
 
-FACES = 3
+FACES, SIDE = 3, 120  # faces shown twice; px
 STAYS = "One step, undone with Ctrl+Z. Only imported labels move; what you or a model set stays where it is."
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -44,7 +45,8 @@ class OffsetsDialog(QDialog):
         self.title = text_label("Do the labels sit where the faces are?", "title")
         self.summary, self.about = text_label("Comparing faces with their mirror images…"), text_label(role="dim")
         self.which, self.table = QComboBox(), QTableWidget(0, 2)
-        self.faces = FaceGrid(columns=2, side=120)
+        self.faces = FaceGrid(columns=2, side=SIDE)
+        self.heading = text_label("THE EYES OF SOME FACES", "heading")
         self.go, self.close_button = button("Shift the labels", "primary"), button("Close")
         self._set_up()
         self._lay_out()
@@ -63,8 +65,10 @@ class OffsetsDialog(QDialog):
         self.table.setWordWrap(False)
         self.table.setFont(theme.table_font())
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.setHorizontalHeaderLabels(["keypoint", "px to the right"])
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setDefaultAlignment(RIGHT)
+        self.table.horizontalHeader().hide()
+        self.heading.hide()
+        self.faces.setMinimumWidth(2 * SIDE + 8)
         self.go.setEnabled(False)
         self.go.clicked.connect(self._mend)
         self.close_button.clicked.connect(self.reject)
@@ -72,7 +76,7 @@ class OffsetsDialog(QDialog):
     def _lay_out(self) -> None:
         right = QVBoxLayout()
         right.setSpacing(8)
-        right.addWidget(text_label("THE EYES OF SOME FACES", "heading"))
+        right.addWidget(self.heading)
         right.addWidget(self.faces)
         right.addStretch(1)
         middle = QHBoxLayout()
@@ -120,7 +124,7 @@ class OffsetsDialog(QDialog):
         if checked is None or best is None:
             self.summary.setText(CANNOT_TELL)
             self._fill([])
-            self.faces.set_faces([])
+            self._on_drawn([])
             self.go.setEnabled(False)
             return
         self.summary.setText(_words(checked))
@@ -141,12 +145,17 @@ class OffsetsDialog(QDialog):
 
     def _on_drawn(self, cards: list[FaceCard]) -> None:
         self.faces.set_faces(cards)
+        self.heading.setVisible(bool(cards))
 
     def _fill(self, ways: list[LabelOffset]) -> None:
         store = self._session.store
         titles = store.schema.titles if store is not None and ways else ()
+        self.table.horizontalHeader().setVisible(bool(ways))
         self.table.setColumnCount(1 + len(ways))
-        self.table.setHorizontalHeaderLabels(["px to the right", *(f"  by {found.by}" for found in ways)])
+        self.table.setHorizontalHeaderLabels(["", *(f"  by {found.by}" for found in ways)])
+        first = QTableWidgetItem("px to the right")
+        first.setTextAlignment(LEFT)
+        self.table.setHorizontalHeaderItem(0, first)
         self.table.setRowCount(len(titles))
         for k, title in enumerate(titles):
             self.table.setItem(k, 0, QTableWidgetItem(title))

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.project_data import batch
 from tests.unit.training_data import SCHEMA, tiny_config
 from training import runs
-from training.adjust import fit_offsets, fit_run, left_out, undo_fit, use_fit
+from training.adjust import Fit, fit_offsets, fit_run, left_out, undo_fit, use_fit
 from training.adjustment import ADJUST, Adjustment, adjust_path, read_adjustment, write_adjustment
 from training.checkpoint import ModelInfo, save_model
 from training.data.schema import KAGGLE_15
@@ -107,6 +107,25 @@ def test_a_run_is_fitted_to_the_faces_it_was_not_trained_on(project: Project) ->
     assert fit.adjustment.after == pytest.approx(0, abs=1e-4)
     assert fit.helps
     assert "1.12 → 0.00 px on faces it was not fitted on (" in fit.sentence
+
+
+def test_a_gain_that_nobody_sees_is_no_help() -> None:
+    """Predicting all faces anew for a thousandth of a pixel is not worth it."""
+    groups = np.arange(30)
+    for after, helps in ((1.337, False), (1.30, True), (1.34, False)):
+        fit = Fit(Adjustment(np.zeros((3, 2)), 30, 1.34, after), np.ones(3), np.ones(3), groups, 30)
+        assert fit.helps == helps
+        assert ("does not help" in fit.sentence) != helps
+
+
+def test_a_fit_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: Path, _target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_adjustment(tmp_path / "run", Adjustment(np.zeros((3, 2)), 20, 2.0, 1.0))
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_using_a_fit_makes_stored_predictions_old_and_undoing_it_too(project: Project) -> None:

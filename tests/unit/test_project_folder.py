@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -50,6 +51,20 @@ def test_a_failed_creation_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UserError, match="is full"):
         Project.create(tmp_path / "a.fkp", KAGGLE_15)
     assert files(tmp_path) == {"home"}
+
+
+def test_no_room_for_sqlites_own_files_is_a_full_disk(project_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite calls it an I/O error; a disk with room that reports one has a fault."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    for free, sentence in ((4096, "is full"), (1 << 40, "reports a fault")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _folder, free=free: SimpleNamespace(free=free))
+        with (
+            Project.open(project_path) as project,
+            pytest.raises(UserError, match=sentence),
+            project.database.transaction(),
+        ):
+            raise error
 
 
 @pytest.mark.parametrize(

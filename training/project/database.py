@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ DATABASE = "project.db"
 VERSION = 2
 APPLICATION = 0x464B5050  # "FKPP": tells a project from any other SQLite file
 BUSY_MS = 5000
+LEAST_FREE = 1 << 20  # bytes; with less a disk counts as full
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -190,7 +192,7 @@ def _sentence(error: sqlite3.Error, folder: Path) -> str:
     """What went wrong, where, and what to do, for the faults people meet."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     text = str(error)
-    if code == sqlite3.SQLITE_FULL or "disk is full" in text:
+    if code == sqlite3.SQLITE_FULL or "disk is full" in text or (code == sqlite3.SQLITE_IOERR and _is_full(folder)):
         return (
             f"The disk of {folder} is full: this change was not written, and everything before it is safe. "
             "Free some space and try again."
@@ -205,3 +207,11 @@ def _sentence(error: sqlite3.Error, folder: Path) -> str:
     if code == sqlite3.SQLITE_IOERR:
         return f"The disk of {folder} reports a fault ({text}). Copy the project to another disk and open it there."
     return f"{folder / DATABASE} is damaged ({text}). Bring back a copy of it, or import the data again into a new project."
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether there is no room for the files that SQLite keeps beside the database: it calls that an I/O error."""
+    try:
+        return shutil.disk_usage(folder).free < LEAST_FREE
+    except OSError:
+        return False
