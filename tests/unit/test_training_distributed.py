@@ -69,10 +69,9 @@ def assert_alike(ours: Path, theirs: Path) -> None:
     assert other.epoch == one.epoch
     assert other.train_loss == pytest.approx(one.train_loss, rel=1e-4)
     assert other.rmse == pytest.approx(one.rmse, rel=1e-4)
+    found = weights(theirs)
     for name, value in weights(ours).items():
-        torch.testing.assert_close(
-            weights(theirs)[name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
-        )
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
 
 
 def test_two_processes_do_what_one_does_and_end_together(tmp_path: Path, subtests: pytest.Subtests) -> None:
