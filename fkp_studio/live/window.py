@@ -53,6 +53,10 @@ class LiveWindow(QDialog):
         self.source.addItem("Video file…", FILE)
         for number in range(CAMERAS):
             self.source.addItem(f"Camera {number}", str(number))
+        for box in (self.source, self.model):  # their entries come and change while it is shown
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+            box.setMinimumWidth(160)
+            box.setMaximumWidth(280)
         self.source.setAccessibleName("source")
         self.model.setAccessibleName("model")
         store = self._session.store
