@@ -194,6 +194,7 @@ class AcceptDialog(QDialog):
 
     def _count(self) -> None:
         candidates, curve, wanted = self._candidates, self._curve, self._wanted()
+        self.go.setEnabled(False)  # it would accept what was counted before
         if candidates is not None and curve is not None and len(candidates.confidences) and "count" not in self._tasks:
             self._task("count", lambda: decide(candidates, curve, wanted, examples=EXAMPLES), done=self._on_counted)
 

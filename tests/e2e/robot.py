@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QWidget
 
 from fkp_studio import app
 from fkp_studio.main_window import MainWindow
+from training.run_names import is_starter
 
 PATIENCE = 150.0  # s, for the slowest step on a busy machine
 
@@ -101,7 +102,10 @@ def _import(robot: Robot, project: Path) -> None:
     robot.until(lambda: dialog.pages.currentWidget() is dialog.report, "the import")
     robot.click(dialog.report.open)
     robot.until(lambda: robot.window.canvas.view.shown_face is not None, "the first face")
-    robot.tell(step="imported", count=len(robot.store), title=robot.window.windowTitle())
+    robot.until(lambda: robot.window.session.run, "the starter is chosen")
+    starter = robot.window.session.run
+    robot.until(lambda: len(robot.store.project.predicted_ids(starter)) == len(robot.store), "its predictions")
+    robot.tell(step="imported", count=len(robot.store), title=robot.window.windowTitle(), run=starter)
 
 
 def _place(robot: Robot) -> dict[str, Any]:
@@ -138,6 +142,11 @@ def free_place(view: Any, labels: Any, near: tuple[float, float]) -> QPoint:
     return QPoint(round(best[0] * at.scale + at.offset[0]), round(best[1] * at.scale + at.offset[1]))
 
 
+def runs_of(robot: Robot) -> list[str]:
+    """The names of what was trained here: the starter is listed before it."""
+    return [name for name in robot.window.jobs.book.names() if not is_starter(name)]
+
+
 def _train(robot: Robot) -> None:
     """A short run and, queued behind it, a long one."""
     robot.until(robot.window.docks["training"].widget, "the panels")
@@ -146,10 +155,10 @@ def _train(robot: Robot) -> None:
     for recipe, epochs in (("cnn-6", 1), ("ml-resnet", 500)):
         panel.recipe.setCurrentIndex(panel.recipe.findData(recipe))
         panel.budget.setValue(epochs)
-        count = len(jobs.book.names())
+        count = len(runs_of(robot))
         robot.click(panel.train_button)
-        robot.until(lambda n=count: len(jobs.book.names()) == n + 1, f"a run of {recipe}")
-    one, two = jobs.book.names()
+        robot.until(lambda n=count: len(runs_of(robot)) == n + 1, f"a run of {recipe}")
+    one, two = runs_of(robot)
     robot.until(lambda: jobs.status(one) == "done", "the end of the short run")
     robot.until((robot.store.path / "runs" / two / "resume.pt").is_file, "a checkpoint of the long run")
     robot.until(lambda: len(robot.window.docks["loss"].widget().table()[1]) >= 2, "both runs in the loss plot")
@@ -162,7 +171,7 @@ def _accept(robot: Robot) -> None:
     from fkp_studio.dialogs.accept import AcceptDialog
 
     session, store = robot.window.session, robot.store
-    run = robot.window.jobs.book.names()[0]
+    run = runs_of(robot)[0]
     session.set_run(run)
     robot.until(lambda: np.isfinite(store.run_columns(run)[1]).all(), "predictions of all faces")
     robot.press(Qt.Key.Key_F)
@@ -181,8 +190,8 @@ def again(robot: Robot, _project: str) -> None:
     """After the kill: the project of last time opens by itself; go on with the run, stop it, undo, leave."""
     jobs, window = robot.window.jobs, robot.window
     robot.until(lambda: window.canvas.view.shown_face is not None, "the project of last time")
-    robot.until(lambda: len(jobs.book.names()) == 2, "both runs")
-    run = jobs.book.names()[1]
+    robot.until(lambda: len(runs_of(robot)) == 2, "both runs")
+    run = runs_of(robot)[1]
     facts = {
         "status": jobs.status(run),
         "undo": robot.store.undo_stack.undoText(),

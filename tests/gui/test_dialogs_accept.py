@@ -57,6 +57,7 @@ def test_it_previews_and_accepts_above_a_confidence(qtbot: QtBot, session: Sessi
     assert dialog.spin.value() == 70
     qtbot.waitUntil(lambda: dialog.go.text() == "Accept 44 points" and dialog.go.isEnabled())
     dialog.spin.setValue(90)
+    assert not dialog.go.isEnabled()  # until it says what would be accepted now
     qtbot.waitUntil(lambda: dialog.go.text() == "Accept 22 points" and dialog.go.isEnabled())
     dialog.go.click()
     qtbot.waitUntil(lambda: int(session.store.index().missing.sum()) == 66)
