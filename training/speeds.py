@@ -15,9 +15,9 @@ KEYS = ("one", "many", "training")  # as in training.speed.Speed
 
 # Pictures a second: one at a time, 32 at once, in training. `fkp recipes --measure` on REFERENCE_MACHINE.
 REFERENCE: dict[str, tuple[float, float, float]] = {
-    "recommended": (190, 1130, 325),
-    "fast": (260, 2070, 390),
-    "best": (90, 410, 220),
+    "recommended": (152, 866, 207),
+    "fast": (152, 1530, 331),
+    "best": (82, 433, 106),
     "ml-resnet": (123, 834, 291),
     "ml-cnn": (140, 894, 226),
     "cnn": (136, 857, 246),
