@@ -140,13 +140,9 @@ def test_a_moved_point_becomes_a_persons(store: ProjectStore, qtbot: QtBot) -> N
     assert store.take_back(RUN) == 0
 
 
-def test_preview_counts_what_accept_fills(store: ProjectStore, qtbot: QtBot) -> None:
+def test_accept_fills_from_a_confidence_on(store: ProjectStore, qtbot: QtBot) -> None:
     predict(store, qtbot)
-    preview = store.project.accept_preview(RUN, None, min_confidence=0.5)
-    assert (preview.points, preview.faces) == (80, 8)
-    assert preview.ids.tolist() == list(range(3, 25, 3))
-    assert preview.per_keypoint[5] == 0
-    assert store.accept(RUN, min_confidence=0.5) == preview.points
+    assert store.accept(RUN, min_confidence=0.5) == 80
 
 
 def test_states_by_hand(store: ProjectStore) -> None:

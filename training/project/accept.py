@@ -23,16 +23,6 @@ from training.run_names import run_number
 
 
 @dataclass(frozen=True)
-class AcceptPreview:
-    """What accepting would fill: points in faces, whose ids are `ids` (int64), and how many of each keypoint (int64 [K])."""
-
-    points: int
-    faces: int
-    ids: np.ndarray
-    per_keypoint: np.ndarray
-
-
-@dataclass(frozen=True)
 class Accepted:
     """What was changed: `points` points of the samples `ids`; the step of the journal (None: nothing was to be done)."""
 
@@ -74,19 +64,6 @@ def read_given(
     if fill is None:
         return labels, predictions
     return labels, given_labels(fill, labels, predictions, read_sizes(database, ids))[0]
-
-
-def preview(
-    database: Database, run: str, ids: np.ndarray | None, keypoints: int, *, min_confidence: float = 0.0
-) -> AcceptPreview:
-    """What `accept` would fill in `ids` (None: all samples)."""
-    found, per_keypoint = [np.zeros(0, np.int64)], np.zeros(keypoints, np.int64)
-    for block in blocks(database, ids):
-        where = to_fill(*read_given(database, run, block, keypoints), min_confidence=min_confidence)
-        per_keypoint += where.sum(axis=0)
-        found.append(block[where.any(axis=1)])
-    faces = np.concatenate(found)
-    return AcceptPreview(int(per_keypoint.sum()), len(faces), faces, per_keypoint)
 
 
 def accept(

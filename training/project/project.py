@@ -21,7 +21,7 @@ from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.filling.files import usable_fill
 from training.project import accept, faces, history, label_table, moving, predictions
-from training.project.accept import Accepted, AcceptPreview
+from training.project.accept import Accepted
 from training.project.columns import (
     SPLITS,
     SampleIndex,
@@ -256,10 +256,6 @@ class Project:
     def run_columns(self, run: str, ids: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """(mean error to the labels px, mean confidence) of `ids` or all samples, float32 [N], NaN where there is none."""
         return predictions.run_columns(self.database, run, len(self.schema), ids)
-
-    def accept_preview(self, run: str, ids: np.ndarray | None = None, *, min_confidence: float = 0.0) -> AcceptPreview:
-        """What `accept` would fill."""
-        return accept.preview(self.database, run, ids, len(self.schema), min_confidence=min_confidence)
 
     def history(self) -> list[Step]:
         """The journal of edits, oldest first; undone ones at the end."""
