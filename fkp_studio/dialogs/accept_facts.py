@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fkp_studio.dialogs.data_parts import FaceCard
 from training.data.keypoint_data import Labels
 from training.errors import UserError
 from training.filling.files import usable_fill
+from training.filling.making import make_fill
 from training.project.accept import fill_labels, read_given, to_fill
 from training.project.predictions import Predictions
 from training.project.project import Project
@@ -46,8 +48,10 @@ class Outcome:
 
 
 def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Candidates:
-    """Unset points for which the run has a prediction, of all faces."""
+    """Unset points for which the run has a prediction, of all faces; given their labels, as `Project.accept` takes them."""
     with Project.open(path, read_only=True) as project:
+        with suppress(UserError):  # a damaged fill model: accepting predicts plainly too
+            make_fill(project, project.runs_dir / run)  # not only once somebody else has: the counts would not hold
         confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
         everyone = project.ids()
         for start in range(0, len(everyone), CHUNK):

@@ -12,10 +12,13 @@ from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.dialogs.accept import AcceptDialog
+from fkp_studio.dialogs.accept_facts import outcome, read_candidates
 from fkp_studio.dialogs.confidence import ConfidenceDialog
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.session import Session
 from training.error_curve import usual_curve
+from training.filling.files import run_fill
+from training.filling.model import FillModel, fill_path
 
 RUN = "0001-ml-resnet"
 
@@ -77,8 +80,12 @@ def test_without_predictions_it_says_what_to_do(qtbot: QtBot, session: Session, 
 
 def test_accepting_within_a_budget(qtbot: QtBot, session: Session, jobs: Jobs) -> None:
     """Faces 3 and 6 (of 24) lack 11 points each at 0.999 and 0.5: the budget decides whether the second is in."""
-    predict(session, np.where(np.arange(24)[:, None] < 5, 0.999, 0.5).repeat(15, axis=1))
     assert session.store is not None
+    independent = FillModel(
+        1e-3 * np.eye(30), faces=6
+    )  # labels say nothing of other points: confidences stay as predicted
+    independent.save(fill_path(session.store.path / "runs" / RUN))
+    predict(session, np.where(np.arange(24)[:, None] < 5, 0.999, 0.5).repeat(15, axis=1))
     missing = session.store.index().missing
     sure, all_of_them = int(missing[:5].sum()), int(missing.sum())
     dialog = AcceptDialog(session, jobs, RUN)
@@ -101,3 +108,15 @@ def test_accepting_within_a_budget(qtbot: QtBot, session: Session, jobs: Jobs) -
     qtbot.waitUntil(lambda: dialog.go.isEnabled())
     dialog.go.click()
     qtbot.waitUntil(lambda: session.store is not None and int(session.store.index().missing.sum()) == 0)
+
+
+def test_what_is_counted_is_given_the_labels_as_what_is_accepted(session: Session) -> None:
+    """Nobody has made the run's fill model yet: the first to count does, so that count and acceptance agree."""
+    predict(session, np.full((24, 15), 0.9))
+    assert session.store is not None
+    path = session.store.path
+    assert run_fill(path / "runs" / RUN) is None
+    counted = read_candidates(path, RUN, cancelled=lambda: False)
+    assert (counted.confidences > 0.91).all()  # every label is 3 px off in the same way: that says much of the others
+    found = outcome(counted, 0.91, examples=0)
+    assert session.store.project.accept(RUN, min_confidence=0.91).points == found.points == len(counted.ids)
