@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from training.data.files import replacing, writing
 from training.errors import UserError
 from training.run_names import is_starter
 
@@ -72,7 +72,7 @@ def read_adjustment(run_dir: Path, *, keypoints: int) -> Adjustment | None:
 
 
 def write_adjustment(run_dir: Path, adjustment: Adjustment) -> None:
-    """Keep it beside the model: written beside, then renamed."""
+    """Keep it beside the model. Raises UserError where it cannot be written."""
     path = adjust_path(run_dir)
     values = {
         "format": FORMAT,
@@ -81,19 +81,18 @@ def write_adjustment(run_dir: Path, adjustment: Adjustment) -> None:
         "before": adjustment.before if math.isfinite(adjustment.before) else None,
         "after": adjustment.after if math.isfinite(adjustment.after) else None,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(json.dumps(values, allow_nan=False).encode())
 
 
 def remove_adjustment(run_dir: Path) -> bool:
-    """Predict as the model itself again; whether there was an adjustment."""
-    there = adjust_path(run_dir).is_file()
-    adjust_path(run_dir).unlink(missing_ok=True)
+    """Predict as the model itself again; whether there was an adjustment. Raises UserError where it cannot be removed."""
+    path = adjust_path(run_dir)
+    there = path.is_file()
+    with writing(path):
+        path.unlink(missing_ok=True)
     return there
 
 

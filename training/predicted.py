@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from training.adjustment import adjust_stamp, read_adjustment
 from training.config import RunConfig
+from training.data.files import replacing
 from training.errors import UserError
 from training.project.project import Project
 from training.run_names import is_starter
@@ -41,13 +42,9 @@ def lacking(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
 
 def note_predicted(run_dir: Path, stamp: str) -> None:
     """Remember beside the run that all stored predictions are by the model of this stamp."""
-    path = _stamp_path(run_dir)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(stamp, encoding="utf-8")
-        beside.replace(path)
-    except OSError:  # a read-only or removed run folder: it costs no more than predicting again next time
-        return
+    # a read-only or removed run folder: it costs no more than predicting again next time
+    with suppress(UserError), replacing(_stamp_path(run_dir)) as file:
+        file.write(stamp.encode())
 
 
 def stored_stamp(run_dir: Path) -> str:

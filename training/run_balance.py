@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.balance import Balance, Pose, balance, pose_components
+from training.data.files import replacing
 from training.data.pictures import resize_points
 from training.errors import UserError
 
@@ -78,12 +79,11 @@ def row_weights(data: RunData, config: RunConfig) -> tuple[np.ndarray, RunBalanc
 
 
 def write_balance(run_dir: Path, found: RunBalance) -> None:
-    """Keep it in the run's folder; written beside and renamed."""
+    """Keep it in the run's folder. Raises UserError where it cannot be written."""
     balanced = found.balance
     columns = {name: getattr(balanced, name).tolist() for name in ("edges", "before", "after", "bins", "copies")}
-    beside = run_dir / f".{BALANCE}"
-    beside.write_text(json.dumps({**columns, "ids": found.ids.tolist()}), encoding="utf-8")
-    beside.replace(run_dir / BALANCE)
+    with replacing(run_dir / BALANCE) as file:
+        file.write(json.dumps({**columns, "ids": found.ids.tolist()}).encode())
 
 
 def read_balance(run_dir: Path) -> RunBalance | None:

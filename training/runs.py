@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 import time
+import uuid
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ NUMBERS = ".numbers"  # in the folder of the runs: one empty file for each numbe
 _ARRAYS = ("ids", "points", "states", "splits", "sizes")  # of labels.npz, as in Snapshot
 _OPTIONAL = ("origins", "schemes", "scheme_names")  # too, but not in every run
 _NAME = re.compile(r"(\d{4,})-(.+)")
+_GONE = ".gone-"  # a run's folder on its way out
 _PROGRESS = b'{"event":"Progress"'
 
 
@@ -352,9 +354,9 @@ def discard_run(run_dir: Path) -> None:
     """Remove the run's folder. Raises UserError while it is training."""
     if is_running(run_dir):
         raise UserError(f"The run {run_dir.name} is still training; stop it first.")
-    gone = run_dir.with_name(f".gone-{run_dir.name}-{os.getpid()}")
     try:
-        run_dir.rename(gone)
+        run_dir.rename(run_dir.with_name(f"{_GONE}{uuid.uuid4().hex}"))
     except OSError as error:
         raise UserError(f"The run {run_dir.name} cannot be removed: {error.strerror}.") from error
-    shutil.rmtree(gone, ignore_errors=True)
+    for gone in run_dir.parent.glob(f"{_GONE}*"):  # and what was left when somebody was killed at this
+        shutil.rmtree(gone, ignore_errors=True)

@@ -10,6 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from training.data.files import replacing
+from training.errors import UserError
+
 REFERENCE_MACHINE = "two cores of an Intel Xeon with bf16 matrix units"
 KEYS = ("one", "many", "training")  # as in training.speed.Speed
 
@@ -41,14 +44,10 @@ def speed_of(name: str) -> dict[str, Any]:
 def remember(speeds: Mapping[str, Mapping[str, Any]]) -> None:
     """Keep what was measured on this machine; a folder that cannot be written keeps nothing."""
     path = _path()
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with suppress(OSError, UserError):  # a convenience only: it can be measured again
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps({**_read(), **speeds}), encoding="utf-8")
-        beside.replace(path)
-    except OSError:  # a convenience only: it can be measured again
-        with suppress(OSError):
-            beside.unlink()
+        with replacing(path) as file:
+            file.write(json.dumps({**_read(), **speeds}).encode())
 
 
 def _read() -> dict[str, dict[str, Any]]:

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QSizePolicy, QWidget
 from fkp_studio import theme
 from fkp_studio.gallery.lacking import faces
 from training.balance import Balance
-from training.errors import UserError
 
 SIDES = 8  # px, left and right
 FACE = 56  # px, the largest picture under a bin
@@ -159,15 +158,10 @@ class PoseHistogram(QWidget):
     def _ask_export(self, kind: str, filters: str) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the histogram", f"poses.{kind.lower()}", filters)
         if path:
-            try:
-                self.export(Path(path), kind=kind)
-            except UserError as error:
-                self.pointed.emit(str(error))
-            else:
-                self.pointed.emit(f"Saved {path}")
+            self.export(Path(path), kind=kind)
 
     def export(self, path: Path, *, kind: str) -> None:
-        """Write it as it is shown, or its numbers (CSV). Raises UserError where it can't be written."""
+        """Save it as it is shown, or its numbers (CSV); the line below tells how it went."""
         from fkp_studio.panels import plot_export  # it reads the plotting library, which takes half a second
 
         if kind == "CSV":
@@ -180,7 +174,7 @@ class PoseHistogram(QWidget):
                 if kind == "SVG"
                 else plot_export.png_of(self.draw, self.size())
             )
-        plot_export.write(path, data)
+        plot_export.save(path, data, tell=self.pointed.emit, owner=self)
 
     # ---- mouse and keys
 

@@ -20,7 +20,6 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels import plot_export
 from fkp_studio.panels.value_axis import ValueAxis
 from fkp_studio.session import Session
-from training.errors import UserError
 from training.events import Event, Progress
 
 REDRAW_MS = 200
@@ -252,23 +251,19 @@ class PlotBase(QWidget):
         name = f"{self.title.lower().replace(' ', '-')}.{kind.lower()}"
         path, _ = QFileDialog.getSaveFileName(self, f"Save {self.title}", name, filters)
         if path:
-            try:
-                self.export(Path(path), kind=kind)
-            except UserError as error:
-                self.jobs.message.emit(str(error))
-            else:
-                self.jobs.message.emit(f"Saved {path}")
+            self.export(Path(path), kind=kind)
 
     def export(self, path: Path, *, kind: str) -> None:
-        """Write the plot as it is shown, or its numbers (CSV). Raises UserError where it can't be written."""
+        """Save the plot as it is shown, or its numbers (CSV); the status bar tells how it went."""
         if kind == "CSV":
             header, rows = self.table()
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows([header, *rows])
-            plot_export.write(path, text.getvalue().encode("utf-8"))
+            data = text.getvalue().encode("utf-8")
         else:
             draw = plot_export.svg if kind == "SVG" else plot_export.png
-            plot_export.write(path, draw(self.item, background=theme.colours().panel))
+            data = draw(self.item, background=theme.colours().panel)
+        plot_export.save(path, data, tell=self.jobs.message.emit, owner=self)
 
 
 def recipe_title(name: str, *, among: Sequence[str]) -> str:

@@ -1,18 +1,18 @@
-"""A plot as a file: SVG, PNG, written beside and then renamed."""
+"""A plot as a file: SVG, PNG; saved in the background."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pyqtgraph as pg
-from PySide6.QtCore import QBuffer, QIODevice, QPointF, QRectF, QSize, QSizeF
+from PySide6.QtCore import QBuffer, QIODevice, QObject, QPointF, QRectF, QSize, QSizeF
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
-from training.errors import UserError
+from fkp_studio.jobs.tasks import run_task
+from training.data.files import replacing
 
 PNG_SCALE = 2  # sharp in a paper or on a slide
 
@@ -61,14 +61,11 @@ def _paint(painter: QPainter, *, item: pg.PlotItem, background: str) -> None:
     item.scene().render(painter, target, item.sceneBoundingRect())
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises UserError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}. Choose another folder or free some space."
-        ) from error
+def save(path: Path, data: bytes, *, tell: Callable[[str], object], owner: QObject) -> None:
+    """Write the file in the background, whole or not at all, and tell how it went, unless the owner is gone."""
+
+    def write() -> None:
+        with replacing(path) as file:
+            file.write(data)
+
+    run_task(write, done=lambda _none: tell(f"Saved {path}"), failed=lambda error: tell(str(error)), owner=owner)

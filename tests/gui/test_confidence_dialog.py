@@ -66,7 +66,8 @@ def test_the_plots_show_predicted_and_real_shares(qtbot: QtBot, session: Session
     qtbot.waitUntil(lambda: dialog.risk.facts is not None and dialog.risk.facts.reliability.beyond == 0.5)
     assert dialog.risk.facts is not None and (dialog.risk.facts.risk.real == 0).all()  # 3 px are less than that
     assert dialog.risk.read(QPointF(100, 0)).startswith("the surest 100%: 0.0% wrong, predicted")
-    dialog.risk.export(tmp_path / "risk.csv", kind="CSV")
+    with qtbot.waitSignal(jobs.message, check_params_cb=lambda text: text.startswith("Saved")):
+        dialog.risk.export(tmp_path / "risk.csv", kind="CSV")
     rows = list(csv.reader((tmp_path / "risk.csv").read_text().splitlines()))
     assert rows[0] == ["accepted", "really wrong", "predicted wrong"] and rows[-1][:2] == ["1.0", "0.0"]
 

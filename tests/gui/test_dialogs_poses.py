@@ -156,9 +156,10 @@ def test_closing_the_project_closes_it(qtbot: QtBot, turned: Session) -> None:
 
 
 @pytest.mark.parametrize("kind", ["SVG", "PNG", "CSV"])
-def test_the_histogram_as_a_file(dialog: PosesDialog, tmp_path: Path, kind: str) -> None:
+def test_the_histogram_as_a_file(qtbot: QtBot, dialog: PosesDialog, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"poses.{kind.lower()}"
-    dialog.histogram.export(path, kind=kind)
+    with qtbot.waitSignal(dialog.histogram.pointed, check_params_cb=lambda text: text == f"Saved {path}"):
+        dialog.histogram.export(path, kind=kind)
     if kind == "CSV":
         rows = path.read_text(encoding="utf-8").splitlines()
         assert rows[0] == "low,high,faces,balanced"

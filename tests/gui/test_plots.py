@@ -22,7 +22,6 @@ from fkp_studio.session import Session
 from tests.gui.fake_training import Writer, an_epoch, epoch_done, started
 from tests.gui.windows import in_window
 from training import runs
-from training.errors import UserError
 from training.events import CED_AXIS
 from training.recipes import recipe_config
 
@@ -227,14 +226,15 @@ def test_export(jobs: Jobs, session: Session, qtbot: QtBot, tmp_path: Path, kind
     plot.resize(500, 300)
     plot.show()
     path = tmp_path / f"plot.{kind.lower()}"
-    plot.export(path, kind=kind)
+    with qtbot.waitSignal(jobs.message, check_params_cb=lambda text: text == f"Saved {path}"):
+        plot.export(path, kind=kind)
     start = {"SVG": b"<?xml", "PNG": b"\x89PNG"}.get(kind, b"")
     assert path.read_bytes().startswith(start)
     assert path.stat().st_size > 100
     if kind == "CSV":
         rows = list(csv.reader(path.read_text().splitlines()))
         assert len({len(row) for row in rows}) == 1
-    with pytest.raises(UserError, match="cannot be written"):
+    with qtbot.waitSignal(jobs.message, check_params_cb=lambda text: "the folder does not exist" in text):
         plot.export(tmp_path / "no" / "plot.svg", kind=kind)
 
 

@@ -123,7 +123,7 @@ def test_a_fit_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match="the disk is full"):
         write_adjustment(tmp_path / "run", Adjustment(np.zeros((3, 2)), 20, 2.0, 1.0))
     assert list((tmp_path / "run").iterdir()) == []
 

@@ -55,6 +55,15 @@ def test_runs_are_numbered_on_and_listed_by_number(run_dir: Path, tmp_path: Path
     assert runs.list_runs(tmp_path / "nowhere") == []
 
 
+def test_discarding_leaves_nothing_not_even_what_was_left_by_one_that_was_killed(run_dir: Path) -> None:
+    (run_dir.parent / ".gone-0000").mkdir()
+    (run_dir.parent / ".gone-0000" / runs.RESUME).touch()
+    runs.discard_run(run_dir)
+    assert [path.name for path in run_dir.parent.iterdir()] == [runs.NUMBERS]
+    with pytest.raises(UserError, match="cannot be removed: No such file"):
+        runs.discard_run(run_dir)
+
+
 @pytest.mark.parametrize(
     ("last", "status"),
     [

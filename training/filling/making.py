@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.errors import UserError
 from training.filling.files import run_fill
 from training.filling.given import vouched
 from training.filling.model import FillModel, fill_path, fit_fill
@@ -36,6 +37,6 @@ def make_fill(project: Project, run_dir: Path) -> FillModel | None:
     points = np.where(vouched(labels)[..., None], labels.points, np.nan)
     fill = fit_fill(predictions.points.astype(np.float64), points, read_sizes(project.database, val))
     if fill is not None:
-        with suppress(OSError):  # a folder that cannot be written: it is made anew each time
+        with suppress(UserError):  # a folder that cannot be written: it is made anew each time
             fill.save(fill_path(run_dir))
     return fill

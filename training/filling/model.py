@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from training.data.files import replacing
 from training.errors import UserError
 from training.filling.condition import conditional
 from training.filling.covariance import fit_covariance
@@ -67,13 +67,9 @@ class FillModel:
         return np.clip(left.sum(axis=-1) / before.sum(axis=-1), 1e-6, 1)
 
     def save(self, path: Path) -> None:
-        """Write beside and rename."""
-        beside = path.with_name(f".{path.name}.{os.getpid()}.npz")
-        try:
-            np.savez(beside, covariance=self.covariance.astype("<f8"), faces=np.array(self.faces, "<i8"))
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        """Raises UserError where it cannot be written."""
+        with replacing(path) as file:
+            np.savez(file, covariance=self.covariance.astype("<f8"), faces=np.array(self.faces, "<i8"))
 
     @classmethod
     def load(cls, path: Path) -> FillModel:

@@ -13,7 +13,6 @@ import math
 import re
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from training.config import RunConfig
+from training.data.files import replacing
 from training.errors import UserError
 from training.runs import Snapshot, load_config, load_snapshot, write_inputs
 from training.search.space import Space, check_space, space_from_json, space_to_json
@@ -160,7 +160,7 @@ def create_search(project: Path, plan: SearchPlan, snapshot: Snapshot) -> Path:
 
 
 def write_plan(folder: Path, plan: SearchPlan) -> None:
-    """Write search.json, whole or not at all."""
+    """Write search.json, whole or not at all. Raises UserError."""
     _put(folder / PLAN, plan.to_json())
 
 
@@ -189,7 +189,7 @@ def read_labels(folder: Path) -> Snapshot:
 
 
 def write_trials(folder: Path, trials: Sequence[TrialInfo]) -> None:
-    """Write the table of trials, whole or not at all."""
+    """Write the table of trials, whole or not at all. Raises UserError."""
     _put(folder / TRIALS, {"trials": [asdict(trial) for trial in trials]})
 
 
@@ -286,10 +286,5 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _put(path: Path, values: dict[str, Any]) -> None:
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # processes of two machines can have the same number
-    try:
-        beside.write_text(json.dumps(values, allow_nan=False, ensure_ascii=False), encoding="utf-8")
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(json.dumps(values, allow_nan=False, ensure_ascii=False).encode())
