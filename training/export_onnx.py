@@ -29,6 +29,9 @@ from training.data.files import replacing
 from training.errors import UserError
 from training.models.inference import for_inference
 from training.models.staged import StagedNet
+from training.onnx_int8 import CALIBRATION, int8
+from training.project.project import Project
+from training.rundata import load_readable, spread_rows
 from training.views import averaged_points
 
 INPUTS = ("uint8", "float32")
@@ -41,7 +44,8 @@ _LICENCE = "unknown: the labels and pictures that the model was trained on decid
 
 @dataclass(frozen=True)
 class OnnxReport:
-    """What was written. difference: the largest, px, between torch and onnxruntime on `pictures` pictures."""
+    """What was written. difference: the largest, px, between torch and onnxruntime on `pictures` pictures. moved: by how much
+    8-bit numbers move a coordinate, px, RMS over pictures of the project; None where they are not used."""
 
     out: Path
     size: int  # bytes
@@ -49,25 +53,34 @@ class OnnxReport:
     pictures: int
     shape: tuple[int, int, int]  # C, S, S
     keypoints: int
+    moved: float | None = None
 
     @property
     def sentence(self) -> str:
         """For people."""
         channels, side, _ = self.shape
         kind = "gray" if channels == 1 else "RGB"
+        before = "" if self.moved is None else " before its convolutions became 8-bit"
+        after = "" if self.moved is None else f" They move the project's points by {self.moved:.2f} px (RMS)."
         return (
             f"{self.out}: {self.size / 1e6:.1f} MB, {side} x {side} {kind} pictures to {self.keypoints} points; against torch "
-            f"the largest difference is {self.difference:.4f} px on {self.pictures} pictures."
+            f"the largest difference is {self.difference:.4f} px on {self.pictures} pictures{before}.{after}"
         )
 
 
 def export_onnx(
-    model: Path, out: Path, *, mirrored: bool | None = None, input_type: str = "uint8", scheme: str | None = None
+    model: Path,
+    out: Path,
+    *,
+    mirrored: bool | None = None,
+    input_type: str = "uint8",
+    scheme: str | None = None,
+    int8_from: Path | None = None,
 ) -> OnnxReport:
     """Write a run's or a model file's best model, with what fits it to a person's way of placing points.
 
     mirrored: average with the mirrored view (None: as the model's settings say). scheme: the marking scheme it speaks (None:
-    the model's first).
+    the model's first). int8_from: compute convolutions with 8-bit numbers, whose ranges come from this project's pictures.
 
     Raises UserError where the extra `onnx` is missing, the model cannot be read or the file cannot be written.
     """
@@ -90,10 +103,31 @@ def export_onnx(
             f"The ONNX graph of {info.config.model} is {difference:.3f} px off the model; it was not written. "
             "Another version of torch or onnxruntime may do it."
         )
+    moved = None
+    if int8_from is not None:
+        data, moved = _quantised(data, _project_pictures(int8_from, info, input_type))
     with replacing(out) as file:
         file.write(data)
     c, side = info.config.channels, info.config.input_size
-    return OnnxReport(out, len(data), difference, PICTURES, (c, side, side), len(info.schema))
+    return OnnxReport(out, len(data), difference, PICTURES, (c, side, side), len(info.schema), moved)
+
+
+def _quantised(data: bytes, pictures: np.ndarray) -> tuple[bytes, float]:
+    """The graph with 8-bit convolutions, and by how much they move a coordinate, px (RMS)."""
+    smaller = int8(data, pictures)
+    change = _found(smaller, pictures) - _found(data, pictures)
+    return smaller, float(np.sqrt(np.square(change).mean()))
+
+
+def _project_pictures(path: Path, info: ModelInfo, input_type: str) -> np.ndarray:
+    """Pictures of the project, evenly spread, as the graph takes them. Raises UserError where it has none."""
+    with Project.open(path, read_only=True) as project:
+        ids = spread_rows(project.ids(), CALIBRATION)
+        found, _ = load_readable(project, ids, info.config)
+    if not len(found):
+        raise UserError(f"{path} has no picture that can be read; 8-bit numbers get their ranges from some.")
+    planes = found[:, None] if found.ndim == 3 else found.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(planes).astype(input_type)
 
 
 def check_installed() -> None:
@@ -208,16 +242,21 @@ def _described(model: Any, info: ModelInfo, graph: PointGraph, input_type: str) 
 
 def _difference(data: bytes, graph: PointGraph, pictures: np.ndarray) -> tuple[float, float]:
     """The largest distance of a coordinate, px, between the graph in onnxruntime and in torch, and the largest coordinate."""
+    found = _found(data, pictures)
+    with torch.no_grad():
+        wanted = graph(torch.from_numpy(pictures)).numpy()
+    return float(np.abs(found - wanted).max()), max(float(np.abs(wanted).max()), float(pictures.shape[-1]))
+
+
+def _found(data: bytes, pictures: np.ndarray) -> np.ndarray:
+    """Points [B, K, 2] that onnxruntime finds."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    found = np.asarray(session.run(["points"], {"pictures": pictures})[0])
-    with torch.no_grad():
-        wanted = graph(torch.from_numpy(pictures)).numpy()
-    return float(np.abs(found - wanted).max()), max(float(np.abs(wanted).max()), float(pictures.shape[-1]))
+    return np.asarray(session.run(["points"], {"pictures": pictures})[0])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -61,6 +62,7 @@ class Order:
     run: str | None
     lookup: Path | None
     states: bool
+    int8: bool
 
 
 def export(
@@ -88,6 +90,7 @@ class ExportDialog(QDialog):
         self._task: Task | None = None
         self.format, self.what, self.help = QComboBox(), QComboBox(), text_label(role="dim")
         self.states = QCheckBox("also say which points are occluded or absent")
+        self.int8 = QCheckBox("8-bit convolutions: smaller and faster, a little less exact")
         self.lookup, self.out = (
             _PathRow("IdLookupTable.csv", self._choose_lookup),
             _PathRow("destination", self._choose_out),
@@ -122,6 +125,7 @@ class ExportDialog(QDialog):
         form.addRow("", self.help)
         form.addRow("Write", self.what)
         form.addRow("", self.states)
+        form.addRow("", self.int8)
         form.addRow("IdLookupTable.csv", self.lookup)
         form.addRow("To", self.out)
         ask, done = QWidget(), QWidget()
@@ -170,13 +174,14 @@ class ExportDialog(QDialog):
         order = Order(
             store.path, self.out.path(), self.chosen, self.what.currentData() or None,
             self.lookup.path() if self.chosen == "submission" else None, self.chosen == "csv" and self.states.isChecked(),
+            self.chosen == "onnx" and self.int8.isChecked(),
         )  # fmt: skip
         self.working.begin(f"Writing {order.out.name}…")
         self.pages.setCurrentIndex(1)
         if order.format == "onnx":
-            model = store.project.runs_dir / (order.run or "")
+            model = partial(export_model, run=order.run or "", int8=order.int8)
             self._task = run_task(
-                export_model, model, order.out, done=self._on_model_done, failed=self._on_failed, ended=self._on_ended,
+                model, order.project, order.out, done=self._on_model_done, failed=self._on_failed, ended=self._on_ended,
                 cancellable=True,
             )  # fmt: skip
             return
@@ -222,6 +227,7 @@ class ExportDialog(QDialog):
         self.help.setText(entry.help)
         self._form.setRowVisible(self.lookup, self.chosen == "submission")
         self._form.setRowVisible(self.states, self.chosen == "csv")
+        self._form.setRowVisible(self.int8, self.chosen == "onnx")
         for place in range(1, self.what.count()):
             run = str(self.what.itemData(place))
             self.what.setItemText(place, f"the model of {run}" if self.chosen == "onnx" else f"predictions of {run}")

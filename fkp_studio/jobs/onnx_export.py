@@ -15,10 +15,10 @@ _LOOK = 0.1  # seconds between two looks at whether it ended
 
 
 def export_model(
-    model: Path, out: Path, *, cancelled: Callable[[], bool], command: Sequence[str] = EXPORT
+    project: Path, out: Path, *, run: str, int8: bool, cancelled: Callable[[], bool], command: Sequence[str] = EXPORT
 ) -> str | None:
-    """What `fkp export MODEL OUT --format onnx` says; None when cancelled. Raises UserError with its sentence."""
-    words = [*command, str(model), str(out), "--format", "onnx"]
+    """What `fkp export PROJECT OUT --format onnx --run RUN` says; None when cancelled. Raises UserError with its sentence."""
+    words = [*command, str(project), str(out), "--format", "onnx", "--run", run, *(["--int8"] if int8 else [])]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None:
             if cancelled():

@@ -53,13 +53,16 @@ def test_a_model_is_written_by_a_process_whose_sentence_is_shown(
     dialog = opened(qtbot, session, "onnx")
     assert dialog.what.currentText() == "the model of 0001-cnn-6"
     assert dialog.out.path().suffix == ".onnx"
-    fake = (sys.executable, "-c", "import sys; print(sys.argv[1].split('/')[-1], 'is written')")
+    fake = (sys.executable, "-c", "import sys; print(*sys.argv[3:])")
     monkeypatch.setattr(export_data, "export_model", partial(export_model, command=fake))
-    assert "0001-cnn-6 is written" in finish(qtbot, dialog)
+    dialog.int8.setChecked(True)
+    assert finish(qtbot, dialog) == "--format onnx --run 0001-cnn-6 --int8"
     with pytest.raises(UserError, match="no such model"):
         export_model(
             Path("m"),
             Path("m.onnx"),
+            run="0001-cnn-6",
+            int8=False,
             cancelled=bool,
             command=(sys.executable, "-c", "raise SystemExit('no such model')"),
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -15,11 +16,13 @@ import torch
 from tests.unit.training_data import SCHEMA, tiny_config
 from training.checkpoint import ModelInfo, save_model
 from training.cli import main
+from training.errors import UserError
 from training.export_onnx import PointGraph, export_onnx
 from training.models.offsets import offsets_of
 from training.models.registry import make_model
 from training.models.staged import StagedNet
 from training.predict import Predictor
+from training.project.project import Project
 from training.recipes import recipe_config
 
 
@@ -74,6 +77,35 @@ def test_float_pictures_and_one_view(tmp_path: Path) -> None:
     graph = PointGraph(predictor.model, predictor.info, mirrored=False, offset=np.zeros(2))
     with torch.no_grad():
         assert np.allclose(points, graph(torch.from_numpy(pictures)).numpy(), atol=1e-2)
+
+
+def test_eight_bit_convolutions_stay_near_the_model(
+    tmp_path: Path, project_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = model_file(tmp_path / "m.safetensors", "fast", 32)
+    plain, small = tmp_path / "plain.onnx", tmp_path / "small.onnx"
+    export_onnx(source, plain)
+    report = export_onnx(source, small, int8_from=project_path)
+    assert small.stat().st_size < 0.5 * plain.stat().st_size
+    nodes = [node.op_type for node in onnx.load(small).graph.node]
+    assert "DequantizeLinear" in nodes
+    with Project.open(project_path, read_only=True) as project:
+        pictures = project.pictures(project.ids(), size=32)[:, None]
+    one, other = (onnxruntime.InferenceSession(f, providers=["CPUExecutionProvider"]) for f in (plain, small))
+    change = other.run(None, {"pictures": pictures})[0] - one.run(None, {"pictures": pictures})[0]
+    moved = float(np.sqrt(np.square(change).mean()))
+    assert 0 < moved < 1 and report.moved == pytest.approx(moved, rel=0.05)
+    assert f"move the project's points by {report.moved:.2f} px" in report.sentence
+    assert json.loads(other.get_modelmeta().custom_metadata_map["keypoints"]) == list(SCHEMA.keypoints)
+    assert main(["export", str(source), str(tmp_path / "n.onnx"), "--format", "onnx", "--int8"]) == 2
+    assert "give a project, and its model with --run" in capsys.readouterr().err
+
+
+def test_eight_bits_need_convolutions_and_pictures(tmp_path: Path, project_path: Path) -> None:
+    source = model_file(tmp_path / "m.safetensors", "mlp", 32)
+    with pytest.raises(UserError, match="no convolutions"):
+        export_onnx(source, tmp_path / "m.onnx", int8_from=project_path)
+    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_what_cannot_be_exported_is_told(

@@ -1,0 +1,66 @@
+"""An ONNX graph whose convolutions compute with 8-bit numbers, their ranges taken from real pictures."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.errors import UserError
+
+CALIBRATION = 100  # pictures that the ranges are taken from
+_BATCH = 10
+
+
+def int8(graph: bytes, pictures: np.ndarray) -> bytes:
+    """The graph with 8-bit convolutions (weights a range for each channel); pictures [N, C, S, S] as it takes them.
+
+    What is not a convolution stays as it is: normalisation, soft-argmax and offsets need their fine steps. Raises UserError
+    where there is no convolution.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    convolutions = [node.name for node in onnx.load_from_string(graph).graph.node if node.op_type == "Conv"]
+    if not convolutions:
+        raise UserError("This network has no convolutions: 8-bit numbers would gain nothing. Export it without --int8.")
+    logger = logging.getLogger()
+    level = logger.level
+    with tempfile.TemporaryDirectory() as scratch:
+        source, out = Path(scratch) / "float.onnx", Path(scratch) / "int8.onnx"
+        source.write_bytes(graph)
+        logger.setLevel(logging.ERROR)  # it advises a pre-processing that these graphs do not need
+        try:
+            quantize_static(
+                source,
+                out,
+                _reader(pictures),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                nodes_to_quantize=convolutions,
+            )
+        finally:
+            logger.setLevel(level)
+        return out.read_bytes()
+
+
+def _reader(pictures: np.ndarray) -> Any:
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        """Hands out the pictures, batch by batch."""
+
+        def __init__(self) -> None:
+            self._batches: Iterator[np.ndarray] = (pictures[n : n + _BATCH] for n in range(0, len(pictures), _BATCH))
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            batch = next(self._batches, None)
+            return None if batch is None else {"pictures": batch}
+
+    return Reader()
