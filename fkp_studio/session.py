@@ -69,7 +69,7 @@ class Session(QObject):
     def set_store(self, store: ProjectStore | None) -> None:
         """Look at another store (or none): nothing is chosen in it, and its order is that of import."""
         old, self.store = self.store, store
-        self._order = np.empty(0, np.int64) if store is None else np.asarray(store.ids())
+        self._order = np.empty(0, np.int64) if store is None else store.ids()[store.index().kept]
         self._sample_id, self._keypoint, self._run = NONE, NONE, ""
         self.project_changed.emit()
         self.run_changed.emit("")

@@ -92,8 +92,8 @@ def fit_run(project: Project, run_dir: Path) -> Fit:
 
     Raises UserError with fewer than 20 of these, or where not all faces are predicted with it yet.
     """
-    labels = project.labels(project.ids())
-    vouched = labels.mask & (labels.origins != Origin.MODEL)
+    labels, index = project.labels(project.ids()), project.index()
+    vouched = labels.mask & (labels.origins != Origin.MODEL) & index.kept[:, None]
     rows = vouched.any(axis=1) & ~_trained_on(run_dir, len(vouched))
     if rows.sum() < FEWEST:
         raise UserError(
@@ -101,7 +101,7 @@ def fit_run(project: Project, run_dir: Path) -> Fit:
             "Label some more faces (those of val count too)."
         )
     ids = np.flatnonzero(rows) + 1
-    index, side = project.index(), model_config(run_dir).input_size
+    side = model_config(run_dir).input_size
     sizes = np.stack([index.widths, index.heights], axis=1)[rows].astype(np.float64)
     points = np.where(vouched[rows][..., None], labels.points[rows], np.nan)
     pred = raw_predictions(project, run_dir, ids)

@@ -26,7 +26,7 @@ def evaluate_protocol(
     """Measure the run's model as a protocol of `training.protocols` says. Raises UserError."""
     protocol = get_protocol(name, project.schema)
     index, faces = project.index(), project.faces()
-    rows = chosen_rows(protocol, [SPLITS[split] for split in index.splits.tolist()], faces.subsets)
+    rows = chosen_rows(protocol, [(*SPLITS, "")[split] for split in index.splits.tolist()], faces.subsets)
     some = np.logical_or.reduce(list(rows.values()))
     ids = index.ids[some]
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]

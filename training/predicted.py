@@ -56,8 +56,8 @@ def stored_stamp(run_dir: Path) -> str:
 
 
 def is_predicted(project: Project, run_dir: Path) -> bool:
-    """Whether all samples have predictions of the run's present model."""
-    return bool(model_stamp(run_dir)) and not len(lacking(project, run_dir, project.ids()))
+    """Whether all samples that nobody has removed have predictions of the run's present model."""
+    return bool(model_stamp(run_dir)) and not len(lacking(project, run_dir, project.kept_ids()))
 
 
 def raw_predictions(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:

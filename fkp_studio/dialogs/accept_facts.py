@@ -53,7 +53,7 @@ def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> C
         with suppress(UserError):  # a damaged fill model: accepting predicts plainly too
             make_fill(project, project.runs_dir / run)  # not only once somebody else has: the counts would not hold
         confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
-        everyone = project.ids()
+        everyone = project.kept_ids()
         for start in range(0, len(everyone), CHUNK):
             if cancelled():
                 break

@@ -109,7 +109,7 @@ class Arranger(QObject):
         elif "lacking" in self._tasks:  # it may have read these before the change
             self._meanwhile.update(ids.tolist())
         elif self._lacking is not None:
-            self._lacking.put(ids - 1, store.labels(ids).missing)
+            self._lacking.put(ids - 1, _missing(store, ids))
             self.lacking_changed.emit()
         self._mark(ids)
 
@@ -161,7 +161,7 @@ class Arranger(QObject):
         self._lacking = lacking
         if self._meanwhile and self._store is not None:
             ids = np.array(sorted(self._meanwhile), np.int64)
-            lacking.put(ids - 1, self._store.labels(ids).missing)
+            lacking.put(ids - 1, _missing(self._store, ids))
         self.lacking_changed.emit()
         if self.query.keypoints:
             self._step()
@@ -204,6 +204,11 @@ class Arranger(QObject):
         task = self._tasks.pop(name, None)
         if task is not None:
             task.cancel()
+
+
+def _missing(store: ProjectStore, ids: np.ndarray) -> np.ndarray:
+    """bool [B, K]: the points that nobody has looked at; a removed face lacks nothing."""
+    return store.labels(ids).missing & store.index().kept[ids - 1, None]
 
 
 def with_only(query: Query, ids: np.ndarray, *, in_order: bool = False) -> Query:

@@ -21,7 +21,7 @@ def read_lacking(path: Path, *, cancelled: Cancelled) -> Lacking:
     """Which points nobody has looked at, of every face."""
     with Project.open(path, read_only=True) as project:
         found = Lacking.empty(len(project), project.schema)
-        for ids in _chunks(project.ids(), cancelled):
+        for ids in _chunks(project.kept_ids(), cancelled):
             found.put(ids - 1, project.labels(ids).missing)
         return found
 

@@ -26,6 +26,7 @@ class Filter(StrEnum):
     VAL = "split: val"
     TEST = "split: test"
     WORST = "worst error"
+    REMOVED = "removed"
 
 
 class Sort(StrEnum):
@@ -108,7 +109,8 @@ class Facts:
 
 def matches(query: Query, facts: Facts) -> np.ndarray:
     """bool [N]: the faces the query shows (of the worst errors: all that have an error)."""
-    found = _by_filter(query, facts)
+    kept = facts.index.kept
+    found = ~kept if query.filter is Filter.REMOVED else _by_filter(query, facts) & kept
     if query.only is not None:
         found &= np.isin(facts.index.ids, np.asarray(query.only, np.int64))
     return found

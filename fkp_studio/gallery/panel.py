@@ -75,7 +75,7 @@ class GalleryPanel(QWidget):
         view.in_sight.connect(self.thumbnails.want)
         view.customContextMenuRequested.connect(self._show_menu)
         self.thumbnails.ready.connect(self._on_thumbnails_ready)
-        arranger.arranged.connect(session.set_order)
+        arranger.arranged.connect(self._on_arranged)
         arranger.lacking_changed.connect(self._show_progress)
         arranger.left_changed.connect(self._on_left_changed)
         arranger.failed.connect(self.hint)
@@ -185,6 +185,14 @@ class GalleryPanel(QWidget):
         self.view.set_order(session.order, current=session.place(session.sample_id))
         self._show_state()
 
+    def _on_arranged(self, ids: np.ndarray) -> None:
+        """Take the order over; a face that was just removed gives way to the one that was next to it."""
+        session, index = self._session, self._store.index() if self._store else None
+        at, now = session.place(session.sample_id), session.sample_id
+        session.set_order(ids)
+        if index is not None and now >= 0 and not index.kept[now - 1] and session.place(now) < 0:
+            session.set_sample(int(ids[min(max(at, 0), len(ids) - 1)]) if len(ids) else -1)
+
     def _on_query_changed(self, query: Query) -> None:
         if query.only is None:
             self._only_title = ""
@@ -228,7 +236,7 @@ class GalleryPanel(QWidget):
     def _show_state(self) -> None:
         """Counts, and in place of an empty grid why it is empty."""
         shown, query = len(self._session.order), self.arranger.query
-        total = len(self._store.index()) if self._store else 0
+        total = int(self._store.index().kept.sum()) if self._store else 0
         self.bar.set_count(shown, total)
         self.bar.setEnabled(self._store is not None)
         self.progress.setVisible(total > 0)
@@ -254,8 +262,10 @@ class GalleryPanel(QWidget):
         if self._store is None:
             return
         index, keypoints = self._store.index(), len(self._store.schema)
-        points = max(len(index) * keypoints, 1)
-        self.progress.show_state(1 - int(index.missing.sum(dtype=np.int64)) / points, self.arranger.lacking)
+        kept = index.kept
+        points = max(int(kept.sum()) * keypoints, 1)
+        missing = int(index.missing[kept].sum(dtype=np.int64))
+        self.progress.show_state(1 - missing / points, self.arranger.lacking)
 
     def _show_menu(self, at: QPoint) -> None:
         sample_id = self.view.grid.sample_id(self.view.indexAt(at))

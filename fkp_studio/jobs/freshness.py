@@ -18,7 +18,7 @@ class Freshness:
         self._done: dict[tuple[Path, str], set[int]] = {}  # (run, model) -> samples predicted since the window started
 
     def needed(self, project: Path, run_dir: Path, ids: np.ndarray | None) -> np.ndarray:
-        """Those of `ids` (None: of all samples) without a prediction by the run's present model.
+        """Those of `ids` (None: of all samples that nobody has removed) without a prediction by the run's present model.
 
         None at all while the run has no model. Raises UserError where the project can't be read.
         """
@@ -26,7 +26,7 @@ class Freshness:
         if not stamp:
             return np.empty(0, np.int64)
         opened = self._open(project)
-        wanted = opened.ids() if ids is None else ids
+        wanted = opened.kept_ids() if ids is None else ids
         there = np.fromiter(self._done.get((run_dir, stamp), ()), np.int64)
         if stamp == stored_stamp(run_dir):
             there = np.union1d(there, _stored(opened, run_dir.name, wanted))

@@ -23,6 +23,7 @@ def worst_faces(path: Path, run: str, keypoint: int, *, cancelled: Callable[[], 
     with Project.open(path, read_only=True) as project:
         index = project.index()
         predicted = project.predicted_ids(run)
+        predicted = predicted[index.kept[predicted - 1]]
         sides = np.maximum(index.widths, index.heights)[predicted - 1]
         errors = np.full(len(predicted), np.nan)
         for start in range(0, len(predicted), _PART):

@@ -205,8 +205,8 @@ def test_import_and_export_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFix
     with (tmp_path / "out.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["nose_x"] for row in rows] == [f"{v:.2f}" for v in labels.points[:, 10, 0]]
-    assert fkp("import", folder, project, "--format", "csv") == 2
-    assert "already" in sentence(capsys)
+    assert fkp("import", folder, project, "--format", "csv") == 0
+    assert "6 pictures that the project has already" in capsys.readouterr().err
     assert fkp("export", project, tmp_path / "sub.csv", "--format", "submission") == 2
     assert "--lookup" in sentence(capsys)
     assert fkp("import", folder, tmp_path / "b.fkp", "--format", "pictures") == 0

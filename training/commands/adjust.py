@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
             there = undo_fit(run_dir)
             say(f"{run_dir.name} {'predicts as itself again' if there else 'was not adjusted'}.")
             return 0
-        missing = lacking(project, run_dir, project.ids())
+        missing = lacking(project, run_dir, project.kept_ids())
         if len(missing):
             note_unreadable(predict_into(project, run_dir, missing))
         fit = fit_run(project, run_dir)

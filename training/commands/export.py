@@ -131,8 +131,7 @@ def _predict_missing(project: Project, run_dir: Path, *, asked_only: bool) -> No
     from training.predicted import lacking
     from training.project.project import Project
 
-    ids = project.ids()
-    wanted = ids[sorted(samples_by_id(project).values())] if asked_only else ids
+    wanted = project.ids()[sorted(samples_by_id(project).values())] if asked_only else project.kept_ids()
     missing = lacking(project, run_dir, wanted)
     if not len(missing):
         return

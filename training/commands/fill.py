@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     budget = _budget(args)
     with Project.open(args.project) as project:
         run_dir = find_own_run(args.run_name, project)
-        missing = lacking(project, run_dir, project.ids())
+        missing = lacking(project, run_dir, project.kept_ids())
         unreadable = predict_into(project, run_dir, missing, device=args.device) if len(missing) else []
         plain = args.plain or not _has_fill(project, run_dir)
         least = args.min_confidence

@@ -56,18 +56,20 @@ def collect(project: Project) -> dict[str, Any]:
         for name, row in zip(project.schema.keypoints, counts, strict=True)
     ]
     label_hash, imports = project.label_hash(), project.imports()
+    kept = index.kept
     return {
         "project": str(project.path),
         "name": project.name,
         "schema": project.schema.name,
-        "samples": len(project),
+        "samples": int(kept.sum()),
+        "removed": int((~kept).sum()),
         "subsets": dict(sorted(Counter(filter(None, project.faces().subsets)).items())),
         "splits": {name: int((index.splits == i).sum()) for i, name in enumerate(SPLITS)},
-        "complete": int((index.missing == 0).sum()),
-        "missing_points": int(index.missing.sum()),
-        "to_review": int((index.to_review > 0).sum()),
-        "flagged": int(index.flagged.sum()),
-        "picture_sizes": _sizes(index.widths, index.heights),
+        "complete": int((index.missing[kept] == 0).sum()),
+        "missing_points": int(index.missing[kept].sum()),
+        "to_review": int((index.to_review[kept] > 0).sum()),
+        "flagged": int(index.flagged[kept].sum()),
+        "picture_sizes": _sizes(index.widths[kept], index.heights[kept]),
         "keypoints": keypoints,
         "runs": [_run(r, label_hash) for r in list_runs(project.runs_dir)],
         "sources": [{"source": i.source, "samples": i.count, "problems": len(i.problems)} for i in imports],
@@ -103,7 +105,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
     sizes = ", ".join(f"{size} ({count:,})" for size, count in facts["picture_sizes"].items())
     text = [
         f"{facts['name']}: {facts['samples']:,} samples with {len(facts['keypoints'])} keypoints ({facts['schema']})",
-        f"splits: {splits}",
+        f"splits: {splits}" + (f"; {facts['removed']:,} removed" if facts["removed"] else ""),
         *([f"subsets: {subsets}"] if subsets else []),
         f"pictures: {sizes or 'none'}",
         f"complete: {facts['complete']:,} samples; {facts['missing_points']:,} points are missing",

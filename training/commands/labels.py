@@ -53,7 +53,7 @@ def _predicted(project: Project, name: str) -> Path:
     from training.predicted import lacking
 
     run_dir = find_own_run(name, project)
-    missing = lacking(project, run_dir, project.ids())
+    missing = lacking(project, run_dir, project.kept_ids())
     if len(missing):
         note_unreadable(predict_into(project, run_dir, missing))
     return run_dir

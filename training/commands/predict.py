@@ -165,12 +165,12 @@ def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report
 
     with Project.open(path, read_only=True) as project:
         check_keypoints(predictor, project)
-        ids, names = project.ids(), project.names()
+        ids, names = project.kept_ids(), project.names()
         for part, pictures in project_batches(project, ids, unreadable):
             schemes = predictor.schemes_of(project.path, part)
             points, confidences = predict_pictures(predictor, pictures, schemes)
             yield [(names[i - 1],) for i in part.tolist()], points + project.faces(part).corners, confidences
-            report(float(part[-1]) / len(ids), "")
+            report(float(part[-1]) / len(names), "")
 
 
 def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: list[str], report: Report) -> Rows:

@@ -61,6 +61,13 @@ def square_crop(box: np.ndarray, padding: float) -> tuple[int, int, int]:
     return round(corner[0] / step) * step, round(corner[1] / step) * step, side
 
 
+def same_square(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
+    """Whether two crops (x, y, side) of a picture show the same face: they share at least half of what they cover together."""
+    sides = [max(0, min(a[i] + a[2], b[i] + b[2]) - max(a[i], b[i])) for i in (0, 1)]
+    shared = sides[0] * sides[1]
+    return 2 * shared >= a[2] ** 2 + b[2] ** 2 - shared
+
+
 def reduction(crop: tuple[int, int, int], enough: int) -> int:
     """1, 2, 4 or 8: by how much a crop can be shrunk so that its corner stays on a pixel and its side is not below `enough`."""
     fits = (by for by in (8, 4, 2) if crop[2] >= by * enough and all(value % by == 0 for value in crop))

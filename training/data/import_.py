@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,17 @@ from training.data.formats.columns import ColumnMapping
 from training.data.formats.detect import IMPORT_FORMATS, PICTURES, detect_format, open_reader
 from training.data.formats.problems import Problem
 from training.data.formats.reader import CHUNK, Chunk, Reader
+from training.data.known_pictures import KnownPictures
 from training.data.pictures import read_picture
 from training.data.progress import Cancelled, IsCancelled, Progress, Report
-from training.data.samples import SampleBatch, Split
+from training.data.samples import Split
 from training.data.schema import KAGGLE_15, KeypointSchema
 from training.data.splits import Assigned, assign
 from training.errors import UserError
+from training.project.columns import REMOVED
 from training.project.importing import Importing
 from training.project.making import new_project
+from training.project.photo_mates import join_photo
 from training.project.project import Project
 from training.starters import room_for
 
@@ -96,7 +99,7 @@ def preview(
     kind, reader = open_reader(Path(source), format=format, images=images, mapping=mapping, several=_cuts(crop))
     schema = reader.schema or schema or KAGGLE_15
     count, exact = reader.count()
-    cropper, finder = Cropper(crop, reader.findings), _finder(faces, kind, crop, schema)
+    cropper, finder = Cropper(_crop_of(reader, crop, schema), reader.findings), _finder(faces, kind, crop, schema)
     most = PREVIEW_PHOTOS if finder else PREVIEW_FACES
     with closing(reader.chunks(schema, progress=Progress(), size=min(most, max(count, 1)))) as chunks:
         chunk = next(chunks, None)
@@ -133,8 +136,9 @@ def import_source(
 ) -> ImportReport:
     """Import a source into a project, which is made where there is none; else the samples are added to it.
 
+    Pictures that the project has already are left as they are: importing a folder again adds what is new in it.
     schema: for a source without labels, of a new project. crop: how faces are cut out of their pictures; None: as the columns
-    crop_x, crop_y, crop_side of an export say, else not. faces: of photographs without labels, "whole" or "detect": one sample
+    crop_x, crop_y, crop_side of an export say, and by the boxes of a table without points; else not. faces: of photographs without labels, "whole" or "detect": one sample
     of each face found. seed: of the split drawn where the source has none.
     progress: called with 0..1 and a few words; cancelled: asked often; where it says yes, Cancelled is raised.
     Raises UserError for all that the user can mend. After any exception nothing of the source is in the project, and a
@@ -145,8 +149,8 @@ def import_source(
     tell = Progress(progress, cancelled)
     tell(0.0, f"Looking at {source.name}")
     kind, reader = open_reader(source, format=format, images=images, mapping=mapping, several=_cuts(crop))
-    cropper = Cropper(crop, reader.findings)
     with _target(project_path, reader.schema, schema or KAGGLE_15) as project:
+        cropper = Cropper(_crop_of(reader, crop, project.schema), reader.findings)
         finder = _finder(faces, kind, crop, project.schema)
         assigned = _fill(project, reader, cropper, finder, tell=tell, seed=seed)
     tell_splits = np.bincount(assigned.splits, minlength=3)
@@ -160,6 +164,11 @@ def import_source(
 
 def _cuts(crop: CropOptions | None) -> bool:
     return crop is not None and crop.by != "none"
+
+
+def _crop_of(reader: Reader, crop: CropOptions | None, schema: KeypointSchema) -> CropOptions | None:
+    """How faces are cut out: by the boxes, as the starter expects it, where the source has nothing but boxes."""
+    return CropOptions("box", room_for(schema)) if crop is None and getattr(reader, "boxes_only", False) else crop
 
 
 def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSchema) -> FaceFinder | None:
@@ -179,61 +188,63 @@ def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSch
 def _fill(
     project: Project, reader: Reader, cropper: Cropper, finder: FaceFinder | None, *, tell: Progress, seed: int
 ) -> Assigned:
-    names = set(project.names())
-    known = _known_groups(project)
+    known, groups = KnownPictures(project), _known_groups(project)
     seen: list[Any] = []
     with writing(project.path), project.importing(reader.source.name) as importing:
         size = PHOTOS if finder else CHUNK
         with closing(reader.chunks(project.schema, progress=tell.part(0.0, _READ), size=size)) as chunks:
-            ids = _add_all(
-                map(cropper, map(finder, chunks) if finder else chunks), reader, importing, names=names, seen=seen
-            )
+            faces = map(finder, map(known.drop_files, chunks)) if finder else chunks
+            ids = _add_all(map(known.take, map(cropper, faces)), importing, seen=seen)
+        if not len(ids):
+            _refuse_nothing(reader, known)
+            return Assigned((), np.zeros(0, np.uint8), known.notes(""))
         tell(_READ, "Looking for near-duplicate pictures")
+        names, before = known.names(getattr(reader, "images", reader.source))
         assigned = assign(
-            _with_photos(
-                [group for groups, *_ in seen for group in groups], [p for _, photos, *_ in seen for p in photos]
-            ),
+            _with_photos([group for batch_groups, *_ in seen for group in batch_groups], _photos(names, seen)),
             np.concatenate([splits for *_, splits, _, _ in seen]),
             given=np.concatenate([given for *_, given, _ in seen]),
             looks=np.concatenate([looks for *_, looks in seen]),
-            known=known,
+            known=groups,
             seed=seed,
         )
         tell(0.97, "Writing the project")
         importing.set_groups(ids, assigned.groups, assigned.splits)
+        importing.set_names(ids, names)
+        for n, others in known.mates().items():
+            join_photo(project.database, int(ids[n]), others)
         importing.problems += [p.sentence for p in (*reader.findings.left_out, *reader.findings.flagged)]
         tell(0.99, "Writing the project")
-    return assigned
+        splits = project.splits(ids)
+    return Assigned(assigned.groups, splits, (*assigned.notes, *known.notes(before)))
 
 
-def _add_all(
-    chunks: Iterable[Chunk], reader: Reader, importing: Importing, *, names: set[str], seen: list[Any]
-) -> np.ndarray:
+def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any]) -> np.ndarray:
     """Add chunk by chunk; the ids of all samples. Memory holds one chunk, and 256 bytes a sample."""
     ids = [np.zeros(0, np.int64)]
     for chunk in chunks:
         batch = chunk.batch
-        if len(batch) == 0:
-            continue
-        twice = next((name for name in batch.names if name in names), None)
-        if twice is not None:
-            raise UserError(
-                f"{reader.source}: the project has a sample {twice} already; import this source into a new project."
-            )
-        names.update(batch.names)
-        ids.append(importing.add_samples(batch))
-        seen.append((batch.groups, _photos(batch), batch.splits, chunk.given, chunk.looks))
-    if not seen:
-        first = reader.findings.left_out[0].sentence if reader.findings.left_out else "the source is empty"
-        raise UserError(f"{reader.source}: no picture could be read, so nothing was imported. The first: {first}")
+        if len(batch):
+            ids.append(importing.add_samples(batch))
+            cut_out = batch.crops is not None and batch.paths is not None
+            files = [path.name for path in batch.paths or ()] if cut_out else [""] * len(batch)
+            seen.append((batch.groups, files, batch.splits, chunk.given, chunk.looks))
     return np.concatenate(ids)
 
 
-def _photos(batch: SampleBatch) -> tuple[str, ...]:
-    """The photo that each face was cut out of, "" where pictures are whole."""
-    if batch.crops is None or batch.paths is None:
-        return ("",) * len(batch)
-    return tuple(f"photo {path.name}" for path in batch.paths)
+def _refuse_nothing(reader: Reader, known: KnownPictures) -> None:
+    """Raises UserError where nothing was read, not even what the project has already."""
+    if not known.there:
+        first = reader.findings.left_out[0].sentence if reader.findings.left_out else "the source is empty"
+        raise UserError(f"{reader.source}: no picture could be read, so nothing was imported. The first: {first}")
+
+
+def _photos(names: Sequence[str], seen: Sequence[Any]) -> list[str]:
+    """The photo that each sample was cut out of, "" where pictures are whole."""
+    files = [file for _, files, *_ in seen for file in files]
+    return [
+        f"photo {PurePosixPath(name).parent / file}" if file else "" for name, file in zip(names, files, strict=True)
+    ]
 
 
 def _with_photos(groups: list[str], photos: list[str]) -> list[str]:
@@ -242,10 +253,9 @@ def _with_photos(groups: list[str], photos: list[str]) -> list[str]:
 
 
 def _known_groups(project: Project) -> dict[str, int]:
-    if len(project) == 0:
-        return {}
+    """The split of each group, as the samples have it that nobody has removed."""
     splits = project.index().splits.tolist()
-    return {group: split for group, split in zip(project.groups(), splits, strict=True) if group}
+    return {group: split for group, split in zip(project.groups(), splits, strict=True) if group and split != REMOVED}
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from training.project.database import Database
 
 CHUNK = 1024
 SPLITS = ("train", "val", "test")
+REMOVED = 3  # in the place of a split: a sample that people took out, see training.project.removing
 ROW = np.dtype(
     [
         ("missing", "<u2"),
@@ -32,7 +33,8 @@ ROW = np.dtype(
 class SampleIndex:
     """Columns over all N samples in the order of import (`ids` ascends from 1).
 
-    missing: UNSET points of each. to_review: points of a model that nobody has confirmed. splits: 0 train, 1 val, 2 test.
+    missing: UNSET points of each. to_review: points of a model that nobody has confirmed. splits: 0 train, 1 val, 2 test,
+    3 removed.
     """
 
     ids: np.ndarray  # int64 [N]
@@ -45,6 +47,11 @@ class SampleIndex:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def kept(self) -> np.ndarray:
+        """bool [N]: the samples that nobody has removed."""
+        return self.splits != REMOVED
 
 
 def missing_counts(labels: Labels) -> np.ndarray:
@@ -100,6 +107,11 @@ def _rows_of(database: Database, ids: np.ndarray) -> np.ndarray:
     chunks, which = np.unique(rows // CHUNK, return_inverse=True)
     parts = [read_rows(database, chunk * CHUNK, (chunk + 1) * CHUNK) for chunk in chunks.tolist()]
     return np.stack(parts)[which, rows % CHUNK] if len(rows) else np.zeros(0, ROW)
+
+
+def kept_ids(database: Database) -> np.ndarray:
+    """int64: the ids of all samples that nobody has removed, ascending."""
+    return np.flatnonzero(read_rows(database, 0, sample_count(database))["splits"] != REMOVED) + 1
 
 
 def write_columns(database: Database, ids: np.ndarray, **columns: Any) -> None:

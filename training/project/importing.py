@@ -59,6 +59,11 @@ class Importing:
         write_groups(self._database, ids, groups)
         write_columns(self._database, ids, splits=np.asarray(splits, np.uint8))
 
+    def set_names(self, ids: np.ndarray, names: Sequence[str]) -> None:
+        """Set names of samples, where they are known only after all were seen."""
+        rows = zip(names, ids.tolist(), strict=True)
+        self._database.sql.executemany("UPDATE samples SET name = ? WHERE id = ? AND name <> ?1", rows)
+
     def _rows(self, ids: np.ndarray, batch: SampleBatch, places: list[tuple]) -> None:
         sql, numbers = self._database.sql, ids.tolist()
         flags = [json.dumps(f) if f else "" for f in batch.flags] or [""] * len(ids)
@@ -117,7 +122,9 @@ class Importing:
         return int(sql.execute("SELECT id FROM folders WHERE absolute = ?", (absolute,)).fetchone()[0])
 
     def finish(self) -> None:
-        """Write what belongs to the whole import; the transaction is the caller's."""
+        """Write what belongs to the whole import, if anything came; the transaction is the caller's."""
+        if not self.count:
+            return
         with disk_sentences(self._database.folder):
             for writer in self._writers:
                 writer.close()

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.data.keypoint_data import Labels, PointState
 from training.errors import UserError
-from training.project.columns import missing_counts, review_counts, sample_count, write_columns
+from training.project.columns import kept_ids, missing_counts, review_counts, write_columns
 from training.project.database import Database
 from training.project.labels_codec import decode, encode
 
@@ -58,8 +58,8 @@ def write_labels(database: Database, ids: np.ndarray, labels: Labels) -> None:
 
 
 def blocks(database: Database, ids: np.ndarray | None) -> Iterator[np.ndarray]:
-    """`ids` (None: all of the project) in blocks of a size that fits in memory."""
-    every = np.arange(1, sample_count(database) + 1, dtype=np.int64) if ids is None else ids
+    """`ids` (None: all that nobody has removed) in blocks of a size that fits in memory."""
+    every = kept_ids(database) if ids is None else ids
     for first in range(0, len(every), BLOCK):
         yield every[first : first + BLOCK]
 

@@ -1,6 +1,7 @@
 """Moving faces to another split: a step of the journal, undone and redone like an edit of labels.
 
-People and photos are never torn apart: whoever shares a group with a face that is moved comes along.
+People and photos are never torn apart: whoever shares a group with a face that is moved comes along,
+unless it was removed.
 """
 
 from __future__ import annotations
@@ -44,14 +45,15 @@ def moved_splits(database: Database) -> str:
 
 
 def _digest(database: Database) -> str:
-    return hashlib.sha256(read_index(database).splits.tobytes()).hexdigest()[:16]
+    index = read_index(database)
+    return hashlib.sha256(index.splits[index.kept].tobytes()).hexdigest()[:16]
 
 
 def _with_their_groups(database: Database, ids: np.ndarray) -> np.ndarray:
     """In one pass over all samples, however many are moved."""
     groups = [group for (group,) in database.all("SELECT grouping FROM samples ORDER BY id")]
     along = {groups[i - 1] for i in ids.tolist()} - {""}
-    together = np.array([group in along for group in groups], bool)
+    together = np.array([group in along for group in groups], bool) & read_index(database).kept
     together[ids - 1] = True
     return np.flatnonzero(together) + 1
 

@@ -23,8 +23,10 @@ from training.filling.files import usable_fill
 from training.project import accept, faces, history, label_table, moving, predictions
 from training.project.accept import Accepted
 from training.project.columns import (
+    REMOVED,
     SPLITS,
     SampleIndex,
+    kept_ids,
     read_index,
     read_rows,
     read_splits,
@@ -45,7 +47,7 @@ RUNS = "runs"
 @dataclass(frozen=True)
 class Sample:
     """One sample. name: unique in the project; source: where it came from, for people. path: its picture file (None: its
-    pixels are in the project). group: "" is alone. split: "train", "val" or "test". width, height: px."""
+    pixels are in the project). group: "" is alone. split: "train", "val", "test" or "removed". width, height: px."""
 
     id: int
     name: str
@@ -147,6 +149,10 @@ class Project:
         """int64 [N], in the order of import: 1, 2, 3..."""
         return np.arange(1, len(self) + 1, dtype=np.int64)
 
+    def kept_ids(self) -> np.ndarray:
+        """int64, ascending: `ids` without the samples that people removed."""
+        return kept_ids(self.database)
+
     def index(self) -> SampleIndex:
         """The small columns of all samples; quick also for a million."""
         return read_index(self.database)
@@ -161,7 +167,7 @@ class Project:
             source=source,
             path=None if folder is None else self._picture_path(folder, file),
             group=group,
-            split=SPLITS[min(int(small["splits"]), 2)],
+            split=(*SPLITS, "removed")[min(int(small["splits"]), REMOVED)],
             width=int(small["widths"]),
             height=int(small["heights"]),
             flags=tuple(json.loads(flags)) if flags else (),
@@ -347,7 +353,7 @@ class Project:
         return accept.take_back(self.database, run, len(self.schema))
 
     def set_splits(self, ids: Sequence[int] | np.ndarray, splits: np.ndarray) -> None:
-        """Set splits, uint8 [B]: 0 train, 1 val, 2 test."""
+        """Set splits, uint8 [B]: 0 train, 1 val, 2 test, 3 removed."""
         with self.database.transaction():
             write_columns(self.database, as_ids(ids), splits=np.asarray(splits, np.uint8))
 

@@ -48,6 +48,7 @@ class CsvFolderReader:
     """`source`: the CSV, or a folder that holds it. images: where the pictures are, found by itself if not given.
 
     several: a picture may be in several rows, one for each of its faces, since faces are cut out.
+    A table of boxes without points is one of faces without labels.
     """
 
     def __init__(
@@ -66,9 +67,14 @@ class CsvFolderReader:
             folders = _folders(self.path.parent, images)
             self.mapping = mapping or guess_mapping(table, head, folders=folders)
             self.mapping.check(table.header, file=self.path.name)
-            self.several = several or bool(self.mapping.crop)
+            self.several = several or bool(self.mapping.crop) or self.boxes_only
             self.images = self._images(table, head, folders)
             self.schema = self._schema(table, head) if self.mapping.keypoints else None
+
+    @property
+    def boxes_only(self) -> bool:
+        """Whether the table tells where faces are, and none of their points."""
+        return bool(self.mapping.box) and not self.mapping.keypoints
 
     def count(self) -> tuple[int, bool]:
         """Lines of the file, without the header."""
@@ -199,7 +205,7 @@ def guess_mapping(table: Table, head: Sequence[Row], *, folders: Sequence[Path])
         raise UserError(f"{table.path}, line 1: the column image with the pictures' file names is missing; add it.")
     (box, corners), crop = find_box(table.header), find_crop(table.header)
     keypoints = find_keypoints(table.header, file=table.name, taken=(image, *box, *crop))
-    if not keypoints:
+    if not keypoints and not box:
         raise UserError(
             f"{table.path}, line 1: the keypoint columns (left_eye_center_x, left_eye_center_y, ...) are missing; add them."
         )

@@ -32,13 +32,14 @@ def write_csv(values: Values, out: Path, progress: Progress, *, states: bool = F
     with replacing(out) as file, _Pictures(out.with_name(f"{out.stem}_images")) as pictures:
         table = _CsvTable(values, states=states)
         file.write(_line(table.head(), []))
-        for some in in_chunks(values.project.ids()):
+        kept = values.project.kept_ids()
+        for some in in_chunks(kept):
             progress(int(some[0] - 1) / len(table.names), f"Writing {out.name}, row {some[0]:,}")
             for i, words, cells in zip((some - 1).tolist(), *table.rows(some), strict=True):
                 file.write(_line(words, cells))
                 if i in table.inside:
                     pictures.write(table.names[i], values.project.picture(i + 1))
-    return len(table.names), table.notes(pictures.folder)
+    return len(kept), table.notes(pictures.folder)
 
 
 class _CsvTable:

@@ -36,12 +36,11 @@ def write_kaggle(values: Values, out: Path, progress: Progress) -> tuple[int, li
 
 def _chosen(values: Values) -> tuple[np.ndarray, list[str]]:
     index = values.project.index()
-    ids = np.asarray(index.ids)
     if values.run is not None:
-        return ids, []
-    bare = (np.asarray(index.splits) == Split.TEST) & (np.asarray(index.missing) == len(values.project.schema))
+        return index.ids[index.kept], []
+    bare = (index.splits == Split.TEST) & (index.missing == len(values.project.schema))
     notes = [f"{int(bare.sum()):,} samples of the test split without a label were left out."] if bare.any() else []
-    return ids[~bare], notes
+    return index.ids[index.kept & ~bare], notes
 
 
 def _check_square(values: Values, ids: np.ndarray) -> None:

@@ -58,11 +58,11 @@ class _Folder:
 
     def write(self, progress: Progress) -> tuple[int, int]:
         """(faces written, faces with missing points)."""
-        ids = self.values.project.ids()
+        ids = self.values.project.kept_ids()
         count = holes = 0
         persons: dict[PurePosixPath, list[tuple[str, str]]] = defaultdict(list)
         for some in in_chunks(ids):
-            progress(int(some[0] - 1) / len(ids), f"Writing {self.names[some[0] - 1]}")
+            progress(int(some[0] - 1) / int(ids[-1]), f"Writing {self.names[some[0] - 1]}")
             found = zip(some.tolist(), self.values.points(some), self.values.cells(some, origin=ORIGIN), strict=True)
             for sample, points, cells in found:
                 if np.isnan(points).all():
