@@ -10,22 +10,19 @@ from PySide6.QtWidgets import (
     QDialog,
     QDoubleSpinBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QRadioButton,
     QSlider,
     QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from fkp_studio import theme
 from fkp_studio.dialogs.accept_budget import Decision, Wanted, decide, why_none, words
 from fkp_studio.dialogs.accept_facts import Candidates, Outcome, draw_examples, read_candidates
 from fkp_studio.dialogs.confidence import KnownReader, beyond_field
 from fkp_studio.dialogs.data_parts import FaceCard, FaceGrid, button, row, text_label
+from fkp_studio.dialogs.fact_table import FactTable
 from fkp_studio.errors import show_error
 from fkp_studio.gallery.lacking import faces
 from fkp_studio.jobs.jobs import Jobs
@@ -41,8 +38,6 @@ USUAL = 80  # per cent
 USUAL_WRONG = 2.0  # per cent
 COLUMNS, SIDE = 3, 112  # of the examples; px
 EXAMPLES = 6
-LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class AcceptDialog(QDialog):
@@ -65,7 +60,8 @@ class AcceptDialog(QDialog):
         self.at_most, self.beyond = QDoubleSpinBox(), beyond_field()
         self.plot = ReliabilityPlot(session, jobs)
         self._reader = KnownReader(session, self.run, self, lambda facts: self.plot.show_facts(self.run, facts))
-        self.table, self.examples = QTableWidget(0, 2), FaceGrid(columns=COLUMNS, side=SIDE)
+        self.table = FactTable("points of each keypoint", head=("keypoint", "points"))
+        self.examples = FaceGrid(columns=COLUMNS, side=SIDE)
         self.go, self.close_button = button("Accept", "primary"), button("Cancel")
         self.take_back = button("Take back all accepted from this run", "flat")
         self._set_up()
@@ -103,25 +99,7 @@ class AcceptDialog(QDialog):
             f"From {self.run}. Only points that nobody has set are filled; a label that is there is never replaced. "
             "One undo takes it all back."
         )
-        self._set_up_table()
-
-    def _set_up_table(self) -> None:
-        table = self.table
-        for place, (name, side) in enumerate((("keypoint", LEFT), ("points", RIGHT))):
-            heading = QTableWidgetItem(name)
-            heading.setTextAlignment(side)
-            table.setHorizontalHeaderItem(place, heading)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(24)
-        table.setShowGrid(False)
-        table.setFont(theme.table_font())
-        table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
-        table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        table.setAccessibleName("points of each keypoint")
-        table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        table.setFixedWidth(240)
+        self.table.setFixedWidth(240)
 
     def _lay_out(self) -> None:
         self.examples.setMinimumWidth(COLUMNS * SIDE + (COLUMNS - 1) * 8)
@@ -230,12 +208,7 @@ class AcceptDialog(QDialog):
     def _fill_table(self, found: Outcome) -> None:
         store = self._session.store
         titles = store.schema.titles if store is not None else ()
-        self.table.setRowCount(len(titles))
-        for k, title in enumerate(titles):
-            count = QTableWidgetItem(f"{int(found.per_keypoint[k]):,}")
-            count.setTextAlignment(RIGHT)
-            self.table.setItem(k, 0, QTableWidgetItem(title))
-            self.table.setItem(k, 1, count)
+        self.table.show_rows([(title, f"{int(found.per_keypoint[k]):,}") for k, title in enumerate(titles)])
 
     def _accept(self) -> None:
         if self._outcome is not None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
-from fkp_studio import theme
 from fkp_studio.dialogs.data_parts import button, row, text_label
+from fkp_studio.dialogs.fact_table import FactTable, signed
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
@@ -19,8 +19,6 @@ from training.adjustment import Adjustment, read_adjustment
 from training.project.project import Project
 
 HEAD = ("moved by, px of the input", "x", "y", "RMSE before, px", "after, px")
-LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class AdjustDialog(QDialog):
@@ -40,7 +38,7 @@ class AdjustDialog(QDialog):
             "dim",
         )
         self.summary, self.state = text_label("Fitting…"), text_label(role="dim")
-        self.table = QTableWidget(0, len(HEAD))
+        self.table = FactTable("offset and errors of each keypoint", head=HEAD)
         self.go, self.close_button = button("Use this fit", "primary"), button("Close")
         self.take_away = button("Take the fit away", "flat")
         self._set_up()
@@ -49,21 +47,6 @@ class AdjustDialog(QDialog):
         self._read()
 
     def _set_up(self) -> None:
-        self.table.setHorizontalHeaderLabels(list(HEAD))
-        self.table.horizontalHeader().setDefaultAlignment(RIGHT)
-        first = QTableWidgetItem(HEAD[0])
-        first.setTextAlignment(LEFT)
-        self.table.setHorizontalHeaderItem(0, first)
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.setShowGrid(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
-        self.table.setWordWrap(False)
-        self.table.setFont(theme.table_font())
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.go.setEnabled(False)
         self.take_away.hide()
         self.go.clicked.connect(self._use)
@@ -105,15 +88,13 @@ class AdjustDialog(QDialog):
         self.go.setEnabled(fit.helps)
         store = self._session.store
         titles = store.schema.titles if store is not None else ()
-        self.table.setRowCount(len(titles))
-        rows = zip(titles, fit.adjustment.offset.tolist(), fit.before.tolist(), fit.after.tolist(), strict=True)
-        for k, (title, (x, y), before, after) in enumerate(rows):
-            texts = (title, f"{x:+.2f}", f"{y:+.2f}", _number(before), _number(after))
-            for column, text in enumerate(texts):
-                item = QTableWidgetItem(text.replace("-", "\u2212") if column else text)
-                if column:
-                    item.setTextAlignment(RIGHT)
-                self.table.setItem(k, column, item)
+        columns = (fit.adjustment.offset.tolist(), fit.before.tolist(), fit.after.tolist())
+        self.table.show_rows(
+            [
+                (title, signed(x, 2), signed(y, 2), _number(before), _number(after))
+                for title, (x, y), before, after in zip(titles, *columns, strict=True)
+            ]
+        )
 
     def _use(self) -> None:
         run_dir, fit = self._run_dir, self._fit

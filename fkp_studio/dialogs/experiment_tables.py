@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
-
-from fkp_studio import theme
+from fkp_studio.dialogs.fact_table import FactTable
 from training.experiments.events import RunProgress
 
-_ROW = 28  # px
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
-
-class _Table(QTableWidget):
-    def __init__(self) -> None:
-        super().__init__()
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setShowGrid(False)
-        self.setFont(theme.table_font())
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setHighlightSections(False)
-
-    def _set_head(self, head: list[str]) -> None:
-        self.setColumnCount(len(head))
-        for column, text in enumerate(head):
-            item = QTableWidgetItem(text)
-            item.setTextAlignment(_RIGHT if column else _LEFT)
-            self.setHorizontalHeaderItem(column, item)
-
-    def _put(self, row: int, column: int, text: str, *, tip: str = "") -> None:
-        item = QTableWidgetItem(f"  {text}  " if column else text)
-        item.setToolTip(tip)
-        if column:
-            item.setTextAlignment(_RIGHT)
-        self.setItem(row, column, item)
-
-
-class ProgressTable(_Table):
+class ProgressTable(FactTable):
     """A row an arm, a column a seed: waiting, how far, or what came out."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("how far each training is", stretch=False)
         self._cells: dict[tuple[str, int], tuple[int, int]] = {}
         self._done: dict[tuple[str, int], float] = {}
 
@@ -59,12 +25,12 @@ class ProgressTable(_Table):
         seeds = sorted({seed for _, _, seed in runs})
         self.clear()
         self.setRowCount(len(titles))
-        self._set_head(["network", *(f"seed {seed}" for seed in seeds)])
+        self.set_head(["network", *(f"seed {seed}" for seed in seeds)])
         for row, (arm, title) in enumerate(titles.items()):
-            self._put(row, 0, title)
+            self.put(row, 0, title)
             for column, seed in enumerate(seeds, 1):
                 self._cells[arm, seed] = row, column
-                self._put(row, column, "waits")
+                self.put(row, column, "waits")
         self._done = {(arm, seed): 0.0 for arm, _, seed in runs}
 
     def show_run(self, event: RunProgress) -> None:
@@ -72,7 +38,7 @@ class ProgressTable(_Table):
         key = event.arm, event.seed
         if key in self._cells:
             self._done[key] = 1.0 if event.status in ("done", "failed") else event.done
-            self._put(*self._cells[key], _cell(event), tip=f"{event.run} {event.sentence}".strip())
+            self.put(*self._cells[key], _cell(event), tip=f"{event.run} {event.sentence}".strip())
 
 
 def _cell(event: RunProgress) -> str:
@@ -84,14 +50,14 @@ def _cell(event: RunProgress) -> str:
     return event.status
 
 
-class ResultTable(_Table):
+class ResultTable(FactTable):
     """The table as it was written."""
+
+    def __init__(self) -> None:
+        super().__init__("what came out", stretch=False)
 
     def show_table(self, head: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
         """Show it."""
         self.clear()
-        self.setRowCount(len(rows))
-        self._set_head(list(head))
-        for number, row in enumerate(rows):
-            for column, text in enumerate(row):
-                self._put(number, column, text)
+        self.set_head(head)
+        self.show_rows(rows)

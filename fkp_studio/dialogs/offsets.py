@@ -5,19 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from fkp_studio import theme
 from fkp_studio.dialogs.data_parts import FaceCard, FaceGrid, button, row, text_label
+from fkp_studio.dialogs.fact_table import FactTable, signed
 from fkp_studio.dialogs.offset_facts import draw_pairs, read_checks
 from fkp_studio.errors import show_error
 from fkp_studio.jobs.tasks import Task, run_task
@@ -28,8 +19,6 @@ from training.offset_check import CANNOT_TELL, ONLY_SIDEWAYS, Checked, mend_labe
 
 FACES, SIDE = 3, 120  # faces shown twice; px
 STAYS = "One step, undone with Ctrl+Z. Only imported labels move; what you or a model set stays where it is."
-LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class OffsetsDialog(QDialog):
@@ -44,7 +33,7 @@ class OffsetsDialog(QDialog):
         self._tasks: list[Task] = []
         self.title = text_label("Do the labels sit where the faces are?", "title")
         self.summary, self.about = text_label("Comparing faces with their mirror images…"), text_label(role="dim")
-        self.which, self.table = QComboBox(), QTableWidget(0, 2)
+        self.which, self.table = QComboBox(), FactTable("offset of each keypoint")
         self.faces = FaceGrid(columns=2, side=SIDE)
         self.heading = text_label("THE EYES OF SOME FACES", "heading")
         self.go, self.close_button = button("Shift the labels", "primary"), button("Close")
@@ -57,15 +46,6 @@ class OffsetsDialog(QDialog):
         self.which.setAccessibleName("which import")
         self.which.hide()
         self.which.currentIndexChanged.connect(lambda _index: self._show())
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
-        self.table.setShowGrid(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(24)
-        self.table.setWordWrap(False)
-        self.table.setFont(theme.table_font())
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.horizontalHeader().setDefaultAlignment(RIGHT)
         self.table.horizontalHeader().hide()
         self.heading.hide()
         self.faces.setMinimumWidth(2 * SIDE + 8)
@@ -130,7 +110,7 @@ class OffsetsDialog(QDialog):
         self.summary.setText(_words(checked))
         self.about.setText(f"{ONLY_SIDEWAYS} {STAYS}")
         self._fill([found for found in (checked.found, checked.by_run) if found is not None])
-        self.go.setText(f"Shift the labels by {_signed(best.mend, 2)} px")
+        self.go.setText(f"Shift the labels by {signed(best.mend, 2)} px")
         self.go.setEnabled(best.worth_telling and checked.imported > 0)
         self._draw(checked, best.mend)
 
@@ -151,22 +131,8 @@ class OffsetsDialog(QDialog):
         store = self._session.store
         titles = store.schema.titles if store is not None and ways else ()
         self.table.horizontalHeader().setVisible(bool(ways))
-        self.table.setColumnCount(1 + len(ways))
-        self.table.setHorizontalHeaderLabels(["", *(f"  by {found.by}" for found in ways)])
-        first = QTableWidgetItem("px to the right")
-        first.setTextAlignment(LEFT)
-        self.table.setHorizontalHeaderItem(0, first)
-        self.table.setRowCount(len(titles))
-        for k, title in enumerate(titles):
-            self.table.setItem(k, 0, QTableWidgetItem(title))
-            for column, found in enumerate(ways, start=1):
-                told = found.per_keypoint[k] == found.per_keypoint[k]
-                text = f"{_signed(found.per_keypoint[k], 2)} ± {found.margin[k]:.2f}" if told else "–"
-                item = QTableWidgetItem(text)
-                item.setTextAlignment(RIGHT)
-                self.table.setItem(k, column, item)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.set_head(["px to the right", *(f"  by {found.by}" for found in ways)])
+        self.table.show_rows([(title, *(_margin(found, k) for found in ways)) for k, title in enumerate(titles)])
 
     def _mend(self) -> None:
         checked, store = self._shown(), self._session.store
@@ -187,9 +153,9 @@ class OffsetsDialog(QDialog):
         super().done(result)
 
 
-def _signed(value: float, digits: int) -> str:
-    """With a real minus."""
-    return f"{value:+.{digits}f}".replace("-", "\u2212")
+def _margin(found: LabelOffset, k: int) -> str:
+    told = found.per_keypoint[k] == found.per_keypoint[k]
+    return f"{signed(found.per_keypoint[k], 2)} ± {found.margin[k]:.2f}" if told else "–"
 
 
 def _words(checked: Checked) -> str:

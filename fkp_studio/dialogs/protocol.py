@@ -12,21 +12,10 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QDialog,
-    QHeaderView,
-    QLabel,
-    QStackedWidget,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from fkp_studio import theme
 from fkp_studio.dialogs.data_parts import Working, button, row, text_label
+from fkp_studio.dialogs.fact_table import FactTable
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.project.store import ProjectStore
 from training.data.schema import KeypointSchema
@@ -91,7 +80,8 @@ class ProtocolDialog(QDialog):
         self.protocols.setAccessibleName("protocol")
         for name in fitting(store.schema):
             self.protocols.addItem(PROTOCOLS[name].title, name)
-        self.table, self.notes, self.papers = QTableWidget(), text_label(role="dim"), text_label(role="dim")
+        self.table = FactTable("the protocol's table", stretch=False)
+        self.notes, self.papers = text_label(role="dim"), text_label(role="dim")
         self.problem, self.working = text_label(role="danger"), Working()
         self.go, self.copy, self.end = button("Evaluate", "primary"), button("Copy the table"), button("Close")
         self.pages = QStackedWidget()
@@ -105,15 +95,6 @@ class ProtocolDialog(QDialog):
         self._on_chosen()
 
     def _lay_out(self) -> None:
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.setShowGrid(False)
-        self.table.setFont(theme.table_font())
-        self.table.setAccessibleName("the protocol's table")
-        self.table.verticalHeader().hide()
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         result = QWidget()
         inside = QVBoxLayout(result)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -158,19 +139,10 @@ class ProtocolDialog(QDialog):
     def show_rows(self, rows: Sequence[ProtocolRow]) -> None:
         """Fill the table."""
         columns = PROTOCOLS[self.protocols.currentData()].columns
-        self.table.setColumnCount(2 + len(columns))
-        self.table.setHorizontalHeaderLabels(["subset", "faces", *(_title(name) for name in columns)])
-        head = QTableWidgetItem("subset")
-        head.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self.table.setHorizontalHeaderItem(0, head)
-        self.table.setRowCount(len(rows))
-        for at, found in enumerate(rows):
-            cells = [found.subset, f"{found.n:,}", *(shown(name, found.values[name]) for name in columns)]
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
-                item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-                self.table.setItem(at, column, item)
+        self.table.set_head(["subset", "faces", *(_title(name) for name in columns)])
+        self.table.show_rows(
+            [(row.subset, f"{row.n:,}", *(shown(name, row.values[name]) for name in columns)) for row in rows]
+        )
         self.notes.setText("\n".join(["Errors and rates in percent.", *remarks(rows)]) if rows else "")
         self.copy.setEnabled(bool(rows))
 
