@@ -61,7 +61,7 @@ def row(path: Path, config: RunConfig) -> str:
     if not found:
         train_run(run_dir, on_event=tell)
     with Project.open(path, read_only=True) as project:
-        result = evaluate_run(project, run_dir, "val")
+        result = evaluate_run(project, run_dir, "val", adjusted=False)
         parameters = recipe_parameters(config, len(project.schema))
     last = next(r for r in list_runs(run_dir.parent) if r.path == run_dir).last
     done = last or EpochDone(0, 0, 0, 0, 0, "", (), 0, 0, (), 0, 0, 0, False)

@@ -23,14 +23,14 @@ UNREADABLE = "picture cannot be read"
 def evaluate_protocol(
     project: Project, run_dir: Path, name: str, *, device: str = "auto"
 ) -> tuple[Protocol, tuple[ProtocolRow, ...]]:
-    """Measure the run's model as a protocol of `training.protocols` says. Raises UserError."""
+    """Measure the run's model itself, without a fit in use, as a protocol of `training.protocols` says. Raises UserError."""
     protocol = get_protocol(name, project.schema)
     index, faces = project.index(), project.faces()
     rows = chosen_rows(protocol, [(*SPLITS, "")[split] for split in index.splits.tolist()], faces.subsets)
     some = np.logical_or.reduce(list(rows.values()))
     ids = index.ids[some]
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]
-    found, unreadable = predict_samples(_load(project, run_dir, device), project, ids, sizes=sizes)
+    found, unreadable = predict_samples(load_for(project, run_dir, device, adjusted=False), project, ids, sizes=sizes)
     pred = np.full((len(ids), len(project.schema), 2), np.nan)
     pred[~np.isin(ids, list(unreadable))] = found
     table = measure_rows(
@@ -40,11 +40,16 @@ def evaluate_protocol(
     return protocol, table
 
 
-def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device: str = "auto") -> Evaluation:
-    """Measure the run's model on a split. left_out counts the samples that do not take part and says why. Raises UserError."""
+def evaluate_run(
+    project: Project, run_dir: Path, split: str = "val", *, device: str = "auto", adjusted: bool = True
+) -> Evaluation:
+    """Measure the run's predictions on a split. left_out counts the samples that do not take part and says why.
+
+    adjusted: False measures the model itself, without the fit in use. Raises UserError.
+    """
     if split not in SPLITS:
         raise UserError(f"The splits are {', '.join(SPLITS)}, not {split!r}.")
-    predictor = _load(project, run_dir, device)
+    predictor = load_for(project, run_dir, device, adjusted=adjusted)
     index = project.index()
     chosen = index.splits == SPLITS.index(split)
     if not chosen.any():
@@ -59,8 +64,9 @@ def evaluate_run(project: Project, run_dir: Path, split: str = "val", *, device:
     return replace(found, left_out={**found.left_out, UNREADABLE: len(unreadable)}) if unreadable else found
 
 
-def _load(project: Project, run_dir: Path, device: str) -> Predictor:
-    predictor = Predictor.load(run_dir, device, adjusted=False)  # what was fitted to these very labels would flatter it
+def load_for(project: Project, run_dir: Path, device: str, *, adjusted: bool) -> Predictor:
+    """The run's model, with or without the fit in use. Raises UserError where it finds other keypoints than the project's."""
+    predictor = Predictor.load(run_dir, device, adjusted=adjusted)
     if predictor.info.schema.keypoints != project.schema.keypoints:
         raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
     return predictor

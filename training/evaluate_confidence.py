@@ -9,21 +9,20 @@ import numpy as np
 from training.data.pictures import resize_points
 from training.error_curve import ErrorCurve
 from training.errors import UserError
-from training.predict import Predictor
+from training.evaluate import load_for
 from training.project.project import Project
-from training.reliability import SPLITS, Judged, judge
+from training.reliability import SPLITS, Judged, judge, vouched_points
 from training.rundata import load_readable
 
 _CHUNK = 512
 
 
 def judge_run(
-    project: Project, run_dir: Path, split: str = "val", *, device: str = "auto"
+    project: Project, run_dir: Path, split: str = "val", *, device: str = "auto", adjusted: bool = True
 ) -> tuple[Judged, ErrorCurve]:
-    """Every labelled point of the split with its confidence and its error, and what the confidences mean. Raises UserError."""
-    predictor = Predictor.load(run_dir, device)
-    if predictor.schema.keypoints != project.schema.keypoints:
-        raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
+    """Every point of the split with a label that a person or the source vouches for: its confidence and its error; and what
+    the confidences mean. adjusted: as of evaluate_run. Raises UserError."""
+    predictor = load_for(project, run_dir, device, adjusted=adjusted)
     index = project.index()
     chosen = np.flatnonzero(index.splits == SPLITS.index(split))
     side = predictor.info.config.input_size
@@ -34,11 +33,10 @@ def judge_run(
         rows = rows[~np.isin(index.ids[rows], list(gone))]
         if not len(rows):
             continue
-        points, confidences = predictor.predict(pictures)
-        labels = project.labels(index.ids[rows])
+        points, confidences = predictor.predict(pictures, predictor.schemes_of(project.path, index.ids[rows]))
         sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
-        target = np.where(labels.mask[..., None], labels.points, np.nan)
         points = resize_points(points, (side, side), sizes)
+        target = vouched_points(project.labels(index.ids[rows]))
         parts.append(judge(points, confidences, target, project.schema, sizes=sizes))
     if not any(len(part.errors) for part in parts):
         raise UserError(

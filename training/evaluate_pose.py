@@ -10,9 +10,8 @@ import numpy as np
 from training.balance import PoseError, error_by_pose, pose_edges
 from training.data.poses import read_yaw
 from training.errors import UserError
-from training.evaluate import SPLITS, predict_samples
+from training.evaluate import SPLITS, load_for, predict_samples
 from training.metrics import point_errors
-from training.predict import Predictor
 from training.project.project import Project
 from training.run_balance import project_poses
 
@@ -32,13 +31,11 @@ class ErrorsByPose:
 
 
 def evaluate_by_pose(
-    project: Project, run_dir: Path, split: str = "val", *, bins: int, device: str = "auto"
+    project: Project, run_dir: Path, split: str = "val", *, bins: int, device: str = "auto", adjusted: bool = True
 ) -> ErrorsByPose:
     """Bin the errors of a run's best model on a split by the true yaw where the project knows it, else by the pose that
-    the labelled points tell (the components are those of the train split). Raises UserError."""
-    predictor = Predictor.load(run_dir, device)
-    if predictor.info.schema.keypoints != project.schema.keypoints:
-        raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
+    the labelled points tell (the components are those of the train split). adjusted: as of evaluate_run. Raises UserError."""
+    predictor = load_for(project, run_dir, device, adjusted=adjusted)
     index = project.index()
     chosen = index.splits == SPLITS.index(split)
     ids, sizes = index.ids[chosen], np.stack([index.widths, index.heights], axis=1).astype(np.int32)[chosen]

@@ -17,11 +17,15 @@ import pytest
 
 from tests.conftest import faces, make_project
 from training import cli
+from training.adjustment import Adjustment, write_adjustment
+from training.commands.predicting import predict_into
 from training.data.keypoint_data import Origin
 from training.data.poses import write_poses
 from training.data.schema import KAGGLE_15
+from training.evaluate_confidence import judge_run
 from training.events import EpochDone, RunFailed, from_line
 from training.project.project import Project
+from training.reliability import judge_stored
 from training.runs import MODEL, read_run
 
 SETTINGS = ("--recipe", "cnn-6", "--device", "cpu", "--set", "batch_size=12", "threads=1", "precision=float32")
@@ -279,6 +283,29 @@ def test_evaluate_calibration(trained: Path, capsys: pytest.CaptureFixture[str])
     assert fkp("evaluate", trained, "--run", 1, "--calibration") == 0
     assert "wrong is an error beyond 5% of the interocular distance" in capsys.readouterr().out
     assert fkp("evaluate", trained, "--run", 1, "--calibration", "--by-pose", 3) == 2
+
+
+def test_evaluate_measures_what_predict_gives(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the fit in use, which it says; and the confidences as the window judges them, by what the project keeps."""
+    run_dir = project / "runs" / "0001-cnn-6"
+    write_adjustment(run_dir, Adjustment(np.full((15, 2), 200.0), 24, 2.24, 2.00))
+    found = {}
+    for way in ((), ("--without-fit",), ("--protocol", "kaggle")):
+        assert fkp("evaluate", project, "--run", 1, *way, "--json") == 0
+        found[way] = json.loads(capsys.readouterr().out)
+    fit, itself, protocol = found.values()
+    assert fit["fit"] == {"faces": 24, "rmse_before": 2.24, "rmse_after": 2.0}
+    assert itself["fit"] is None and protocol["fit"] is None
+    assert fit["rmse"] > 100 > itself["rmse"]
+    assert fkp("evaluate", project, "--run", 1, "--calibration") == 0
+    assert "On faces left out of the fit: RMSE 2.24 -> 2.00 px." in capsys.readouterr().out
+    assert fkp("evaluate", project, "--run", 1, "--without-fit") == 0
+    assert "the fit that `fkp predict` uses is left out" in capsys.readouterr().out
+    with Project.open(project) as opened:
+        predict_into(opened, run_dir, opened.ids())
+        stored, (judged, _curve) = judge_stored(opened, run_dir.name), judge_run(opened, run_dir)
+    assert judged.errors == pytest.approx(stored.errors, rel=1e-3)
+    assert judged.confidences == pytest.approx(stored.confidences, rel=1e-3)
 
 
 def test_fill_with_a_run_of_another_project(project: Path, trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

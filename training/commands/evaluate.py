@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.adjustment import Adjustment, read_adjustment
 from training.commands.evaluate_confidence import calibration_facts, calibration_lines
 from training.commands.find_run import find_run
 from training.commands.output import say, say_json, table
@@ -17,13 +18,14 @@ from training.protocols import PROTOCOLS, remarks, shown
 if TYPE_CHECKING:
     from training.evaluate_pose import ErrorsByPose
     from training.metrics import Evaluation
+    from training.project.project import Project
     from training.protocols import Protocol, ProtocolRow
 
 MOST_BINS = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT --run RUN [--split S | --protocol P] [--by-pose K | --calibration] [--json]"""
+    """PROJECT --run RUN [--split S | --protocol P] [--by-pose K | --calibration] [--without-fit] [--json]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     parser.add_argument(
         "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run"
@@ -41,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="whether confidences come true: predicted and real shares of wrong points",
     )
+    parser.add_argument(
+        "--without-fit", action="store_true", help="the model itself, without what `fkp adjust` has fitted to labels"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -54,59 +59,69 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--calibration goes with a split, not with --protocol or --by-pose.")
     with Project.open(args.project, read_only=True) as project:
         run_dir = find_run(args.run_name, project.path)
-        from training.evaluate import evaluate_protocol, evaluate_run  # loads torch: after all that can be wrong
-
-        if args.protocol:
-            return _tell_protocol(*evaluate_protocol(project, run_dir, args.protocol), run_dir.name, as_json=args.json)
-        if args.by_pose is not None:
-            from training.evaluate_pose import evaluate_by_pose
-
-            found = evaluate_by_pose(project, run_dir, args.split, bins=args.by_pose)
-            return _tell_poses(found, run_dir.name, split=args.split, as_json=args.json)
-        if args.calibration:
-            from training.evaluate_confidence import judge_run
-
-            judged, curve = judge_run(project, run_dir, args.split)
-            facts = calibration_facts(judged, curve, run=run_dir.name, split=args.split)
-            return _tell(facts, calibration_lines, as_json=args.json)
-        result = evaluate_run(project, run_dir, args.split)
-        facts = collect(result, project.schema.keypoints, run=run_dir.name, split=args.split)
-    return _tell(facts, lines, as_json=args.json)
-
-
-def _tell(facts: dict[str, Any], words: Callable[[dict[str, Any]], list[str]], *, as_json: bool) -> int:
-    if as_json:
-        say_json(facts)
-    else:
-        for line in words(facts):
-            say(line)
-    return 0
-
-
-def _tell_poses(found: ErrorsByPose, run: str, *, split: str, as_json: bool) -> int:
-    if as_json:
-        say_json({"run": run, "split": split, **asdict(found)})
+        fit = read_adjustment(run_dir, keypoints=len(project.schema))
+        adjusted = fit is not None and not args.without_fit and not args.protocol
+        facts, text = _measure(args, project, run_dir, adjusted=adjusted)
+    if args.json:
+        say_json({**facts, "fit": _fit_facts(fit) if fit is not None and adjusted else None})
         return 0
-    say(f"{run} on {split}; mean point error in % of the picture's larger side, by {found.pose}\n")
-    rows = [(f"{b.low:+.1f} to {b.high:+.1f}", f"{b.faces:,}", _percent(b.error)) for b in found.bins]
-    for line in table(rows, head=("pose", "faces", "error %")):
+    for line in [*text, *(_fit_lines(fit, adjusted=adjusted) if fit is not None else [])]:
         say(line)
-    if found.left_out:
-        say(f"left out: {found.left_out:,} (no label, or too few to tell a pose)")
     return 0
+
+
+def _measure(
+    args: argparse.Namespace, project: Project, run_dir: Path, *, adjusted: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """What is asked for, as plain values and for people."""
+    from training.evaluate import evaluate_protocol, evaluate_run  # loads torch: after all that can be wrong
+
+    run, split = run_dir.name, args.split
+    if args.protocol:
+        protocol, rows = evaluate_protocol(project, run_dir, args.protocol)
+        return protocol_facts(protocol, rows, run), protocol_lines(protocol, rows, run)
+    if args.by_pose is not None:
+        from training.evaluate_pose import evaluate_by_pose
+
+        found = evaluate_by_pose(project, run_dir, split, bins=args.by_pose, adjusted=adjusted)
+        return {"run": run, "split": split, **asdict(found)}, _pose_lines(found, run, split=split)
+    if args.calibration:
+        from training.evaluate_confidence import judge_run
+
+        facts = calibration_facts(*judge_run(project, run_dir, split, adjusted=adjusted), run=run, split=split)
+        return facts, calibration_lines(facts)
+    result = evaluate_run(project, run_dir, split, adjusted=adjusted)
+    facts = collect(result, project.schema.keypoints, run=run, split=split)
+    return facts, lines(facts)
+
+
+def _fit_facts(fit: Adjustment) -> dict[str, Any]:
+    return {"faces": fit.faces, "rmse_before": fit.before, "rmse_after": fit.after}
+
+
+def _fit_lines(fit: Adjustment, *, adjusted: bool) -> list[str]:
+    if not adjusted:
+        return ["", "Of the model itself: the fit that `fkp predict` uses is left out."]
+    sentence = (
+        f"With the fit that `fkp predict` uses, of {fit.faces:,} labelled faces; on these themselves it looks a little better "
+        f"than it is. On faces left out of the fit: RMSE {fit.before:.2f} -> {fit.after:.2f} px. "
+        "--without-fit measures the model itself."
+    )
+    return ["", sentence]
+
+
+def _pose_lines(found: ErrorsByPose, run: str, *, split: str) -> list[str]:
+    rows = [(f"{b.low:+.1f} to {b.high:+.1f}", f"{b.faces:,}", _percent(b.error)) for b in found.bins]
+    return [
+        f"{run} on {split}; mean point error in % of the picture's larger side, by {found.pose}",
+        "",
+        *table(rows, head=("pose", "faces", "error %")),
+        *([f"left out: {found.left_out:,} (no label, or too few to tell a pose)"] if found.left_out else []),
+    ]
 
 
 def _percent(value: float) -> str:
     return f"{100 * value:.3f}" if value == value else "-"
-
-
-def _tell_protocol(protocol: Protocol, rows: Sequence[ProtocolRow], run: str, *, as_json: bool) -> int:
-    if as_json:
-        say_json(protocol_facts(protocol, rows, run))
-        return 0
-    for line in protocol_lines(protocol, rows, run):
-        say(line)
-    return 0
 
 
 def protocol_facts(protocol: Protocol, rows: Sequence[ProtocolRow], run: str) -> dict[str, Any]:

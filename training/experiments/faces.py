@@ -9,7 +9,7 @@ import numpy as np
 from training.balance import pose_components
 from training.data.poses import read_yaw
 from training.errors import UserError
-from training.evaluate import SPLITS, predict_samples
+from training.evaluate import SPLITS, load_for, predict_samples
 from training.experiments.measures import Faces
 from training.metrics import normaliser, point_errors
 from training.models.staged import StagedNet
@@ -77,9 +77,7 @@ def distances(project: Project, run_dir: Path, faces: Faces, target: np.ndarray)
 
     A picture that cannot be read has NaN for all points.
     """
-    predictor = Predictor.load(run_dir)
-    if predictor.info.schema.keypoints != project.schema.keypoints:
-        raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
+    predictor = load_for(project, run_dir, "auto", adjusted=False)
     found = [point_errors(_points(predictor, project, faces), target)]
     if isinstance(predictor.model, StagedNet):
         predictor.model.begin(1)
