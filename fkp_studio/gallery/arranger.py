@@ -16,6 +16,7 @@ from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.project.store import Changes, ProjectStore
 
 EDIT = 256  # faces in a change that is small enough to be read at once
+MARKED = 4096  # faces in a change that are looked at one by one: which of them still belong here
 
 
 class Arranger(QObject):
@@ -114,8 +115,8 @@ class Arranger(QObject):
         self._mark(ids)
 
     def _mark(self, ids: np.ndarray | None) -> None:
-        """Note which of these faces (None: all) still match the query."""
-        if ids is None:
+        """Note which of these faces (None: all) still match the query; of very many, that the order may be another one."""
+        if ids is None or len(ids) > MARKED:
             self._set_outdated()
         elif not self.query.needs_run:
             fits = matches(self.query, self._facts().rows(ids - 1))

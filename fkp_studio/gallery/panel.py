@@ -10,7 +10,7 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from fkp_studio import theme
-from fkp_studio.gallery.arranger import Arranger, with_only
+from fkp_studio.gallery.arranger import EDIT, Arranger, with_only
 from fkp_studio.gallery.bars import FilterBar, Notice, ProgressRow
 from fkp_studio.gallery.delegate import BAR, MARGIN, ThumbnailDelegate
 from fkp_studio.gallery.filters import Filter, Query, Sort
@@ -162,7 +162,8 @@ class GalleryPanel(QWidget):
     def _on_changed(self, changes: Changes) -> None:
         self.arranger.on_changed(changes)
         if changes.labels or changes.samples or (changes.predictions and self._session.run):
-            self.thumbnails.forget(None if changes.ids is None else np.asarray(changes.ids).tolist())
+            ids = changes.ids
+            self.thumbnails.forget(ids.tolist() if ids is not None and len(ids) <= EDIT else None)
         self._later.start()
 
     def _show_changes(self) -> None:

@@ -107,9 +107,9 @@ class Thumbnails(QObject):
 
     def forget(self, ids: Iterable[int] | None) -> None:
         """These faces (None: all) have changed; ask again with `want`. The old thumbnail is shown until then."""
-        gone = set(self._kept) if ids is None else {int(i) for i in ids} & self._kept.keys()
-        self._stale |= gone
-        self._problems = {} if ids is None else {i: p for i, p in self._problems.items() if i not in set(ids)}
+        changed = None if ids is None else {int(i) for i in ids}
+        self._stale |= self._kept.keys() if changed is None else changed & self._kept.keys()
+        self._problems = {} if changed is None else {i: p for i, p in self._problems.items() if i not in changed}
         self._wanted.renew()
 
     def close(self) -> None:

@@ -240,8 +240,9 @@ class PredictionWorker(QObject):
             confidences = np.array(reply["confidences"], np.float32)
             self.predicted.emit(request.run_dir.name, ids, points, confidences)
             self._fresh.note(request.run_dir, ids)
-            request.asked -= int(np.isin(request.ids[: request.asked], ids).sum())
-            request.ids = request.ids[~np.isin(request.ids, ids)]
+            asked, later = request.ids[: request.asked], request.ids[request.asked :]  # later: a million, perhaps
+            owed = asked[~np.isin(asked, ids)]
+            request.asked, request.ids = len(owed), np.concatenate([owed, later])
         if request.whole:
             self.progress.emit(request.run_dir.name, request.total - len(request.ids), request.total)
 

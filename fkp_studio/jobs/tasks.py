@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QObject, QRunnable, Qt, QThreadPool, Signal, Slot
 from shiboken6 import isValid
 
+from training.data.progress import Cancelled
 from training.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Task(QObject):
     def _raise(self, error: BaseException) -> None:
         try:
             if self.is_cancelled():
-                if not isinstance(error, UserError):
+                if not isinstance(error, UserError | Cancelled):
                     log.error("a cancelled task failed", exc_info=error)
                 return
             self._call("failed", error)

@@ -7,6 +7,13 @@ import math
 from training.data.keypoint_data import Labels, Origin, PointState
 from training.errors import UserError
 
+STATE_TEXTS = {
+    PointState.VISIBLE: "mark {} visible",
+    PointState.OCCLUDED: "mark {} occluded",
+    PointState.ABSENT: "mark {} absent",
+    PointState.UNSET: "unset {}",
+}
+
 
 def placed(labels: Labels, keypoint: int, xy: tuple[float, float], *, state: PointState = PointState.VISIBLE) -> Labels:
     """Labels of one sample [1, K] with `keypoint` at xy (px), put there by a person."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QUndoStack
 
 from fkp_studio.project.commands import JournalStep
 from training.project.history import MAX_STEPS, Step
+from training.project.project import Project
 
 
 class JournalStack(QUndoStack):
@@ -58,3 +60,8 @@ class JournalStack(QUndoStack):
     def undone(self) -> int:
         """How many steps are undone."""
         return self.count() - self.index()
+
+
+def move(project: Project, step: int, *, undo: bool) -> np.ndarray:
+    """Undo or redo a step of the journal; the ids changed. Raises UserError."""
+    return project.undo_step(step) if undo else project.redo_step(step)

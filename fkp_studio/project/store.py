@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from fkp_studio.project.background import Background, Done, Work
+from fkp_studio.project.background import Background, Done, Stop, Work
 from fkp_studio.project.changes import EVERYTHING, Changes
 from fkp_studio.project.commands import JournalStep
-from fkp_studio.project.edits import placed, with_state
+from fkp_studio.project.edits import STATE_TEXTS, placed, with_state
 from fkp_studio.project.index import refresh
-from fkp_studio.project.journal_stack import JournalStack
+from fkp_studio.project.journal_stack import JournalStack, move
 from fkp_studio.project.nudges import Nudges
 from fkp_studio.project.run_cache import Columns, RunCache
 from training.data.keypoint_data import Labels, PointState
@@ -23,7 +23,6 @@ from training.data.schema import KeypointSchema
 from training.errors import UserError
 from training.project.accept import Accepted
 from training.project.columns import SampleIndex
-from training.project.cutting import cut_again
 from training.project.history import Step
 from training.project.predictions import Predictions
 from training.project.project import Project, Sample
@@ -34,13 +33,6 @@ BULK = 256  # edits of more samples are written on the worker thread
 WAIT_MS = 250  # how long the window waits for another program that writes
 FOLD_EDITS = 100  # after so many the write-ahead log is folded into the database, on the worker thread
 LOOK_MS = 1000  # how often we look whether another program wrote
-
-STATE_TEXTS = {
-    PointState.VISIBLE: "mark {} visible",
-    PointState.OCCLUDED: "mark {} occluded",
-    PointState.ABSENT: "mark {} absent",
-    PointState.UNSET: "unset {}",
-}
 
 
 class ProjectStore(QObject):
@@ -54,6 +46,7 @@ class ProjectStore(QObject):
     saved = Signal(str)  # the step just written, in words: "place nose tip", "undone: place nose tip"
     failed = Signal(str)  # an undo or a write in the background did not work: the sentence
     busy_changed = Signal(bool)
+    progress = Signal(float)  # 0..1, how far what is read or written in the background has come
 
     def __init__(self, project: Project, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -62,8 +55,11 @@ class ProjectStore(QObject):
         project.database.leave_folding()
         self.undo_stack = JournalStack(self._move_step, self)
         self._index = project.index()
+        self._kept = int(self._index.kept.sum())
         self._columns = RunCache()
         self._background = Background(project.path, self)
+        self._background.progress.connect(self.progress)
+        self._stop = Stop()  # of the large edit
         self._busy = self._closed = self._looking = False
         self._edits = self._folded = 0  # counts what was written here, to tell whether something read elsewhere is old
         self._nudges = Nudges()
@@ -135,6 +131,7 @@ class ProjectStore(QObject):
                 lambda project: project.run_columns(run),
                 done=lambda columns: self._got_columns(run, columns),
                 failed=lambda error: self._no_columns(run, error),
+                reads=True,
             )
         nothing = np.full(len(self), np.nan, np.float32)
         return nothing, nothing.copy()
@@ -183,10 +180,6 @@ class ProjectStore(QObject):
         before, title = self.labels([sample_id]), self.schema.titles[keypoint]
         after = with_state(before, keypoint, state, title=title)
         self._edit(sample_id, before, after, text=STATE_TEXTS[state].format(title), source=source)
-
-    def cut_again(self, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> None:
-        """Cut a face by a box drawn in its photo, as training.project.cutting has it. Raises UserError."""
-        self.edit(lambda project: cut_again(project, sample_id, box, photo=photo), many=False, source=None)
 
     def _edit(self, sample_id: int, before: Labels, after: Labels, *, text: str, source: object | None) -> None:
         self._refuse_while_busy()
@@ -288,12 +281,12 @@ class ProjectStore(QObject):
             self._move_failed(UserError("A large change is being written. Wait until it is done, then undo or redo."))
         elif command.samples > BULK:
             self._bulk(
-                lambda project: _move(project, command.step, undo),
+                lambda project: move(project, command.step, undo=undo),
                 done=lambda ids: self._moved(ids, command.text(), undo),
             )
         else:
             try:
-                ids = _move(self.project, command.step, undo)
+                ids = move(self.project, command.step, undo=undo)
             except UserError as error:
                 self._move_failed(error)
             else:
@@ -310,6 +303,9 @@ class ProjectStore(QObject):
 
     def _took(self, step: Step, ids: np.ndarray, *, source: object | None) -> None:
         """A new step is on disk: take it into the stack, and tell everybody."""
+        if len(self._index) < len(self.project):  # it added a face
+            self._index = self.project.index()
+            self._columns.clear()
         self.undo_stack.take(step)
         if self.undo_stack.oldest() < self.project.oldest_step():  # the journal has dropped what was too much
             self.undo_stack.restore(self.project.history())
@@ -323,6 +319,8 @@ class ProjectStore(QObject):
             self._columns.edited(ids)
             for run in self._columns.runs():
                 self._columns.update(run, ids, self.project.run_columns(run, ids))
+        kept, self._kept = self._kept, int(self._index.kept.sum())
+        cut |= kept != self._kept  # some were removed or put back
         self.changed.emit(Changes(ids, labels=True, predictions=cut, samples=cut, source=source))
 
     # large edits
@@ -345,7 +343,12 @@ class ProjectStore(QObject):
             self._set_busy(False)
             self._move_failed(error)
 
-        self._background.run(lambda project: (work(project), project.index()), done=finished, failed=failed)
+        self._stop = self._background.run(lambda p: (work(p), p.index()), done=finished, failed=failed)
+
+    def stop(self) -> None:
+        """End the large edit that is being written, if any; then `failed` says that nothing was changed."""
+        if self._busy:
+            self._stop.set()
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
@@ -379,6 +382,7 @@ class ProjectStore(QObject):
             lambda project: (project.index(), project.history(), project.schema),
             done=lambda found: self._reloaded(*found, edits=edits),
             failed=self._not_reloaded,
+            reads=True,
         )
 
     def _reloaded(self, index: SampleIndex, steps: list[Step], schema: KeypointSchema, *, edits: int) -> None:
@@ -386,7 +390,7 @@ class ProjectStore(QObject):
         if edits != self._edits or self._busy:
             self.reload()
             return
-        self._index, self.schema = index, schema
+        self._index, self._kept, self.schema = index, int(index.kept.sum()), schema
         self.undo_stack.restore(steps)
         self._columns.clear()
         self.changed.emit(replace(EVERYTHING))
@@ -394,7 +398,3 @@ class ProjectStore(QObject):
     def _not_reloaded(self, error: Exception) -> None:
         self._looking = False
         self.failed.emit(str(error))
-
-
-def _move(project: Project, step: int, undo: bool) -> np.ndarray:
-    return project.undo_step(step) if undo else project.redo_step(step)

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
+from training.data.progress import Progress
 from training.errors import UserError
 
 DATABASE = "project.db"
@@ -47,12 +50,17 @@ CREATE {kind} TABLE faces (
 
 
 class Database:
-    """One connection, for one thread. Every fault of SQLite comes out as a UserError with a sentence."""
+    """One connection, for one thread. Every fault of SQLite comes out as a UserError with a sentence.
+
+    progress: asked between the blocks of whatever reads or writes many samples, which it may end by raising Cancelled (a
+    transaction then leaves nothing behind).
+    """
 
     def __init__(self, folder: Path, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> None:
         """Open the database of the project in `folder`. Raises UserError where there is none, or none that we can read."""
         self.folder = folder
         self.read_only = read_only
+        self.progress = Progress()
         if not (folder / DATABASE).is_file():
             raise UserError(_no_project(folder))
         if not read_only and not (os.access(folder, os.W_OK) and os.access(folder / DATABASE, os.W_OK)):
@@ -158,6 +166,11 @@ class Database:
         """All rows of a query."""
         with self.sentences():
             return self.sql.execute(query, values).fetchall()
+
+    def column(self, query: str, values: tuple = ()) -> np.ndarray:
+        """int64 [N]: the whole numbers that a query of one column gives, without a list of them in between."""
+        with self.sentences():
+            return np.fromiter((number for (number,) in self.sql.execute(query, values)), np.int64)
 
     def one(self, query: str, values: tuple = ()) -> tuple | None:
         """The first row of a query, or None."""

@@ -116,7 +116,9 @@ def read_steps(database: Database) -> list[Step]:
 def read_parts(database: Database, step: int, keypoints: int) -> Iterator[tuple[np.ndarray, Labels, Labels]]:
     """(ids, before, after) of each part. Raises UserError where the journal is damaged."""
     size = row_type(keypoints, model=True).itemsize
-    for (part,) in database.all("SELECT part FROM step_parts WHERE step = ? AND part >= 0 ORDER BY part", (step,)):
+    parts = database.all("SELECT part FROM step_parts WHERE step = ? AND part >= 0 ORDER BY part", (step,))
+    for n, (part,) in enumerate(parts):
+        database.progress(n / len(parts), "")
         row = database.one("SELECT count, data FROM step_parts WHERE step = ? AND part = ?", (step, part))
         if row is None or not 0 < row[0] <= PART:
             raise UserError(f"The journal of edits in {database.folder} is damaged: this step cannot be undone.")

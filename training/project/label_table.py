@@ -58,9 +58,10 @@ def write_labels(database: Database, ids: np.ndarray, labels: Labels) -> None:
 
 
 def blocks(database: Database, ids: np.ndarray | None) -> Iterator[np.ndarray]:
-    """`ids` (None: all that nobody has removed) in blocks of a size that fits in memory."""
+    """`ids` (None: all that nobody has removed) in blocks of a size that fits in memory; the database's progress is asked between them."""
     every = kept_ids(database) if ids is None else ids
     for first in range(0, len(every), BLOCK):
+        database.progress(first / len(every), "")
         yield every[first : first + BLOCK]
 
 

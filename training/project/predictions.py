@@ -94,8 +94,9 @@ def predicted_ids(database: Database, run: str) -> np.ndarray:
     key = run_key(database, run)
     if key is None:
         return np.zeros(0, np.int64)
-    rows = database.all("SELECT key FROM predictions WHERE key BETWEEN ? AND ?", (key << SHIFT, (key + 1 << SHIFT) - 1))
-    return np.fromiter((k for (k,) in rows), np.int64, len(rows)) & ((1 << SHIFT) - 1)
+    query = "SELECT key FROM predictions WHERE key BETWEEN ? AND ?"
+    keys = database.column(query, (key << SHIFT, (key + 1 << SHIFT) - 1))
+    return keys & ((1 << SHIFT) - 1)
 
 
 def delete_predictions(database: Database, run: str) -> None:
