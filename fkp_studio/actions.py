@@ -59,6 +59,8 @@ def _edit() -> tuple[Action, ...]:
         Action("next_incomplete", "Next face with missing points", ("Space",), "Face", "incomplete"),
         Action("contact_sheet", "Contact sheet", ("G",), "Face", "grid", "9 to 25 faces at once", divider=True),
         Action("draw_box", "Draw the face's box…", ("Shift+B",), "Face", "box", "In the photo: what models see of this face is cut out by it"),
+        Action("add_face", "Add a face of this photo…", ("Shift+N",), "Face", "face", "Draw the box of a face that was missed"),
+        Action("remove_face", "Remove this face", ("Shift+Del",), "Face", "close", "A false find, say: nothing shows it or trains on it until it is put back"),
     )  # fmt: skip
 
 

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
 from fkp_studio.menus import Handler
+from fkp_studio.project.members import remove_faces
 from fkp_studio.settings import state_folder
 from fkp_studio.workspaces import WORKSPACES
 from training.data.keypoint_data import PointState
 
 if TYPE_CHECKING:
     from fkp_studio.main_window import MainWindow
+    from fkp_studio.session import Session
 
 
 def handlers(window: MainWindow) -> Mapping[str, Handler]:
@@ -47,6 +50,8 @@ def _edit(w: MainWindow) -> dict[str, Handler]:
         "next_incomplete": w.next_incomplete,
         "contact_sheet": w.canvas.toggle_contact_sheet,
         "draw_box": w.canvas.draw_box,
+        "add_face": w.canvas.add_face,
+        "remove_face": lambda: _remove_shown(w.session),
         "visible": lambda: w.canvas.view.set_state_of_current(PointState.VISIBLE),
         "occluded": lambda: w.canvas.view.set_state_of_current(PointState.OCCLUDED),
         "absent": lambda: w.canvas.view.set_state_of_current(PointState.ABSENT),
@@ -54,6 +59,11 @@ def _edit(w: MainWindow) -> dict[str, Handler]:
         "next_point": lambda: w.canvas.view.next_point(1),
         "previous_point": lambda: w.canvas.view.next_point(-1),
     }
+
+
+def _remove_shown(session: Session) -> None:
+    if session.store is not None and session.sample_id >= 0:
+        remove_faces(session.store, np.array([session.sample_id], np.int64))
 
 
 def _face(w: MainWindow) -> dict[str, Handler]:

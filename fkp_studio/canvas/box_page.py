@@ -1,8 +1,11 @@
-"""The whole photo of the current face, on which a person draws the face's box: what models see is cut out by it."""
+"""The whole photo of the current face, on which a person draws the face's box: what models see is cut out by it.
+
+Or the box of another face, which was missed: that is added.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +17,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from fkp_studio import theme
 from fkp_studio.canvas.pictures import REDUCED_SIDE, reduced, to_image
 from fkp_studio.jobs.tasks import Task, run_task
+from fkp_studio.project.members import add
 from training.data.crops import square_crop
 from training.data.pictures import read_picture
 from training.errors import UserError
-from training.project.cutting import photo_of
+from training.project.cutting import cut_again, photo_of
 from training.project.project import Project
 from training.starters import room_for
 
@@ -27,6 +31,11 @@ if TYPE_CHECKING:
 MARGIN = 16  # screen pixels round the photo
 LEAST = 8.0  # screen pixels: a shorter drag was a slip of the hand
 HINT = "Drag a box round the face, from the eyebrows to the chin and from ear to ear. The dashed square is what models will see."
+
+ADD_HINT = (
+    "Drag a box round a face that has none yet, from the eyebrows to the chin and from ear to ear: it becomes a face of its own. "
+    "Dashed squares are the faces that are there."
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ def read_photo(project: Path, sample_id: int) -> ShownPhoto:
 
 
 class BoxPage(QWidget):
-    """`begin` reads the photo of the current face; a drag cuts the face anew. `closed` at the end, whatever came of it."""
+    """`begin` reads the photo of the current face; a drag cuts the face anew, or adds another one. `closed` at the end,
+    whatever came of it."""
 
     closed = Signal()
     refused = Signal(str)  # why no box can be drawn
@@ -59,13 +69,13 @@ class BoxPage(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._sample = -1
+        self._sample, self._adding = -1, False
         self._reading: Task | None = None
         self.photo = PhotoView()
         self.hint, self.cancel = QLabel(HINT), QPushButton("Cancel")
         self.hint.setWordWrap(True)
         self.hint.setProperty("role", "dim")
-        self.cancel.setToolTip("Leave the face as it is (Esc)")
+        self.cancel.setToolTip("Back to the face, which stays as it is (Esc)")
         strip = QHBoxLayout()
         strip.setContentsMargins(16, 8, 16, 8)
         strip.setSpacing(16)
@@ -83,9 +93,10 @@ class BoxPage(QWidget):
         session.sample_changed.connect(lambda _: self.end())
         session.project_changed.connect(self.end)
 
-    def begin(self) -> None:
-        """Show the photo of the current face, as soon as it is read."""
-        store, self._sample = self._session.store, self._session.sample_id
+    def begin(self, *, adding: bool = False) -> None:
+        """Show the photo of the current face, as soon as it is read. adding: the box will be of a further face."""
+        store, self._sample, self._adding = self._session.store, self._session.sample_id, adding
+        self.hint.setText(ADD_HINT if adding else HINT)
         self.photo.show_photo(None)
         if store is not None:
             self._reading = run_task(
@@ -104,6 +115,8 @@ class BoxPage(QWidget):
 
     def _on_read(self, photo: ShownPhoto) -> None:
         self._reading = None
+        if self._adding and photo.crop is not None:
+            photo = replace(photo, crop=None, others=(photo.crop, *photo.others))
         self.photo.show_photo(photo)
 
     def _on_failed(self, error: Exception) -> None:
@@ -115,12 +128,17 @@ class BoxPage(QWidget):
         store, photo = self._session.store, self.photo.photo
         if store is None or photo is None:
             return
+        sample, size = self._sample, (photo.width, photo.height)
         try:
-            store.cut_again(self._sample, box, photo=(photo.width, photo.height))
+            if self._adding:
+                sample = add(store, sample, box, photo=size)
+            else:
+                store.edit(lambda project: cut_again(project, sample, box, photo=size), many=False)
         except UserError as error:
             self.refused.emit(str(error))
         else:
             self.end()
+            self._session.set_sample(sample)
 
 
 class PhotoView(QWidget):

@@ -71,6 +71,11 @@ class CanvasPanel(QWidget):
         self._show(self.box_page)
         self.box_page.begin()
 
+    def add_face(self) -> None:
+        """Let the user draw the box of a further face of the current face's photo."""
+        self._show(self.box_page)
+        self.box_page.begin(adding=True)
+
     def _show(self, page: QWidget) -> None:
         former = self._stack.currentWidget()
         if page is former:

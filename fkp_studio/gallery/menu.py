@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from fkp_studio import assets
 from fkp_studio.gallery.lacking import faces
+from fkp_studio.project.members import put_faces_back, remove_faces
 from fkp_studio.project.store import ProjectStore
 from training.errors import UserError
 from training.project.columns import SPLITS
@@ -38,6 +39,12 @@ def face_menu(
     menu.addAction(assets.icon("copy"), "Copy name", lambda: QGuiApplication.clipboard().setText(sample.name))
     menu.addSeparator()
     menu.addMenu(_move_menu(store, ids, menu))
+    kept = store.index().kept[ids - 1]
+    if kept.any():
+        menu.addAction(assets.icon("close"), f"Remove {faces(int(kept.sum()))}", lambda: remove_faces(store, ids[kept]))
+    if not kept.all():
+        gone = ids[~kept]
+        menu.addAction(assets.icon("undo"), f"Put {faces(len(gone))} back", lambda: put_faces_back(store, gone))
     return menu
 
 

@@ -65,6 +65,7 @@ class Jobs(QObject):
         self.labels = LabelWatch(session, self)
         self.experiments = Experiments(self, command=experiment_command)
         self._closed = self._opened = False
+        self._count = 0  # faces of the project
         self._thread = QThread(self)
         self._thread.setObjectName("predictions")
         self._worker = PredictionWorker(serve_command)
@@ -243,10 +244,15 @@ class Jobs(QObject):
         if store is not None:
             self.experiments.find(store.project.path)
             store.changed.connect(self._on_changed)
+            self._count = len(store)
 
     def _on_changed(self, changes: Changes) -> None:
-        """A face that was cut anew is predicted anew."""
-        if changes.samples and changes.ids is not None:
+        """A face that was cut anew is predicted anew, and faces that an import added are predicted too."""
+        store = self.session.store
+        count, self._count = self._count, 0 if store is None else len(store)
+        if changes.ids is None and self._count > count:
+            self._predict_shown()
+        elif changes.samples and changes.ids is not None:
             self._forget.emit(changes.ids)
             if self.session.sample_id in changes.ids:
                 self._predict_face()

@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from fkp_studio.canvas.box_page import BoxPage
 from fkp_studio.canvas.panel import CanvasPanel
 from fkp_studio.dialogs.import_data import ImportDialog
+from fkp_studio.gallery.filters import Filter
+from fkp_studio.gallery.menu import face_menu
+from fkp_studio.gallery.panel import GalleryPanel
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels.runs import RunsPanel
 from fkp_studio.panels.runs_model import Row, RowRole
@@ -151,3 +156,66 @@ def test_a_face_without_a_photo_has_no_box_to_draw(session: Session, qtbot: QtBo
     panel.draw_box()
     qtbot.waitUntil(lambda: not panel.box_page.isVisible())
     assert "nothing to cut it from" in said[0]
+
+
+def drag(page: BoxPage, low: tuple[float, float], high: tuple[float, float]) -> None:
+    """Draw a box, px of the photo, with the mouse."""
+    frame, scale = page.photo._place()
+    start, end = (QPoint(round(frame.x() + x * scale), round(frame.y() + y * scale)) for x, y in (low, high))
+    QTest.mousePress(page.photo, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    QTest.mouseMove(page.photo, end)
+    QTest.mouseRelease(page.photo, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+
+
+def test_a_missed_face_is_drawn_shown_and_predicted(
+    qtbot: QtBot, starter: Path, empty_session: Session, photos: Path, tmp_path: Path
+) -> None:
+    import_source(photos, tmp_path / "p.fkp", faces="detect")
+    (tmp_path / "asked").touch()
+    session = empty_session
+    serve = (sys.executable, "-m", "tests.gui.fake_serve", "good", str(tmp_path / "asked"))
+    jobs = Jobs(session, serve_command=serve)
+    gallery, panel = GalleryPanel(session), CanvasPanel(session)
+    for widget in (gallery, panel):
+        in_window(qtbot, widget, width=700, height=500)
+    session.open_project(tmp_path / "p.fkp")
+    store, page = session.store, panel.box_page
+    qtbot.waitUntil(lambda: len(session.order) == 3 and session.run == STARTER)
+    panel.add_face()
+    qtbot.waitUntil(lambda: page.photo.photo is not None)
+    assert page.photo.photo.crop is None and len(page.photo.photo.others) == 2
+    drag(page, (10, 180), (60, 235))
+    assert not page.isVisible() and session.sample_id == 4
+    qtbot.waitUntil(lambda: session.order.tolist() == [1, 2, 3, 4])
+    qtbot.waitUntil(lambda: np.isfinite(store.predictions(STARTER, [4]).points).all(), timeout=10_000)
+    qtbot.waitUntil(lambda: panel.view.shown_face is not None and panel.view.shown_face.sample_id == 4)
+    store.undo_stack.undo()
+    qtbot.waitUntil(lambda: session.order.tolist() == [1, 2, 3] and session.sample_id == 3)
+    store.undo_stack.redo()
+    qtbot.waitUntil(lambda: session.order.tolist() == [1, 2, 3, 4])
+    jobs.close()
+    session.close_project()
+    gallery.close_project()
+
+
+def test_a_removed_face_leaves_the_gallery_and_comes_back(session: Session, qtbot: QtBot) -> None:
+    gallery = GalleryPanel(session)
+    in_window(qtbot, gallery)
+    qtbot.waitUntil(lambda: len(session.order) == 24)
+    session.set_sample(7)
+
+    def menu(sample: int) -> dict[str, QAction]:
+        made = face_menu(session.store, sample, open_face=print, parent=gallery)
+        return {act.text(): act for act in made.actions()}
+
+    menu(7)["Remove 1 face"].trigger()
+    qtbot.waitUntil(lambda: len(session.order) == 23)
+    assert session.sample_id == 8 and gallery.bar.count.text() == "23 faces"
+    gallery.show_filter(Filter.REMOVED)
+    qtbot.waitUntil(lambda: session.order.tolist() == [7])
+    menu(7)["Put 1 face back"].trigger()
+    qtbot.waitUntil(lambda: not len(session.order))
+    gallery.show_all()
+    qtbot.waitUntil(lambda: len(session.order) == 24)
+    assert [session.store.undo_stack.text(i) for i in range(2)] == ["remove 1 face", "put back 1 face"]
+    gallery.close_project()

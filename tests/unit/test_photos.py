@@ -11,13 +11,16 @@ import pytest
 
 from tests.unit.photo_help import jpeg, photo, write_starter
 from training import cli
+from training.data.export import export_project
 from training.data.import_ import import_source
 from training.data.keypoint_data import Labels
 from training.data.schema import IBUG_68
 from training.detect import FaceDetector
 from training.errors import UserError
+from training.project.adding import add_face
 from training.project.cutting import cut_again, photo_of
 from training.project.project import Project
+from training.project.removing import put_back, remove
 from training.run_names import starters_folder
 from training.starters import room_for
 
@@ -172,3 +175,69 @@ def test_an_import_says_which_keypoints(photos: Path, tmp_path: Path, capsys: py
         assert made.schema == IBUG_68
     assert cli.main([str(word) for word in [*words[:-1], "faces"]]) == 2
     assert "ibug-68" in capsys.readouterr().err
+
+
+def numbers(project: Project) -> tuple[list[str], list[int]]:
+    return [project.names()[i - 1] for i in project.kept_ids()], project.index().splits.tolist()
+
+
+def test_a_face_that_was_missed_is_added_to_its_photo(photos: Path, tmp_path: Path) -> None:
+    import_source(photos, tmp_path / "p.fkp", faces="detect")
+    with Project.open(tmp_path / "p.fkp") as project:
+        was, imports, labels = numbers(project), project.imports(), project.label_hash()
+        alone = was[0].index("b.jpg") + 1
+        done = add_face(project, alone, np.array([5.0, 10, 40, 50]), photo=(220, 240))
+        number = int(done.ids[0])
+        sample = project.sample(number)
+        assert (number, sample.name, sample.path, sample.width) == (5, "b#2.jpg", photos / "b.jpg", 65)
+        assert project.faces([number]).crops[0].tolist() == [-8, 2, 65]
+        assert sample.group == project.sample(alone).group != "" and sample.split == project.sample(alone).split
+        assert len(project.imports()) == len(imports) and project.imports()[0].count == 5
+        assert project.label_hash() != labels
+        project.undo_step(done.step)
+        assert numbers(project)[0] == was[0] and project.sample(number).split == "removed"
+        assert project.label_hash() == labels, "a run is as fresh as it was"
+        project.redo_step(done.step)
+        assert numbers(project)[0] == [*was[0], "b#2.jpg"]
+        with pytest.raises(UserError, match="in the project already"):
+            add_face(project, alone, np.array([6.0, 11, 40, 50]), photo=(220, 240))
+        with pytest.raises(UserError, match="outside the picture"):
+            add_face(project, alone, np.array([600.0, 11, 40, 50]), photo=(220, 240))
+        assert len(project) == 5
+    assert import_source(photos, tmp_path / "p.fkp", faces="detect").count == 0
+
+
+def test_the_first_face_of_a_photo_without_any_becomes_its_sample(photos: Path, tmp_path: Path) -> None:
+    import_source(photos, tmp_path / "p.fkp", faces="detect")
+    with Project.open(tmp_path / "p.fkp") as project:
+        wall = project.names().index("wall.png") + 1
+        assert add_face(project, wall, np.array([10.0, 10, 40, 40]), photo=(120, 90)).ids.tolist() == [wall]
+        assert add_face(project, wall, np.array([70.0, 20, 40, 40]), photo=(120, 90)).ids.tolist() == [5]
+        assert project.names()[4] == "wall#2.png" and photo_of(project, wall).others == ((64, 14, 52),)
+
+
+def test_a_removed_face_is_in_nothing_until_it_is_put_back(photos: Path, tmp_path: Path) -> None:
+    import_source(photos, tmp_path / "p.fkp", faces="detect")
+    with Project.open(tmp_path / "p.fkp") as project:
+        names, splits = numbers(project)
+        first, second = names.index("a.jpg") + 1, names.index("a#2.jpg") + 1
+        project.write_predictions("0001-x", [1, 2, 3, 4], np.ones((4, 15, 2)), np.ones((4, 15)))
+        done = remove(project.database, np.array([second]))
+        assert "a#2.jpg" not in numbers(project)[0] and len(project) == 4
+        assert not photo_of(project, first).others
+        assert second not in project.accept("0001-x").ids
+        project.move_to_split([first], 2)
+        assert project.sample(second).split == "removed", "it does not come along"
+        assert export_names(project, tmp_path / "out.csv") == sorted({"a.jpg", "b.jpg", "wall.png"})
+        put_back(project.database, np.array([first, second]))
+        assert project.sample(second).split == "test", "with the others of its photo"
+        for step in [step.id for step in reversed(project.history())]:
+            project.undo_step(step)
+        assert project.index().splits.tolist() == splits and done.step == project.history()[0].id
+        assert remove(project.database, np.array([], np.int64)).step is None
+
+
+def export_names(project: Project, out: Path) -> list[str]:
+    export_project(project, out, format="csv")
+    with out.open() as file:
+        return sorted(row["image"] for row in csv.DictReader(file))

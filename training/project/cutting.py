@@ -14,6 +14,7 @@ from training.data.crops import box_fault, square_crop
 from training.data.samples import FLAG_NO_FACE
 from training.errors import UserError
 from training.project.accept import Accepted
+from training.project.columns import REMOVED, read_splits
 from training.project.faces import Cut, read_cut
 from training.project.history import StepWriter
 from training.project.project import Project
@@ -36,14 +37,21 @@ def photo_of(project: Project, sample_id: int) -> Photo:
         raise UserError(
             "This face is a picture of the project's own, not a part of a photo: there is nothing to cut it from."
         )
+    there = faces_of(project, sample_id)
+    ids = np.array(list(there), np.int64)
+    kept = ids[read_splits(project.database, ids) != REMOVED].tolist()
+    others = (there[number] for number in kept if number != sample_id)
+    return Photo(path, there[int(sample_id)], tuple(crop for crop in others if crop))
+
+
+def faces_of(project: Project, sample_id: int) -> dict[int, tuple[int, int, int] | None]:
+    """The samples of this one's picture file, removed ones included, ascending: number -> crop, None for the whole file."""
     rows = project.database.all(
-        "SELECT f.id, f.crop_x, f.crop_y, f.crop_side FROM samples s JOIN samples t ON s.folder = t.folder AND s.file = t.file "
-        "JOIN faces f ON f.id = t.id WHERE s.id = ? AND f.crop_side > 0 ORDER BY f.id",
+        "SELECT t.id, f.crop_x, f.crop_y, f.crop_side FROM samples s JOIN samples t ON s.folder = t.folder AND s.file = t.file "
+        "LEFT JOIN faces f ON f.id = t.id WHERE s.id = ? ORDER BY t.id",
         (int(sample_id),),
     )
-    crops = {row[0]: (row[1], row[2], row[3]) for row in rows}
-    own = crops.pop(int(sample_id), None)
-    return Photo(path, own, tuple(crops.values()))
+    return {number: (x, y, side) if side else None for number, x, y, side in rows}
 
 
 def cut_again(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> Accepted:

@@ -28,7 +28,8 @@ SAMPLE = (
 class Importing:
     """One import under way; made by `Project.importing`. `add` batches, and `problems` are kept with the import."""
 
-    def __init__(self, database: Database, source: str, *, keypoints: int) -> None:
+    def __init__(self, database: Database, source: str, *, keypoints: int, joins: int = 0) -> None:
+        """joins: the number of an import that the new samples become a part of; 0: this is one of its own."""
         self.count = 0
         self.problems: list[str] = []
         self._database, self._source, self._keypoints = database, source, keypoints
@@ -37,7 +38,8 @@ class Importing:
         self._writers: list[PixelWriter] = []
         self._folders: dict[str, int] = {}
         row = database.one("SELECT max(id) FROM imports")
-        self._import = int(row[0] or 0) + 1 if row else 1
+        self._joins = joins
+        self._import = joins or (int(row[0] or 0) + 1 if row else 1)
 
     def add_samples(self, batch: SampleBatch) -> np.ndarray:
         """Append the batch's samples; their ids, int64 [B]. Raises UserError for a full disk."""
@@ -130,6 +132,9 @@ class Importing:
                 writer.close()
                 number = int(writer.path.stem)
                 self._database.sql.execute("UPDATE pixel_files SET count = ? WHERE id = ?", (writer.count, number))
+        if self._joins:
+            self._database.sql.execute("UPDATE imports SET count = count + ? WHERE id = ?", (self.count, self._joins))
+            return
         values = (self._import, self._source, time.time(), self.count, json.dumps(self.problems))
         self._database.sql.execute("INSERT INTO imports VALUES (?, ?, ?, ?, ?)", values)
 
