@@ -8,8 +8,10 @@ faces each keypoint's mean is shrunk towards the common offset, and that towards
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,8 @@ from training.adjustment import Adjustment, remove_adjustment, write_adjustment
 from training.data.keypoint_data import Origin
 from training.data.pictures import resize_points
 from training.errors import UserError
-from training.predicted import model_config, raw_predictions
+from training.predicted import NotPredictedError, model_config, raw_predictions
+from training.project.columns import REMOVED
 from training.project.project import Project
 from training.run_names import is_starter
 from training.runs import load_snapshot
@@ -26,16 +29,17 @@ FEWEST = 20  # labelled faces
 FOLDS = 50
 WORTH = 0.005  # of the RMSE: for less than that it isn't worth predicting all faces anew
 
+Predict = Callable[[np.ndarray], np.ndarray]  # ids [N] -> points [N, K, 2] of the model itself, NaN where it cannot
+
 
 @dataclass(frozen=True)
 class Fit:
     """adjustment: what would be used. before, after: RMSE of each keypoint on faces left out of the fit, [K], px of the
-    originals, NaN without labels. ids: int64, the faces it was fitted on. groups: how many people or photos these are."""
+    originals, NaN without labels. groups: how many people or photos it was fitted on."""
 
     adjustment: Adjustment
     before: np.ndarray
     after: np.ndarray
-    ids: np.ndarray
     groups: int
 
     @property
@@ -87,24 +91,46 @@ def left_out(residual: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return rest
 
 
-def fit_run(project: Project, run_dir: Path) -> Fit:
+def fit_run(project: Project, run_dir: Path, *, predict: Predict | None = None) -> Fit:
     """Fit the model of a run or starter to the labels of faces that it was not trained on.
 
-    Raises UserError with fewer than 20 of these, or where not all faces are predicted with it yet.
+    predict: asked where not all of these have a stored prediction of its present model. Raises UserError with fewer than 20
+    faces, and NotPredictedError where there is nobody to ask.
     """
-    labels, index = project.labels(project.ids()), project.index()
-    vouched = labels.mask & (labels.origins != Origin.MODEL) & index.kept[:, None]
-    rows = vouched.any(axis=1) & ~_trained_on(run_dir, len(vouched))
-    if rows.sum() < FEWEST:
+    vouched, points = _labels(project, run_dir)
+    ids = np.flatnonzero(vouched.any(axis=1)) + 1
+    _check_enough(len(ids), run_dir)
+    try:
+        pred = raw_predictions(project, run_dir, ids)
+    except NotPredictedError:
+        if predict is None:
+            raise
+        pred = predict(ids)
+    read = np.isfinite(pred).all(axis=(1, 2))
+    _check_enough(int(read.sum()), run_dir)
+    return _fit(project, run_dir, ids[read], points[ids - 1][read], pred[read])
+
+
+def _labels(project: Project, run_dir: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Of all samples, which points [N, K] count: labels that no model gave, of faces that the run has not learnt; and where
+    they are, [N, K, 2] px, NaN elsewhere."""
+    labels = project.labels(project.ids())
+    vouched = labels.mask & (labels.origins != Origin.MODEL)
+    vouched[_trained_on(run_dir, len(vouched)) | (project.index().splits == REMOVED)] = False
+    return vouched, np.where(vouched[..., None], labels.points, np.nan)
+
+
+def _check_enough(faces: int, run_dir: Path) -> None:
+    if faces < FEWEST:
         raise UserError(
-            f"Fitting takes {FEWEST} labelled faces that {run_dir.name} was not trained on; there {_are(int(rows.sum()))}. "
+            f"Fitting takes {FEWEST} labelled faces that {run_dir.name} was not trained on; there {_are(faces)}. "
             "Label some more faces (those of val count too)."
         )
-    ids = np.flatnonzero(rows) + 1
-    side = model_config(run_dir).input_size
-    sizes = np.stack([index.widths, index.heights], axis=1)[rows].astype(np.float64)
-    points = np.where(vouched[rows][..., None], labels.points[rows], np.nan)
-    pred = raw_predictions(project, run_dir, ids)
+
+
+def _fit(project: Project, run_dir: Path, ids: np.ndarray, points: np.ndarray, pred: np.ndarray) -> Fit:
+    index, side = project.index(), model_config(run_dir).input_size
+    sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1].astype(np.float64)
     residual = resize_points(points, sizes, (side, side)) - resize_points(pred, sizes, (side, side))
     names = [name or f"alone {n}" for n, name in enumerate(project.groups(ids))]
     groups = np.unique(names, return_inverse=True)[1]
@@ -115,7 +141,22 @@ def fit_run(project: Project, run_dir: Path) -> Fit:
     rest, scale = left_out(residual, groups), (sizes / side)[:, None]
     before, after = residual * scale, rest * scale
     adjustment = Adjustment(fit_offsets(residual, groups), len(ids), float(_rmse(before)), float(_rmse(after)))
-    return Fit(adjustment, _rmse(before, axis=(0, 2)), _rmse(after, axis=(0, 2)), ids, int(groups.max()) + 1)
+    return Fit(adjustment, _rmse(before, axis=(0, 2)), _rmse(after, axis=(0, 2)), int(groups.max()) + 1)
+
+
+def to_json(fit: Fit, titles: Sequence[str]) -> dict[str, Any]:
+    """Plain values; `from_json` gives the fit back."""
+    a = fit.adjustment
+    keypoints = {"offset": a.offset, "keypoint_before": fit.before, "keypoint_after": fit.after}
+    per_keypoint = {name: dict(zip(titles, values.tolist(), strict=True)) for name, values in keypoints.items()}
+    return {"faces": a.faces, "people": fit.groups, "rmse_before": a.before, "rmse_after": a.after, **per_keypoint}
+
+
+def from_json(values: Mapping[str, Any]) -> Fit:
+    """The fit of `to_json`, where numbers that are none became null."""
+    columns = {name: np.array(list(values[name].values()), np.float64) for name in ("offset", "keypoint_before", "keypoint_after")}  # fmt: skip
+    adjustment = Adjustment(columns["offset"], values["faces"], values["rmse_before"], values["rmse_after"])
+    return Fit(adjustment, columns["keypoint_before"], columns["keypoint_after"], values["people"])
 
 
 def use_fit(run_dir: Path, fit: Fit) -> None:

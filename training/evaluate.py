@@ -30,9 +30,7 @@ def evaluate_protocol(
     some = np.logical_or.reduce(list(rows.values()))
     ids = index.ids[some]
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]
-    found, unreadable = predict_samples(load_for(project, run_dir, device, adjusted=False), project, ids, sizes=sizes)
-    pred = np.full((len(ids), len(project.schema), 2), np.nan)
-    pred[~np.isin(ids, list(unreadable))] = found
+    pred = predict_faces(load_for(project, run_dir, device, adjusted=False), project, ids, sizes=sizes)
     table = measure_rows(
         protocol, {subset: chosen[some] for subset, chosen in rows.items()}, pred, _targets(project, ids),
         schema=project.schema, sizes=sizes, boxes=faces.boxes[some],
@@ -76,6 +74,14 @@ def _targets(project: Project, ids: np.ndarray) -> np.ndarray:
     """float64 [B, K, 2], px of the samples' pictures, NaN where there is no label."""
     labels = project.labels(ids)
     return np.where(labels.mask[..., None], labels.points, np.nan)
+
+
+def predict_faces(predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
+    """As `predict_samples`, points [N, K, 2] of all samples, NaN of those whose picture cannot be read."""
+    found, unreadable = predict_samples(predictor, project, ids, sizes=sizes)
+    points = np.full((len(ids), len(project.schema), 2), np.nan)
+    points[~np.isin(ids, list(unreadable))] = found
+    return points
 
 
 def predict_samples(

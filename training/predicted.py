@@ -60,13 +60,17 @@ def is_predicted(project: Project, run_dir: Path) -> bool:
     return bool(model_stamp(run_dir)) and not len(lacking(project, run_dir, project.kept_ids()))
 
 
+class NotPredictedError(UserError):
+    """Not all faces that are asked for have a prediction by the run's present model."""
+
+
 def raw_predictions(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
     """Stored points float64 [B, K, 2], px of the pictures, as the model itself gives them: without the adjustment in use.
 
-    Raises UserError where not all samples are predicted by the run's present model.
+    Raises NotPredictedError where not all of them are predicted by the run's present model.
     """
-    if not is_predicted(project, run_dir):
-        raise UserError(f"Not all faces are predicted with {run_dir.name} yet: predict all faces first.")
+    if not model_stamp(run_dir) or len(lacking(project, run_dir, ids)):
+        raise NotPredictedError(f"Not all faces are predicted with {run_dir.name} yet: predict all faces first.")
     points = project.predictions(run_dir.name, ids).points.astype(np.float64)
     adjustment = read_adjustment(run_dir, keypoints=len(project.schema))
     if adjustment is None:

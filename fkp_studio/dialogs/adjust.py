@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from fkp_studio.dialogs.data_parts import button, row, text_label
 from fkp_studio.dialogs.fact_table import FactTable, signed
+from fkp_studio.jobs.command import FKP, run_command
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
-from training.adjust import Fit, fit_run, undo_fit, use_fit
+from training.adjust import Fit, fit_run, from_json, undo_fit, use_fit
 from training.adjustment import Adjustment, read_adjustment
+from training.predicted import NotPredictedError
 from training.project.project import Project
 
+ADJUST = (*FKP, "adjust")
+FITTING = "Fitting… Labelled faces that are not predicted yet are predicted first, which takes some seconds."
 HEAD = ("moved by, px of the input", "x", "y", "RMSE before, px", "after, px")
 
 
@@ -37,7 +42,7 @@ class AdjustDialog(QDialog):
             "fit, person by person.",
             "dim",
         )
-        self.summary, self.state = text_label("Fitting…"), text_label(role="dim")
+        self.summary, self.state = text_label(FITTING), text_label(role="dim")
         self.table = FactTable("offset and errors of each keypoint", head=HEAD)
         self.go, self.close_button = button("Use this fit", "primary"), button("Close")
         self.take_away = button("Take the fit away", "flat")
@@ -75,7 +80,7 @@ class AdjustDialog(QDialog):
             self.summary.setText("Choose a run in the list of runs first.")
             return
         self._task(read_state, run_dir, len(store.schema), done=self._on_state)
-        self._task(read_fit, store.path, run_dir, done=self._on_fit)
+        self._task(read_fit, store.path, run_dir, done=self._on_fit, cancellable=True)
 
     def _on_state(self, used: Adjustment | None) -> None:
         self.take_away.setVisible(used is not None)
@@ -111,8 +116,8 @@ class AdjustDialog(QDialog):
         self._jobs.predict(self.run)
         self.accept()
 
-    def _task(self, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None]) -> None:
-        self._tasks.append(run_task(fn, *args, done=done, failed=self._on_failed, owner=self))
+    def _task(self, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False) -> None:
+        self._tasks.append(run_task(fn, *args, done=done, failed=self._on_failed, owner=self, cancellable=cancellable))
 
     def _on_failed(self, error: Exception) -> None:
         self.summary.setText(str(error))
@@ -129,10 +134,20 @@ def read_state(run_dir: Path, keypoints: int) -> Adjustment | None:
     return read_adjustment(run_dir, keypoints=keypoints)
 
 
-def read_fit(project: Path, run_dir: Path) -> Fit:
-    """Fit, by a connection of its own. Raises UserError."""
-    with Project.open(project, read_only=True) as opened:
-        return fit_run(opened, run_dir)
+def read_fit(
+    project: Path, run_dir: Path, *, cancelled: Callable[[], bool], command: Sequence[str] = ADJUST
+) -> Fit | None:
+    """Fit to what the project keeps, else by a process that predicts the labelled faces; None where it was cancelled.
+
+    Raises UserError.
+    """
+    try:
+        with Project.open(project, read_only=True) as opened:
+            return fit_run(opened, run_dir)
+    except NotPredictedError:
+        words = [*command, str(project), "--run", run_dir.name, "--try", "--json"]
+        out = run_command(words, cancelled=cancelled)
+    return None if out is None else from_json(json.loads(out))
 
 
 def _number(value: float) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,13 @@ from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QStackedWidget, QVBoxL
 
 from fkp_studio.dialogs.data_parts import Working, button, row, text_label
 from fkp_studio.dialogs.fact_table import FactTable
+from fkp_studio.jobs.command import FKP, run_command
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.project.store import ProjectStore
 from training.data.schema import KeypointSchema
-from training.errors import UserError
 from training.protocols import PROTOCOLS, ProtocolRow, remarks, shown
 
-EVALUATE: tuple[str, ...] = (sys.executable, "-m", "training.cli", "evaluate")
-_LOOK_S = 0.1  # seconds between two looks at whether it was cancelled
+EVALUATE = (*FKP, "evaluate")
 
 
 def fitting(schema: KeypointSchema) -> list[str]:
@@ -37,20 +34,8 @@ def evaluate_by(
 ) -> tuple[ProtocolRow, ...]:
     """The protocol's table; () where it was cancelled. Raises UserError with the sentence of the process."""
     words = [*command, str(project), "--run", run, "--protocol", protocol, "--json"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while True:
-            try:
-                out, said = process.communicate(timeout=_LOOK_S)
-                break
-            except subprocess.TimeoutExpired:
-                if cancelled():
-                    process.kill()
-                    return ()
-    if process.returncode:
-        raise UserError(
-            said.strip().rpartition("\n")[2] or f"The evaluation ended with exit code {process.returncode}."
-        )
-    return tuple(_row(facts) for facts in json.loads(out)["rows"])
+    out = run_command(words, cancelled=cancelled)
+    return () if out is None else tuple(_row(facts) for facts in json.loads(out)["rows"])
 
 
 def _row(facts: dict[str, Any]) -> ProtocolRow:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from fkp_studio.dialogs import adjust
 from fkp_studio.dialogs.adjust import AdjustDialog
 from fkp_studio.dialogs.offsets import OffsetsDialog
 from fkp_studio.session import Session
+from tests.unit.project_data import batch
+from tests.unit.test_adjust import make_run_in
 from tests.unit.test_label_offsets import make_project
+from training.adjust import Fit, to_json
+from training.adjustment import Adjustment, read_adjustment
+from training.data.schema import KAGGLE_15
+from training.project.project import Project
 
 
 class Predicting:
@@ -52,6 +62,39 @@ def test_a_project_that_cannot_tell_says_what_it_takes(qtbot: QtBot, session: Se
     qtbot.addWidget(dialog)
     qtbot.waitUntil(lambda: dialog.summary.text().startswith("Nothing can be told"), timeout=60_000)
     assert not dialog.go.isEnabled()
+
+
+def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what `fkp adjust --try` says is waited for, not all faces of the project."""
+    with Project.create(tmp_path / "p.fkp", KAGGLE_15) as project:
+        project.add_samples(batch(60))
+        run_dir = make_run_in(project)
+    fit = Fit(Adjustment(np.full((15, 2), -1.5), 40, 2.24, 2.00), np.full(15, 2.24), np.full(15, 2.0), 4)
+    said = json.dumps(to_json(fit, KAGGLE_15.titles))
+    command = (sys.executable, "-c", f"print({said!r})")
+    monkeypatch.setattr(adjust.read_fit, "__kwdefaults__", {"command": command})
+    session, jobs = Session(), Predicting()
+    session.open_project(project.path)
+    session.set_run(run_dir.name)
+    dialog = AdjustDialog(session, jobs)  # type: ignore[arg-type]  # only predict is asked of it
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: dialog.go.isEnabled(), timeout=60_000)
+    assert dialog.summary.text() == fit.sentence
+    cells = [dialog.table.item(0, column) for column in range(1, 5)]
+    assert [cell.text() for cell in cells if cell is not None] == [
+        "\u22121.50",
+        "\u22121.50",
+        "2.24",
+        "2.00",
+    ]
+    dialog.go.click()
+    qtbot.waitUntil(lambda: jobs.asked == [run_dir.name], timeout=60_000)  # all its predictions are old now
+    used = read_adjustment(run_dir, keypoints=15)
+    assert used is not None and used.offset.tolist() == [[-1.5, -1.5]] * 15
+    session.close_project()
 
 
 def test_a_fit_needs_a_run_and_faces(qtbot: QtBot, session: Session) -> None:

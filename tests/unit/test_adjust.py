@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,15 @@ import pytest
 from tests.unit.project_data import batch
 from tests.unit.training_data import SCHEMA, tiny_config
 from training import runs
-from training.adjust import Fit, fit_offsets, fit_run, left_out, undo_fit, use_fit
+from training.adjust import Fit, fit_offsets, fit_run, from_json, left_out, to_json, undo_fit, use_fit
 from training.adjustment import ADJUST, Adjustment, adjust_path, read_adjustment, write_adjustment
 from training.checkpoint import ModelInfo, save_model
+from training.commands.output import strict
 from training.data.schema import KAGGLE_15
 from training.errors import UserError
 from training.models.registry import make_model
 from training.predict import Predictor
-from training.predicted import lacking, model_stamp, note_predicted, raw_predictions
+from training.predicted import NotPredictedError, lacking, model_stamp, note_predicted, raw_predictions
 from training.project.project import Project
 
 
@@ -101,7 +103,8 @@ def test_a_run_is_fitted_to_the_faces_it_was_not_trained_on(project: Project) ->
     run_dir = predicted_run(project, off=(1.5, -0.5))
     fit = fit_run(project, run_dir)
     scale = tiny_config().input_size / 96
-    assert set(fit.ids.tolist()) <= set((np.flatnonzero(project.index().splits != 0) + 1).tolist())
+    labelled = project.labels(project.ids()).mask.any(axis=1)
+    assert fit.adjustment.faces == int((labelled & (project.index().splits != 0)).sum())
     assert fit.adjustment.offset == pytest.approx(np.tile([1.5 * scale, -0.5 * scale], (15, 1)), abs=1e-4)
     assert fit.adjustment.before == pytest.approx(np.sqrt((1.5**2 + 0.5**2) / 2), abs=1e-4)
     assert fit.adjustment.after == pytest.approx(0, abs=1e-4)
@@ -111,9 +114,8 @@ def test_a_run_is_fitted_to_the_faces_it_was_not_trained_on(project: Project) ->
 
 def test_a_gain_that_nobody_sees_is_no_help() -> None:
     """Predicting all faces anew for a thousandth of a pixel is not worth it."""
-    groups = np.arange(30)
     for after, helps in ((1.337, False), (1.30, True), (1.34, False)):
-        fit = Fit(Adjustment(np.zeros((3, 2)), 30, 1.34, after), np.ones(3), np.ones(3), groups, 30)
+        fit = Fit(Adjustment(np.zeros((3, 2)), 30, 1.34, after), np.ones(3), np.ones(3), 30)
         assert fit.helps == helps
         assert ("does not help" in fit.sentence) != helps
 
@@ -146,6 +148,36 @@ def test_using_a_fit_makes_stored_predictions_old_and_undoing_it_too(project: Pr
     assert undo_fit(run_dir)
     assert len(lacking(project, run_dir, project.ids())) == len(project)
     assert not undo_fit(run_dir)
+
+
+def test_only_the_labelled_faces_need_predictions(project: Project) -> None:
+    """Those that are kept are used; where some are lacking, who fits is asked for the labelled ones and nothing else."""
+    off = np.array([1.5, -0.5])
+    stored = fit_run(project, predicted_run(project, off=(1.5, -0.5)))
+    run_dir, labels = make_run_in(project), project.labels(project.ids())
+    wanted = np.flatnonzero(labels.mask.any(axis=1) & (project.index().splits != 0)) + 1
+    with pytest.raises(NotPredictedError):
+        fit_run(project, run_dir)
+    asked: list[np.ndarray] = []
+
+    def predict(ids: np.ndarray) -> np.ndarray:
+        asked.append(ids)
+        points = np.nan_to_num(labels.points[ids - 1], nan=40.0) - off
+        points[0] = np.nan  # its picture cannot be read
+        return points
+
+    fit = fit_run(project, run_dir, predict=predict)
+    assert np.array_equal(np.concatenate(asked), wanted)
+    assert fit.adjustment.offset == pytest.approx(stored.adjustment.offset, abs=1e-4)
+    assert fit.adjustment.faces == len(wanted) - 1
+    points = np.nan_to_num(labels.points[wanted - 1], nan=40.0) - off
+    project.write_predictions(run_dir.name, wanted, points, np.full(points.shape[:2], 0.9))
+    note_predicted(run_dir, model_stamp(run_dir))
+    assert fit_run(project, run_dir).adjustment.faces == len(wanted)  # though no other face is predicted
+    titles = project.schema.titles
+    again = from_json(json.loads(json.dumps(strict(to_json(fit, titles)))))
+    assert again.sentence == fit.sentence and np.array_equal(again.after, fit.after, equal_nan=True)
+    assert np.array_equal(again.adjustment.offset, fit.adjustment.offset)
 
 
 def test_too_few_labelled_faces_are_said_so(project: Project) -> None:

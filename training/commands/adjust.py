@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from training.commands.find_run import find_own_run
 from training.commands.output import say, say_json, table
-from training.commands.predicting import note_unreadable, predict_into
+
+if TYPE_CHECKING:
+    from training.project.project import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,29 +27,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
+def _predict(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
+    """Points of the model itself; nothing is kept."""
+    from training.evaluate import load_for, predict_faces
+
+    index = project.index()
+    sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1].astype(np.int32)
+    return predict_faces(load_for(project, run_dir, "auto", adjusted=False), project, ids, sizes=sizes)
+
+
 def run(args: argparse.Namespace) -> int:
-    """Predict what is not predicted yet, fit, show, use."""
-    from training.adjust import fit_run, undo_fit, use_fit
-    from training.predicted import lacking
+    """Predict the labelled faces where that is not done yet, fit, show, use."""
+    from training.adjust import fit_run, to_json, undo_fit, use_fit
     from training.project.project import Project
 
-    with Project.open(args.project) as project:
+    with Project.open(args.project, read_only=True) as project:
         run_dir = find_own_run(args.run_name, project)
         if args.undo:
             there = undo_fit(run_dir)
             say(f"{run_dir.name} {'predicts as itself again' if there else 'was not adjusted'}.")
             return 0
-        missing = lacking(project, run_dir, project.kept_ids())
-        if len(missing):
-            note_unreadable(predict_into(project, run_dir, missing))
-        fit = fit_run(project, run_dir)
+        fit = fit_run(project, run_dir, predict=lambda ids: _predict(project, run_dir, ids))
         titles = project.schema.titles
     used = fit.helps and not args.only_try
     if used:
         use_fit(run_dir, fit)
     if args.json:
-        offset = dict(zip(titles, fit.adjustment.offset.tolist(), strict=True))
-        say_json({"run": run_dir.name, "faces": fit.adjustment.faces, "rmse_before": fit.adjustment.before, "rmse_after": fit.adjustment.after, "used": used, "offset": offset})  # fmt: skip
+        say_json({"run": run_dir.name, **to_json(fit, titles), "used": used})
         return 0
     say(fit.sentence)
     say()

@@ -9,7 +9,7 @@ import numpy as np
 from training.balance import pose_components
 from training.data.poses import read_yaw
 from training.errors import UserError
-from training.evaluate import SPLITS, load_for, predict_samples
+from training.evaluate import SPLITS, load_for, predict_faces
 from training.experiments.measures import Faces
 from training.metrics import normaliser, point_errors
 from training.models.staged import StagedNet
@@ -88,10 +88,7 @@ def distances(project: Project, run_dir: Path, faces: Faces, target: np.ndarray)
 def _points(predictor: Predictor, project: Project, faces: Faces) -> np.ndarray:
     index = project.index()
     sizes = np.stack([index.widths, index.heights], axis=1)[faces.ids - 1].astype(np.int32)
-    pred, unreadable = predict_samples(predictor, project, faces.ids, sizes=sizes)
-    points = np.full((len(faces.ids), len(project.schema), 2), np.nan)
-    points[~np.isin(faces.ids, list(unreadable))] = pred
-    return points
+    return predict_faces(predictor, project, faces.ids, sizes=sizes)
 
 
 def turned_words(faces: Faces) -> str:
