@@ -1,10 +1,11 @@
-"""Leaving while a model trains: shall it go on without the window, or stop?"""
+"""Leaving while a model trains, or a large change is being written: shall it go on, or stop?"""
 
 from __future__ import annotations
 
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.project.store import ProjectStore
 
 
 def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
@@ -30,3 +31,20 @@ def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
     if box.clickedButton() is stop:
         jobs.stop_all()
     return box.clickedButton() in (go_on, stop)
+
+
+def wait_for_writing(store: ProjectStore | None, parent: QWidget) -> bool:
+    """Whether the project may be closed: at once, or when its large change is written or stopped. A box asks meanwhile."""
+    if store is None or not store.busy:
+        return True
+    box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", "A large change is still being written.", parent=parent)
+    box.setObjectName("writing")
+    box.setInformativeText("The project is closed as soon as it is.")
+    stop = box.addButton("Stop it, nothing of it stays", QMessageBox.ButtonRole.DestructiveRole)
+    back = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(back)
+    store.busy_changed.connect(box.accept)
+    box.exec()
+    if box.clickedButton() is stop:
+        store.stop()
+    return box.clickedButton() is not back

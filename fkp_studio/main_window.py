@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QDialog, QDockWidget, QMainWindow, QMenu, QMessage
 
 from fkp_studio import theme
 from fkp_studio.canvas import CanvasPanel
-from fkp_studio.closing import ask_to_leave
+from fkp_studio.closing import ask_to_leave, wait_for_writing
 from fkp_studio.dialogs.welcome import WelcomePage
 from fkp_studio.docks import Title, fill, make_dock
 from fkp_studio.gallery import GalleryPanel
@@ -298,7 +298,8 @@ class MainWindow(QMainWindow):
 
     def close_project(self) -> None:
         """Back to the start page."""
-        self.session.close_project()
+        if wait_for_writing(self.session.store, self):
+            self.session.close_project()
 
     def show_settings(self) -> None:
         """The settings dialog."""
@@ -375,7 +376,7 @@ class MainWindow(QMainWindow):
             self.opener.open(paths[0])
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not ask_to_leave(self.jobs, self):
+        if not (ask_to_leave(self.jobs, self) and wait_for_writing(self.session.store, self)):
             event.ignore()
             return
         self.settings.set_state("geometry", self.saveGeometry())

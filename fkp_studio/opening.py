@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QDialog, QFileDialog, QMainWindow
 
+from fkp_studio.closing import wait_for_writing
 from fkp_studio.errors import show_error
 from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
@@ -43,6 +44,8 @@ class Opener(QObject):
             path = path.parent
         if not (path / "project.db").is_file():
             self.import_data(path.parent if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() else path)
+            return True
+        if not wait_for_writing(self._session.store, self._window):
             return True
         return self._try(lambda: self._session.open_project(path.resolve()))
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 
+from fkp_studio import theme
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.panels.training_words import stage_text
 from fkp_studio.session import Session
 from training.events import Event, Progress, RunFailed, RunFinished, RunStarted
 
 HINT_MS = 6000
+PATIENCE_MS = 400  # a large change that takes longer is announced
 
 
 def clock(seconds: float) -> str:
@@ -35,13 +38,21 @@ class StatusBar(QStatusBar):
         self.bar = QProgressBar(maximum=1000)
         self.bar.setFixedWidth(96)
         self.bar.setAccessibleName("Progress")
-        self.predicting = QLabel()
+        self.predicting, self.writing = QLabel(), QLabel()
+        self.stop_writing = QToolButton()
+        self.stop_writing.setText("Stop")
+        self.stop_writing.setFont(theme.font(pixels=11))
+        self.stop_writing.setAccessibleName("Stop writing the large change")
+        self.stop_writing.setToolTip("End the change that is being written; nothing of it stays")
+        self.stop_writing.clicked.connect(self._on_stop)
         self.addWidget(self.saved)
-        for widget in (self.predicting, self.training, self.bar):
+        for widget in (self.writing, self.stop_writing, self.predicting, self.training, self.bar):
             widget.setContentsMargins(0, 0, 8, 0)
             widget.hide()
             self.addPermanentWidget(widget)
         self.addPermanentWidget(QWidget())  # keeps the bar off the window's edge
+        self._slow = QTimer(self, singleShot=True, interval=PATIENCE_MS)
+        self._slow.timeout.connect(lambda: self._show_writing(True))
         session.project_changed.connect(self._on_project_changed)
 
     def follow(self, jobs: Jobs) -> None:
@@ -56,7 +67,8 @@ class StatusBar(QStatusBar):
         self.showMessage(sentence, HINT_MS)
 
     def _on_project_changed(self) -> None:
-        for widget in (self.predicting, self.training, self.bar):
+        self._slow.stop()
+        for widget in (self.writing, self.stop_writing, self.predicting, self.training, self.bar):
             widget.hide()
         store = self._session.store
         if store is None:
@@ -64,8 +76,34 @@ class StatusBar(QStatusBar):
             return
         store.saved.connect(self._on_saved)
         store.failed.connect(self.show_hint)
+        store.busy_changed.connect(self._on_busy)
+        store.progress.connect(self._on_progress)
         store.undo_stack.indexChanged.connect(lambda _index: self._tell(""))
         self._tell("everything is saved")
+
+    def _on_busy(self, busy: bool) -> None:
+        """A large change is written in the background: how far it is, and a way out."""
+        self.writing.setText("writing")
+        self.stop_writing.setEnabled(True)
+        if busy:
+            self._slow.start()
+        else:
+            self._slow.stop()
+            self._show_writing(False)
+
+    def _show_writing(self, shown: bool) -> None:
+        for widget in (self.writing, self.stop_writing):
+            widget.setVisible(shown)
+
+    def _on_progress(self, share: float) -> None:
+        if self.stop_writing.isEnabled():
+            self.writing.setText(f"writing {share:.0%}")
+
+    def _on_stop(self) -> None:
+        if self._session.store is not None:
+            self.stop_writing.setEnabled(False)
+            self.writing.setText("stopping")
+            self._session.store.stop()
 
     def _on_saved(self, text: str) -> None:
         self.clearMessage()

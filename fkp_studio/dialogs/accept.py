@@ -59,7 +59,9 @@ class AcceptDialog(QDialog):
         self.slider, self.spin = QSlider(Qt.Orientation.Horizontal), QSpinBox()
         self.at_most, self.beyond = QDoubleSpinBox(), beyond_field()
         self.plot = ReliabilityPlot(session, jobs)
-        self._reader = KnownReader(session, self.run, self, lambda facts: self.plot.show_facts(self.run, facts))
+        self._reader = KnownReader(
+            session, self.run, self, lambda facts: self.plot.show_facts(self.run, facts), self.summary.setText
+        )
         self.table = FactTable("points of each keypoint", head=("keypoint", "points"))
         self.examples = FaceGrid(columns=COLUMNS, side=SIDE)
         self.go, self.close_button = button("Accept", "primary"), button("Cancel")
@@ -68,7 +70,7 @@ class AcceptDialog(QDialog):
         self._lay_out()
         self.resize(1040, 600)
         self._read()
-        self._reader.read(self.beyond.value() / 100)
+        self._reader.want(self.beyond.value() / 100)
 
     def _set_up(self) -> None:
         for widget in (self.slider, self.spin):
@@ -212,9 +214,8 @@ class AcceptDialog(QDialog):
 
     def _accept(self) -> None:
         if self._outcome is not None:
-            threshold = self._outcome.threshold
-            text = f"accept {self._outcome.points:,} points of {self.run}"
-            self._edit(lambda store: store.accept(self.run, None, min_confidence=threshold, text=text))
+            threshold = self._outcome.threshold  # predictions may go on coming: what it was is told by who wrote it
+            self._edit(lambda store: store.accept(self.run, None, min_confidence=threshold))
 
     def _take_back(self) -> None:
         self._edit(lambda store: store.take_back(self.run))

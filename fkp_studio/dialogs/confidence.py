@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDialog, QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from fkp_studio.dialogs.confidence_facts import ConfidenceFacts, Known, facts_for, read_known
@@ -16,6 +16,7 @@ from fkp_studio.project.store import Changes
 from fkp_studio.session import Session
 
 BEYOND = 5.0  # per cent of the interocular distance
+WAIT_MS = 1500  # after the last change of labels or predictions
 LIMITS = (2.0, 50.0)  # below, a confidence, which is about 10 %, says too little
 
 
@@ -31,20 +32,33 @@ def beyond_field() -> QDoubleSpinBox:
 
 
 class KnownReader:
-    """Reads what is known of a run once, and makes the facts of the limit asked for last; all in the background."""
+    """Reads what is known of a run once, and makes the facts of the limit asked for last; all in the background.
 
-    def __init__(self, session: Session, run: str, owner: QWidget, tell: Callable[[ConfidenceFacts], None]) -> None:
-        self._session, self._run, self._owner, self._tell = session, run, owner, tell
+    What cannot be read is told by `fail` in a sentence. After a change of labels or predictions it is read anew when no
+    other has come for a while: predictions of a million faces come for half an hour.
+    """
+
+    def __init__(
+        self, session: Session, run: str, owner: QWidget, tell: Callable[[ConfidenceFacts], None],
+        fail: Callable[[str], object],
+    ) -> None:  # fmt: skip
+        self._session, self._run, self._owner, self._tell, self._fail = session, run, owner, tell, fail
         self.known: Known | None = None
         self._wanted = 0.0  # the limit to make facts of
-        self._asked = 0  # how often it was to be read anew
         self._task: Task | None = None
+        self._later = QTimer(owner, singleShot=True, interval=WAIT_MS)
+        self._later.timeout.connect(self._read_anew)
 
-    def read(self, beyond: float) -> None:
-        """Read anew, then tell the facts for this limit."""
-        self._asked += 1
-        self.known = None
-        self.want(beyond)
+    def changed(self) -> None:
+        """Labels or predictions did: read anew, soon."""
+        self._later.start()
+
+    def _read_anew(self) -> None:
+        if self._task is not None:
+            self._later.start()
+        else:
+            self.known = None
+            self.want(self._wanted)
 
     def want(self, beyond: float) -> None:
         """Tell the facts for this limit soon."""
@@ -52,33 +66,31 @@ class KnownReader:
         store = self._session.store
         if self._task is not None or store is None or not self._run:
             return
-        known, asked = self.known, self._asked
+        known = self.known
         if known is None:
-            self._start(
-                lambda: read_known(store.path, self._run, cancelled=lambda: False),
-                lambda found: self._on_known(found, asked),
-            )
+            self._start(lambda cancelled: read_known(store.path, self._run, cancelled=cancelled), self._on_known)
         else:
-            self._start(lambda: facts_for(known, beyond), lambda facts: self._on_facts(facts, beyond))
+            self._start(lambda **_hooks: facts_for(known, beyond), lambda facts: self._on_facts(facts, beyond))
 
     def stop(self) -> None:
         """Nobody waits any more."""
+        self._later.stop()
         if self._task is not None:
             self._task.cancel()
 
-    def _start(self, fn: Callable[[], object], done: Callable[..., None]) -> None:
-        def ended() -> None:
-            self._task = None
-
+    def _start(self, fn: Callable[..., object], done: Callable[..., None]) -> None:
         def deliver(found: object) -> None:
             self._task = None
             done(found)
 
-        self._task = run_task(fn, done=deliver, failed=lambda _error: ended(), owner=self._owner)
+        def failed(error: Exception) -> None:
+            self._task = None
+            self._fail(str(error))
 
-    def _on_known(self, known: Known, asked: int) -> None:
-        if asked == self._asked:
-            self.known = known
+        self._task = run_task(fn, done=deliver, failed=failed, owner=self._owner, cancellable=True)
+
+    def _on_known(self, known: Known) -> None:
+        self.known = known
         self.want(self._wanted)
 
     def _on_facts(self, facts: ConfidenceFacts, beyond: float) -> None:
@@ -103,15 +115,16 @@ class ConfidenceDialog(QDialog):
             "The confidence was fitted on these faces; new ones may differ by a little more.",
             "dim",
         )
-        self._reader = KnownReader(session, self.run, self, self._on_facts)
+        self._reader = KnownReader(session, self.run, self, self._on_facts, self.about.setText)
         self._lay_out()
         self.beyond.valueChanged.connect(lambda value: self._reader.want(value / 100))
         self.predict.clicked.connect(lambda: jobs.predict(self.run))
         self.close_button.clicked.connect(self.reject)
         self.resize(860, 480)
+        session.project_changed.connect(self.close)
         if session.store is not None:
             session.store.changed.connect(self._on_changed)
-        self._reader.read(self.beyond.value() / 100)
+        self._reader.want(self.beyond.value() / 100)
 
     def done(self, result: int) -> None:
         """Closing: what is being read is not needed any more."""
@@ -144,4 +157,4 @@ class ConfidenceDialog(QDialog):
 
     def _on_changed(self, changes: Changes) -> None:
         if changes.predictions or changes.labels:
-            self._reader.read(self.beyond.value() / 100)
+            self._reader.changed()

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from fkp_studio.dialogs.data_parts import FaceCard
 from training.data.keypoint_data import Labels
+from training.data.progress import Progress
 from training.errors import UserError
 from training.mirror_axis import frontal_rows
 from training.offset_check import Checked, check_labels
 from training.predicted import is_predicted, model_config
 from training.project.mending import shifted, to_shift
 from training.project.project import Project
+from training.rundata import spread_rows
 
+LOOKED_AT = 2000  # faces, evenly spread, from which those that are drawn are chosen
 ROOM = 0.75  # of the interocular distance, round the middle of the eyes
 
 
-def read_checks(path: Path, run: str) -> list[Checked]:
-    """The check of each import; also by the predictions of `run` where it can tell and is done with predicting."""
+def read_checks(path: Path, run: str, *, cancelled: Callable[[], bool]) -> list[Checked]:
+    """The check of each import; also by the predictions of `run` where it can tell and is done with predicting.
+
+    Raises UserError, and Cancelled.
+    """
     with Project.open(path, read_only=True) as project:
+        project.database.progress = Progress(None, cancelled)
         run_dir = project.runs_dir / run
-        asked = bool(run) and model_config(run_dir).flip_average and is_predicted(project, run_dir)
-        return check_labels(project, run_dir if asked else None)
+        return check_labels(project, run_dir if run and _can_tell(project, run_dir) else None)
+
+
+def _can_tell(project: Project, run_dir: Path) -> bool:
+    try:
+        return model_config(run_dir).flip_average and is_predicted(project, run_dir)
+    except UserError:  # a run with damaged settings is no witness; the pictures are
+        return False
 
 
 def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int) -> list[FaceCard]:
@@ -33,19 +47,23 @@ def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int
 
     cards: list[FaceCard] = []
     with Project.open(path, read_only=True) as project:
-        labels = project.labels(checked.ids)
+        ids = spread_rows(checked.ids, LOOKED_AT)
+        labels = project.labels(ids)
         rows = frontal_rows(np.where(to_shift(labels)[..., None], labels.points, np.nan), project.schema)
         for row in rows[np.linspace(0, len(rows) - 1, min(faces, len(rows))).astype(np.int64)].tolist():
+            sample = int(ids[row])
             try:
-                picture = project.picture(int(checked.ids[row]))
+                picture = project.picture(sample)
             except UserError:  # a picture that can't be read is no example
                 continue
             now = labels[[row]]
             eyes = [now.points[0, list(group)].mean(axis=0) for group in project.schema.interocular]
             for words, shown in (("as they are", now), ("shifted", shifted(now, dx, to_shift(now)))):
                 part, moved = _cut(picture, shown, np.array(eyes))
+                if not part.size:  # labels outside the picture
+                    break
                 drawn = draw_thumbnail(part, moved, np.full(moved.points.shape[1:], np.nan), side=side)
-                cards.append(FaceCard(to_image(drawn), words, f"{project.sample(int(checked.ids[row])).name}: {words}"))
+                cards.append(FaceCard(to_image(drawn), words, f"{project.sample(sample).name}: {words}"))
     return cards
 
 
@@ -53,7 +71,7 @@ def _cut(picture: np.ndarray, labels: Labels, eyes: np.ndarray) -> tuple[np.ndar
     """The square of the picture round both eyes, and the labels in it."""
     half = float(np.linalg.norm(eyes[0] - eyes[1])) * ROOM
     x, y = np.maximum(np.floor(eyes.mean(axis=0) - half).astype(int), 0)
-    end = np.ceil(eyes.mean(axis=0) + half).astype(int) + 1
+    end = np.maximum(np.ceil(eyes.mean(axis=0) + half).astype(int) + 1, 0)
     moved = labels.copy()
     moved.points[:] -= (x, y)
     part = picture[y : end[1], x : end[0]]

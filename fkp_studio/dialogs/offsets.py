@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -76,11 +77,10 @@ class OffsetsDialog(QDialog):
     def _read(self) -> None:
         store = self._session.store
         if store is not None:
-            self._tasks.append(
-                run_task(
-                    read_checks, store.path, self._session.run, done=self._on_read, failed=self._on_failed, owner=self
-                )
-            )
+            self._task(read_checks, store.path, self._session.run, done=self._on_read, cancellable=True)
+
+    def _task(self, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False) -> None:
+        self._tasks.append(run_task(fn, *args, done=done, failed=self._on_failed, owner=self, cancellable=cancellable))
 
     def _on_failed(self, error: Exception) -> None:
         self.summary.setText(str(error))
@@ -121,7 +121,7 @@ class OffsetsDialog(QDialog):
             def draw() -> list[FaceCard]:
                 return draw_pairs(store.path, checked, dx, faces=FACES, side=self.faces.pixels)
 
-            self._tasks.append(run_task(draw, done=self._on_drawn, failed=self._on_failed, owner=self))
+            self._task(draw, done=self._on_drawn)
 
     def _on_drawn(self, cards: list[FaceCard]) -> None:
         self.faces.set_faces(cards)
