@@ -7,8 +7,10 @@ default: the one with the most labelled points.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,9 +116,29 @@ def _usual(texts: list[str]) -> str:
     return str(values[counts.argmax()])
 
 
+def _sources(project: Project) -> list[str]:
+    """The name of each import: one imported again, or grown, is the same source; one of the same name whose pictures lie
+    elsewhere is another, with a number."""
+    folders: dict[int, list[str]] = {}
+    query = "SELECT DISTINCT import, absolute FROM samples JOIN folders ON folders.id = samples.folder"
+    for number, folder in project.database.all(query):
+        folders.setdefault(number, []).append(folder)
+    names: list[str] = []
+    known: dict[str, list[Path]] = {}
+    for number, entry in enumerate(project.imports(), start=1):
+        root = Path(os.path.commonpath(folders[number]) if number in folders else "")
+        roots = known.setdefault(entry.source, [])
+        same = [n for n, other in enumerate(roots) if root.is_relative_to(other) or other.is_relative_to(root)]
+        if not same:
+            roots.append(root)
+        at = same[0] if same else len(roots) - 1
+        names.append(f"{entry.source} ({at + 1})" if at else entry.source)
+    return names
+
+
 def _places(project: Project) -> list[str]:
-    """The import each sample came with, and the part of it that its file says it belongs to."""
-    names = [i.source for i in project.imports()]
+    """The source of each sample, and the part of it that its file says it belongs to."""
+    names = _sources(project)
     imports = project.database.all("SELECT import FROM samples ORDER BY id")
     parts = project.faces().subsets
     return [
