@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -44,28 +45,44 @@ class _Followed:
     missed: int = 0
 
 
+@dataclass(frozen=True)
+class _Search:
+    """A search for faces in a frame. followed: the boxes there of the faces that were followed, by number."""
+
+    picture: np.ndarray
+    followed: dict[int, np.ndarray]
+    found: Future[np.ndarray]  # boxes [F, 4]
+
+
 class FaceTracker:
     """Follows the faces of one video. side: px of the pictures that `predict` is given."""
 
     def __init__(self, predict: Predict, *, side: int, every: int = EVERY) -> None:
         self._predict, self._side, self._every = predict, side, every
         self._detector = FaceDetector()
+        self._thread = ThreadPoolExecutor(1)
+        self._search: _Search | None = None
         self._followed: list[_Followed] = []
         self._count = 0
         self._wait = 0  # frames until the next search
 
-    def follow(self, picture: np.ndarray) -> list[Face]:
-        """The faces of the next frame, uint8 [H, W, 3] RGB."""
-        found = np.zeros((0, 4))
-        searched = self._wait <= 0
-        if searched:
-            found = self._found(picture)
+    def follow(self, picture: np.ndarray, *, wait: bool = True) -> list[Face]:
+        """The faces of the next frame, uint8 [H, W, 3] RGB. The frame must not be changed afterwards.
+
+        A search takes as long as several frames. wait: for its end, so that the same frames always give the same faces;
+        without, the frames go on meanwhile, and a new face appears when the search has ended.
+        """
         asked = [(f, _box(f)) for f in self._followed]
         asked = [(f, box) for f, box in asked if _is_inside(box, picture.shape)]
-        if searched:
-            asked = self._matched(asked, found)
+        if self._search is None and self._wait <= 0:
+            boxes = {f.face.number: box for f, box in asked}
+            self._search = _Search(picture, boxes, self._thread.submit(self._found, picture))
+        ended = self._search if self._search is not None and (wait or self._search.found.done()) else None
+        if ended is not None:
+            self._search = None
+            asked = self._matched(picture, asked, ended)
         self._followed = self._placed(picture, asked)
-        self._wait = self._every - 1 if searched and self._followed else self._wait - 1
+        self._wait = self._every - 1 if ended is not None and self._followed else self._wait - 1
         return [f.face for f in self._followed]
 
     def _found(self, picture: np.ndarray) -> np.ndarray:
@@ -77,19 +94,27 @@ class FaceTracker:
         return self._detector.find(small)[:MOST] / scale
 
     def _matched(
-        self, asked: list[tuple[_Followed, np.ndarray]], found: np.ndarray
+        self, picture: np.ndarray, asked: list[tuple[_Followed, np.ndarray]], search: _Search
     ) -> list[tuple[_Followed, np.ndarray]]:
         """What is followed beside what was found: a find nobody follows is a new face."""
+        found = search.found.result()
         kept = []
         taken = np.zeros(len(found), bool)
         for followed, box in asked:
-            same = np.array([shared_area(box, other) > _SAME for other in found], bool) & ~taken
+            places = (box, search.followed[followed.face.number])  # now, and in the frame that was searched
+            same = np.array([any(shared_area(p, other) > _SAME for p in places) for other in found], bool) & ~taken
             taken |= same
             kept.append((replace(followed, missed=0 if same.any() else followed.missed + 1), box))
-        for box in found[~taken][: MOST - len(kept)]:
-            self._count += 1
-            kept.append((_Followed(Face(self._count, box, np.zeros((0, 2)), np.zeros(0))), box))
-        return kept
+        fresh = [(self._new(box), box) for box in found[~taken][: MOST - len(kept)]]
+        if (
+            search.picture is not picture
+        ):  # they may have moved since: where they were seen tells how a box lies about points
+            fresh = [(face, _box(face)) for face in self._placed(search.picture, fresh)]
+        return kept + fresh
+
+    def _new(self, box: np.ndarray) -> _Followed:
+        self._count += 1
+        return _Followed(Face(self._count, box, np.zeros((0, 2)), np.zeros(0)))
 
     def _placed(self, picture: np.ndarray, asked: list[tuple[_Followed, np.ndarray]]) -> list[_Followed]:
         """Points in these boxes; those that are no faces any more, or one face twice, are let go."""

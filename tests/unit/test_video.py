@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 from pathlib import Path
 
 import cv2
@@ -112,6 +113,27 @@ def test_a_face_that_is_gone_is_let_go_and_looked_for_again() -> None:
     assert follower.follow(disc(-1, 0)) == []
     found = [follower.follow(disc(90, 60)) for _ in range(10)]
     assert found[-1][0].number == 2
+
+
+def test_frames_go_on_while_faces_are_searched_and_what_was_found_is_met_where_it_is_now() -> None:
+    class Slow(Finder):
+        def find(self, picture: np.ndarray) -> np.ndarray:
+            assert may_end.wait(10)
+            return super().find(picture)
+
+    may_end = threading.Event()
+    follower, _ = tracker()
+    follower._detector = finder = Slow()  # type: ignore[assignment]
+    assert [follower.follow(disc(40 + 2 * n, 60), wait=False) for n in range(4)] == [[]] * 4
+    may_end.set()
+    assert follower._search is not None
+    follower._search.found.result(10)
+    for n in range(4, 9):
+        (face,) = follower.follow(disc(40 + 2 * n, 60), wait=False)
+        assert face.number == 1
+        assert face.points.mean(axis=0) == pytest.approx((40 + 2 * n, 60) + 20 * OVAL.mean(axis=0), abs=2)
+    assert face.box[:2] + face.box[2:] / 2 == pytest.approx((54, 60), abs=3)  # about the points of the frame before
+    assert finder.looked == 1
 
 
 def test_the_table_has_a_row_a_face(tmp_path: Path) -> None:
