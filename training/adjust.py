@@ -16,17 +16,20 @@ from typing import Any
 import numpy as np
 
 from training.adjustment import Adjustment, remove_adjustment, write_adjustment
-from training.data.keypoint_data import Origin
+from training.data.keypoint_data import Labels, Origin
 from training.data.pictures import resize_points
 from training.errors import UserError
 from training.predicted import NotPredictedError, model_config, raw_predictions
-from training.project.columns import REMOVED
+from training.project.columns import read_sizes
+from training.project.label_table import blocks
 from training.project.project import Project
 from training.run_names import is_starter
+from training.rundata import spread_rows
 from training.runs import load_snapshot
 
 FEWEST = 20  # labelled faces
 FOLDS = 50
+MOST = 20_000  # faces, evenly spread: more of them tell no more of one offset a keypoint
 WORTH = 0.005  # of the RMSE: for less than that it isn't worth predicting all faces anew
 
 Predict = Callable[[np.ndarray], np.ndarray]  # ids [N] -> points [N, K, 2] of the model itself, NaN where it cannot
@@ -95,10 +98,9 @@ def fit_run(project: Project, run_dir: Path, *, predict: Predict | None = None) 
     """Fit the model of a run or starter to the labels of faces that it was not trained on.
 
     predict: asked where not all of these have a stored prediction of its present model. Raises UserError with fewer than 20
-    faces, and NotPredictedError where there is nobody to ask.
+    faces, NotPredictedError where there is nobody to ask, and Cancelled where the database's progress does.
     """
-    vouched, points = _labels(project, run_dir)
-    ids = np.flatnonzero(vouched.any(axis=1)) + 1
+    ids = spread_rows(_labelled(project, run_dir), MOST)
     _check_enough(len(ids), run_dir)
     try:
         pred = raw_predictions(project, run_dir, ids)
@@ -108,16 +110,20 @@ def fit_run(project: Project, run_dir: Path, *, predict: Predict | None = None) 
         pred = predict(ids)
     read = np.isfinite(pred).all(axis=(1, 2))
     _check_enough(int(read.sum()), run_dir)
-    return _fit(project, run_dir, ids[read], points[ids - 1][read], pred[read])
+    return _fit(project, run_dir, ids[read], pred[read])
 
 
-def _labels(project: Project, run_dir: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Of all samples, which points [N, K] count: labels that no model gave, of faces that the run has not learnt; and where
-    they are, [N, K, 2] px, NaN elsewhere."""
-    labels = project.labels(project.ids())
-    vouched = labels.mask & (labels.origins != Origin.MODEL)
-    vouched[_trained_on(run_dir, len(vouched)) | (project.index().splits == REMOVED)] = False
-    return vouched, np.where(vouched[..., None], labels.points, np.nan)
+def _labelled(project: Project, run_dir: Path) -> np.ndarray:
+    """Ids of the faces that the run has not learnt, with labels that no model gave; read block by block."""
+    kept = project.kept_ids()
+    new = blocks(project.database, kept[~_trained_on(run_dir, len(project))[kept - 1]])
+    found = [block[_vouched(project.labels(block)).any(axis=1)] for block in new]
+    return np.concatenate([np.zeros(0, np.int64), *found])
+
+
+def _vouched(labels: Labels) -> np.ndarray:
+    """bool [N, K]: points that count."""
+    return np.asarray(labels.mask & (labels.origins != Origin.MODEL))
 
 
 def _check_enough(faces: int, run_dir: Path) -> None:
@@ -128,9 +134,9 @@ def _check_enough(faces: int, run_dir: Path) -> None:
         )
 
 
-def _fit(project: Project, run_dir: Path, ids: np.ndarray, points: np.ndarray, pred: np.ndarray) -> Fit:
-    index, side = project.index(), model_config(run_dir).input_size
-    sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1].astype(np.float64)
+def _fit(project: Project, run_dir: Path, ids: np.ndarray, pred: np.ndarray) -> Fit:
+    side, labels, sizes = model_config(run_dir).input_size, project.labels(ids), read_sizes(project.database, ids)
+    points = np.where(_vouched(labels)[..., None], labels.points, np.nan)
     residual = resize_points(points, sizes, (side, side)) - resize_points(pred, sizes, (side, side))
     names = [name or f"alone {n}" for n, name in enumerate(project.groups(ids))]
     groups = np.unique(names, return_inverse=True)[1]
@@ -174,7 +180,8 @@ def _trained_on(run_dir: Path, count: int) -> np.ndarray:
     found = np.zeros(count, bool)
     if not is_starter(run_dir.name):
         snapshot = load_snapshot(run_dir)
-        found[snapshot.ids[(snapshot.splits == 0) & np.isfinite(snapshot.points).any(axis=(1, 2))] - 1] = True
+        learnt = snapshot.ids[(snapshot.splits == 0) & np.isfinite(snapshot.points).any(axis=(1, 2))]
+        found[learnt[(learnt > 0) & (learnt <= count)] - 1] = True  # a run copied from another project may name others
     return found
 
 

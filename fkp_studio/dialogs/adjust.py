@@ -18,6 +18,7 @@ from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.session import Session
 from training.adjust import Fit, fit_run, from_json, undo_fit, use_fit
 from training.adjustment import Adjustment, read_adjustment
+from training.data.progress import Cancelled, Progress
 from training.predicted import NotPredictedError
 from training.project.project import Project
 
@@ -143,7 +144,10 @@ def read_fit(
     """
     try:
         with Project.open(project, read_only=True) as opened:
+            opened.database.progress = Progress(None, cancelled)
             return fit_run(opened, run_dir)
+    except Cancelled:
+        return None
     except NotPredictedError:
         words = [*command, str(project), "--run", run_dir.name, "--try", "--json"]
         out = run_command(words, cancelled=cancelled)
