@@ -3,10 +3,11 @@
 `python -m training live MODEL SOURCE` writes messages on stdout, each a line of JSON. The first is
 {"event": "opened", "name", "width", "height", "rate", "count", "camera", "edges"} or {"event": "failed", "text"}. Then
 {"event": "frame", "number", "seconds", "width", "height", "scale", "speed", "faces": [{"number", "box", "points", "confidences"}],
-"bytes"}, followed by so many raw bytes: RGB [height, width, 3], scale times the frame's size. Points are px of the frame itself.
-{"event": "ended"} comes once, after a file's last frame.
+"bytes"}, followed by so many raw bytes: [height, width, 4] as of `screen_picture`, scale times the frame's size. Points are px of
+the frame itself. {"event": "ended"} comes once, after a file's last frame.
 
-On stdin it takes lines {"cmd": "pause"}, {"cmd": "resume"}, {"cmd": "save", "project": path, "run": path}: the frame shown last,
+On stdin it takes lines {"cmd": "size", "width": px, "height": px}: the room that a frame is to fill; {"cmd": "pause"},
+{"cmd": "resume"}, {"cmd": "save", "project": path, "run": path}: the frame shown last,
 answered by {"event": "saved", "faces": n}; {"cmd": "record", "path": path}, {"cmd": "stop"}: a CSV, answered by
 {"event": "recording"} and {"event": "recorded", "path", "rows"}; what goes wrong is {"event": "problem", "text"}.
 {"cmd": "quit"} or the end of stdin ends it.
@@ -24,11 +25,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+import cv2
 import numpy as np
 
-from training.data.pictures import resize_picture
 from training.device import keep_memory, set_threads
 from training.errors import UserError
+from training.live_picture import fitting_scale, screen_picture
 from training.predict import Predictor
 from training.project.frames import save_frame
 from training.project.project import Project
@@ -36,7 +38,7 @@ from training.tracking import Face, FaceTracker
 from training.video import Frame, Video
 from training.video_table import WriteFaces, video_table
 
-SHOWN = 960  # px: the longer side of what is sent
+_ROOM = (960, 960)  # px that a frame fills before the window tells
 _WAIT = 0.25  # seconds that a paused worker sleeps at most before it looks at the clock again
 _RATE_OVER = 20  # frames that the speed is measured over
 
@@ -48,9 +50,10 @@ class Live:
         self.video, self.predictor, self.out = video, predictor, out
         self.tracker = FaceTracker(predictor.predict, side=predictor.info.config.input_size)
         self.paused = self.ended = False
+        self.room = _ROOM
         self._last: tuple[Frame, list[Face]] | None = None
         self._times: deque[float] = deque(maxlen=_RATE_OVER)
-        self._began = time.monotonic()  # when the file's first frame was due
+        self._began = 0.0  # when the file's first frame was due
         self._table: ExitStack | None = None
         self._write: WriteFaces | None = None
         self._path, self._rows = Path(), 0
@@ -75,8 +78,12 @@ class Live:
             self.stop()
             self.say({"event": "ended"})
             return
-        faces = self.tracker.follow(frame.picture)
+        keeps_all = self._write is not None and not self.video.is_camera
+        first = self._last is None
+        faces = self.tracker.follow(frame.picture, wait=first or keeps_all)
         self._last = frame, faces
+        if first:  # it took a search and the making of everything: the others are due from here
+            self._began = time.monotonic()
         if self._write is not None:
             self._write(frame, faces)
             self._rows += len(faces)
@@ -96,15 +103,14 @@ class Live:
 
     def _send(self, frame: Frame, faces: list[Face]) -> None:
         height, width = frame.picture.shape[:2]
-        scale = min(1.0, SHOWN / max(width, height))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        picture = np.ascontiguousarray(resize_picture(frame.picture, size))
+        scale = fitting_scale((width, height), self.room)
+        picture = screen_picture(frame.picture, scale)
         message = {
             "event": "frame",
             "number": frame.number,
             "seconds": round(frame.seconds, 3),
-            "width": size[0],
-            "height": size[1],
+            "width": picture.shape[1],
+            "height": picture.shape[0],
             "scale": scale,
             "speed": self._speed(),
             "faces": [_plain(face) for face in faces],
@@ -121,6 +127,8 @@ class Live:
         """Do what a line on stdin asks for; what goes wrong is told."""
         try:
             match message["cmd"]:
+                case "size":
+                    self._resize(int(message["width"]), int(message["height"]))
                 case "pause":
                     self.paused = True
                 case "resume":
@@ -139,6 +147,11 @@ class Live:
         self._times.clear()
         if self._last is not None:
             self._began = time.monotonic() - self._last[0].number / self.video.rate
+
+    def _resize(self, width: int, height: int) -> None:
+        self.room = max(1, width), max(1, height)
+        if self._last is not None and (self.paused or self.ended):  # no other frame comes that would fit
+            self._send(*self._last)
 
     def _save(self, path: Path, run: Path) -> None:
         if self._last is None or not self._last[1]:
@@ -177,6 +190,7 @@ def live(model: Path, source: str, *, commands: TextIO, out: BinaryIO) -> None:
     """Show until stdin ends. source: a file, or a camera's number."""
     keep_memory()
     set_threads(1)  # a face or two a frame: a second thread would gain little and take a core from the window
+    cv2.setNumThreads(1)
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, lines), daemon=True).start()
     try:

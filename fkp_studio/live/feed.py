@@ -22,7 +22,10 @@ _WORDS = 2000  # the last characters of stderr that are kept
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """A frame as it is shown. scale: of the picture, against the frame. speed: frames a second of late."""
+    """A frame as it is shown. scale: of the picture, against the frame. speed: frames a second of late.
+
+    pixels: what the image shows without a copy, kept as long as it.
+    """
 
     number: int
     seconds: float
@@ -31,6 +34,7 @@ class LiveFrame:
     speed: float
     points: tuple[np.ndarray, ...]  # of each face, [K, 2] px of the frame
     confidences: tuple[np.ndarray, ...]  # [K]
+    pixels: bytes = b""
 
 
 class LiveFeed(QObject):
@@ -124,9 +128,9 @@ class LiveFeed(QObject):
 
     def _keep(self, message: dict[str, Any], data: bytes) -> None:
         width, height = int(message["width"]), int(message["height"])
-        if len(data) < 3 * width * height:
+        if len(data) < 4 * width * height:
             return
-        image = QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        image = QImage(data, width, height, 4 * width, QImage.Format.Format_RGB32)
         faces = message["faces"]
         frame = LiveFrame(
             int(message["number"]),
@@ -136,6 +140,7 @@ class LiveFeed(QObject):
             float(message["speed"]),
             tuple(np.array(face["points"], np.float64).reshape(-1, 2) for face in faces),
             tuple(np.array(face["confidences"], np.float64) for face in faces),
+            data,
         )
         with self._lock:
             waiting, self._newest = self._newest is not None, frame

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from fkp_studio import theme
@@ -18,6 +18,8 @@ _RADIUS = 3.5
 class LiveView(QWidget):
     """Shows the newest frame as large as it fits, or a sentence while there is none."""
 
+    resized = Signal()  # `room` is another
+
     def __init__(self) -> None:
         super().__init__()
         self.frame: LiveFrame | None = None
@@ -26,6 +28,11 @@ class LiveView(QWidget):
         self.setMinimumSize(320, 240)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("video")
+
+    @property
+    def room(self) -> QSize:
+        """Device pixels that a frame is to fill: one of this size is shown without being stretched, which is quickest."""
+        return (self.size().toSizeF() * self.devicePixelRatioF()).toSize()
 
     def show_frame(self, frame: LiveFrame | None) -> None:
         """Show this one; None clears it."""
@@ -36,6 +43,10 @@ class LiveView(QWidget):
         """What stands in place of a picture."""
         self._sentence = sentence
         self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -66,7 +77,10 @@ class LiveView(QWidget):
             painter.drawLine(QLineF(x - _RADIUS, y + _RADIUS, x + _RADIUS, y - _RADIUS))
 
     def _place(self, frame: LiveFrame) -> QRectF:
-        width, height = frame.image.width(), frame.image.height()
+        """Where the frame lies: on whole pixels, so that one of the right size is only copied."""
+        ratio = self.devicePixelRatioF()
+        width, height = frame.image.width() / ratio, frame.image.height() / ratio
         scale = min(self.width() / width, self.height() / height)
-        size = width * scale, height * scale
-        return QRectF((self.width() - size[0]) / 2, (self.height() - size[1]) / 2, *size)
+        if abs(scale - 1) * max(width, height) > 1.5:  # not sent for this room
+            width, height = width * scale, height * scale
+        return QRectF(round((self.width() - width) / 2), round((self.height() - height) / 2), width, height)

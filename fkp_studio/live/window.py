@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QComboBox, QDialog, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -23,6 +23,8 @@ from training.video import VIDEO_SUFFIXES
 
 CAMERAS = 3  # offered by number; looking for them would switch each one on
 FILE = "file"
+_WORDS_EVERY = 200  # ms: numbers that change faster are not read, and each change lays the row out again
+_NOTICE = 4000  # ms that the answer to an act stands where the frame's number is else
 _WELCOME = "Choose a video file, or a camera and Start."
 
 
@@ -38,6 +40,8 @@ class LiveWindow(QDialog):
         self._file = Path()
         self._paused = self._recording = self._ended = False
         self._count = 0
+        self._words = QTimer(self, singleShot=True, interval=_WORDS_EVERY)
+        self._notice = QTimer(self, singleShot=True, interval=_NOTICE)
         self.view, self.source, self.model = LiveView(), QComboBox(), QComboBox()
         self.start, self.pause = button("Start", "primary"), button("Pause")
         self.save, self.record = button("Save this frame"), button("Record CSV…")
@@ -104,6 +108,9 @@ class LiveWindow(QDialog):
         self.record.clicked.connect(self._record_or_end)
         self.source.activated.connect(self._choose)
         self.model.activated.connect(self._restart)
+        self.view.resized.connect(self._tell_size)
+        self._words.timeout.connect(self._show_words)
+        self._notice.timeout.connect(self._show_words)
         self._session.project_changed.connect(self.close)
 
     def open_file(self, path: Path) -> None:
@@ -152,7 +159,12 @@ class LiveWindow(QDialog):
         feed.told.connect(self._on_told)
         feed.failed.connect(self._on_failed)
         self._feed = feed
+        self._tell_size()
         self._show_state()
+
+    def _tell_size(self) -> None:
+        if self._feed is not None:
+            self._feed.ask("size", width=self.view.room.width(), height=self.view.room.height())
 
     def end(self) -> None:
         """Let the video or the camera go; what is recorded is finished."""
@@ -160,6 +172,8 @@ class LiveWindow(QDialog):
         self._paused = self._recording = self._ended = False
         if feed is not None:
             feed.close()
+        self._words.stop()
+        self._notice.stop()
         self.view.show_frame(None)
         self.view.say(_WELCOME)
         self.about.setText("")
@@ -204,12 +218,30 @@ class LiveWindow(QDialog):
         frame = self._feed.take() if self._feed is not None else None
         if frame is None:
             return
+        first = self.view.frame is None
         self.view.show_frame(frame)
+        if not self._words.isActive():
+            self._words.start()
+        if first:
+            self._show_words()
+            self._show_state()
+
+    def _show_words(self) -> None:
+        frame = self.view.frame
+        if frame is None:
+            return
         faces = len(frame.points)
         of = f" of {self._count:,}" if self._count else ""
-        self.about.setText(f"frame {frame.number + 1:,}{of}   {faces} face{'' if faces == 1 else 's'}")
+        if self._ended and not self._notice.isActive():
+            self.about.setText("The video has ended")
+        elif not self._notice.isActive():
+            self.about.setText(f"frame {frame.number + 1:,}{of}   {faces} face{'' if faces == 1 else 's'}")
         self.speed.setText(f"  {frame.speed:.0f} frames/s" if frame.speed else "")
-        self._show_state()
+
+    def _say(self, answer: str) -> None:
+        """Tell what has come of an act, for a while."""
+        self.about.setText(answer)
+        self._notice.start()
 
     def _on_told(self, message: dict[str, Any]) -> None:
         event = message["event"]
@@ -218,14 +250,14 @@ class LiveWindow(QDialog):
             self.problem.setText(str(message["text"]))
         elif event == "saved":
             faces = int(message["faces"])
-            self.about.setText(f"{faces} face{'' if faces == 1 else 's'} of this frame saved to the project")
+            self._say(f"{faces} face{'' if faces == 1 else 's'} of this frame saved to the project")
         elif event in ("recording", "recorded"):
             self._recording = event == "recording"
             if event == "recorded":
-                self.about.setText(f"{int(message['rows']):,} rows in {Path(str(message['path'])).name}")
+                self._say(f"{int(message['rows']):,} rows in {Path(str(message['path'])).name}")
         elif event == "ended":
-            self.about.setText("The video has ended")
             self._ended = True
+            self._show_words()
         self._show_state()
 
     def _on_failed(self, sentence: str) -> None:

@@ -28,7 +28,7 @@ say(
 face = {"number": 1, "box": [1, 1, 4, 4], "points": [[2, 2], [4, 2], [3, 4]], "confidences": [0.9, 0.9, 0.2]}
 for number in range(3):
     about = {"number": number, "seconds": number / 25, "width": 8, "height": 6, "scale": 1.0, "speed": 24.8}
-    say({"event": "frame", **about, "faces": [face], "bytes": 144}, b"\x80" * 144)
+    say({"event": "frame", **about, "faces": [face], "bytes": 192}, b"\x80" * 192)
 for line in sys.stdin:
     message = json.loads(line)
     if message["cmd"] == "quit":

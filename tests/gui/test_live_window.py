@@ -36,7 +36,7 @@ def play(window: LiveWindow, qtbot: QtBot) -> None:
 def test_a_video_is_shown_with_its_points_and_speed(window: LiveWindow, qtbot: QtBot) -> None:
     assert not window.pause.isEnabled()
     play(window, qtbot)
-    assert window.about.text() == "frame 3 of 3   1 face"
+    qtbot.waitUntil(lambda: window.about.text() == "frame 3 of 3   1 face")
     assert "25 frames/s" in window.speed.text()
     image = window.view.grab().toImage()
     seen = [QColor(image.pixel(x, y)) for x in range(image.width()) for y in range(image.height())]
