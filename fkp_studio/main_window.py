@@ -56,7 +56,7 @@ class MainWindow(QMainWindow):
         self.workspaces = Workspaces(self, self.docks, settings)
         self.canvas = CanvasPanel(self.session)
         self.gallery = GalleryPanel(self.session)
-        self.points = PointsPanel(self.session)
+        self.points = PointsPanel(self.session, current=self.canvas.view.current)
         self.panels = Panels(self.session, self.jobs)
         self.menus = Menus(self, handlers(self))
         self._build()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOTHING = "Drawn here once the run has predictions for val faces with labels: Predict all faces (Ctrl+P)."
 DOT = 8  # px
+_STEP = 5.0  # percent: axes end at a multiple, so that they stand still, and are not drawn anew, while the limit moves
 SURE = 1.96  # standard errors of the bars: 95 of 100 hold the truth
 
 
@@ -68,10 +69,10 @@ class ReliabilityPlot(ConfidencePlot):
             self.item.addItem(item)
 
     def fit(self) -> None:
-        top = 5.0
+        top = _STEP
         if self.facts is not None:
             found = self.facts.reliability
-            top = max(100 * float(max(found.predicted.max(), found.real.max())), top)
+            top = _above(100 * float(max(found.predicted.max(), found.real.max())))
         self.view.setRange(xRange=(0, top), yRange=(0, top), padding=0.06)
         self.fit_button.hide()
 
@@ -124,10 +125,10 @@ class RiskPlot(ConfidencePlot):
             self.item.addItem(item)
 
     def fit(self) -> None:
-        top = 5.0
+        top = _STEP
         if self.facts is not None:
             risk = self.facts.risk
-            top = max(100 * float(max(risk.expected.max(), risk.real[len(risk.real) // 20 :].max())), top)
+            top = _above(100 * float(max(risk.expected.max(), risk.real[len(risk.real) // 20 :].max())))
         self.view.setRange(xRange=(0, 100), yRange=(0, top), padding=0.04)
         self.fit_button.hide()
 
@@ -156,3 +157,8 @@ class RiskPlot(ConfidencePlot):
             return header, []
         risk = self.facts.risk
         return header, list(zip(risk.accepted.tolist(), risk.real.tolist(), risk.expected.tolist(), strict=True))
+
+
+def _above(share: float) -> float:
+    """Where an axis ends that shows this share, in percent."""
+    return max(float(np.ceil(share / _STEP)), 1.0) * _STEP

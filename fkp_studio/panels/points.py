@@ -34,12 +34,15 @@ PADDING = 8  # of a cell, both sides
 
 
 class PointsPanel(QWidget):
-    """Which points the face has, where, by whom, and how far the prediction is. A row is the current keypoint."""
+    """Which points the face has, where, by whom, and how far the prediction is. A row is the current keypoint.
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    current: the face as another view reads it too, so that it is read once for both.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None, *, current: CurrentFace | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._current = CurrentFace(session, self)
+        self._current = current or CurrentFace(session, self)
         self.model = PointsModel(session, self._current, self)
         self.table = _table(self.model)
         self.sentence = QLabel("The points of the face are listed here.")

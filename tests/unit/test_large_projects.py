@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.unit.test_adjust import predicted_run
 from tests.unit.test_label_offsets import make_project
 from training import adjust, offset_check, runs
 from training.adjust import fit_run
+from training.commands import predicting
 from training.data.keypoint_data import Labels
 from training.data.progress import Cancelled, Progress
 from training.data.schema import KAGGLE_15
@@ -103,6 +105,24 @@ def test_work_that_is_ended_leaves_nothing(project: Project, largest: Callable[[
     project.database.progress = Progress()
     acts[work]()
     assert largest() <= 60
+
+
+def test_commands_tell_how_far_they_are(
+    project: Project, largest: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+
+    @contextmanager
+    def bar(_title: str) -> Iterator[Callable[[float, str], None]]:
+        yield lambda share, _words: told.append(share)
+
+    monkeypatch.setattr(predicting, "progress_bar", bar)
+    run_dir = predicted_run(project, off=(0.0, 0.0))
+    with predicting.progress_of(project, "accept"):
+        assert project.accept(run_dir.name).points
+    assert told == [first / 60 for first in range(0, 60, BLOCK)]
+    project.label_hash()  # the bar is gone
+    assert len(told) == 4 and largest() <= 60
 
 
 def test_a_run_copied_from_a_larger_project_can_be_fitted(project: Project, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from training.commands.find_run import find_own_run
 from training.commands.output import note, say
-from training.commands.predicting import note_unreadable, predict_into
+from training.commands.predicting import note_unreadable, predict_into, progress_of
 from training.error_budget import ErrorBudget
 from training.errors import UserError
 
@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
         least = args.min_confidence
         if budget is not None:
             least = _least_confidence(project, run_dir.name, budget, plain=plain)
-        done = project.accept(run_dir.name, min_confidence=least, plain=plain)
+        with progress_of(project, "accept"):
+            done = project.accept(run_dir.name, min_confidence=least, plain=plain)
     note_unreadable(unreadable)
     ending = f"; undo in the window takes it back: {args.project}" if done.step else ""
     how = ", predicted plainly" if plain else ", given the labels they have"
@@ -101,7 +102,8 @@ def _least_confidence(project: Project, run: str, budget: ErrorBudget, *, plain:
     """The threshold of the budget, after saying what it comes to."""
     from training.project.accept_budget import affordable_points
 
-    found = affordable_points(project, run, budget, plain=plain)
+    with progress_of(project, "count"):
+        found = affordable_points(project, run, budget, plain=plain)
     if found.points:
         say(
             f"within the budget from {found.threshold:.1%} confidence on; {found.wrong:.2%} of them are expected to be wrong"

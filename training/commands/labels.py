@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.commands.output import note, say, say_json, table
+from training.commands.predicting import progress_of
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
     from training.project.project import Project
 
     with Project.open(args.project, read_only=not (args.mend or args.run_name)) as project:
-        checked = check_labels(project, _predicted(project, args.run_name) if args.run_name else None)
+        run_dir = _predicted(project, args.run_name) if args.run_name else None
+        with progress_of(project, "look"):
+            checked = check_labels(project, run_dir)
         mended = [_mend(project, part) for part in checked] if args.mend else []
         titles = project.schema.titles
     if args.json:
@@ -64,7 +67,8 @@ def _mend(project: Project, part: Checked) -> str:
 
     if part.best is None or not part.best.worth_telling:
         return f"Nothing was shifted in {part.source}."
-    done = mend_labels(project, part, part.best.mend)
+    with progress_of(project, "mend"):
+        done = mend_labels(project, part, part.best.mend)
     if done.step is None:
         raise UserError(f"{part.source} has no imported labels to shift.")
     return (

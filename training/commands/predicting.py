@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from training.commands.output import note, progress_bar
+from training.data.progress import Progress
 from training.errors import UserError
 from training.predicted import model_stamp, note_predicted
 
@@ -85,6 +87,17 @@ def predict_into(project: Project, run_dir: Path, ids: np.ndarray, *, device: st
             report(done / len(ids), "")
     note_predicted(run_dir, stamp)
     return unreadable
+
+
+@contextmanager
+def progress_of(project: Project, title: str) -> Iterator[None]:
+    """A bar while the project reads or writes many samples."""
+    with progress_bar(title) as report:
+        project.database.progress = Progress(report)
+        try:
+            yield
+        finally:
+            project.database.progress = Progress()
 
 
 def note_unreadable(sentences: Sequence[str]) -> None:
