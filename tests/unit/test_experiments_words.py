@@ -107,3 +107,35 @@ def test_a_handful_of_faces_decides_nothing() -> None:
     assert tested.verdict == "undecided"
     assert "cannot be told apart" in claim_sentence(tested, results)
     assert any("too few to decide" in note for note in notes(results))
+
+
+def test_a_note_that_is_about_many_trainings_is_told_once() -> None:
+    def arm(name: str, *troubles: tuple[str, ...], best: float = 2.0) -> ArmResult:
+        runs = tuple(replace(run(best=best), seed=seed, troubles=what) for seed, what in enumerate(troubles))
+        return replace(_arm(name, np.full((8, 1), np.nan), best), runs=runs)
+
+    of_all, few = ("The labels sit to the right.",), ("The labels sit to the right.", "The rate is too high.")
+    told = notes(
+        replace(RESULTS, arms=(arm("cnn", of_all, of_all), arm("ml-cnn", few, of_all), arm("ml-resnet", of_all)))
+    )
+    assert "All trainings: The labels sit to the right." in told
+    assert "ML-CNN, masked, seed 0: The rate is too high." in told
+    assert sum("to the right" in note for note in told) == 1
+    some = notes(replace(RESULTS, arms=(arm("cnn", of_all, of_all), arm("ml-cnn", (), of_all), arm("ml-resnet", ()))))
+    title = MASKED.arm("cnn").title
+    assert f"{title}, seed 0; {title}, seed 1; ML-CNN, masked, seed 1: The labels sit to the right." in some
+
+
+def test_many_arms_that_have_hardly_begun_are_counted() -> None:
+    grid = find_experiment("table-2-wing-grid")
+    early = tuple(
+        replace(_arm("cnn", np.full((8, 1), np.nan), 2.0), arm=arm, runs=(run(best=6.0 + 0.01 * n),))
+        for n, arm in enumerate(grid.arms[:6])
+    )
+    told = notes(replace(RESULTS, experiment=grid, arms=early))
+    worst = grid.arms[5].title
+    assert (
+        f"6 of 6 arms have hardly learnt more than the mean shape, {worst} least of all (6.05 px against 7.40): with"
+        in "\n".join(told)
+    )
+    assert sum("hardly learnt" in note for note in told) == 1

@@ -8,8 +8,9 @@ import numpy as np
 
 from training.experiments.bootstrap import FEWEST_CLUSTERS, Interval
 from training.experiments.measures import MEASURES
-from training.experiments.results import ArmRun, ClaimResult, Results
+from training.experiments.results import ArmResult, ClaimResult, Results
 
+_NAMED = 4  # trainings or arms that a note names one by one
 _SPEED_SPREAD = 1.15  # pictures seen by the seeds of one arm: more apart than this and the machine was not quiet
 VERDICTS = {
     "agrees": "agrees with the paper",
@@ -108,9 +109,8 @@ def notes(results: Results) -> list[str]:
             "No two of these faces are known to be of one person: where some are, the intervals are too narrow. "
             "Import with groups to mend this."
         )
-    for arm in results.arms:
-        if not arm.arm.stage_of:
-            found += _arm_notes(arm.arm.title, arm.runs)
+    trained = [arm for arm in results.arms if not arm.arm.stage_of]
+    found += [*_troubles(trained), *_uneven(trained), *_hardly_learnt(trained)]
     found += _precision(results)
     return found
 
@@ -123,21 +123,52 @@ def _missing(results: Results) -> list[str]:
     return [*lines, *([f"Left out, for lack of a finished training: {', '.join(left_out)}."] if left_out else [])]
 
 
-def _arm_notes(title: str, runs: Sequence[ArmRun]) -> list[str]:
-    lines = [f"{title}, seed {run.seed}: {sentence}" for run in runs for sentence in run.troubles]
-    pictures = [run.pictures for run in runs]
-    if len(runs) > 1 and max(pictures) > _SPEED_SPREAD * max(min(pictures), 1):
-        lines.append(
-            f"{title}: its trainings saw {min(pictures):,} to {max(pictures):,} pictures in the same time, so the machine "
-            "was not equally quiet."
-        )
-    if any(run.hardly_learnt for run in runs):
-        worst = max(runs, key=lambda run: run.best_rmse)
-        lines.append(
-            f"{title} has hardly learnt more than the mean shape ({worst.best_rmse:.2f} px against {worst.mean_shape_rmse:.2f}): "
-            "with more time the order may be another."
-        )
+def _troubles(arms: Sequence[ArmResult]) -> list[str]:
+    """What the doctor said of trainings: each sentence once, with whom it is about."""
+    said: dict[str, list[str]] = {}
+    for arm in arms:
+        for run in arm.runs:
+            for sentence in run.troubles:
+                said.setdefault(sentence, []).append(f"{arm.arm.title}, seed {run.seed}")
+    every = sum(len(arm.runs) for arm in arms)
+    return [f"{_whom(trainings, every)}: {sentence}" for sentence, trainings in said.items()]
+
+
+def _whom(trainings: Sequence[str], every: int) -> str:
+    if len(trainings) == every > 1:
+        return "All trainings"
+    if len(trainings) > _NAMED:
+        return f"{len(trainings)} of {every} trainings, {trainings[0]}, among them"
+    return "; ".join(trainings)
+
+
+def _uneven(arms: Sequence[ArmResult]) -> list[str]:
+    lines = []
+    for arm in arms:
+        pictures = [run.pictures for run in arm.runs]
+        if len(pictures) > 1 and max(pictures) > _SPEED_SPREAD * max(min(pictures), 1):
+            lines.append(
+                f"{arm.arm.title}: its trainings saw {min(pictures):,} to {max(pictures):,} pictures in the same time, so the "
+                "machine was not equally quiet."
+            )
     return lines
+
+
+def _hardly_learnt(arms: Sequence[ArmResult]) -> list[str]:
+    """One line for each arm; for many, one for all with the worst of them."""
+    ending = "with more time the order may be another."
+    found = [
+        (arm.arm.title, max(arm.runs, key=lambda run: run.best_rmse))
+        for arm in arms
+        if any(run.hardly_learnt for run in arm.runs)
+    ]
+    told = [(title, f"{run.best_rmse:.2f} px against {run.mean_shape_rmse:.2f}") for title, run in found]
+    if len(told) <= _NAMED:
+        return [f"{title} has hardly learnt more than the mean shape ({how}): {ending}" for title, how in told]
+    title, how = told[max(range(len(found)), key=lambda n: found[n][1].best_rmse)]
+    return [
+        f"{len(told)} of {len(arms)} arms have hardly learnt more than the mean shape, {title} least of all ({how}): {ending}"
+    ]
 
 
 def _precision(results: Results) -> list[str]:
