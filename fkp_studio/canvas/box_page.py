@@ -172,7 +172,7 @@ class PhotoView(QWidget):
         if min(drag.width(), drag.height()) < LEAST:
             return None
         inside = drag.intersected(frame).translated(-frame.topLeft())
-        return np.array([inside.x(), inside.y(), inside.width(), inside.height()]) / scale
+        return np.round(np.array([inside.x(), inside.y(), inside.width(), inside.height()]) / scale, 2)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.photo is not None:

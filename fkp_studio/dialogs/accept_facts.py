@@ -14,7 +14,7 @@ from training.data.keypoint_data import Labels
 from training.errors import UserError
 from training.filling.files import usable_fill
 from training.filling.making import make_fill
-from training.project.accept import fill_labels, read_given, to_fill
+from training.project.accept import fill_labels, fillable_ids, read_given, to_fill
 from training.project.predictions import Predictions
 from training.project.project import Project
 from training.run_names import run_number
@@ -53,7 +53,7 @@ def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> C
         with suppress(UserError):  # a damaged fill model: accepting predicts plainly too
             make_fill(project, project.runs_dir / run)  # not only once somebody else has: the counts would not hold
         confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
-        everyone = project.kept_ids()
+        everyone = fillable_ids(project.database)
         for start in range(0, len(everyone), CHUNK):
             if cancelled():
                 break

@@ -84,7 +84,8 @@ class ImportDialog(QDialog):
     def look_at(self, source: Path) -> None:
         """Show what is in this source."""
         self._source, self._choices, self._seen = source, Choices(), False
-        self.preview.show_source(source, suggested_project(source))
+        store = self._session.store
+        self.preview.show_source(source, suggested_project(source), store.path if store is not None else None)
         self.working.begin(f"Looking at {source.name}…")
         self.pages.setCurrentWidget(self.working)
         self._look()

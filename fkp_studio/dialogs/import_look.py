@@ -132,11 +132,12 @@ def splits_words(found: SourcePreview) -> str:
     """What will become of people and splits."""
     grouped = any(face.group for face in found.faces)
     given = any(face.split for face in found.faces)
-    first = (
-        "Faces of the same group stay in the same split."
-        if grouped
-        else "There is no group column: near-duplicate pictures are found and kept in the same split."
-    )
+    if grouped:
+        first = "Faces of the same group stay in the same split."
+    elif found.format == "pictures":
+        first = "Faces of one photo, and near-duplicate pictures, stay in the same split."
+    else:
+        first = "There is no group column: near-duplicate pictures are found and kept in the same split."
     second = "The source's own split is kept." if given else "15 % of the groups are put aside for validation."
     return f"{first} {second}"
 

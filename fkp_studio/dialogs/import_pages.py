@@ -20,6 +20,7 @@ from training.errors import UserError
 AGAIN_MS = 400  # after the last change of a column's role the faces are read again
 SHOWN = 200  # problems in a list
 SIDE = 104  # px of a face
+ADDED = "This project exists: the faces are added to it. Pictures that it has already stay as they are."
 
 
 class ChoosePage(QWidget):
@@ -95,7 +96,8 @@ class PreviewPage(QWidget):
         self.problem, self.problems = text_label(role="danger"), ProblemList()
         self._keeps = ""
         self._failed = False  # what `problem` says is about the last try, not about the source
-        self.path, self.note = QLineEdit(), text_label(role="dim")
+        self.path, self.note, self.add = QLineEdit(), text_label(role="dim"), button("Add to the open project")
+        self._opened = ""  # the project that is open
         self.go, self.back, self.cancel = button("Import", "primary"), button("Back"), button("Cancel")
         self._again = QTimer(self, singleShot=True, interval=AGAIN_MS)
         self._lay_out()
@@ -105,6 +107,7 @@ class PreviewPage(QWidget):
         self.photos.changed.connect(self._on_photos_changed)
         self.path.textChanged.connect(self._on_path_changed)
         self.go.clicked.connect(lambda: self.import_wanted.emit(self.project_path()))
+        self.add.clicked.connect(lambda: self.path.setText(self._opened))
         self.back.clicked.connect(self.back_wanted)
         self.cancel.clicked.connect(self.close_wanted)
 
@@ -131,13 +134,15 @@ class PreviewPage(QWidget):
         column.addWidget(self.title)
         column.addWidget(self.about)
         column.addLayout(middle, 1)
-        column.addLayout(row(QLabel("Project"), self.path, browse))
+        column.addLayout(row(QLabel("Project"), self.path, browse, self.add))
         column.addWidget(self.note)
         column.addLayout(row(self.back, None, self.cancel, self.go))
 
-    def show_source(self, source: Path, project: Path) -> None:
-        """Begin with another source."""
+    def show_source(self, source: Path, project: Path, opened: Path | None = None) -> None:
+        """Begin with another source. project: a new one; opened: the one that is open, to which the faces could be added."""
         self.title.setText(source.name)
+        self._opened = "" if opened is None else str(opened)
+        self.add.setToolTip(self._opened)
         self.path.setText(str(project))
 
     def show_seen(self, seen: Seen) -> None:
@@ -203,7 +208,8 @@ class PreviewPage(QWidget):
     def _on_path_changed(self) -> None:
         text = self.path.text().strip()
         there = bool(text) and (self.project_path() / "project.db").is_file()
-        self.note.setText("This project exists: the faces are added to it." if there else self._keeps)
+        self.note.setText(ADDED if there else self._keeps)
+        self.add.setVisible(bool(self._opened) and text != self._opened)
         if self._failed:
             self._say("")
         self.go.setEnabled(bool(text) and not self.problem.text())

@@ -238,7 +238,7 @@ class GalleryPanel(QWidget):
         """Counts, and in place of an empty grid why it is empty."""
         shown, query = len(self._session.order), self.arranger.query
         total = int(self._store.index().kept.sum()) if self._store else 0
-        self.bar.set_count(shown, total)
+        self.bar.set_count(shown, shown if query.filter is Filter.REMOVED else total)
         self.bar.setEnabled(self._store is not None)
         self.progress.setVisible(total > 0)
         if self._store is None:
@@ -286,6 +286,8 @@ def _why_empty(query: Query) -> str:
         return "Every face has all its labels."
     if query.filter is Filter.REVIEW:
         return "Every point that a model made has been looked at."
+    if query.filter is Filter.REMOVED:
+        return "Nobody has removed a face."
     if query.filter in (Filter.PREDICTED, Filter.WORST) or query.sort is Sort.ERROR:
         return "The chosen run has not predicted these faces yet."
     return ""

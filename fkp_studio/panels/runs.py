@@ -45,6 +45,7 @@ class RunsPanel(QWidget):
         self._make()
         self._lay_out()
         self._connect()
+        self._select_shown()
         self._refresh()
 
     def _make(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,9 @@ def test_a_project_without_runs_shows_its_starter(jobs: Jobs, session: Session, 
     row: Row = panel.model.index(0).data(RowRole)
     assert (row.title, row.line, row.curves, row.stale) == (STARTER, "came with the program", False, False)
     assert panel.list.currentIndex().row() == 0
+    later = RunsPanel(session, jobs)  # as in a window that is being built when the run was chosen already
+    in_window(qtbot, later)
+    assert later.list.currentIndex().row() == 0
     enabled = {act.text(): act.isEnabled() for act in panel.menu(STARTER).actions()}
     assert enabled["Predict all faces"] and not enabled["Discard…"] and not enabled["Show log"]
     assert not panel.model.setData(panel.model.index(0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
@@ -219,3 +223,29 @@ def test_a_removed_face_leaves_the_gallery_and_comes_back(session: Session, qtbo
     qtbot.waitUntil(lambda: len(session.order) == 24)
     assert [session.store.undo_stack.text(i) for i in range(2)] == ["remove 1 face", "put back 1 face"]
     gallery.close_project()
+
+
+def test_the_open_project_is_offered_and_takes_another_folder(
+    qtbot: QtBot, empty_session: Session, photos: Path, tmp_path: Path
+) -> None:
+    import_source(photos, tmp_path / "p.fkp", faces="detect")
+    empty_session.open_project(tmp_path / "p.fkp")
+    store = empty_session.store
+    assert store is not None
+    count = len(store)
+    shutil.copytree(photos, tmp_path / "more" / "tuesday")
+    dialog = ImportDialog(empty_session, tmp_path / "more" / "tuesday")
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    page = dialog.preview
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is page, timeout=20_000)
+    assert not page.add.isHidden() and "one photo" in page.splits.text()
+    page.add.click()
+    assert page.project_path() == store.path and page.add.isHidden() and "stay as they are" in page.note.text()
+    page.go.click()
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report, timeout=20_000)
+    assert "the names of this source begin with tuesday/" in dialog.report.notes.text()
+    dialog.report.open.click()
+    qtbot.waitUntil(lambda: len(store) == 2 * count)
+    empty_session.close_project()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -293,6 +296,21 @@ def test_sources_that_are_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no picture could be read, so nothing was imported"):
         import_source(tmp_path / "in", tmp_path / "p.fkp")
     assert not (tmp_path / "p.fkp").exists()
+
+
+def test_a_closed_folder_below_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_picture(tmp_path / "in" / "a.png", textures(1)[0])
+    write_picture(tmp_path / "in" / "closed" / "b.png", textures(1)[0])
+    scan = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UserError, match="closed: there is no permission to read it"):
+        import_source(tmp_path / "in", tmp_path / "p.fkp")
 
 
 def test_keypoint_columns_in_other_spellings() -> None:

@@ -225,7 +225,11 @@ def test_a_removed_face_is_in_nothing_until_it_is_put_back(photos: Path, tmp_pat
         done = remove(project.database, np.array([second]))
         assert "a#2.jpg" not in numbers(project)[0] and len(project) == 4
         assert not photo_of(project, first).others
-        assert second not in project.accept("0001-x").ids
+        wall = names.index("wall.png") + 1
+        assert project.accept("0001-x").ids.tolist() == sorted({1, 2, 3, 4} - {second, wall}), (
+            "no face was found on the wall"
+        )
+        assert project.accept("0001-x", np.array([wall])).points == 15, "a person may say so"
         project.move_to_split([first], 2)
         assert project.sample(second).split == "removed", "it does not come along"
         assert export_names(project, tmp_path / "out.csv") == sorted({"a.jpg", "b.jpg", "wall.png"})

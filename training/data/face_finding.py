@@ -49,7 +49,7 @@ class FaceFinder:
         notes = [f"{_count(self.faces, 'face')} found in {_count(self.photos, 'picture')}."]
         if self.empty:
             notes.append(
-                f"{_count(self.empty, 'picture')} without a face found: kept whole and flagged; draw a box round the face there."
+                f"{_count(self.empty, 'picture')} without a face found: kept whole and flagged; draw a box round the face there, or remove it."
             )
         return notes
 
@@ -61,7 +61,7 @@ class FaceFinder:
             picture, by = read_reduced((batch.paths or ())[i], channels=1, by=by)
         except UserError:  # it could be read a moment ago
             picture = np.zeros((1, 1), np.uint8)
-        boxes = self._detector.find(picture) * by
+        boxes = np.round(self._detector.find(picture) * by, 2)  # px
         self.photos += 1
         self.faces += len(boxes)
         self.empty += not len(boxes)

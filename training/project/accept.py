@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.data.keypoint_data import Labels, Origin, PointState
+from training.data.samples import FLAG_NO_FACE
 from training.filling.given import given_labels
 from training.filling.model import FillModel
-from training.project.columns import read_sizes
+from training.project.columns import kept_ids, read_sizes
 from training.project.database import Database
 from training.project.history import StepWriter
 from training.project.label_table import blocks, read_labels
@@ -66,6 +67,12 @@ def read_given(
     return labels, given_labels(fill, labels, predictions, read_sizes(database, ids))[0]
 
 
+def fillable_ids(database: Database) -> np.ndarray:
+    """int64, ascending: all samples but removed ones, and photos in which no face was found: a model would invent one there."""
+    faceless = database.all("SELECT id FROM samples WHERE flags <> '' AND instr(flags, ?)", (f'"{FLAG_NO_FACE}"',))
+    return np.setdiff1d(kept_ids(database), np.array([number for (number,) in faceless], np.int64))
+
+
 def accept(
     database: Database,
     run: str,
@@ -77,11 +84,11 @@ def accept(
     fill: FillModel | None = None,
     text: str | None = None,
 ) -> Accepted:
-    """Fill the unset points of `ids` (None: all samples) from a run's predictions: one transaction, one step."""
+    """Fill the unset points of `ids` (None: `fillable_ids`) from a run's predictions: one transaction, one step."""
     number = run_number(run)
 
     def changes() -> Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]]:
-        for block in blocks(database, ids):
+        for block in blocks(database, fillable_ids(database) if ids is None else ids):
             labels, predictions = read_given(database, run, block, schema_size, fill=fill)
             where = to_fill(labels, predictions, keypoints=keypoints, min_confidence=min_confidence)
             yield block, labels, fill_labels(labels, predictions, where, number=number), where

@@ -54,7 +54,8 @@ def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    with reading(Path(error.filename)):  # a folder far below: its own name is said
+        raise error
 
 
 def is_picture(suffix: str) -> bool:
