@@ -32,6 +32,7 @@ from training.models.staged import StagedNet
 from training.onnx_int8 import CALIBRATION, int8
 from training.project.project import Project
 from training.rundata import load_readable, spread_rows
+from training.schemes import scheme_number
 from training.views import averaged_points
 
 INPUTS = ("uint8", "float32")
@@ -91,7 +92,7 @@ def export_onnx(
         network,
         info,
         mirrored=info.config.flip_average if mirrored is None else mirrored,
-        scheme=scheme_number(info.schemes, scheme),
+        scheme=0 if scheme is None else scheme_number(info.schemes, scheme),
         offset=np.zeros(2) if adjustment is None else adjustment.offset,
     ).eval()
     example = _pictures(info, 3, input_type)
@@ -138,14 +139,6 @@ def check_installed() -> None:
             f"ONNX export needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed: "
             "pip install 'fkp-studio[onnx]'."
         )
-
-
-def scheme_number(schemes: tuple[str, ...], scheme: str | None) -> int:
-    """The number of a marking scheme by its name. Raises UserError where the model does not know it."""
-    if scheme is not None and scheme not in schemes:
-        there = f"it knows {', '.join(schemes)}" if schemes else "it knows only one"
-        raise UserError(f"The model knows no marking scheme {scheme!r}; {there}.")
-    return 0 if scheme is None else schemes.index(scheme)
 
 
 class PointGraph(nn.Module):

@@ -16,9 +16,9 @@ from training.confidence import default_calibration, face_sizes
 from training.data.pictures import resize_pictures, resize_points
 from training.data.schema import KeypointSchema
 from training.device import choose_device, choose_precision, mixed_precision, to_channels_last
-from training.errors import UserError
 from training.models.inference import for_inference, halve_weights
 from training.runs import load_schemes
+from training.schemes import scheme_number
 from training.views import averaged_points, points_and_disagreement
 
 _BATCH = 64
@@ -63,10 +63,7 @@ class Predictor:
 
     def speak(self, scheme: str) -> None:
         """Place all points as a marking scheme of this name does. Raises UserError where the model does not know it."""
-        if scheme not in self.info.schemes:
-            there = f"it knows {', '.join(self.info.schemes)}" if self.info.schemes else "it knows only one"
-            raise UserError(f"The model knows no marking scheme {scheme!r}; {there}.")
-        self.scheme, self._known = self.info.schemes.index(scheme), None
+        self.scheme, self._known = scheme_number(self.info.schemes, scheme), None
 
     def schemes_of(self, project: Path, ids: np.ndarray) -> np.ndarray | None:
         """The marking schemes int64 [B] of samples of a project, as the run learnt them; None where all are alike to it."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.errors import UserError
+
 if TYPE_CHECKING:
     from training.project.project import Project
 
@@ -62,10 +64,24 @@ def scheme_words(schemes: Sequence[str], chosen: str | None = None, *, own: bool
     """Which marking scheme predicted points speak. own: samples that the model knows have each their own. "" with one scheme."""
     if not schemes:
         return ""
-    known = f"the model knows {' and '.join(schemes)}"
+    known = f"the model knows {_listed(schemes)}"
     if chosen is None and own:
-        return f"Points are placed as each face's own source does, on other faces as {schemes[0]} ({known})."
-    return f"Points are placed as {chosen or schemes[0]} ({known})."
+        return f'Points are placed as each face\'s own source does, on other faces as "{schemes[0]}" ({known}).'
+    return f'Points are placed as "{chosen or schemes[0]}" ({known}).'
+
+
+def scheme_number(schemes: Sequence[str], name: str) -> int:
+    """The number of a marking scheme by its name. Raises UserError where the model, which knows `schemes`, has no such."""
+    if name not in schemes:
+        there = f"it knows {_listed(schemes)}" if schemes else "it knows only one"
+        raise UserError(f'The model knows no marking scheme "{name}"; {there}.')
+    return list(schemes).index(name)
+
+
+def _listed(schemes: Sequence[str]) -> str:
+    """In quotes: a name can have a comma."""
+    *first, last = (f'"{name}"' for name in schemes)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _patterns(marked: np.ndarray, place: np.ndarray, train: np.ndarray) -> np.ndarray:

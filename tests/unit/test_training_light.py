@@ -256,9 +256,9 @@ def test_a_small_project_has_one_scheme_and_words_name_several(project_path: Pat
         assert runs.with_schemes(project, snapshot, tiny()) is snapshot
     assert scheme_words(()) == ""
     assert scheme_words(("a", "b")) == (
-        "Points are placed as each face's own source does, on other faces as a (the model knows a and b)."
+        'Points are placed as each face\'s own source does, on other faces as "a" (the model knows "a" and "b").'
     )
-    assert scheme_words(("a", "b"), "b").startswith("Points are placed as b ")
+    assert scheme_words(("a", "b"), "b").startswith('Points are placed as "b" ')
 
 
 # ---- what the model teaches itself
@@ -339,7 +339,7 @@ def test_a_run_goes_on_exactly_and_its_model_speaks_its_schemes(tmp_path: Path) 
     np.testing.assert_allclose(both[1] - default[1], added, atol=1e-4)
     predictor.speak("1 point")
     np.testing.assert_allclose(predictor.predict_points(pictures) - default, np.stack([added] * 2), atol=1e-4)
-    with pytest.raises(UserError, match="it knows 3 points, 1 point"):
+    with pytest.raises(UserError, match='it knows "3 points" and "1 point"'):
         predictor.speak("another")
 
 

@@ -115,7 +115,8 @@ def _predict_pictures(
         )
     say(f"{count:,} {'faces' if args.faces == 'detect' else 'pictures'} predicted: {args.out}")
     if predictor.info.schemes:
-        say(scheme_words(predictor.info.schemes, args.scheme, own=project is not None))
+        own = project is not None and predictor.schemes_of(project, np.empty(0, np.int64)) is not None
+        say(scheme_words(predictor.info.schemes, args.scheme, own=own))
     return 0
 
 
