@@ -39,7 +39,7 @@ def wait_for_writing(store: ProjectStore | None, parent: QWidget) -> bool:
         return True
     box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", "A large change is still being written.", parent=parent)
     box.setObjectName("writing")
-    box.setInformativeText("The project is closed as soon as it is.")
+    box.setInformativeText("The project is closed as soon as that is done.")
     stop = box.addButton("Stop it, nothing of it stays", QMessageBox.ButtonRole.DestructiveRole)
     back = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(back)
