@@ -15,6 +15,10 @@ from fkp_studio.panels.confidence_plots import ReliabilityPlot, RiskPlot
 from fkp_studio.project.store import Changes
 from fkp_studio.session import Session
 
+ABOUT = (
+    "On val: points with a label that a person or the source vouches for, by the predictions the project keeps. "
+    "The confidence was fitted on these faces; new ones may differ by a little more."
+)
 BEYOND = 5.0  # per cent of the interocular distance
 WAIT_MS = 1500  # after the last change of labels or predictions
 LIMITS = (2.0, 50.0)  # below, a confidence, which is about 10 %, says too little
@@ -110,11 +114,7 @@ class ConfidenceDialog(QDialog):
         self.beyond = beyond_field()
         self.reliability, self.risk = ReliabilityPlot(session, jobs), RiskPlot(session, jobs)
         self.predict, self.close_button = button("Predict all faces"), button("Close")
-        self.about = text_label(
-            "On val: points with a label that a person or the source vouches for, by the predictions the project keeps. "
-            "The confidence was fitted on these faces; new ones may differ by a little more.",
-            "dim",
-        )
+        self.about = text_label(ABOUT, "dim")
         self._reader = KnownReader(session, self.run, self, self._on_facts, self.about.setText)
         self._lay_out()
         self.beyond.valueChanged.connect(lambda value: self._reader.want(value / 100))
@@ -154,6 +154,8 @@ class ConfidenceDialog(QDialog):
         for plot in (self.reliability, self.risk):
             plot.show_facts(self.run, facts)
         self.predict.setVisible(not facts.points)
+        fit = f" With the fit to {facts.fitted:,} labelled faces that is in use." if facts.fitted else ""
+        self.about.setText(f"{ABOUT}{fit}")
 
     def _on_changed(self, changes: Changes) -> None:
         if changes.predictions or changes.labels:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.adjustment import read_adjustment
 from training.confidence_file import run_curve
 from training.error_curve import ErrorCurve
 from training.project.project import Project
@@ -14,10 +15,12 @@ from training.reliability import Judged, Reliability, RiskCurve, judge_stored, r
 
 @dataclass(frozen=True)
 class Known:
-    """A run's labelled and predicted points of val, and what its confidences mean."""
+    """A run's labelled and predicted points of val, and what its confidences mean. fitted: on how many labelled faces the fit
+    is made that moves the predictions; 0: there is none."""
 
     judged: Judged
     curve: ErrorCurve
+    fitted: int
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,16 @@ class ConfidenceFacts:
     risk: RiskCurve
     points: int
     faces: int
+    fitted: int  # as of Known
 
 
 def read_known(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Known:
     """What the project keeps of the run."""
     with Project.open(path, read_only=True) as project:
-        return Known(judge_stored(project, run, cancelled=cancelled), run_curve(project.runs_dir / run))
+        run_dir = project.runs_dir / run
+        fit = read_adjustment(run_dir, keypoints=len(project.schema))
+        judged = judge_stored(project, run, cancelled=cancelled)
+        return Known(judged, run_curve(run_dir), 0 if fit is None else fit.faces)
 
 
 def facts_for(known: Known, beyond: float) -> ConfidenceFacts:
@@ -43,4 +50,5 @@ def facts_for(known: Known, beyond: float) -> ConfidenceFacts:
         risk_curve(known.judged, known.curve, beyond=beyond),
         len(known.judged.errors),
         known.judged.faces,
+        known.fitted,
     )

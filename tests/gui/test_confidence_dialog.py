@@ -16,6 +16,7 @@ from fkp_studio.dialogs.accept_facts import outcome, read_candidates
 from fkp_studio.dialogs.confidence import ConfidenceDialog
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.session import Session
+from training.adjustment import Adjustment, write_adjustment
 from training.error_curve import usual_curve
 from training.filling.files import run_fill
 from training.filling.model import FillModel, fill_path
@@ -49,9 +50,12 @@ def shown(qtbot: QtBot, dialog: ConfidenceDialog | AcceptDialog) -> None:
 def test_the_plots_show_predicted_and_real_shares(qtbot: QtBot, session: Session, jobs: Jobs, tmp_path: Path) -> None:
     confidences = np.random.default_rng(0).uniform(0.3, 0.99, (24, 15))
     predict(session, confidences)
+    assert session.store is not None
+    write_adjustment(session.store.path / "runs" / RUN, Adjustment(np.zeros((15, 2)), 24, 2.24, 2.00))
     dialog = ConfidenceDialog(session, jobs)
     shown(qtbot, dialog)
     qtbot.waitUntil(lambda: dialog.reliability.facts is not None)
+    assert dialog.about.text().endswith("With the fit to 24 labelled faces that is in use.")
     facts = dialog.reliability.facts
     assert facts is not None and session.store is not None
     val = session.store.index().splits == 1
