@@ -63,7 +63,7 @@ def reduced(pixels: np.ndarray, side: int) -> np.ndarray:
     rgb = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(size[1], rgb.bytesPerLine())
     colour = rows[:, : size[0] * 3].reshape(size[1], size[0], 3)
-    return np.ascontiguousarray(colour[:, :, 0] if pixels.ndim == 2 else colour)
+    return (colour[:, :, 0] if pixels.ndim == 2 else colour).copy()  # what it is a view of goes with the image
 
 
 class PictureCache(QObject):

@@ -192,6 +192,7 @@ def test_the_cache_keeps_within_its_bounds(qtbot: QtBot, project_path: Path) -> 
 def test_a_large_photo_is_also_kept_small(tmp_path: Path) -> None:
     big = np.random.default_rng(0).integers(0, 255, (1000, 4000, 3), np.uint8)
     small = reduced(big, 1600)
+    assert small.flags.owndata, "the image that it was made in is gone"
     assert small.shape == (400, 1600, 3)
     assert abs(float(small.mean()) - float(big.mean())) < 1
     assert reduced(big[:, :, 0], 100).shape == (25, 100)
