@@ -57,13 +57,18 @@ QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSp
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url("$chevron_up"); width: 10px; height: 10px; }
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url("$chevron"); width: 10px; height: 10px; }
 QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0 0 0 2px; min-height: 0; }
-QCheckBox { spacing: 8px; }
+QCheckBox, QRadioButton { spacing: 8px; }
+QRadioButton::indicator { width: 14px; height: 14px; border: 1px solid $edge; border-radius: 8px; background: $raised; }
+QRadioButton::indicator:checked { width: 6px; height: 6px; border: 5px solid $link; background: $raised; }
+QCheckBox::indicator, QTableWidget#space::indicator {
+  width: 12px; height: 12px; border: 1px solid $edge; border-radius: 3px; background: $raised; }
+QCheckBox::indicator:checked, QTableWidget#space::indicator:checked { image: url("$tick"); }
+QCheckBox::indicator:focus, QRadioButton::indicator:focus { border-color: $text; }
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: $line; }
 
 QAbstractItemView { border: none; background: $panel; outline: none; selection-background-color: $selection; selection-color: $text; }
 QHeaderView { background: $panel; }
 QHeaderView::section { background: $panel; color: $dim; border: none; border-bottom: 1px solid $line; padding: 4px 6px; font-size: 12px; }
-QTableWidget#space::indicator { width: 12px; height: 12px; border: 1px solid $edge; border-radius: 3px; background: $raised; }
-QTableWidget#space::indicator:checked { image: url("$tick"); }
 QTableCornerButton::section { background: $panel; border: none; }
 QScrollArea { border: none; background: $panel; }
 QScrollBar { background: transparent; border: none; }

@@ -14,11 +14,11 @@ from fkp_studio.jobs.tasks import Task, run_task
 from fkp_studio.panels.confidence_plots import ReliabilityPlot, RiskPlot
 from fkp_studio.project.store import Changes
 from fkp_studio.session import Session
+from training.run_names import is_starter
 
-ABOUT = (
-    "On val: points with a label that a person or the source vouches for, by the predictions the project keeps. "
-    "The confidence was fitted on these faces; new ones may differ by a little more."
-)
+ABOUT = "On val: points with a label that a person or the source vouches for, by the predictions the project keeps. "
+FITTED = "The confidence was fitted on these faces; new ones may differ by a little more."
+OF_STARTER = "The confidence was fitted on the faces of the starter's own val."
 BEYOND = 5.0  # per cent of the interocular distance
 WAIT_MS = 1500  # after the last change of labels or predictions
 LIMITS = (2.0, 50.0)  # below, a confidence, which is about 10 %, says too little
@@ -112,9 +112,10 @@ class ConfidenceDialog(QDialog):
         self.setWindowTitle("Confidence")
         self._session, self._jobs, self.run = session, jobs, session.run
         self.beyond = beyond_field()
+        self._about = ABOUT + (OF_STARTER if is_starter(self.run) else FITTED)
         self.reliability, self.risk = ReliabilityPlot(session, jobs), RiskPlot(session, jobs)
         self.predict, self.close_button = button("Predict all faces"), button("Close")
-        self.about = text_label(ABOUT, "dim")
+        self.about = text_label(self._about, "dim")
         self._reader = KnownReader(session, self.run, self, self._on_facts, self.about.setText)
         self._lay_out()
         self.beyond.valueChanged.connect(lambda value: self._reader.want(value / 100))
@@ -155,7 +156,7 @@ class ConfidenceDialog(QDialog):
             plot.show_facts(self.run, facts)
         self.predict.setVisible(not facts.points)
         fit = f" With the fit to {facts.fitted:,} labelled faces that is in use." if facts.fitted else ""
-        self.about.setText(f"{ABOUT}{fit}")
+        self.about.setText(f"{self._about}{fit}")
 
     def _on_changed(self, changes: Changes) -> None:
         if changes.predictions or changes.labels:
