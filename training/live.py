@@ -4,12 +4,13 @@
 {"event": "opened", "name", "width", "height", "rate", "count", "camera", "edges"} or {"event": "failed", "text"}. Then
 {"event": "frame", "number", "seconds", "width", "height", "scale", "speed", "faces": [{"number", "box", "points", "confidences"}],
 "bytes"}, followed by so many raw bytes: [height, width, 4] as of `screen_picture`, scale times the frame's size. Points are px of
-the frame itself. {"event": "ended"} comes once, after a file's last frame.
+the frame itself. {"event": "ended", "lacking"} comes once, after a file's last frame; lacking: frames that should follow.
 
 On stdin it takes lines {"cmd": "size", "width": px, "height": px}: the room that a frame is to fill; {"cmd": "pause"},
 {"cmd": "resume"}, {"cmd": "save", "project": path, "run": path}: the frame shown last,
 answered by {"event": "saved", "faces": n}; {"cmd": "record", "path": path}, {"cmd": "stop"}: a CSV, answered by
-{"event": "recording"} and {"event": "recorded", "path", "rows"}; what goes wrong is {"event": "problem", "text"}.
+{"event": "recording"} and {"event": "recorded", "path", "rows"}, or {"event": "lost", "text"} where it could not be written; what
+else goes wrong is {"event": "problem", "text"}.
 {"cmd": "quit"} or the end of stdin ends it.
 """
 
@@ -76,7 +77,7 @@ class Live:
         if frame is None:
             self.ended = True
             self.stop()
-            self.say({"event": "ended"})
+            self.say({"event": "ended", "lacking": self.video.lacking})
             return
         keeps_all = self._write is not None and not self.video.is_camera
         first = self._last is None
@@ -84,9 +85,7 @@ class Live:
         self._last = frame, faces
         if first:  # it took a search and the making of everything: the others are due from here
             self._began = time.monotonic()
-        if self._write is not None:
-            self._write(frame, faces)
-            self._rows += len(faces)
+        self._note(frame, faces)
         self._times.append(time.monotonic())
         self._send(frame, faces)
 
@@ -171,11 +170,28 @@ class Live:
         self._table, self._path, self._rows = table, path, 0
         self.say({"event": "recording"})
 
+    def _note(self, frame: Frame, faces: list[Face]) -> None:
+        if self._write is None:
+            return
+        try:
+            self._write(frame, faces)
+            self._rows += len(faces)
+        except OSError as error:
+            self._finish(error)
+
     def stop(self) -> None:
         """End the recording, if there is one: then its file is there."""
+        self._finish(None)
+
+    def _finish(self, error: OSError | None) -> None:
         table, self._table, self._write = self._table, None, None
-        if table is not None:
-            table.close()
+        if table is None:
+            return
+        try:
+            table.__exit__(type(error) if error else None, error, None)
+        except UserError as told:
+            self.say({"event": "lost", "text": f"The recording has ended and is lost. {told}"})
+        else:
             self.say({"event": "recorded", "path": str(self._path), "rows": self._rows})
 
     def say(self, message: dict[str, Any], picture: np.ndarray | None = None) -> None:

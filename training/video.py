@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +23,7 @@ _UNREAD = 30  # frames of a camera that may fail one after the other before it c
 
 @dataclass(frozen=True)
 class Frame:
-    """picture: uint8 [H, W, 3], RGB. number: from 0. seconds: since the beginning, by the file's own frame rate."""
+    """picture: uint8 [H, W, 3], RGB. number: from 0. seconds: since the first, by the file's own frame rate or a camera's clock."""
 
     number: int
     seconds: float
@@ -39,12 +41,13 @@ class Video:
     def __init__(self, source: Path | int) -> None:
         """source: a file, or a camera's number. Raises UserError where there is no such camera or the file is no video."""
         self.is_camera = isinstance(source, int)
-        self.name = f"camera {source}" if isinstance(source, int) else source.name
+        self.name = _camera_name(source) if isinstance(source, int) else source.name
         self._capture = _open(source)
         rate, count = self._capture.get(cv2.CAP_PROP_FPS), self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = rate if np.isfinite(rate) and 0.1 <= rate <= 1000 else _USUAL_RATE
         self.count = 0 if self.is_camera or not 0 < count < 1e9 else int(count)
         self._next = 0
+        self._began = 0.0  # of a camera: when its first frame was given
         self._first: np.ndarray | None = self._read()
         if self._first is None:
             self.close()
@@ -70,7 +73,20 @@ class Video:
         if bgr is None:
             return None
         number, self._next = self._next, self._next + 1
-        return Frame(number, number / self.rate, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+        return Frame(number, self._seconds(number), cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+    def _seconds(self, number: int) -> float:
+        """A camera gives fewer frames than it says in poor light, and a slow machine takes fewer."""
+        if not self.is_camera:
+            return number / self.rate
+        self._began = self._began if number else time.monotonic()
+        return time.monotonic() - self._began
+
+    @property
+    def lacking(self) -> int:
+        """Frames that the file announces and that were not given, once it has ended: 0 for less than a second, as counts are estimates."""
+        left = self.count - self._next
+        return left if left > self.rate else 0
 
     def skip(self, frames: int) -> None:
         """Leave out so many frames, without the work of making pictures of them."""
@@ -115,6 +131,11 @@ def _open(source: Path | int) -> cv2.VideoCapture:
             f"{source}: the frames are larger than {MAX_PIXELS // 1_000_000} million pixels; make it smaller."
         )
     return capture
+
+
+def _camera_name(number: int) -> str:
+    """With the time: a camera's frames are counted from 0 each time that it is opened."""
+    return f"camera {number} {datetime.now().astimezone():%Y-%m-%d %H-%M-%S}"
 
 
 def _no_frame(source: Path | int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from fkp_studio import theme
@@ -19,14 +19,16 @@ class LiveView(QWidget):
     """Shows the newest frame as large as it fits, or a sentence while there is none."""
 
     resized = Signal()  # `room` is another
+    pressed = Signal()  # by mouse, or by the space key
 
     def __init__(self) -> None:
         super().__init__()
         self.frame: LiveFrame | None = None
         self.edges: list[tuple[int, int]] = []
-        self._sentence = ""
+        self.sentence = ""
         self.setMinimumSize(320, 240)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("video")
 
     @property
@@ -41,12 +43,23 @@ class LiveView(QWidget):
 
     def say(self, sentence: str) -> None:
         """What stands in place of a picture."""
-        self._sentence = sentence
+        self.sentence = sentence
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.resized.emit()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.pressed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.pressed.emit()
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -54,7 +67,7 @@ class LiveView(QWidget):
         if self.frame is None:
             painter.setPen(self.palette().placeholderText().color())
             room = self.rect().adjusted(24, 24, -24, -24)
-            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._sentence)
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.sentence)
             return
         place = self._place(self.frame)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)

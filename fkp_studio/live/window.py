@@ -34,6 +34,7 @@ class LiveWindow(QDialog):
     def __init__(self, session: Session, parent: QWidget | None = None, *, command: Sequence[str] = WORKER) -> None:
         super().__init__(parent)
         self.setWindowTitle("Webcam or video")
+        self.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._session, self._command = session, command
         self._feed: LiveFeed | None = None
@@ -109,6 +110,7 @@ class LiveWindow(QDialog):
         self.source.activated.connect(self._choose)
         self.model.activated.connect(self._restart)
         self.view.resized.connect(self._tell_size)
+        self.view.pressed.connect(self._press)
         self._words.timeout.connect(self._show_words)
         self._notice.timeout.connect(self._show_words)
         self._session.project_changed.connect(self.close)
@@ -160,6 +162,7 @@ class LiveWindow(QDialog):
         feed.failed.connect(self._on_failed)
         self._feed = feed
         self._tell_size()
+        self.view.setFocus()
         self._show_state()
 
     def _tell_size(self) -> None:
@@ -187,6 +190,13 @@ class LiveWindow(QDialog):
     def reject(self) -> None:
         """Escape closes it as the window's cross does."""
         self.close()
+
+    def _press(self) -> None:
+        """A press on the picture stands for the button that is meant."""
+        if self.pause.isEnabled():
+            self.pause.click()
+        elif self._feed is None or self._ended:
+            self.start.click()
 
     def _pause_or_go_on(self) -> None:
         if self._feed is not None:
@@ -245,7 +255,8 @@ class LiveWindow(QDialog):
 
     def _on_told(self, message: dict[str, Any]) -> None:
         event = message["event"]
-        self.problem.setText("")
+        if event != "ended":  # what was wrong before stays to be read
+            self.problem.setText("")
         if event == "problem":
             self.problem.setText(str(message["text"]))
         elif event == "saved":
@@ -255,15 +266,21 @@ class LiveWindow(QDialog):
             self._recording = event == "recording"
             if event == "recorded":
                 self._say(f"{int(message['rows']):,} rows in {Path(str(message['path'])).name}")
+        elif event == "lost":
+            self._recording = False
+            self.problem.setText(str(message["text"]))
         elif event == "ended":
             self._ended = True
+            if message["lacking"]:
+                self.problem.setText(
+                    f"The video is damaged: {int(message['lacking']):,} frames at its end could not be read."
+                )
             self._show_words()
         self._show_state()
 
     def _on_failed(self, sentence: str) -> None:
         self.end()
         self.view.say(sentence)
-        self.problem.setText(sentence)
 
     def _show_state(self) -> None:
         runs = self._feed is not None

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QColor
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from fkp_studio import theme
+from fkp_studio.live.feed import LiveFrame
+from fkp_studio.live.view import LiveView
 from fkp_studio.live.window import LiveWindow
 from fkp_studio.session import Session
 
@@ -64,7 +67,7 @@ def test_without_a_camera_the_window_says_so(window: LiveWindow, qtbot: QtBot) -
     window.source.setItemData(1, "9")
     window.source.setCurrentIndex(1)
     window.start.click()
-    qtbot.waitUntil(lambda: window.problem.text() == "There is no camera 9.")
+    qtbot.waitUntil(lambda: window.view.sentence == "There is no camera 9.")
     assert window.start.text() == "Start"
 
 
@@ -73,5 +76,30 @@ def test_a_worker_that_crashes_is_told(qtbot: QtBot, session: Session) -> None:
     window.model.addItem("a model", Path("model"))
     window.show()
     window.open_file(Path("v.avi"))
-    qtbot.waitUntil(lambda: "out of luck" in window.problem.text())
+    qtbot.waitUntil(lambda: "out of luck" in window.view.sentence)
     window.close()
+
+
+def test_a_press_on_the_picture_pauses_and_what_is_lost_is_told(window: LiveWindow, qtbot: QtBot) -> None:
+    play(window, qtbot)
+    qtbot.mouseClick(window.view, Qt.MouseButton.LeftButton)
+    assert window.pause.text() == "Go on"
+    qtbot.waitUntil(lambda: window.problem.text() == "The disk is full.")
+    assert window.record.text() == "Record CSV…"
+    qtbot.keyClick(window.view, Qt.Key.Key_Space)
+    assert window.pause.text() == "Pause"
+    qtbot.waitUntil(lambda: "40 frames at its end could not be read" in window.problem.text())
+    assert window.about.text() == "The video has ended"
+    assert window.start.text() == "Play again"
+    assert not window.pause.isEnabled()
+
+
+def test_a_frame_of_the_size_of_the_window_is_shown_pixel_by_pixel(qtbot: QtBot) -> None:
+    view = LiveView()
+    qtbot.addWidget(view)
+    view.resize(401, 300)
+    pixels = bytes(range(256)) * (401 * 240 * 4 // 256 + 1)
+    image = QImage(pixels, 401, 240, 4 * 401, QImage.Format.Format_RGB32)
+    view.show_frame(LiveFrame(0, 0.0, image, 1.0, 0.0, (), (), pixels))
+    assert (view.room.width(), view.room.height()) == (401, 300)
+    assert view.grab().toImage().copy(0, 30, 401, 240).convertToFormat(image.format()) == image

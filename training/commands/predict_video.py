@@ -42,6 +42,8 @@ def predict_video(
             report(min(1.0, counts["frames"] / max(video.count, 1)), "")
         if not counts["faces"]:
             raise UserError(f"No face was found in the {counts['frames']:,} frames of {path}; {out} was not written.")
+        if video.lacking:
+            note(f"{path} is damaged: {video.lacking:,} frames at its end could not be read")
     say(f"{counts['faces']:,} faces in {counts['frames']:,} frames: {out}")
     if project:
         say(f"{counts['saved']:,} faces saved to {project}")
