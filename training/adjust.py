@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from training.adjustment import Adjustment, remove_adjustment, write_adjustment
+from training.adjustment import Adjustment, adjust_path, remove_adjustment, write_adjustment
 from training.data.keypoint_data import Labels, Origin
 from training.data.pictures import resize_points
 from training.errors import UserError
-from training.predicted import NotPredictedError, model_config, raw_predictions
+from training.predicted import NotPredictedError, model_config, note_predicted, raw_predictions
 from training.project.columns import read_sizes
 from training.project.label_table import blocks
 from training.project.project import Project
@@ -167,11 +167,15 @@ def from_json(values: Mapping[str, Any]) -> Fit:
 
 def use_fit(run_dir: Path, fit: Fit) -> None:
     """From now on the model's predictions are adjusted; those stored before count as old and are made anew."""
+    note_predicted(run_dir, "")
     write_adjustment(run_dir, fit.adjustment)
 
 
 def undo_fit(run_dir: Path) -> bool:
-    """Predict as the model itself again; whether there was an adjustment."""
+    """Predict as the model itself again; whether there was an adjustment. What is stored counts as old: some of it may be
+    adjusted, and of the model itself there is no telling a later time from an earlier one."""
+    if adjust_path(run_dir).is_file():
+        note_predicted(run_dir, "")
     return remove_adjustment(run_dir)
 
 

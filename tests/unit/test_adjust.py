@@ -148,6 +148,11 @@ def test_using_a_fit_makes_stored_predictions_old_and_undoing_it_too(project: Pr
     assert undo_fit(run_dir)
     assert len(lacking(project, run_dir, project.ids())) == len(project)
     assert not undo_fit(run_dir)
+    note_predicted(run_dir, model_stamp(run_dir))
+    use_fit(run_dir, fit)
+    project.write_predictions(run_dir.name, project.ids()[:5], adjusted[:5], np.full(raw.shape[:2], 0.9)[:5])
+    assert undo_fit(run_dir)  # before all were made anew: the model is as it was, what is stored is not
+    assert len(lacking(project, run_dir, project.ids())) == len(project)
 
 
 def test_only_the_labelled_faces_need_predictions(project: Project) -> None:
