@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
@@ -175,7 +174,7 @@ class ContactSheet(QWidget):
         self._refresh_later()
 
     def _on_store_changed(self, changes: Changes) -> None:
-        if changes.ids is None or np.isin(self._ids, changes.ids).any():
+        if changes.may_touch(self._ids):
             self._refresh_later()
 
     def _refresh_later(self) -> None:

@@ -15,7 +15,9 @@ class Freshness:
 
     def __init__(self) -> None:
         self._project: Project | None = None
-        self._done: dict[tuple[Path, str], set[int]] = {}  # (run, model) -> samples predicted since the window started
+        self._done: dict[
+            tuple[Path, str], np.ndarray
+        ] = {}  # (run, model) -> bool by id: predicted since the window started
 
     def needed(self, project: Path, run_dir: Path, ids: np.ndarray | None) -> np.ndarray:
         """Those of `ids` (None: of all samples that nobody has removed) without a prediction by the run's present model.
@@ -27,19 +29,24 @@ class Freshness:
             return np.empty(0, np.int64)
         opened = self._open(project)
         wanted = opened.kept_ids() if ids is None else ids
-        there = np.fromiter(self._done.get((run_dir, stamp), ()), np.int64)
+        there = _grown(self._done.get((run_dir, stamp), np.zeros(0, bool)), wanted)
         if stamp == stored_stamp(run_dir):
-            there = np.union1d(there, _stored(opened, run_dir.name, wanted))
-        return wanted[~np.isin(wanted, there)]
+            stored = _stored(opened, run_dir.name, wanted)
+            there[stored[stored < len(there)]] = True
+        return wanted[~there[wanted]]
 
     def note(self, run_dir: Path, ids: np.ndarray) -> None:
         """These samples have been predicted by the present model."""
-        self._done.setdefault((run_dir, model_stamp(run_dir)), set()).update(ids.tolist())
+        run = run_dir, model_stamp(run_dir)
+        done = self._done.get(run, np.zeros(0, bool))
+        if len(ids) and int(ids.max()) >= len(done):
+            self._done[run] = done = _grown(done, 2 * ids)
+        done[ids] = True
 
     def forget(self, ids: np.ndarray) -> None:
         """These samples show something else now: what was predicted of them is of no use."""
         for predicted in self._done.values():
-            predicted.difference_update(ids.tolist())
+            predicted[ids[ids < len(predicted)]] = False
 
     def all_done(self, run_dir: Path) -> None:
         """Every sample has a prediction by the present model: remember that beside the run."""
@@ -56,6 +63,13 @@ class Freshness:
             self.close()
             self._project = Project.open(path, read_only=True)
         return self._project
+
+
+def _grown(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """A copy of a table by id, long enough for these ids."""
+    found = np.zeros(max(len(table), int(ids.max(initial=0)) + 1), bool)
+    found[: len(table)] = table
+    return found
 
 
 def _stored(project: Project, run: str, wanted: np.ndarray) -> np.ndarray:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+MANY = 256  # samples
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,10 @@ class Changes:
     def touches(self, sample_id: int) -> bool:
         """Whether this sample is among those that changed."""
         return self.ids is None or bool((self.ids == sample_id).any())
+
+    def may_touch(self, ids: Sequence[int]) -> bool:
+        """Whether one of these samples is among those that changed; where very many did, that is not looked up."""
+        return self.ids is None or len(self.ids) > MANY or bool(np.isin(ids, self.ids).any())
 
 
 EVERYTHING = Changes(labels=True, predictions=True, samples=True, runs=True)

@@ -16,6 +16,7 @@ from fkp_studio.closing import wait_for_writing
 from fkp_studio.gallery import GalleryPanel
 from fkp_studio.gallery.arranger import MARKED
 from fkp_studio.gallery.filters import Facts, Filter, Query
+from fkp_studio.jobs.freshness import Freshness
 from fkp_studio.project import store as store_module
 from fkp_studio.project.background import STOPPED
 from fkp_studio.project.store import Changes, ProjectStore
@@ -24,6 +25,7 @@ from fkp_studio.status_bar import StatusBar
 from training.project import label_table
 from training.project.mending import shift_labels
 from training.project.project import Project
+from training.runs import MODEL
 
 
 @pytest.fixture
@@ -141,6 +143,31 @@ def test_many_changed_faces_are_not_gone_through_one_by_one(
     assert arranger.outdated and not arranger.left and not looked_at
     assert forgotten == [None]
     panel.close_project()
+
+
+def test_very_many_changes_are_not_looked_up() -> None:
+    few, many = Changes(np.array([3, 9])), Changes(np.arange(1, 1000))
+    assert few.may_touch([1, 9]) and not few.may_touch([1, 2])
+    assert many.may_touch([5000])
+
+
+def test_what_was_predicted_is_kept_in_a_table(project_path: Path, tmp_path: Path) -> None:
+    """Of a million faces, too, one that is shown is looked up, not searched for."""
+    fresh, run_dir = Freshness(), tmp_path / "0001-cnn"
+    run_dir.mkdir()
+    (run_dir / MODEL).write_bytes(b"a model")
+
+    def needed(*ids: int) -> list[int]:
+        return fresh.needed(project_path, run_dir, np.array(ids, np.int64) if ids else None).tolist()
+
+    assert needed(5) == [5]
+    fresh.note(run_dir, np.array([5, 2]))
+    fresh.note(run_dir, np.array([20]))
+    assert needed(5) == [] and needed(24) == [24] and needed(2, 3, 20) == [3]
+    assert needed() == [i for i in range(1, 25) if i not in (2, 5, 20)]
+    fresh.forget(np.array([2, 24]))
+    assert needed(2, 5, 24) == [2, 24]
+    fresh.close()
 
 
 def test_a_cancelled_read_is_no_fault(project_path: Path, caplog: pytest.LogCaptureFixture) -> None:
