@@ -1,8 +1,8 @@
 """The prediction worker: JSON lines on stdin are answered with JSON lines on stdout.
 
 {"id": n, "cmd": "predict", "project": path, "run": run_dir, "ids": [...]} is answered by one or more
-{"id": n, "ids": [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "done": bool}, or one
-{"id": n, "error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is
+{"id": n, "ids": [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "model": its stamp, "done":
+bool}, or one {"id": n, "error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is
 answered by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see training/sheet.py;
 it goes before all others. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
 end of stdin ends the worker. A request with one id goes before the rest of a long one.
@@ -46,6 +46,7 @@ class _Request:
     run: Path
     ids: list[int]
     at: int = 0
+    stamp: str = ""  # of the model that what is gathered is by
     points: list[np.ndarray] = field(default_factory=list)
     confidences: list[np.ndarray] = field(default_factory=list)
 
@@ -120,7 +121,11 @@ class Worker:
         ids = np.array(request.ids[request.at : request.at + self.piece], np.int64)
         if len(ids):
             start = time.perf_counter()
-            points, confidences = self._predict(request, ids)
+            stamp, predictor = self._model(request.run)
+            if stamp != request.stamp and request.gathered:
+                self._reply(request, done=False)
+            request.stamp = stamp
+            points, confidences = self._predict(request, ids, predictor)
             request.points.append(points)
             request.confidences.append(confidences)
             request.at += len(ids)
@@ -139,6 +144,7 @@ class Worker:
             "ids": request.ids[request.at - count : request.at],
             "points": [p for part in request.points for p in np.round(part, 3).tolist()],
             "confidences": [c for part in request.confidences for c in np.round(part.astype(np.float64), 8).tolist()],
+            "model": request.stamp,
             "done": done,
         }
         request.points, request.confidences = [], []
@@ -148,9 +154,8 @@ class Worker:
         self.out.write(json.dumps(reply, allow_nan=False) + "\n")
         self.out.flush()
 
-    def _predict(self, request: _Request, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _predict(self, request: _Request, ids: np.ndarray, predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
         """Points [B, K, 2] in px of the original pictures, and confidences [B, K]."""
-        predictor = self._model(request.run)
         project = self._project(request.project)
         if predictor.schema.keypoints != project.schema.keypoints:
             raise UserError(f"The model of {request.run.name} has other keypoints than the project {project.name}.")
@@ -167,13 +172,13 @@ class Worker:
             sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
         return resize_points(points, (config.input_size, config.input_size), sizes), confidences
 
-    def _model(self, run: Path) -> Predictor:
-        """The run's model and adjustment as they are on the disk now: a run in training writes better ones."""
+    def _model(self, run: Path) -> tuple[str, Predictor]:
+        """The run's model and adjustment as they are on the disk now, and their stamp: a run in training writes better ones."""
         key = (run, model_stamp(run))
         if key not in self.models:
             self.models = {k: m for k, m in list(self.models.items())[1 - _MODELS :] if k[0] != run}
             self.models[key] = Predictor.load(run)
-        return self.models[key]
+        return key[1], self.models[key]
 
     def _project(self, path: Path) -> Project:
         if path not in self.projects:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.predicted import model_stamp, note_predicted, stored_stamp
+from training.predicted import model_stamp, stored_stamp
 from training.project.project import Project
 
 
@@ -16,8 +16,8 @@ class Freshness:
     def __init__(self) -> None:
         self._project: Project | None = None
         self._done: dict[
-            tuple[Path, str], np.ndarray
-        ] = {}  # (run, model) -> bool by id: predicted since the window started
+            Path, tuple[str, np.ndarray]
+        ] = {}  # run -> model, bool by id: what it has predicted in this window
 
     def needed(self, project: Path, run_dir: Path, ids: np.ndarray | None) -> np.ndarray:
         """Those of `ids` (None: of all samples that nobody has removed) without a prediction by the run's present model.
@@ -29,34 +29,37 @@ class Freshness:
             return np.empty(0, np.int64)
         opened = self._open(project)
         wanted = opened.kept_ids() if ids is None else ids
-        there = _grown(self._done.get((run_dir, stamp), np.zeros(0, bool)), wanted)
+        there = _grown(self._by(run_dir, stamp), wanted)
         if stamp == stored_stamp(run_dir):
             stored = _stored(opened, run_dir.name, wanted)
             there[stored[stored < len(there)]] = True
         return wanted[~there[wanted]]
 
-    def note(self, run_dir: Path, ids: np.ndarray) -> None:
-        """These samples have been predicted by the present model."""
-        run = run_dir, model_stamp(run_dir)
-        done = self._done.get(run, np.zeros(0, bool))
+    def note(self, run_dir: Path, ids: np.ndarray, *, model: str) -> None:
+        """These samples have been predicted by the model of this stamp, which need not be the present one any more."""
+        present = model_stamp(run_dir)
+        done = self._by(run_dir, present)
         if len(ids) and int(ids.max()) >= len(done):
-            self._done[run] = done = _grown(done, 2 * ids)
-        done[ids] = True
+            done = _grown(done, 2 * ids)
+        done[ids] = model == present
+        self._done[run_dir] = present, done
 
     def forget(self, ids: np.ndarray) -> None:
         """These samples show something else now: what was predicted of them is of no use."""
-        for predicted in self._done.values():
+        for _, predicted in self._done.values():
             predicted[ids[ids < len(predicted)]] = False
-
-    def all_done(self, run_dir: Path) -> None:
-        """Every sample has a prediction by the present model: remember that beside the run."""
-        note_predicted(run_dir, model_stamp(run_dir))
 
     def close(self) -> None:
         """Let go of the project."""
         if self._project is not None:
             self._project.close()
             self._project = None
+
+    def _by(self, run_dir: Path, model: str) -> np.ndarray:
+        """The table of this model; that of another is of no use any more: a model that comes back, as when a fit is taken away,
+        finds the predictions of the one that was there meanwhile."""
+        known, done = self._done.get(run_dir, ("", np.zeros(0, bool)))
+        return done if known == model else np.zeros(0, bool)
 
     def _open(self, path: Path) -> Project:
         if self._project is None or self._project.path != path.absolute():

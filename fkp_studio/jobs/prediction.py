@@ -15,6 +15,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Sign
 from fkp_studio.jobs.freshness import Freshness
 from fkp_studio.jobs.sheet import Sheet, SheetRequest
 from training.errors import UserError
+from training.predicted import model_stamp, note_predicted
 
 SERVE: tuple[str, ...] = (sys.executable, "-m", "training", "serve")
 SLICE = 2048  # ids a request: what is asked again after a crash, and how soon a cancel works at the latest
@@ -31,7 +32,8 @@ class Request:
     ids: np.ndarray
     total: int
     whole: bool  # many, in the background; else one face
-    every: bool = False  # all that the project has
+    every: bool = False  # all that the project has, by one model
+    model: str = ""  # its stamp
     number: int = 0  # of the request that is on its way; 0: none
     asked: int = 0
 
@@ -100,7 +102,10 @@ class PredictionWorker(QObject):
         ids = wanted if wanted is not None else self._needed(project, run_dir, None)
         if ids is None:
             return
-        self._whole = Request(project, run_dir, np.asarray(ids, np.int64), len(ids), whole=True, every=wanted is None)
+        self._whole = Request(
+            project, run_dir, np.asarray(ids, np.int64), len(ids), whole=True, every=wanted is None,
+            model=model_stamp(run_dir),
+        )  # fmt: skip
         if not len(ids):
             self._end_whole()
             return
@@ -239,7 +244,8 @@ class PredictionWorker(QObject):
             points = np.array(reply["points"], np.float32)
             confidences = np.array(reply["confidences"], np.float32)
             self.predicted.emit(request.run_dir.name, ids, points, confidences)
-            self._fresh.note(request.run_dir, ids)
+            self._fresh.note(request.run_dir, ids, model=str(reply["model"]))
+            request.every &= reply["model"] == request.model
             asked, later = request.ids[: request.asked], request.ids[request.asked :]  # later: a million, perhaps
             owed = asked[~np.isin(asked, ids)]
             request.asked, request.ids = len(owed), np.concatenate([owed, later])
@@ -265,7 +271,7 @@ class PredictionWorker(QObject):
         request, self._whole = self._whole, None
         if request is not None:
             if request.every:
-                self._fresh.all_done(request.run_dir)
+                note_predicted(request.run_dir, request.model)
             self.progress.emit(request.run_dir.name, request.total, request.total)
             self.finished.emit(request.run_dir.name)
 

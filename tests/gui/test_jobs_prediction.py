@@ -15,6 +15,9 @@ from pytestqt.qtbot import QtBot
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.session import Session
 from training import runs
+from training.adjust import Fit, undo_fit, use_fit
+from training.adjustment import Adjustment
+from training.predicted import model_stamp, stored_stamp
 from training.recipes import recipe_config
 
 Make = Callable[[str], Jobs]
@@ -88,6 +91,21 @@ def test_what_is_there_is_not_asked_again_until_the_model_is_newer(
     session.set_run("")
     session.set_run(run)
     qtbot.waitUntil(lambda: len([r for r in asked(memory)[before:] if len(r["ids"]) >= 23]) == 1, timeout=10_000)
+
+
+def test_predictions_are_made_anew_with_a_fit_and_when_it_is_taken_away(
+    make_jobs: Make, session: Session, run: str, memory: Path, qtbot: QtBot
+) -> None:
+    """Taken away, the model is the one of before, but what is stored is not."""
+    jobs, run_dir = make_jobs("good"), session.store.project.runs_dir / run
+    fit = Fit(Adjustment(np.ones((15, 2)), 24, 2.0, 1.0), np.ones(15), np.ones(15), 4)
+    changes: tuple[Callable[[], object], ...] = (lambda: None, lambda: use_fit(run_dir, fit), lambda: undo_fit(run_dir))
+    for count, change in enumerate(changes, start=1):
+        change()
+        with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total == 24):
+            jobs.predict(run)
+        qtbot.waitUntil(lambda: stored_stamp(run_dir) == model_stamp(run_dir))
+        assert sum(len(request["ids"]) for request in asked(memory)) == 24 * count
 
 
 def test_a_worker_that_dies_is_started_again_and_nothing_is_missing(

@@ -22,6 +22,7 @@ from fkp_studio.project.background import STOPPED
 from fkp_studio.project.store import Changes, ProjectStore
 from fkp_studio.session import Session
 from fkp_studio.status_bar import StatusBar
+from training.predicted import model_stamp
 from training.project import label_table
 from training.project.mending import shift_labels
 from training.project.project import Project
@@ -161,12 +162,14 @@ def test_what_was_predicted_is_kept_in_a_table(project_path: Path, tmp_path: Pat
         return fresh.needed(project_path, run_dir, np.array(ids, np.int64) if ids else None).tolist()
 
     assert needed(5) == [5]
-    fresh.note(run_dir, np.array([5, 2]))
-    fresh.note(run_dir, np.array([20]))
+    fresh.note(run_dir, np.array([5, 2]), model=model_stamp(run_dir))
+    fresh.note(run_dir, np.array([20]), model=model_stamp(run_dir))
     assert needed(5) == [] and needed(24) == [24] and needed(2, 3, 20) == [3]
     assert needed() == [i for i in range(1, 25) if i not in (2, 5, 20)]
     fresh.forget(np.array([2, 24]))
     assert needed(2, 5, 24) == [2, 24]
+    fresh.note(run_dir, np.array([5]), model="one that was replaced meanwhile")
+    assert needed(5, 20) == [5]
     fresh.close()
 
 
