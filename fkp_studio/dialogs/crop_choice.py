@@ -43,7 +43,7 @@ class CropChoice(QWidget):
         mapping = found.mapping
         exported = mapping is not None and bool(mapping.crop)
         offers: list[tuple[str, str | None]] = [("as its crop columns say", None)] if exported else []
-        offers.append((WHOLE, "none" if exported else None))
+        offers.append((WHOLE, "none" if exported or not (mapping and mapping.keypoints) else None))
         offers += [(BY_BOX, "box")] if mapping is not None and mapping.box else []
         offers += [(BY_POINTS, "points")]
         self.blockSignals(True)

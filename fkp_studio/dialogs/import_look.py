@@ -10,10 +10,11 @@ import numpy as np
 
 from fkp_studio.dialogs.data_parts import FaceCard
 from training.data.crops import CropOptions
-from training.data.import_ import ColumnMapping, ImportReport, PreviewFace, SourcePreview, preview
+from training.data.import_ import ColumnMapping, ImportReport, PreviewFace, SourcePreview, detect_format, preview
 from training.data.keypoint_data import Labels
 from training.data.schema import KeypointSchema
 from training.errors import UserError
+from training.starters import room_for
 
 FORMAT_WORDS = {
     "kaggle": "Kaggle's facial keypoints (pictures as text in a CSV)",
@@ -59,6 +60,8 @@ def _preview(source: Path, choices: Choices) -> SourcePreview:
 
 def _decided(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
     """Faces are cut out where a picture holds several, or where they fill but little of their pictures."""
+    if detect_format(source) == "pictures":
+        return _with_faces(source, choices)
     found: SourcePreview | None = None
     try:
         found = _preview(source, choices)
@@ -66,6 +69,8 @@ def _decided(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
         fault = error
     if found is not None and found.format == "pictures":
         return _with_faces(source, choices, found)
+    if found is not None and boxes_only(found):
+        return found, replace(choices, crop=CropOptions("box", room_for(found.schema)))
     if found is not None and not found.small:
         return found, choices
     for by in ("box", "points"):
@@ -79,13 +84,16 @@ def _decided(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
     return found, choices
 
 
-def _with_faces(source: Path, choices: Choices, whole: SourcePreview) -> tuple[SourcePreview, Choices]:
+def boxes_only(found: SourcePreview) -> bool:
+    """Whether the source tells where faces are, and none of their points."""
+    return found.mapping is not None and bool(found.mapping.box) and not found.mapping.keypoints
+
+
+def _with_faces(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
     """Photographs are cut up where a face was found that does not fill its picture; others hold faces cut out before."""
     finding = replace(choices, faces="detect")
     found = _preview(source, finding)
-    pictures = {face.name: face.picture.shape for face in whole.faces}
-    same = all(pictures.get(face.name) == face.picture.shape for face in found.faces)
-    return (whole, choices) if same else (found, finding)
+    return (found, finding) if any(face.cut for face in found.faces) else (_preview(source, choices), choices)
 
 
 def _card(face: PreviewFace, *, side: int) -> FaceCard:

@@ -46,12 +46,12 @@ def glimpse(path: Path) -> Glimpse:
     from training.project.project import Project
 
     with Project.open(path, read_only=True) as project:
-        changed = (path / "project.db").stat().st_mtime
+        changed, kept = (path / "project.db").stat().st_mtime, project.kept_ids()
         try:
-            picture = project.pictures([1], size=FACE * 2)[0] if len(project) else None
+            picture = project.pictures(kept[:1], size=FACE * 2)[0] if len(kept) else None
         except UserError:
             picture = None
-        return Glimpse(path, len(project), changed, picture)
+        return Glimpse(path, len(kept), changed, picture)
 
 
 def ago(then: float, *, now: float | None = None) -> str:

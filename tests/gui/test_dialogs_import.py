@@ -255,6 +255,24 @@ def test_faces_of_photos_are_cut_out(qtbot: QtBot, empty_session: Session, photo
         assert len(project) == 4 and project.faces([1]).crops[0].tolist() == [-5, 0, 40]
 
 
+def test_a_table_of_boxes_says_how_its_faces_are_cut_out(
+    qtbot: QtBot, empty_session: Session, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "labels.csv").write_text("image,box_x,box_y,box_w,box_h\n0.png,5,10,20,20\n0.png,50,10,20,20\n")
+    dialog = opened(qtbot, empty_session, photos)
+    crop = dialog.preview.crop
+    assert crop.by.currentData() == "box" and crop.padding.value() == 15 and len(dialog.preview.faces.cards) == 2
+    crop.by.setCurrentIndex(crop.by.findData("none"))
+    qtbot.waitUntil(lambda: "--crop box" in dialog.preview.problem.text())
+    crop.by.setCurrentIndex(crop.by.findData("box"))
+    qtbot.waitUntil(dialog.preview.go.isEnabled)
+    dialog.preview.path.setText(str(tmp_path / "new.fkp"))
+    dialog.preview.go.click()
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report)
+    with Project.open(tmp_path / "new.fkp") as project:
+        assert project.names() == ["0.png", "0#2.png"] and project.faces([1]).crops[0].tolist() == [2, 7, 26]
+
+
 def test_the_first_page_can_be_left(qtbot: QtBot, empty_session: Session) -> None:
     dialog = opened(qtbot, empty_session, None)
     dialog.choose.cancel.click()

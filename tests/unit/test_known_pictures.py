@@ -125,6 +125,12 @@ def test_boxes_of_a_table_add_the_faces_that_were_missed(people: Path) -> None:
     assert cli.main([str(word) for word in words]) == 0 and len(names(people)) == 4
 
 
+def test_a_face_of_a_picture_that_is_there_as_a_whole_is_there(two: tuple[Path, Path, Path]) -> None:
+    first, _, path = two
+    (first / "boxes.csv").write_text("image,box_x,box_y,box_w,box_h\n00000.png,4,4,12,12\n")
+    assert import_source(first, path).count == 0
+
+
 def test_a_table_without_points_or_boxes_is_refused(people: Path) -> None:
     table = people.parent / "in" / "boxes.csv"
     table.write_text("image,age\na.jpg,4\n")

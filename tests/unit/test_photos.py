@@ -233,6 +233,8 @@ def test_a_removed_face_is_in_nothing_until_it_is_put_back(photos: Path, tmp_pat
         project.move_to_split([first], 2)
         assert project.sample(second).split == "removed", "it does not come along"
         assert export_names(project, tmp_path / "out.csv") == sorted({"a.jpg", "b.jpg", "wall.png"})
+        written = export_project(project, tmp_path / "pts", format="pts")
+        assert written.count == 3 and not any("left out" in note for note in written.notes)
         put_back(project.database, np.array([first, second]))
         assert project.sample(second).split == "test", "with the others of its photo"
         for step in [step.id for step in reversed(project.history())]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from training.data.cropping import Cropper
-from training.data.crops import CropOptions, cut
+from training.data.crops import CropOptions
 from training.data.face_finding import CHUNK as PHOTOS
 from training.data.face_finding import FACES, FaceFinder
 from training.data.files import writing
@@ -21,7 +21,7 @@ from training.data.formats.detect import IMPORT_FORMATS, PICTURES, detect_format
 from training.data.formats.problems import Problem
 from training.data.formats.reader import CHUNK, Chunk, Reader
 from training.data.known_pictures import KnownPictures
-from training.data.pictures import read_picture
+from training.data.pictures import MAX_SIDE
 from training.data.progress import Cancelled, IsCancelled, Progress, Report
 from training.data.samples import Split
 from training.data.schema import KAGGLE_15, KeypointSchema
@@ -31,6 +31,7 @@ from training.project.columns import REMOVED
 from training.project.importing import Importing
 from training.project.making import new_project
 from training.project.photo_mates import join_photo
+from training.project.pixels import PictureFiles
 from training.project.project import Project
 from training.starters import room_for
 
@@ -41,18 +42,23 @@ __all__ = [
 
 PREVIEW_FACES = 9
 PREVIEW_PHOTOS = 4  # looked through for faces: half a second each
+PREVIEW_SIDE = 256  # px: a crop without labels may be decoded as small as this
 _READ = 0.9  # the share of reading in the time of an import
 
 
 @dataclass(frozen=True)
 class PreviewFace:
-    """One of the first samples. picture: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where there is none."""
+    """One of the first samples. picture: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where there is none.
+
+    cut: the picture is a part of its file; where nothing is labelled it may be smaller than that part.
+    """
 
     name: str
     picture: np.ndarray
     points: np.ndarray
     group: str
     split: str
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,20 +110,27 @@ def preview(
     with closing(reader.chunks(schema, progress=Progress(), size=min(most, max(count, 1)))) as chunks:
         chunk = next(chunks, None)
     chunk = chunk and cropper(finder(chunk) if finder else chunk)
-    shown: list[PreviewFace] = []
-    if chunk is not None:
-        batch = chunk.batch
-        for i, name in enumerate(batch.names[:PREVIEW_FACES]):
-            picture = batch.pixels[i] if batch.pixels is not None else read_picture((batch.paths or ())[i], channels=3)
-            if batch.crops is not None and batch.crops[i, 2]:
-                picture = cut(picture, tuple(batch.crops[i].tolist()))
-            split = Split(int(batch.splits[i])).word if chunk.given[i] else ""
-            shown.append(PreviewFace(name, picture, batch.labels.points[i], batch.groups[i], split))
+    shown = [] if chunk is None else _preview_faces(chunk)
     return SourcePreview(
         format=kind, schema=schema, count=count, exact=exact, columns=getattr(reader, "header", ()),
         mapping=getattr(reader, "mapping", None), faces=tuple(shown),
         problems=(*reader.findings.left_out, *reader.findings.flagged), small=cropper.faces_are_small,
     )  # fmt: skip
+
+
+def _preview_faces(chunk: Chunk) -> list[PreviewFace]:
+    batch, files, shown = chunk.batch, PictureFiles(), []
+    for i, name in enumerate(batch.names[:PREVIEW_FACES]):
+        x, y, side = (0, 0, 0) if batch.crops is None else batch.crops[i].tolist()
+        enough = MAX_SIDE if batch.labels.mask[i].any() else PREVIEW_SIDE
+        if batch.pixels is not None:
+            picture = batch.pixels[i]
+        else:
+            crop = (x, y, side) if side else None
+            picture = files.read((batch.paths or ())[i], channels=3, crop=crop, enough=enough)
+        split = Split(int(batch.splits[i])).word if chunk.given[i] else ""
+        shown.append(PreviewFace(name, picture, batch.labels.points[i], batch.groups[i], split, side > 0))
+    return shown
 
 
 def import_source(
@@ -162,8 +175,8 @@ def import_source(
     )  # fmt: skip
 
 
-def _cuts(crop: CropOptions | None) -> bool:
-    return crop is not None and crop.by != "none"
+def _cuts(crop: CropOptions | None) -> bool | None:
+    return None if crop is None else crop.by != "none"
 
 
 def _crop_of(reader: Reader, crop: CropOptions | None, schema: KeypointSchema) -> CropOptions | None:

@@ -16,7 +16,7 @@ import numpy as np
 from training.data.crops import same_square
 from training.data.formats.csv_folder import face_name
 from training.data.formats.reader import Chunk
-from training.data.samples import SampleBatch
+from training.data.samples import FLAG_NO_FACE, SampleBatch
 from training.errors import UserError
 from training.project.project import Project
 
@@ -24,12 +24,13 @@ _File = tuple[str, str]  # its folder, without links, and its name
 _Crop = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Held:
-    """A sample of the project. crop: None where it is the whole file."""
+    """A sample of the project. crop: None where it is the whole file; faceless: in which no face was found."""
 
     id: int
     crop: _Crop | None
+    faceless: bool
 
 
 class KnownPictures:
@@ -38,7 +39,7 @@ class KnownPictures:
     def __init__(self, project: Project) -> None:
         self.there = 0
         self._files: dict[_File, list[_Held]] = {}
-        self._places: dict[str, set[_File]] = {}  # the file of each name; none where the project keeps the pixels
+        self._places: dict[str, tuple[_File, ...]] = {}  # of each name; none where the project keeps the pixels
         self._real: dict[str, str] = {}
         self._seen: dict[str, _File] = {}  # all names of the source
         self._new: list[tuple[str, _File | None]] = []
@@ -51,11 +52,12 @@ class KnownPictures:
             for number, near, absolute in database.all("SELECT id, near, absolute FROM folders")
         }
         rows = database.all(
-            "SELECT s.id, s.name, s.folder, s.file, f.crop_x, f.crop_y, f.crop_side FROM samples s LEFT JOIN faces f ON f.id = s.id"
+            "SELECT s.id, s.name, s.folder, s.file, s.flags, f.crop_x, f.crop_y, f.crop_side FROM samples s "
+            "LEFT JOIN faces f ON f.id = s.id"
         )
-        for number, name, folder, file, *crop in rows:
-            self._places[name] = {(place, file) for place in folders.get(folder, ())}
-            held = _Held(number, (crop[0], crop[1], crop[2]) if crop[2] else None)
+        for number, name, folder, file, flags, *crop in rows:
+            self._places[name] = tuple((place, file) for place in folders.get(folder, ()))
+            held = _Held(number, (crop[0], crop[1], crop[2]) if crop[2] else None, FLAG_NO_FACE in flags)
             for place in self._places[name]:
                 self._files.setdefault(place, []).append(held)
 
@@ -69,7 +71,7 @@ class KnownPictures:
         return self._drop(chunk, lambda held, _: bool(held))
 
     def take(self, chunk: Chunk) -> Chunk:
-        """The chunk without samples that the project has: the same file, or about the same square of it.
+        """The chunk without samples that the project has: the same file as a whole, or about the same square of it.
 
         Raises UserError for pixels under a name that is there.
         """
@@ -154,7 +156,7 @@ def _crop(batch: SampleBatch, i: int) -> _Crop | None:
 def _is_held(held: list[_Held], crop: _Crop | None) -> bool:
     if crop is None:
         return bool(held)
-    return any(one.crop is not None and same_square(one.crop, crop) for one in held)
+    return any(not one.faceless if one.crop is None else same_square(one.crop, crop) for one in held)
 
 
 def _beginnings(folder: Path) -> Iterator[str]:

@@ -18,8 +18,8 @@ from training.project.history import StepWriter
 def remove(database: Database, ids: np.ndarray) -> Accepted:
     """Take samples out; what is out already stays so. In a transaction of its own."""
     with database.transaction():
-        before = read_splits(database, ids)
-        return _write(database, ids[before != REMOVED], np.uint8(REMOVED), verb="remove")
+        kept = ids[read_splits(database, ids) != REMOVED]
+        return _write(database, kept, np.full(len(kept), REMOVED, np.uint8), verb="remove")
 
 
 def put_back(database: Database, ids: np.ndarray) -> Accepted:
@@ -46,6 +46,6 @@ def _write(database: Database, ids: np.ndarray, after: np.ndarray, *, verb: str)
     if not len(ids):
         return Accepted(0, ids, None)
     writer = StepWriter(database, f"{verb} {len(ids):,} face{'' if len(ids) == 1 else 's'}")
-    writer.write_splits(ids, read_splits(database, ids), np.broadcast_to(after, ids.shape).astype(np.uint8))
+    writer.write_splits(ids, read_splits(database, ids), after)
     writer.finish()
     return Accepted(0, ids, writer.id)

@@ -47,12 +47,17 @@ class _Name(NamedTuple):
 class CsvFolderReader:
     """`source`: the CSV, or a folder that holds it. images: where the pictures are, found by itself if not given.
 
-    several: a picture may be in several rows, one for each of its faces, since faces are cut out.
-    A table of boxes without points is one of faces without labels.
+    several: a picture may be in several rows, one for each of its faces, since faces are cut out; None: where the table
+    has boxes and no points, since it is one of faces without labels.
     """
 
     def __init__(
-        self, source: Path, *, images: Path | None = None, mapping: ColumnMapping | None = None, several: bool = False
+        self,
+        source: Path,
+        *,
+        images: Path | None = None,
+        mapping: ColumnMapping | None = None,
+        several: bool | None = None,
     ) -> None:
         self.source = source
         self.path = find_csv(source)
@@ -67,7 +72,7 @@ class CsvFolderReader:
             folders = _folders(self.path.parent, images)
             self.mapping = mapping or guess_mapping(table, head, folders=folders)
             self.mapping.check(table.header, file=self.path.name)
-            self.several = several or bool(self.mapping.crop) or self.boxes_only
+            self.several = bool(self.mapping.crop) or (self.boxes_only if several is None else several)
             self.images = self._images(table, head, folders)
             self.schema = self._schema(table, head) if self.mapping.keypoints else None
 

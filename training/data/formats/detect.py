@@ -49,9 +49,9 @@ def open_reader(
     format: str | None = None,  # noqa: A002 - the word of the command line
     images: Path | None = None,
     mapping: ColumnMapping | None = None,
-    several: bool = False,
+    several: bool | None = None,
 ) -> tuple[str, Reader]:
-    """(format, reader) of a source. several: a picture may hold several faces. Raises UserError where its head is not as it should be."""
+    """(format, reader) of a source. several: a picture may hold several faces; None: as the source is. Raises UserError where its head is not as it should be."""
     kind = format or detect_format(source)
     if kind not in IMPORT_FORMATS:
         raise UserError(f"There is no import format {kind!r}; choose one of {', '.join(IMPORT_FORMATS)}.")

@@ -44,7 +44,7 @@ def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[
             shutil.rmtree(part, ignore_errors=True)
             raise
     notes = [f"{holes:,} faces have missing points, which are written as nan nan."] if holes else []
-    without = len(values.project) - count
+    without = len(values.project.kept_ids()) - count
     return count, notes + ([f"{without:,} faces without any point were left out."] if without else [])
 
 
@@ -53,8 +53,10 @@ class _Folder:
         self.values, self.folder = values, folder
         project = values.project
         self.groups = project.groups()
-        splits = np.asarray(project.index().splits).tolist()
-        self.names = safe_names([_in_split(n, Split(s)) for n, s in zip(project.names(), splits, strict=True)])
+        names, index = project.names(), project.index()
+        kept = index.ids[index.kept].tolist()
+        wanted = [_in_split(names[i - 1], Split(int(index.splits[i - 1]))) for i in kept]
+        self.names = dict(zip(kept, safe_names(wanted), strict=True))
 
     def write(self, progress: Progress) -> tuple[int, int]:
         """(faces written, faces with missing points)."""
@@ -62,7 +64,7 @@ class _Folder:
         count = holes = 0
         persons: dict[PurePosixPath, list[tuple[str, str]]] = defaultdict(list)
         for some in in_chunks(ids):
-            progress(int(some[0] - 1) / int(ids[-1]), f"Writing {self.names[some[0] - 1]}")
+            progress(int(some[0] - 1) / int(ids[-1]), f"Writing {self.names[int(some[0])]}")
             found = zip(some.tolist(), self.values.points(some), self.values.cells(some, origin=ORIGIN), strict=True)
             for sample, points, cells in found:
                 if np.isnan(points).all():
@@ -78,7 +80,7 @@ class _Folder:
         return count, holes
 
     def _picture(self, sample: int) -> PurePosixPath:
-        name = PurePosixPath(self.names[sample - 1])
+        name = PurePosixPath(self.names[sample])
         path = self.values.project.sample(sample).path
         name = name.with_suffix(path.suffix if path is not None else ".png")
         target = self.folder / name
