@@ -67,8 +67,6 @@ def _decided(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
         found = _preview(source, choices)
     except UserError as error:
         fault = error
-    if found is not None and found.format == "pictures":
-        return _with_faces(source, choices, found)
     if found is not None and boxes_only(found):
         return found, replace(choices, crop=CropOptions("box", room_for(found.schema)))
     if found is not None and not found.small:
