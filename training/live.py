@@ -210,8 +210,8 @@ def live(model: Path, source: str, *, commands: TextIO, out: BinaryIO) -> None:
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, lines), daemon=True).start()
     try:
-        predictor = Predictor.load(model)
         with Video(int(source) if source.isdecimal() else Path(source)) as video:
+            predictor = Predictor.load(model)
             shown = Live(video, predictor, out)
             shown.say(_opened(video, predictor))
             _run(shown, lines)

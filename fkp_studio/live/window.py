@@ -25,7 +25,7 @@ CAMERAS = 3  # offered by number; looking for them would switch each one on
 FILE = "file"
 _WORDS_EVERY = 200  # ms: numbers that change faster are not read, and each change lays the row out again
 _NOTICE = 4000  # ms that the answer to an act stands where the frame's number is else
-_WELCOME = "Choose a video file, or a camera and Start."
+_WELCOME = "Choose a video file, or choose a camera and press Start."
 
 
 class LiveWindow(QDialog):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import shutil
 import threading
+from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +20,7 @@ import pytest
 from training.data.schema import KAGGLE_15
 from training.errors import UserError
 from training.live import Live
+from training.live_picture import screen_picture
 from training.project.frames import save_frame
 from training.project.making import new_project
 from training.project.project import Project
@@ -62,14 +68,43 @@ def tracker() -> tuple[FaceTracker, Finder]:
     return made, finder
 
 
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    path = tmp_path / "v.avi"
+def write_video(path: Path, frames: int) -> Path:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (160, 120))
-    for n in range(12):
-        writer.write(disc(40 + 5 * n, 60))
+    for n in range(frames):
+        writer.write(disc(40 + 5 * (n % 12), 60))
     writer.release()
     return path
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "v.avi", 12)
+
+
+class Model:
+    """What the live worker takes of a predictor."""
+
+    predict, schema = staticmethod(on_disc), KAGGLE_15
+
+    class info:  # noqa: N801  - as a predictor has it
+        class config:  # noqa: N801
+            input_size = 48
+
+
+def live_of(opened: Video, out: io.BytesIO) -> Live:
+    shown = Live(opened, Model(), out)  # type: ignore[arg-type]
+    shown.tracker._detector = Finder()  # type: ignore[assignment]
+    return shown
+
+
+def told_by(out: io.BytesIO) -> list[dict[str, Any]]:
+    """The messages in what a live worker wrote."""
+    out.seek(0)
+    told = []
+    while line := out.readline():
+        told.append(json.loads(line))
+        assert len(out.read(told[-1].get("bytes", 0))) == told[-1].get("bytes", 0)
+    return told
 
 
 def test_the_frames_of_a_file_with_their_times(video: Path) -> None:
@@ -167,17 +202,9 @@ def test_a_frame_in_a_project_has_pictures_groups_and_predictions(tmp_path: Path
 
 
 def test_the_live_worker_sends_frames_records_and_ends(video: Path, tmp_path: Path) -> None:
-    class Model:
-        predict, schema = staticmethod(on_disc), KAGGLE_15
-
-        class info:  # noqa: N801  - as a predictor has it
-            class config:  # noqa: N801
-                input_size = 48
-
     out = io.BytesIO()
     with Video(video) as opened:
-        shown = Live(opened, Model(), out)  # type: ignore[arg-type]
-        shown.tracker._detector = Finder()  # type: ignore[assignment]
+        shown = live_of(opened, out)
         shown.take({"cmd": "save", "project": str(tmp_path), "run": "x"})
         shown.take({"cmd": "record", "path": str(tmp_path / "r.csv")})
         shown.take({"cmd": "pause"})
@@ -185,14 +212,97 @@ def test_the_live_worker_sends_frames_records_and_ends(video: Path, tmp_path: Pa
         shown.take({"cmd": "resume"})
         for _ in range(13):
             shown.show()
-    out.seek(0)
-    told = []
-    while line := out.readline():
-        told.append(json.loads(line))
-        assert len(out.read(told[-1].get("bytes", 0))) == told[-1].get("bytes", 0)
+    told = told_by(out)
     events = [message["event"] for message in told]
     assert events == ["problem", "recording", *["frame"] * 12, "recorded", "ended"]
     assert told[-2]["rows"] == 12
     assert len((tmp_path / "r.csv").read_text().splitlines()) == 13
     assert [message["number"] for message in told[2:14]] == list(range(12))
     assert np.array(told[2]["faces"][0]["points"]).shape == (K, 2)
+    assert told[-1]["lacking"] == 0
+
+
+def test_frames_come_in_the_size_of_the_window(video: Path) -> None:
+    out = io.BytesIO()
+    with Video(video) as opened:
+        shown = live_of(opened, out)
+        shown.take({"cmd": "size", "width": 320, "height": 1000})
+        shown.show()
+        shown.take({"cmd": "pause"})
+        shown.take({"cmd": "size", "width": 80, "height": 90})
+    large, small = told_by(out)
+    assert (large["width"], large["height"], large["scale"]) == (320, 240, 2)
+    assert (small["width"], small["height"], small["scale"]) == (80, 60, 0.5)
+    assert small["faces"] == large["faces"]
+
+
+def test_a_picture_for_the_screen_keeps_its_colours_and_places() -> None:
+    picture = np.zeros((100, 200, 3), np.uint8)
+    picture[:50, :100] = (10, 20, 30)
+    for scale in (0.22, 0.5, 1, 1.7):
+        shown = screen_picture(picture, scale)
+        height, width = round(100 * scale), round(200 * scale)
+        assert shown.shape == (height, width, 4)
+        assert shown[height // 4, width // 4].tolist() == [30, 20, 10, 255]
+        assert np.abs((shown[..., 0] > 15).mean() - 0.25) < 0.03
+
+
+def test_a_recording_that_cannot_be_written_is_told_and_the_video_goes_on(tmp_path: Path) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = io.BytesIO()
+    long = write_video(tmp_path / "v.avi", 60)  # a slow machine leaves frames out
+    with Video(long) as opened:
+        shown = live_of(opened, out)
+        shown.take({"cmd": "record", "path": str(tmp_path / "a.csv")})
+        shown._write = full
+        shown.show()
+        folder = tmp_path / "gone"
+        folder.mkdir()
+        shown.take({"cmd": "record", "path": str(folder / "b.csv")})
+        shown.show()
+        shutil.rmtree(folder)
+        shown.take({"cmd": "stop"})
+        shown.show()
+    told = told_by(out)
+    assert [m["event"] for m in told] == ["recording", "lost", "frame", "recording", "frame", "lost", "frame"]
+    assert "the disk is full" in told[1]["text"]
+    assert "the folder does not exist" in told[5]["text"]
+    assert not list(tmp_path.glob("*.csv"))
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_video_that_is_cut_off_says_how_much_is_missing(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.avi", 60)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 3])
+    with Video(path) as opened:
+        frames = len(list(opened.frames()))
+        assert 0 < frames < 30
+        assert opened.lacking == 60 - frames
+
+
+def test_a_camera_tells_the_time_by_the_clock_and_is_another_video_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Camera:
+        def __init__(self, _: int) -> None: ...
+
+        def get(self, _: int) -> float:
+            return 30.0
+
+        def isOpened(self) -> bool:  # noqa: N802  - OpenCV's name
+            return True
+
+        def read(self) -> tuple[bool, np.ndarray]:
+            return True, disc(50, 60)
+
+        def release(self) -> None: ...
+
+    now = iter((100.0, 100.0, 100.2, 100.5))
+    monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    monkeypatch.setattr("training.video.time", SimpleNamespace(monotonic=lambda: next(now)))
+    with Video(0) as camera:
+        seconds = [frame.seconds for frame in islice(camera.frames(), 3)]
+        assert seconds == pytest.approx([0, 0.2, 0.5])
+        assert camera.name.startswith("camera 0 20")
+        assert camera.lacking == 0
