@@ -156,7 +156,7 @@ class Play:
         acts += [((lambda p=p: QTest.mouseMove(there, start + p)), lambda: True) for p in pan]
         acts.append((lambda: QTest.mouseRelease(there, left, pos=start + pan[-1]), self.idle))
         self.scene("drag a point, others follow", *acts)
-        self.scene("undo of that", (self.store.undo_stack.undo, self.idle))
+        self.scene("undo of the drag", (self.store.undo_stack.undo, self.idle))
 
     def sort(self) -> None:
         order = _Once(self.session.order_changed)
@@ -188,7 +188,7 @@ class Play:
         self.until(lambda: dialog[0].go.isEnabled())
         self.dialog = None
         self.scene("accept in all faces", (lambda: dialog[0].go.click(), self.idle))
-        self.scene("undo of that", (self.store.undo_stack.undo, self.idle))
+        self.scene("undo of accepting", (self.store.undo_stack.undo, self.idle))
 
     def confidence(self) -> None:
         from fkp_studio.dialogs.confidence import ConfidenceDialog
@@ -268,7 +268,7 @@ class Play:
             *(((lambda p=p: QTest.mouseMove(there, p)), lambda: True) for p in (a + (b - a) / 2, b)),
             (lambda: QTest.mouseRelease(there, left, pos=b), self.idle),
         )
-        self.scene("undo of that", (self.store.undo_stack.undo, self.idle))
+        self.scene("undo of the box", (self.store.undo_stack.undo, self.idle))
 
     def predict(self) -> None:
         """The starter was never asked in this project: all faces are predicted while one looks on."""
