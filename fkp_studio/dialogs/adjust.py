@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
@@ -24,6 +25,7 @@ from training.project.project import Project
 
 ADJUST = (*FKP, "adjust")
 FITTING = "Fitting… Labelled faces that are not predicted yet are predicted first, which takes some seconds."
+SAME = 0.01  # px of the input
 HEAD = ("moved by, px of the input", "x", "y", "RMSE before, px", "after, px")
 
 
@@ -36,6 +38,7 @@ class AdjustDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._session, self._jobs, self.run = session, jobs, session.run
         self._fit: Fit | None = None
+        self._used: Adjustment | None = None
         self._tasks: list[Task] = []
         self.title = text_label(f"Fit {self.run} to my way of placing points", "title")
         self.about = text_label(
@@ -69,6 +72,7 @@ class AdjustDialog(QDialog):
         column.addWidget(self.table, 1)
         column.addWidget(self.state)
         column.addLayout(row(self.take_away, None, self.close_button, self.go))
+        self.close_button.setFocus()
 
     @property
     def _run_dir(self) -> Path | None:
@@ -84,6 +88,8 @@ class AdjustDialog(QDialog):
         self._task(read_fit, store.path, run_dir, done=self._on_fit, cancellable=True)
 
     def _on_state(self, used: Adjustment | None) -> None:
+        self._used = used
+        self._offer()
         self.take_away.setVisible(used is not None)
         if used is not None:
             self.state.setText(f"In use now: a fit on {used.faces:,} faces, {used.before:.2f} → {used.after:.2f} px.")
@@ -91,7 +97,7 @@ class AdjustDialog(QDialog):
     def _on_fit(self, fit: Fit) -> None:
         self._fit = fit
         self.summary.setText(fit.sentence)
-        self.go.setEnabled(fit.helps)
+        self._offer()
         store = self._session.store
         titles = store.schema.titles if store is not None else ()
         columns = (fit.adjustment.offset.tolist(), fit.before.tolist(), fit.after.tolist())
@@ -101,6 +107,12 @@ class AdjustDialog(QDialog):
                 for title, (x, y), before, after in zip(titles, *columns, strict=True)
             ]
         )
+
+    def _offer(self) -> None:
+        """Only what helps, and is not in use already, is worth predicting all faces anew."""
+        fit, used = self._fit, self._used
+        same = fit is not None and used is not None and np.allclose(fit.adjustment.offset, used.offset, atol=SAME)
+        self.go.setEnabled(fit is not None and fit.helps and not same)
 
     def _use(self) -> None:
         run_dir, fit = self._run_dir, self._fit

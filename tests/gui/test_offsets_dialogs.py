@@ -94,6 +94,14 @@ def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
     qtbot.waitUntil(lambda: jobs.asked == [run_dir.name], timeout=60_000)  # all its predictions are old now
     used = read_adjustment(run_dir, keypoints=15)
     assert used is not None and used.offset.tolist() == [[-1.5, -1.5]] * 15
+    again = AdjustDialog(session, jobs)  # type: ignore[arg-type]
+    again.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(again)
+    qtbot.waitUntil(lambda: again.summary.text() == fit.sentence and bool(again.state.text()), timeout=60_000)
+    assert again.state.text() == "In use now: a fit on 40 faces, 2.24 → 2.00 px." and not again.go.isEnabled()
+    again.take_away.click()
+    qtbot.waitUntil(lambda: len(jobs.asked) == 2, timeout=60_000)
+    assert read_adjustment(run_dir, keypoints=15) is None
     session.close_project()
 
 
