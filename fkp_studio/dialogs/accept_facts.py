@@ -27,7 +27,7 @@ NEVER = -1.0  # stands for a confidence that is not a number: only accepted when
 class Candidates:
     """Every point that could be accepted, surest first.
 
-    confidences: float32 [M]. ids: int64 [M], samples. keypoints: int16 [M]. count: K.
+    confidences: float32 [M]. ids: int32 [M], samples. keypoints: int16 [M]. count: K.
     """
 
     confidences: np.ndarray
@@ -52,7 +52,7 @@ def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> C
     with Project.open(path, read_only=True) as project:
         with suppress(UserError):  # a damaged fill model: accepting predicts plainly too
             make_fill(project, project.runs_dir / run)  # not only once somebody else has: the counts would not hold
-        confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)], [np.zeros(0, np.int16)]
+        confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int16)]
         everyone = fillable_ids(project.database)
         for start in range(0, len(everyone), CHUNK):
             if cancelled():
@@ -62,13 +62,18 @@ def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> C
             if predictions.present.any():
                 rows, points = np.nonzero(to_fill(labels, predictions))
                 confidences.append(predictions.confidences[rows, points])
-                ids.append(some[rows])
+                ids.append(some[rows].astype(np.int32))
                 keypoints.append(points.astype(np.int16))
         sure = np.nan_to_num(np.concatenate(confidences), nan=NEVER)
         order = np.argsort(-sure, kind="stable")
-        return Candidates(
-            sure[order], np.concatenate(ids)[order], np.concatenate(keypoints)[order], len(project.schema)
-        )
+        return Candidates(sure[order], _ordered(ids, order), _ordered(keypoints, order), len(project.schema))
+
+
+def _ordered(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
+    """The parts together, in this order; they are let go of, since ten million points are many."""
+    whole = np.concatenate(parts)
+    parts.clear()
+    return whole[order]
 
 
 def outcome(candidates: Candidates, threshold: float, *, examples: int) -> Outcome:
