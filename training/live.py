@@ -7,7 +7,7 @@
 the frame itself. {"event": "ended", "lacking"} comes once, after a file's last frame; lacking: frames that should follow.
 
 On stdin it takes lines {"cmd": "size", "width": px, "height": px}: the room that a frame is to fill; {"cmd": "pause"},
-{"cmd": "resume"}, {"cmd": "save", "project": path, "run": path}: the frame shown last,
+{"cmd": "resume"}; {"cmd": "again"}: a file from its beginning; {"cmd": "save", "project": path, "run": path}: the frame shown last,
 answered by {"event": "saved", "faces": n}; {"cmd": "record", "path": path}, {"cmd": "stop"}: a CSV, answered by
 {"event": "recording"} and {"event": "recorded", "path", "rows"}, or {"event": "lost", "text"} where it could not be written; what
 else goes wrong is {"event": "problem", "text"}.
@@ -49,7 +49,7 @@ class Live:
 
     def __init__(self, video: Video, predictor: Predictor, out: BinaryIO) -> None:
         self.video, self.predictor, self.out = video, predictor, out
-        self.tracker = FaceTracker(predictor.predict, side=predictor.info.config.input_size)
+        self.tracker = self._tracker()
         self.paused = self.ended = False
         self.room = _ROOM
         self._last: tuple[Frame, list[Face]] | None = None
@@ -58,6 +58,9 @@ class Live:
         self._table: ExitStack | None = None
         self._write: WriteFaces | None = None
         self._path, self._rows = Path(), 0
+
+    def _tracker(self) -> FaceTracker:
+        return FaceTracker(self.predictor.predict, side=self.predictor.info.config.input_size)
 
     def wait(self) -> float:
         """Seconds until the next frame is due."""
@@ -130,6 +133,8 @@ class Live:
                     self._resize(int(message["width"]), int(message["height"]))
                 case "pause":
                     self.paused = True
+                case "again":
+                    self._begin_again()
                 case "resume":
                     self._resume()
                 case "save":
@@ -140,6 +145,12 @@ class Live:
                     self.stop()
         except UserError as error:
             self.say({"event": "problem", "text": str(error)})
+
+    def _begin_again(self) -> None:
+        self.video.rewind()
+        self.tracker, self._last = self._tracker(), None
+        self._times.clear()
+        self.paused = self.ended = False
 
     def _resume(self) -> None:
         self.paused = False

@@ -42,6 +42,7 @@ class Video:
         """source: a file, or a camera's number. Raises UserError where there is no such camera or the file is no video."""
         self.is_camera = isinstance(source, int)
         self.name = _camera_name(source) if isinstance(source, int) else source.name
+        self._source = source
         self._capture = _open(source)
         rate, count = self._capture.get(cv2.CAP_PROP_FPS), self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = rate if np.isfinite(rate) and 0.1 <= rate <= 1000 else _USUAL_RATE
@@ -87,6 +88,12 @@ class Video:
         """Frames that the file announces and that were not given, once it has ended: 0 for less than a second, as counts are estimates."""
         left = self.count - self._next
         return left if left > self.rate else 0
+
+    def rewind(self) -> None:
+        """Begin a file again. Raises UserError where it is not there any more."""
+        self.close()
+        self._capture = _open(self._source)
+        self._next, self._first = 0, None
 
     def skip(self, frames: int) -> None:
         """Leave out so many frames, without the work of making pictures of them."""

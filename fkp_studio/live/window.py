@@ -39,6 +39,7 @@ class LiveWindow(QDialog):
         self._session, self._command = session, command
         self._feed: LiveFeed | None = None
         self._file = Path()
+        self._playing = ""  # the source at work
         self._paused = self._recording = self._ended = False
         self._count = 0
         self._words = QTimer(self, singleShot=True, interval=_WORDS_EVERY)
@@ -133,6 +134,11 @@ class LiveWindow(QDialog):
     def _start_or_stop(self) -> None:
         if self._feed is not None and not self._ended:
             self.end()
+        elif self._feed is not None and self.source.currentData() == FILE and self._playing == str(self._file):
+            self._ended = False
+            self.problem.setText("")
+            self._feed.ask("again")
+            self._show_state()
         elif self.source.currentData() != FILE:
             self._begin(str(self.source.currentData()))
         elif self._file.name:
@@ -160,7 +166,7 @@ class LiveWindow(QDialog):
         feed.arrived.connect(self._on_arrived)
         feed.told.connect(self._on_told)
         feed.failed.connect(self._on_failed)
-        self._feed = feed
+        self._feed, self._playing = feed, source
         self._tell_size()
         self.view.setFocus()
         self._show_state()

@@ -26,9 +26,15 @@ say(
     }
 )
 face = {"number": 1, "box": [1, 1, 4, 4], "points": [[2, 2], [4, 2], [3, 4]], "confidences": [0.9, 0.9, 0.2]}
-for number in range(3):
-    about = {"number": number, "seconds": number / 25, "width": 8, "height": 6, "scale": 1.0, "speed": 24.8}
-    say({"event": "frame", **about, "faces": [face], "bytes": 192}, b"\x80" * 192)
+
+
+def play(frames: range) -> None:
+    for number in frames:
+        about = {"number": number, "seconds": number / 25, "width": 8, "height": 6, "scale": 1.0, "speed": 24.8}
+        say({"event": "frame", **about, "faces": [face], "bytes": 192}, b"\x80" * 192)
+
+
+play(range(3))
 for line in sys.stdin:
     message = json.loads(line)
     if message["cmd"] == "quit":
@@ -40,5 +46,7 @@ for line in sys.stdin:
     elif message["cmd"] == "pause":  # stands in for what a disk and a file do
         say({"event": "recording"})
         say({"event": "lost", "text": "The disk is full."})
+    elif message["cmd"] == "again":
+        play(range(1))
     elif message["cmd"] == "resume":
         say({"event": "ended", "lacking": 40})

@@ -92,6 +92,12 @@ def test_a_press_on_the_picture_pauses_and_what_is_lost_is_told(window: LiveWind
     assert window.about.text() == "The video has ended"
     assert window.start.text() == "Play again"
     assert not window.pause.isEnabled()
+    feed = window._feed
+    window.start.click()
+    qtbot.waitUntil(lambda: window.view.frame is not None and window.view.frame.number == 0)
+    assert window._feed is feed  # the model is not loaded again
+    assert window.start.text() == "Stop"
+    assert not window.problem.isVisible()
 
 
 def test_a_frame_of_the_size_of_the_window_is_shown_pixel_by_pixel(qtbot: QtBot) -> None:

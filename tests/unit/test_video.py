@@ -212,14 +212,19 @@ def test_the_live_worker_sends_frames_records_and_ends(video: Path, tmp_path: Pa
         shown.take({"cmd": "resume"})
         for _ in range(13):
             shown.show()
+        shown.take({"cmd": "again"})
+        shown.tracker._detector = Finder()  # type: ignore[assignment]
+        shown.show()
     told = told_by(out)
     events = [message["event"] for message in told]
-    assert events == ["problem", "recording", *["frame"] * 12, "recorded", "ended"]
-    assert told[-2]["rows"] == 12
+    assert events == ["problem", "recording", *["frame"] * 12, "recorded", "ended", "frame"]
+    assert told[-3]["rows"] == 12
     assert len((tmp_path / "r.csv").read_text().splitlines()) == 13
     assert [message["number"] for message in told[2:14]] == list(range(12))
     assert np.array(told[2]["faces"][0]["points"]).shape == (K, 2)
-    assert told[-1]["lacking"] == 0
+    assert told[-2]["lacking"] == 0
+    assert told[-1]["number"] == 0
+    assert told[-1]["faces"][0]["points"] == told[2]["faces"][0]["points"]
 
 
 def test_frames_come_in_the_size_of_the_window(video: Path) -> None:
