@@ -11,6 +11,7 @@ from training.data.pictures import resize_points
 from training.errors import UserError
 from training.metrics import Evaluation, evaluate
 from training.predict import Predictor
+from training.project.columns import split_word
 from training.project.project import Project
 from training.protocols import Protocol, ProtocolRow, chosen_rows, get_protocol, measure_rows
 from training.rundata import load_readable
@@ -26,7 +27,7 @@ def evaluate_protocol(
     """Measure the run's model itself, without a fit in use, as a protocol of `training.protocols` says. Raises UserError."""
     protocol = get_protocol(name, project.schema)
     index, faces = project.index(), project.faces()
-    rows = chosen_rows(protocol, [(*SPLITS, "")[split] for split in index.splits.tolist()], faces.subsets)
+    rows = chosen_rows(protocol, [split_word(split) for split in index.splits.tolist()], faces.subsets)
     some = np.logical_or.reduce(list(rows.values()))
     ids = index.ids[some]
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]

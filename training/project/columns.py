@@ -109,6 +109,11 @@ def _rows_of(database: Database, ids: np.ndarray) -> np.ndarray:
     return np.stack(parts)[which, rows % CHUNK] if len(rows) else np.zeros(0, ROW)
 
 
+def split_word(split: int) -> str:
+    """`train`, `val`, `test` or `removed`."""
+    return (*SPLITS, "removed")[min(split, REMOVED)]
+
+
 def kept_ids(database: Database) -> np.ndarray:
     """int64: the ids of all samples that nobody has removed, ascending."""
     return np.flatnonzero(read_rows(database, 0, sample_count(database))["splits"] != REMOVED) + 1

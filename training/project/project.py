@@ -23,14 +23,12 @@ from training.filling.files import usable_fill
 from training.project import accept, faces, history, label_table, moving, predictions
 from training.project.accept import Accepted
 from training.project.columns import (
-    REMOVED,
-    SPLITS,
     SampleIndex,
-    kept_ids,
     read_index,
     read_rows,
     read_splits,
     sample_count,
+    split_word,
     write_columns,
 )
 from training.project.database import BUSY_MS, Database
@@ -46,8 +44,8 @@ RUNS = "runs"
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample. name: unique in the project; source: where it came from, for people. path: its picture file (None: its
-    pixels are in the project). group: "" is alone. split: "train", "val", "test" or "removed". width, height: px."""
+    """One sample. name: unique; source: where it came from, for people. path: its picture file (None: its pixels are in
+    the project). group: "" is alone. split: "train", "val", "test" or "removed". width, height: px."""
 
     id: int
     name: str
@@ -151,7 +149,7 @@ class Project:
 
     def kept_ids(self) -> np.ndarray:
         """int64, ascending: `ids` without the samples that people removed."""
-        return kept_ids(self.database)
+        return np.flatnonzero(self.index().kept) + 1
 
     def index(self) -> SampleIndex:
         """The small columns of all samples; quick also for a million."""
@@ -167,7 +165,7 @@ class Project:
             source=source,
             path=None if folder is None else self._picture_path(folder, file),
             group=group,
-            split=(*SPLITS, "removed")[min(int(small["splits"]), REMOVED)],
+            split=split_word(int(small["splits"])),
             width=int(small["widths"]),
             height=int(small["heights"]),
             flags=tuple(json.loads(flags)) if flags else (),
