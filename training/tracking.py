@@ -14,6 +14,7 @@ from training.data.pictures import resize_picture, resize_points
 from training.detect import ROOM, FaceDetector, shared_area
 
 EVERY = 15  # frames between two searches for faces
+_LATE = 6  # frames after which a face that a search found may lie elsewhere
 MOST = 8  # faces followed at once, the largest first
 _LOST = 0.15  # mean confidence of the points, below which what is followed is no face any more
 _DOUBTFUL = 0.5  # the same for what the searches have not found _MISSED times in a row
@@ -62,6 +63,8 @@ class FaceTracker:
         self._detector = FaceDetector()
         self._thread = ThreadPoolExecutor(1)
         self._search: _Search | None = None
+        self._age = 0  # frames since its picture
+        self._hurry = False  # the last search came too late: the next is waited for
         self._followed: list[_Followed] = []
         self._count = 0
         self._wait = 0  # frames until the next search
@@ -70,19 +73,27 @@ class FaceTracker:
         """The faces of the next frame, uint8 [H, W, 3] RGB. The frame must not be changed afterwards.
 
         A search takes as long as several frames. wait: for its end, so that the same frames always give the same faces;
-        without, the frames go on meanwhile, and a new face appears when the search has ended.
+        without, the frames go on meanwhile, and a new face appears when the search has ended. Where that was too late, as on a
+        busy machine, the next search is waited for.
         """
         asked = [(f, _box(f)) for f in self._followed]
         asked = [(f, box) for f, box in asked if _is_inside(box, picture.shape)]
+        self._age += 1
         if self._search is None and self._wait <= 0:
             boxes = {f.face.number: box for f, box in asked}
             self._search = _Search(picture, boxes, self._thread.submit(self._found, picture))
-        ended = self._search if self._search is not None and (wait or self._search.found.done()) else None
+            self._age = 0
+        waits = wait or self._hurry
+        ended = self._search if self._search is not None and (waits or self._search.found.done()) else None
         if ended is not None:
             self._search = None
             asked = self._matched(picture, asked, ended)
+        before = {f.face.number for f in self._followed}
         self._followed = self._placed(picture, asked)
         self._wait = self._every - 1 if ended is not None and self._followed else self._wait - 1
+        lost = before - {f.face.number for f in self._followed}
+        if self._hurry or (lost and not wait):  # without waiting, a search holds up nothing
+            self._wait = 0
         return [f.face for f in self._followed]
 
     def _found(self, picture: np.ndarray) -> np.ndarray:
@@ -105,6 +116,9 @@ class FaceTracker:
             same = np.array([any(shared_area(p, other) > _SAME for p in places) for other in found], bool) & ~taken
             taken |= same
             kept.append((replace(followed, missed=0 if same.any() else followed.missed + 1), box))
+        self._hurry = self._age > _LATE and not taken.all()
+        if self._hurry:
+            return kept
         fresh = [(self._new(box), box) for box in found[~taken][: MOST - len(kept)]]
         if (
             search.picture is not picture

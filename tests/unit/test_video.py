@@ -44,6 +44,18 @@ class Finder:
         return np.array([[xs.min(), ys.min(), np.ptp(xs), np.ptp(xs)]], float) if len(xs) else np.zeros((0, 4))
 
 
+class SlowFinder(Finder):
+    """Ends when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_end = threading.Event()
+
+    def find(self, picture: np.ndarray) -> np.ndarray:
+        assert self.may_end.wait(10)
+        return super().find(picture)
+
+
 def on_disc(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Stands in for a model: points on the rim of the bright disc; sure where there is one."""
     points, sure = np.zeros((len(pictures), K, 2)), np.zeros((len(pictures), K), np.float32)
@@ -69,7 +81,7 @@ def tracker() -> tuple[FaceTracker, Finder]:
 
 
 def write_video(path: Path, frames: int) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (160, 120))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (160, 120))
     for n in range(frames):
         writer.write(disc(40 + 5 * (n % 12), 60))
     writer.release()
@@ -151,16 +163,10 @@ def test_a_face_that_is_gone_is_let_go_and_looked_for_again() -> None:
 
 
 def test_frames_go_on_while_faces_are_searched_and_what_was_found_is_met_where_it_is_now() -> None:
-    class Slow(Finder):
-        def find(self, picture: np.ndarray) -> np.ndarray:
-            assert may_end.wait(10)
-            return super().find(picture)
-
-    may_end = threading.Event()
     follower, _ = tracker()
-    follower._detector = finder = Slow()  # type: ignore[assignment]
+    follower._detector = finder = SlowFinder()  # type: ignore[assignment]
     assert [follower.follow(disc(40 + 2 * n, 60), wait=False) for n in range(4)] == [[]] * 4
-    may_end.set()
+    finder.may_end.set()
     assert follower._search is not None
     follower._search.found.result(10)
     for n in range(4, 9):
@@ -169,6 +175,29 @@ def test_frames_go_on_while_faces_are_searched_and_what_was_found_is_met_where_i
         assert face.points.mean(axis=0) == pytest.approx((40 + 2 * n, 60) + 20 * OVAL.mean(axis=0), abs=2)
     assert face.box[:2] + face.box[2:] / 2 == pytest.approx((54, 60), abs=3)  # about the points of the frame before
     assert finder.looked == 1
+
+
+def test_a_search_that_ended_too_late_is_made_again_in_the_frame_that_is_shown() -> None:
+    follower, _ = tracker()
+    follower._detector = finder = SlowFinder()  # type: ignore[assignment]
+    assert [follower.follow(disc(20, 60), wait=False) for _ in range(8)] == [[]] * 8
+    finder.may_end.set()
+    assert follower._search is not None
+    follower._search.found.result(10)
+    assert follower.follow(disc(100, 60), wait=False) == []  # nothing is looked for where the face was long ago
+    (face,) = follower.follow(disc(105, 60), wait=False)
+    assert face.box[0] == pytest.approx(85, abs=1)
+
+
+def test_a_face_lost_while_frames_go_on_is_looked_for_at_once() -> None:
+    follower, finder = tracker()
+    assert len(follower.follow(disc(30, 60))) == 1
+    assert follower.follow(disc(120, 60), wait=False) == []
+    assert follower.follow(disc(120, 60), wait=False) == []
+    assert follower._search is not None
+    follower._search.found.result(10)
+    (face,) = follower.follow(disc(120, 60), wait=False)
+    assert (face.number, finder.looked) == (2, 2)
 
 
 def test_the_table_has_a_row_a_face(tmp_path: Path) -> None:
