@@ -252,7 +252,7 @@ class LiveWindow(QDialog):
             self.about.setText("The video has ended")
         elif not self._notice.isActive():
             self.about.setText(f"frame {frame.number + 1:,}{of}   {faces} face{'' if faces == 1 else 's'}")
-        self.speed.setText(f"  {frame.speed:.0f} frames/s" if frame.speed else "")
+        self.speed.setText(f"  {frame.speed:.0f} frames/s" if frame.speed and not self._ended else "")
 
     def _say(self, answer: str) -> None:
         """Tell what has come of an act, for a while."""

@@ -90,6 +90,7 @@ def test_a_press_on_the_picture_pauses_and_what_is_lost_is_told(window: LiveWind
     assert window.pause.text() == "Pause"
     qtbot.waitUntil(lambda: "40 frames at its end could not be read" in window.problem.text())
     assert window.about.text() == "The video has ended"
+    assert window.speed.text() == ""
     assert window.start.text() == "Play again"
     assert not window.pause.isEnabled()
     feed = window._feed
