@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QComboBox, QDialog, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from fkp_studio import theme
@@ -189,13 +188,10 @@ class LiveWindow(QDialog):
         self.speed.setText("")
         self._show_state()
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        self.end()
-        super().closeEvent(event)
-
     def reject(self) -> None:
-        """Escape closes it as the window's cross does."""
-        self.close()
+        """The window's cross and Escape both come here."""
+        self.end()
+        super().reject()
 
     def _press(self) -> None:
         """A press on the picture stands for the button that is meant."""

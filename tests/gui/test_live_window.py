@@ -110,3 +110,19 @@ def test_a_frame_of_the_size_of_the_window_is_shown_pixel_by_pixel(qtbot: QtBot)
     view.show_frame(LiveFrame(0, 0.0, image, 1.0, 0.0, (), (), pixels))
     assert (view.room.width(), view.room.height()) == (401, 300)
     assert view.grab().toImage().copy(0, 30, 401, 240).convertToFormat(image.format()) == image
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_it_closes_while_a_video_plays(qtbot: QtBot, session: Session, by_key: bool) -> None:
+    window = LiveWindow(session, command=FAKE)
+    window.model.addItem("a model", Path("model"))
+    window.show()
+    play(window, qtbot)
+    feed = window._feed
+    assert feed is not None
+    with qtbot.waitSignal(window.destroyed):
+        if by_key:
+            qtbot.keyClick(window, Qt.Key.Key_Escape)
+        else:
+            window.close()
+    assert feed._process.wait(10) == 0
