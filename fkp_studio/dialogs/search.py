@@ -111,10 +111,11 @@ class SearchDialog(QDialog):
             self._soon.start()
 
     def _actions(self, text: str) -> list[Entry]:
-        usable = (
+        usable = [
             a for a in ACTIONS if a.id != "search" and a.scope == "window" and self._menus.actions[a.id].isEnabled()
-        )
+        ]
         found = [a for a in usable if matches(text, f"{a.text} {a.group}")]
+        found += [a for a in usable if a not in found and matches(text, f"{a.text} {a.tip}")]
         return [
             Entry(a.text.rstrip("…"), key_text(a.keys[0]) if a.keys else "", a.icon, self._menus.actions[a.id].trigger)
             for a in found[: SHOWN if text else len(found)]
