@@ -19,16 +19,21 @@ from fkp_studio.session import Session
 
 SHOWN = 12  # entries of one kind at most
 PAUSE_MS = 80  # after the last key, before faces are looked for
+NEEDS = {
+    "project": "needs a project",
+    "face": "needs a face",
+    "run": "choose a run first",
+}  # of what cannot be done now
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that was found: what it is, a grey remark, and what choosing it does."""
+    """Something that was found: what it is, a grey remark, and what choosing it does; None where it cannot be done now."""
 
     text: str
     remark: str
     icon: str
-    act: Callable[[], object]
+    act: Callable[[], object] | None
 
 
 def matches(words: str, text: str) -> bool:
@@ -111,15 +116,16 @@ class SearchDialog(QDialog):
             self._soon.start()
 
     def _actions(self, text: str) -> list[Entry]:
-        usable = [
-            a for a in ACTIONS if a.id != "search" and a.scope == "window" and self._menus.actions[a.id].isEnabled()
-        ]
-        found = [a for a in usable if matches(text, f"{a.text} {a.group}")]
-        found += [a for a in usable if a not in found and matches(text, f"{a.text} {a.tip}")]
-        return [
+        known = [a for a in ACTIONS if a.id != "search" and a.scope == "window"]
+        found = [a for a in known if matches(text, f"{a.text} {a.group}")]
+        found += [a for a in known if a not in found and matches(text, f"{a.text} {a.tip}")]
+        usable = [a for a in found if self._menus.actions[a.id].isEnabled()]
+        later = [a for a in found if a not in usable and text and a.when in NEEDS]
+        entries = [
             Entry(a.text.rstrip("…"), key_text(a.keys[0]) if a.keys else "", a.icon, self._menus.actions[a.id].trigger)
-            for a in found[: SHOWN if text else len(found)]
-        ]
+            for a in usable
+        ] + [Entry(a.text.rstrip("…"), NEEDS[a.when], a.icon, None) for a in later]
+        return entries[: SHOWN if text else len(entries)]
 
     def _found_runs(self, text: str) -> list[Entry]:
         found = [run for run in self._runs if text and matches(text, run)]
@@ -160,5 +166,6 @@ class SearchDialog(QDialog):
         row = self.list.currentRow()
         if 0 <= row < len(self._entries):
             act = self._entries[row].act
-            self.accept()
-            act()
+            if act is not None:
+                self.accept()
+                act()
