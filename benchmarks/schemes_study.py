@@ -3,8 +3,8 @@
     python -m benchmarks.schemes_study [--data ../shared/data] [--recipe fast] [--epochs 6] [--seeds 2] [--out DIR]
 
 differ: faces15 (labels made by machine) and photos15 (by people) in one project, trained together, and each val split measured in
-its own scheme. alike: faces15 parted at random into two sources that place points alike. With `--set schemes=one` the network
-knows one scheme; "import" has one for each source, "auto" also one for each frequent pattern of missing labels (in faces15: rows
+its own scheme. alike: faces15 parted at random into two sources that place points alike. moved: the same two, but the second places
+eyebrows MOVED px higher and the mouth as much lower, and nothing in its pictures tells so. With `--set schemes=one` the network knows one scheme; "import" has one for each source, "auto" also one for each frequent pattern of missing labels (in faces15: rows
 with four points, which are marked as the others are). All faces 96x96 gray. RMSE in px, one line a run, then the means.
 """
 
@@ -30,6 +30,8 @@ from training.runs import create_run, load_snapshot
 from training.train_run import train_run
 
 ARMS = ("one", "import", "auto")
+PROJECTS = ("differ", "alike", "moved")
+MOVED = 2.0  # px
 
 
 def main() -> None:
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--schemes", default=",".join(ARMS))
+    parser.add_argument("--projects", default=",".join(PROJECTS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     config = replace(recipe_config(args.recipe), epochs=args.epochs, minutes=None, threads=1)
@@ -46,10 +49,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.out or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        joined_project(folder / "differ.fkp", [(n, table(args.data / n)) for n in ("faces15", "photos15")])
-        joined_project(folder / "alike.fkp", parted(table(args.data / "faces15"), folder))
+        for name in args.projects.split(","):
+            joined_project(folder / f"{name}.fkp", sources(name, args.data, folder / name))
         for seed in range(args.seeds):
-            for name in ("differ", "alike"):
+            for name in args.projects.split(","):
                 for how in args.schemes.split(","):
                     run = trained(folder / f"{name}.fkp", replace(config, schemes=how, seed=seed))
                     for part, value in measured(folder / f"{name}.fkp", run).items():
@@ -60,24 +63,47 @@ def main() -> None:
         print(f"| {name} | {how} | {part} | {np.mean(values):.3f} ({', '.join(f'{v:.3f}' for v in values)}) |")
 
 
+def sources(project: str, data: Path, folder: Path) -> list[tuple[str, Path]]:
+    """The sources of a project of this study and their labels; what has to be written goes into the folder."""
+    if project == "differ":
+        return [(name, table(data / name)) for name in ("faces15", "photos15")]
+    return parted(table(data / "faces15"), folder, moved=MOVED if project == "moved" else 0.0)
+
+
 def table(folder: Path) -> Path:
     """The labels to train with."""
     return next(path for path in (folder / "labels.csv", folder / "labels_complete.csv") if path.is_file())
 
 
-def parted(labels: Path, folder: Path) -> list[tuple[str, Path]]:
-    """The rows of a table in two, at random: two sources of faces that are marked alike."""
+def parted(labels: Path, folder: Path, *, moved: float) -> list[tuple[str, Path]]:
+    """The rows of a table in two, at random: two sources of faces that are marked alike but for `moved`, px."""
     with labels.open(newline="") as file:
         header, *rows = csv.reader(file)
     first = np.random.default_rng(0).random(len(rows)) < 0.5
     parts = []
     for name, chosen in (("a", first), ("b", ~first)):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
         (folder / name / "images").symlink_to((labels.parent / "images").absolute(), target_is_directory=True)
         with (folder / name / "labels.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([header, *(row for row, is_in in zip(rows, chosen, strict=True) if is_in)])
+            mine = [row for row, is_in in zip(rows, chosen, strict=True) if is_in]
+            by = [moved * (name == "b") * direction(column) for column in header]
+            csv.writer(file).writerows(
+                [header, *([shifted(*pair) for pair in zip(row, by, strict=True)] for row in mine)]
+            )
         parts.append((name, folder / name / "labels.csv"))
     return parts
+
+
+def direction(column: str) -> int:
+    """Where the second source's labels go in this column: up, down, or nowhere."""
+    if not column.endswith("_y"):
+        return 0
+    return -1 if "eyebrow" in column else int("mouth" in column)
+
+
+def shifted(cell: str, by: float) -> str:
+    """A label in px; what is missing stays so."""
+    return f"{float(cell) + by:.4f}" if cell and by else cell
 
 
 def trained(project: Path, config: RunConfig) -> Path:
