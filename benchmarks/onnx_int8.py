@@ -33,8 +33,8 @@ def main() -> None:
     model = find_run(args.run, args.project)
     with tempfile.TemporaryDirectory() as scratch:
         files = {"float32": Path(scratch) / "float32.onnx", "8-bit": Path(scratch) / "int8.onnx"}
-        plain = export_onnx(model, files["float32"], mirrored=False)
-        export_onnx(model, files["8-bit"], mirrored=False, int8_from=args.project)
+        plain = export_onnx(model, files["float32"], mirrored=False, upright=False)
+        export_onnx(model, files["8-bit"], mirrored=False, upright=False, int8_from=args.project)
         sessions = {name: session(path) for name, path in files.items()}
         sizes = {name: path.stat().st_size for name, path in files.items()}
     pictures, labels, scale = val(args.project, plain.shape)

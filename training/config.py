@@ -263,6 +263,11 @@ class RunConfig:
         0.0, "Fraction of pictures blurred with a Gaussian of 1 pixel.", group="Augmentation", low=0, high=1
     )
     flip_average: bool = setting(True, "Predict each picture and its mirror image and average.", group="Model")
+    upright: bool = setting(
+        False,
+        "Turn a face that lies on its side upright and predict it once more (models of one stage).",
+        group="Model",
+    )
 
     def __post_init__(self) -> None:
         for f in fields(self):

@@ -74,13 +74,15 @@ def export_onnx(
     out: Path,
     *,
     mirrored: bool | None = None,
+    upright: bool | None = None,
     input_type: str = "uint8",
     scheme: str | None = None,
     int8_from: Path | None = None,
 ) -> OnnxReport:
     """Write a run's or a model file's best model, with what fits it to a person's way of placing points.
 
-    mirrored: average with the mirrored view (None: as the model's settings say). scheme: the marking scheme it speaks (None:
+    mirrored: average with the mirrored view; upright: look at faces on their side once more, upright, which takes the graph two
+    passes for every face (None: as the model's settings say). scheme: the marking scheme it speaks (None:
     the model's first). int8_from: compute convolutions with 8-bit numbers, whose ranges come from this project's pictures.
 
     Raises UserError where the extra `onnx` is missing, the model cannot be read or the file cannot be written.
@@ -92,6 +94,7 @@ def export_onnx(
         network,
         info,
         mirrored=info.config.flip_average if mirrored is None else mirrored,
+        upright=info.config.upright if upright is None else upright,
         scheme=0 if scheme is None else scheme_number(info.schemes, scheme),
         offset=np.zeros(2) if adjustment is None else adjustment.offset,
     ).eval()
@@ -148,20 +151,29 @@ class PointGraph(nn.Module):
     offset: Tensor
 
     def __init__(
-        self, model: nn.Module, info: ModelInfo, *, mirrored: bool, scheme: int = 0, offset: np.ndarray
+        self,
+        model: nn.Module,
+        info: ModelInfo,
+        *,
+        mirrored: bool,
+        upright: bool = False,
+        scheme: int = 0,
+        offset: np.ndarray,
     ) -> None:
         super().__init__()
         config = info.config
         self.model = for_inference(model, torch.zeros(2, config.channels, config.input_size, config.input_size))
         if isinstance(self.model, StagedNet):
             self.model = _OneStage(self.model)
-        self.pixels, self.mirrored, self.scheme = config.pixels, mirrored, scheme
+        self.pixels, self.mirrored, self.upright, self.scheme = config.pixels, mirrored, upright, scheme
         self.register_buffer("flip", torch.tensor(info.schema.flip))
         self.register_buffer("offset", torch.from_numpy(offset).float())  # px of the input
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = normalise(pictures.float(), self.pixels)
-        points = averaged_points(self.model, x, flip=self.flip, flip_average=self.mirrored, scheme=self.scheme)
+        points = averaged_points(
+            self.model, x, flip=self.flip, flip_average=self.mirrored, upright=self.upright, scheme=self.scheme
+        )
         return points.float() + self.offset
 
 
@@ -220,6 +232,7 @@ def _described(model: Any, info: ModelInfo, graph: PointGraph, input_type: str) 
         "channel_order": "gray" if config.channels == 1 else "RGB",
         "input_type": input_type,
         "mirrored_view_averaged": graph.mirrored,
+        "turned_upright": graph.upright,
         **({"scheme": info.schemes[graph.scheme]} if info.schemes else {}),
         "recipe": config.recipe,
         "network": config.model,

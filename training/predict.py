@@ -107,18 +107,21 @@ class Predictor:
 
     @torch.inference_mode()
     def _predict_batch(self, x: Tensor, scheme: int | Tensor) -> tuple[np.ndarray, np.ndarray]:
+        config = self.info.config
         with mixed_precision(self.device, self.precision):
             points, spread = points_and_disagreement(
-                self.model, x, flip=self.flip, flip_average=self.info.config.flip_average, scheme=scheme,
+                self.model, x, flip=self.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme,
                 views=self.calibration.views,
             )  # fmt: skip
         return points.float().cpu().numpy(), spread.float().cpu().numpy()
 
     @torch.inference_mode()
     def _points(self, x: Tensor, scheme: int | Tensor) -> np.ndarray:
-        average = self.info.config.flip_average
+        config = self.info.config
         with mixed_precision(self.device, self.precision):
-            points = averaged_points(self.model, x, flip=self.flip, flip_average=average, scheme=scheme)
+            points = averaged_points(
+                self.model, x, flip=self.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme
+            )
         return points.float().cpu().numpy()
 
     def _to_pictures(self, points: np.ndarray, pictures: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ _RESNET: dict[str, Any] = {
 # Found on the val split of faces15 (docs/results.md): absolute errors of both heads, few and light changes to the pictures.
 _LIGHT = RunConfig(
     recipe="recommended", model="light", start_from="auto", loss="l1", learning_rate=2e-3, weight_decay=1e-2, warmup=0.05, ema=0.998, dropout=0.0,
-    label_offset=True, schemes="auto", self_training=0.7,
+    label_offset=True, schemes="auto", self_training=0.7, upright=True,
 )  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {

@@ -275,11 +275,13 @@ class Session:
     @torch.inference_mode()
     def predict_val(self) -> np.ndarray:
         """The average model's points of the val rows, [V, K, 2], px of the input."""
-        model = self.average.ready()
+        model, config = self.average.ready(), self.config
         parts = []
         with mixed_precision(self.device, self.precision):
             for x, scheme in self._inputs(self.data.val):
-                points = averaged_points(model, x, flip=self.flip, flip_average=self.config.flip_average, scheme=scheme)
+                points = averaged_points(
+                    model, x, flip=self.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme
+                )
                 parts.append(points.float().cpu().numpy())
         return np.concatenate(parts)
 
@@ -375,12 +377,12 @@ class Session:
         """Fit the confidence of a model with these weights on val, and `fill`: how its errors go together."""
         model = copy.deepcopy(self.average.average)
         model.load_state_dict(weights)
-        points, spreads, views = [], [], views_of(model)
+        points, spreads, views, config = [], [], views_of(model), self.config
         with mixed_precision(self.device, self.precision):
             for x, scheme in self._inputs(self.data.val):
                 p, d = points_and_disagreement(
-                    model, x, flip=self.flip, flip_average=self.config.flip_average, scheme=scheme, views=views
-                )
+                    model, x, flip=self.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme, views=views,
+                )  # fmt: skip
                 points.append(p.float().cpu().numpy())
                 spreads.append(d.float().cpu().numpy())
         found = np.concatenate(points)

@@ -1,4 +1,4 @@
-"""Predicting one picture from several views: plain, mirrored, shifted. Their mean is better, their spread tells how sure."""
+"""Predicting one picture from several views: plain, mirrored, shifted, upright. Their mean is better, their spread tells how sure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from training.augment import mirror, mirror_points
 from training.confidence import Views
 from training.models.light import LightPoints, heads_of
 from training.models.offsets import labelled
+from training.upright import look_twice, shape_of
 
 
 def averaged_points(
-    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, scheme: int | Tensor = 0
+    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, upright: bool = False, scheme: int | Tensor = 0
 ) -> Tensor:
     """Input [B, C, S, S] -> points [B, K, 2], px of the input: the mean of the plain and the mirrored view.
 
-    They stand as labels of the marking scheme would (one number, or int64 [B]), where the model has learnt label offsets.
+    upright: faces that are turned are looked at once more, upright (`look_twice`). Points stand as labels of the marking scheme
+    would (one number, or int64 [B]), where the model has learnt label offsets.
     """
-    plain = model(x)
-    if flip_average:
-        plain = (plain + mirror_points(model(mirror(x)), flip=flip, side=x.shape[-1])) / 2
-    return labelled(model, plain, scheme)
+
+    def look(seen: Tensor) -> tuple[Tensor]:
+        plain = model(seen)
+        if flip_average:
+            plain = (plain + mirror_points(model(mirror(seen)), flip=flip, side=seen.shape[-1])) / 2
+        return (plain,)
+
+    return labelled(model, look_twice(look, x, shape_of(model) if upright else None)[0], scheme)
 
 
 def views_of(model: nn.Module) -> Views:
@@ -31,26 +37,40 @@ def views_of(model: nn.Module) -> Views:
 
 
 def points_and_disagreement(
-    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, scheme: int | Tensor = 0, views: Views = "moved"
-) -> tuple[Tensor, Tensor]:
+    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, upright: bool = False, scheme: int | Tensor = 0,
+    views: Views = "moved",
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """As `averaged_points`, with the views' disagreement [B, K]: their deviation from their mean, a fraction of the side.
 
     views: "moved" - plain, mirrored, moved right and up by 3 % of the side, moved left and down, all in one batch.
     "heads" - what the heads of the plain view say, and of the mirrored one with flip_average: no pass that the points
     do not need.
     """
+    see = _see_heads if views == "heads" else _see_moved
+
+    def look(seen: Tensor) -> tuple[Tensor, Tensor]:
+        return see(model, seen, flip=flip, mirrored=flip_average)
+
+    points, deviation = look_twice(look, x, shape_of(model) if upright else None)
+    return labelled(model, points, scheme), deviation / x.shape[-1]
+
+
+def _see_heads(model: nn.Module, x: Tensor, *, flip: Tensor, mirrored: bool) -> tuple[Tensor, Tensor]:
+    """The heads' mean [B, K, 2] and their deviation [B, K], px."""
+    seen = _heads(model, x, flip=flip, mirrored=mirrored)
+    return seen.mean(dim=1), _deviation(seen)
+
+
+def _see_moved(model: nn.Module, x: Tensor, *, flip: Tensor, mirrored: bool) -> tuple[Tensor, Tensor]:
+    """The points of the plain view (and the mirrored one) [B, K, 2] and the deviation of four views [B, K], px."""
     side = x.shape[-1]
-    if views == "heads":
-        seen = _heads(model, x, flip=flip, mirrored=flip_average)
-        return labelled(model, seen.mean(dim=1), scheme), _deviation(seen) / side
     step = max(1, round(0.03 * side))
     batch = torch.cat((x, mirror(x), _moved(x, step, -step), _moved(x, -step, step)))
-    plain, mirrored, right, left = model(batch).view(4, len(x), -1, 2)
+    plain, other, right, left = model(batch).view(4, len(x), -1, 2)
     offset = torch.tensor((step, -step), dtype=plain.dtype, device=plain.device)
-    seen = torch.stack((plain, mirror_points(mirrored, flip=flip, side=side), right - offset, left + offset))
+    seen = torch.stack((plain, mirror_points(other, flip=flip, side=side), right - offset, left + offset))
     deviation = (seen - seen.mean(dim=0)).square().sum(dim=-1).mean(dim=0).sqrt()  # [B, K]
-    points = seen[:2].mean(dim=0) if flip_average else plain
-    return labelled(model, points, scheme), deviation / side
+    return seen[:2].mean(dim=0) if mirrored else plain, deviation
 
 
 def points_and_spread(model: nn.Module, x: Tensor, *, flip: Tensor, scheme: int | Tensor = 0) -> tuple[Tensor, Tensor]:

@@ -86,7 +86,7 @@ def test_eight_bit_convolutions_stay_near_the_model(
     plain, small = tmp_path / "plain.onnx", tmp_path / "small.onnx"
     export_onnx(source, plain)
     report = export_onnx(source, small, int8_from=project_path)
-    assert small.stat().st_size < 0.5 * plain.stat().st_size
+    assert small.stat().st_size < 0.6 * plain.stat().st_size  # 0.31 M weights, and a graph of two looks
     nodes = [node.op_type for node in onnx.load(small).graph.node]
     assert "DequantizeLinear" in nodes
     with Project.open(project_path, read_only=True) as project:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states], or MODEL OUT --format onnx [--mirrored] [--input TYPE] | model"""
+    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states], or MODEL OUT --format onnx [--mirrored] [--upright] [--input TYPE] | model"""
     parser.add_argument(
         "project",
         type=Path,
@@ -40,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="onnx: average with the mirrored view, for twice the time (as the run's setting flip-average says)",
     )
+    parser.add_argument(
+        "--upright",
+        action=argparse.BooleanOptionalAction,
+        help="onnx: see each face once more, turned upright, for twice the time (as the run's setting upright says)",
+    )
     parser.add_argument("--scheme", metavar="NAME", help="onnx: the marking scheme that the points speak")
     parser.add_argument("--input", choices=("uint8", "float32"), help="onnx: type of the pictures, 0..255 (uint8)")
     parser.add_argument(
@@ -56,9 +61,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.format == "onnx":
         return _export_onnx(args)
-    if args.mirrored is not None or args.input is not None or args.scheme is not None or args.int8:
+    views = args.mirrored is not None or args.upright is not None
+    if views or args.input is not None or args.scheme is not None or args.int8:
         raise UserError(
-            "--mirrored, --scheme, --input and --int8 go with --format onnx: the other formats hold points, not such a model."
+            "--mirrored, --upright, --scheme, --input and --int8 go with --format onnx: the other formats hold points, not such a model."
         )
     if args.format == "model":
         return _export_compact(args)
@@ -93,6 +99,7 @@ def _export_onnx(args: argparse.Namespace) -> int:
         model,
         args.out,
         mirrored=args.mirrored,
+        upright=args.upright,
         input_type=args.input or "uint8",
         scheme=args.scheme,
         int8_from=args.project if args.int8 else None,

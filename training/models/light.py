@@ -103,7 +103,7 @@ def heads_of(model: nn.Module, x: Tensor) -> Tensor:
 
 def soft_argmax(maps: Tensor, *, stride: int) -> Tensor:
     """Logits [B, K, H, W] -> points [B, K, 2], px of a picture with `stride` pixels a cell: the mean place under the softmax."""
-    share = maps.to(torch.promote_types(maps.dtype, torch.float32)).flatten(2).softmax(dim=-1).view(maps.shape)
+    share = maps.to(torch.promote_types(maps.dtype, torch.float32)).flatten(2).softmax(dim=-1).view(-1, *maps.shape[1:])
     places = [(torch.arange(n, device=maps.device) + 0.5) * stride - 0.5 for n in maps.shape[2:]]
     y = (share.sum(dim=3) * places[0]).sum(dim=-1)
     x = (share.sum(dim=2) * places[1]).sum(dim=-1)
