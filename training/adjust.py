@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from training.adjustment import Adjustment, adjust_path, remove_adjustment, write_adjustment
-from training.data.keypoint_data import Labels, Origin
 from training.data.pictures import resize_points
 from training.errors import UserError
 from training.predicted import NotPredictedError, model_config, note_predicted, raw_predictions
@@ -117,13 +116,8 @@ def _labelled(project: Project, run_dir: Path) -> np.ndarray:
     """Ids of the faces that the run has not learnt, with labels that no model gave; read block by block."""
     kept = project.kept_ids()
     new = blocks(project.database, kept[~_trained_on(run_dir, len(project))[kept - 1]])
-    found = [block[_vouched(project.labels(block)).any(axis=1)] for block in new]
+    found = [block[project.labels(block).vouched.any(axis=1)] for block in new]
     return np.concatenate([np.zeros(0, np.int64), *found])
-
-
-def _vouched(labels: Labels) -> np.ndarray:
-    """bool [N, K]: points that count."""
-    return np.asarray(labels.mask & (labels.origins != Origin.MODEL))
 
 
 def _check_enough(faces: int, run_dir: Path) -> None:
@@ -136,8 +130,7 @@ def _check_enough(faces: int, run_dir: Path) -> None:
 
 def _fit(project: Project, run_dir: Path, ids: np.ndarray, pred: np.ndarray) -> Fit:
     side, labels, sizes = model_config(run_dir).input_size, project.labels(ids), read_sizes(project.database, ids)
-    points = np.where(_vouched(labels)[..., None], labels.points, np.nan)
-    residual = resize_points(points, sizes, (side, side)) - resize_points(pred, sizes, (side, side))
+    residual = resize_points(labels.vouched_points, sizes, (side, side)) - resize_points(pred, sizes, (side, side))
     names = [name or f"alone {n}" for n, name in enumerate(project.groups(ids))]
     groups = np.unique(names, return_inverse=True)[1]
     if groups.max() == 0:

@@ -33,7 +33,7 @@ def evaluate_protocol(
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]
     pred = predict_faces(load_for(project, run_dir, device, adjusted=False), project, ids, sizes=sizes)
     table = measure_rows(
-        protocol, {subset: chosen[some] for subset, chosen in rows.items()}, pred, _targets(project, ids),
+        protocol, {subset: chosen[some] for subset, chosen in rows.items()}, pred, project.labels(ids).vouched_points,
         schema=project.schema, sizes=sizes, boxes=faces.boxes[some],
     )  # fmt: skip
     return protocol, table
@@ -59,7 +59,7 @@ def evaluate_run(
     if not len(pred):
         raise UserError(f"None of the {len(ids):,} pictures can be read. {next(iter(unreadable.values()))}")
     read = ~np.isin(ids, list(unreadable))
-    found = evaluate(pred, _targets(project, ids[read]), project.schema, sizes=sizes[chosen][read])
+    found = evaluate(pred, project.labels(ids[read]).vouched_points, project.schema, sizes=sizes[chosen][read])
     return replace(found, left_out={**found.left_out, UNREADABLE: len(unreadable)}) if unreadable else found
 
 
@@ -69,12 +69,6 @@ def load_for(project: Project, run_dir: Path, device: str, *, adjusted: bool) ->
     if predictor.info.schema.keypoints != project.schema.keypoints:
         raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
     return predictor
-
-
-def _targets(project: Project, ids: np.ndarray) -> np.ndarray:
-    """float64 [B, K, 2], px of the samples' pictures, NaN where there is no label."""
-    labels = project.labels(ids)
-    return np.where(labels.mask[..., None], labels.points, np.nan)
 
 
 def predict_faces(predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:

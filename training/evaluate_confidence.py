@@ -11,7 +11,7 @@ from training.error_curve import ErrorCurve
 from training.errors import UserError
 from training.evaluate import load_for
 from training.project.project import Project
-from training.reliability import SPLITS, Judged, judge, vouched_points
+from training.reliability import SPLITS, Judged, judge
 from training.rundata import load_readable
 
 _CHUNK = 512
@@ -36,7 +36,7 @@ def judge_run(
         points, confidences = predictor.predict(pictures, predictor.schemes_of(project.path, index.ids[rows]))
         sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
         points = resize_points(points, (side, side), sizes)
-        target = vouched_points(project.labels(index.ids[rows]))
+        target = project.labels(index.ids[rows]).vouched_points
         parts.append(judge(points, confidences, target, project.schema, sizes=sizes))
     if not any(len(part.errors) for part in parts):
         raise UserError(

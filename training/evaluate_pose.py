@@ -44,8 +44,7 @@ def evaluate_by_pose(
     pred, unreadable = predict_samples(predictor, project, ids, sizes=sizes)
     read = ~np.isin(ids, list(unreadable))
     labels = project.labels(ids[read])
-    target = np.where(labels.mask[..., None], labels.points, np.nan)
-    errors = _mean(point_errors(pred, target)) / sizes[read].max(axis=1)
+    errors = _mean(point_errors(pred, labels.vouched_points)) / sizes[read].max(axis=1)
     pose, name = _poses(project, ids[read], labels.points, labels.mask)
     used = np.isfinite(errors) & np.isfinite(pose)
     if not used.any():

@@ -10,7 +10,6 @@ import numpy as np
 
 from training import metrics
 from training.confidence import face_sizes
-from training.data.keypoint_data import Labels, Origin
 from training.error_budget import ErrorBudget, affordable, expected_wrong
 from training.error_curve import ErrorCurve
 
@@ -85,7 +84,7 @@ def judge_stored(
             break
         rows = chosen[start : start + _BLOCK]
         labels, found = project.labels(index.ids[rows]), project.predictions(run, index.ids[rows])
-        target = vouched_points(labels)
+        target = labels.vouched_points
         sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
         parts.append(judge(found.points.astype(np.float64), found.confidences, target, project.schema, sizes=sizes))
     return Judged(
@@ -93,11 +92,6 @@ def judge_stored(
         np.concatenate([p.errors for p in parts]),
         sum(p.faces for p in parts),
     )
-
-
-def vouched_points(labels: Labels) -> np.ndarray:
-    """The labels [B, K, 2] px that no model has given, NaN elsewhere."""
-    return np.where((labels.mask & (labels.origins != Origin.MODEL))[..., None], labels.points, np.nan)
 
 
 def reliability(judged: Judged, curve: ErrorCurve, *, beyond: float, bins: int = BINS) -> Reliability:

@@ -181,11 +181,11 @@ def point_weights(snapshot: Snapshot, config: RunConfig, rows: np.ndarray) -> np
 
 
 def _is_used(snapshot: Snapshot, config: RunConfig) -> np.ndarray:
-    """bool [N, K]: points with coordinates; in train without those from a model where these weigh nothing."""
-    there = _has_point(snapshot)
-    if config.model_weight == 0:
-        there &= ~(_by_model(snapshot) & (snapshot.splits == 0)[:, None])
-    return there
+    """bool [N, K]: points with coordinates. Those accepted from a model are for training alone, where they have a weight."""
+    of_model = _by_model(snapshot)
+    if config.model_weight > 0:
+        of_model &= (snapshot.splits != 0)[:, None]
+    return _has_point(snapshot) & ~of_model
 
 
 def _by_model(snapshot: Snapshot) -> np.ndarray:

@@ -8,7 +8,6 @@ import numpy as np
 
 from fkp_studio.canvas.face import Face
 from training.data.keypoint_data import Origin, PointState
-from training.filling.given import vouched
 from training.run_names import run_title
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def hover_text(face: Face, keypoint: int, title: str, *, ring: bool) -> str:
 
 def given_words(face: Face) -> str:
     """How many labels the predictions follow: ` given 4 labels`; "" where there are none."""
-    count = 0 if face.given is None else int(vouched(face.labels)[0].sum())
+    count = 0 if face.given is None else int(face.labels.vouched[0].sum())
     return f" given {count} label{'s' if count > 1 else ''}" if count else ""
 
 

@@ -31,9 +31,9 @@ def worst_faces(path: Path, run: str, keypoint: int, *, cancelled: Callable[[], 
                 break
             ids = predicted[start : start + _PART]
             labels, points = project.labels(ids), project.predictions(run, ids).points
-            errors[start : start + _PART] = point_errors(
-                points[:, [keypoint]], np.where(labels.mask[..., None], labels.points, np.nan)[:, [keypoint]]
-            )[:, 0]
+            errors[start : start + _PART] = point_errors(points[:, [keypoint]], labels.vouched_points[:, [keypoint]])[
+                :, 0
+            ]
     val = np.isfinite(errors) & (index.splits[predicted - 1] == SPLITS.index("val"))
     known = val if val.any() else np.isfinite(errors)
     share = (errors / np.maximum(sides, 1))[known]

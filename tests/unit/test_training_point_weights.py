@@ -108,7 +108,7 @@ def test_a_resumed_run_knows_which_keypoints_are_hard(tmp_path: Path) -> None:
 def test_a_run_reads_its_weights_and_leaves_out_what_weighs_nothing(
     project_path: Path, model_weight: str, used: float
 ) -> None:
-    """The first point of the first four faces is a model's; the fourth face is val, where all labels count."""
+    """The first point of the first four faces is a model's; the fourth face is val, where no model's point counts."""
     config = with_overrides(recipe_config("ml-cnn"), {"model_weight": model_weight, "input_size": "32"})
     with Project.open(project_path, read_only=True) as project:
         snapshot = snapshot_project(project)
@@ -117,7 +117,8 @@ def test_a_run_reads_its_weights_and_leaves_out_what_weighs_nothing(
         run_dir = write_run(project.runs_dir, config, snapshot)
     data = load_run_data(run_dir, config)
     assert data.mask[0, 0] == (used > 0)
-    assert data.mask[3, 0]
+    assert not data.mask[3, 0]
+    assert data.mask[3, 1:].any()
     assert data.mask[4, 0]
     weight = np.ones(data.mask.shape) if data.weight is None else data.weight
     assert (weight * data.mask)[[0, 4], 0].tolist() == [used, 1.0]

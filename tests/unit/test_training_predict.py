@@ -18,6 +18,7 @@ import torch
 from tests.unit.training_data import SCHEMA, dots, tiny_config
 from training.checkpoint import ModelInfo, load_model, load_resume, save_model, save_resume
 from training.confidence import CLOSE, Calibration, default_calibration, fit_calibration
+from training.data.keypoint_data import Origin, PointState
 from training.data.schema import KAGGLE_15
 from training.doctor import Doctor
 from training.errors import UserError
@@ -189,6 +190,21 @@ def test_a_run_is_evaluated_on_a_split(project_path: Path, run_dir: Path) -> Non
         assert result.left_out == {"no box: not every point is labelled": 2}
         with pytest.raises(UserError, match="no samples in its test split"):
             evaluate_run(project, run_dir, "test")
+
+
+def test_a_model_is_not_measured_by_points_that_a_model_gave(project_path: Path, run_dir: Path) -> None:
+    with Project.open(project_path) as project:
+        before = evaluate_run(project, run_dir, "val", device="cpu")
+        ids = project.index().ids[project.index().splits == 1]
+        labels = project.labels(ids)
+        guessed = labels.missing.any(axis=1)
+        accepted = labels.missing
+        labels.points[accepted] = 3.0  # far off: it would show
+        labels.states[accepted], labels.origins[accepted] = PointState.VISIBLE, Origin.MODEL
+        project.write_labels(ids, labels)
+        after = evaluate_run(project, run_dir, "val", device="cpu")
+    assert guessed.sum() == 2
+    assert (after.n, after.rmse, after.left_out) == (before.n, before.rmse, before.left_out)
 
 
 class Asking(io.StringIO):

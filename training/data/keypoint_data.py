@@ -95,6 +95,16 @@ class Labels:
         return (self.states == PointState.VISIBLE) | (self.states == PointState.OCCLUDED)
 
     @property
+    def vouched(self) -> np.ndarray:
+        """bool [B, K]: points that a person or the source vouches for; one accepted from a model tells nothing of a model."""
+        return self.mask & (self.origins != Origin.MODEL)
+
+    @property
+    def vouched_points(self) -> np.ndarray:
+        """float64 [B, K, 2], px: the points to measure a model by; NaN where none is vouched for."""
+        return np.where(self.vouched[..., None], self.points, np.nan)
+
+    @property
     def missing(self) -> np.ndarray:
         """bool [B, K]: points nobody has looked at."""
         return self.states == PointState.UNSET

@@ -26,8 +26,7 @@ def load_faces(project: Project, split: str) -> tuple[Faces, np.ndarray]:
     """The labelled faces of a split and their labels [N, K, 2], px, NaN where there is none. Raises UserError without any."""
     index = project.index()
     ids = index.ids[index.splits == SPLITS.index(split)]
-    labels = project.labels(ids)
-    target: np.ndarray = np.where(labels.mask[..., None], labels.points, np.nan)
+    target = project.labels(ids).vouched_points
     labelled = np.isfinite(target).all(axis=-1).any(axis=1)
     if not labelled.any():
         raise UserError(

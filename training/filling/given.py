@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.data.keypoint_data import Labels, Origin
+from training.data.keypoint_data import Labels
 from training.error_curve import USUAL_POWER
 from training.filling.model import FillModel
 from training.project.predictions import Predictions
-
-_VOUCHED = (Origin.IMPORTED, Origin.PERSON)
-
-
-def vouched(labels: Labels) -> np.ndarray:
-    """bool [B, K]: points that a person or the source vouches for; one accepted from a model tells nothing of the others."""
-    return np.asarray(labels.mask & np.isin(labels.origins, _VOUCHED))
 
 
 def given_labels(
@@ -26,7 +19,7 @@ def given_labels(
     (training.error_curve); with a share r of the variance left the scale is sqrt(r) of what it was, so that 1 - confidence
     becomes (1 - confidence)^(r^(-k / 2)).
     """
-    known = vouched(labels)
+    known = labels.vouched
     plain = predictions.points.astype(np.float64)
     points, covariances = fill.condition_all(plain, labels.points, known, sizes=sizes)
     left = np.where(known, 1, fill.variance_left(covariances, sizes=sizes))

@@ -9,7 +9,6 @@ import numpy as np
 
 from training.errors import UserError
 from training.filling.files import run_fill
-from training.filling.given import vouched
 from training.filling.model import FillModel, fill_path, fit_fill
 from training.predicted import lacking
 from training.project.columns import read_sizes
@@ -34,8 +33,7 @@ def make_fill(project: Project, run_dir: Path) -> FillModel | None:
     if not len(val) or len(lacking(project, run_dir, val)):
         return None
     labels, predictions = project.labels(val), project.predictions(run_dir.name, val)
-    points = np.where(vouched(labels)[..., None], labels.points, np.nan)
-    fill = fit_fill(predictions.points.astype(np.float64), points, read_sizes(project.database, val))
+    fill = fit_fill(predictions.points.astype(np.float64), labels.vouched_points, read_sizes(project.database, val))
     if fill is not None:
         with suppress(UserError):  # a folder that cannot be written: it is made anew each time
             fill.save(fill_path(run_dir))

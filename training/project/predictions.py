@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.data.keypoint_data import Labels, Origin
+from training.data.keypoint_data import Labels
 from training.errors import UserError
 from training.project.database import Database
 from training.project.label_table import BLOCK, blocks, read_labels
@@ -135,7 +135,7 @@ def run_columns(
 def sample_columns(labels: Labels, predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """(mean point error px, mean confidence) of each sample; float32 [B], NaN where there is nothing to compare."""
     distances = np.linalg.norm(predictions.points - labels.points, axis=-1)  # [B, K]
-    counted = labels.mask & predictions.present & (labels.origins != Origin.MODEL)
+    counted = labels.vouched & predictions.present
     return _mean(distances, counted), _mean(predictions.confidences, np.isfinite(predictions.confidences))
 
 
