@@ -7,7 +7,8 @@
 the frame itself. {"event": "ended", "lacking"} comes once, after a file's last frame; lacking: frames that should follow.
 
 On stdin it takes lines {"cmd": "size", "width": px, "height": px}: the room that a frame is to fill; {"cmd": "pause"},
-{"cmd": "resume"}; {"cmd": "again"}: a file from its beginning; {"cmd": "save", "project": path, "run": path}: the frame shown last,
+{"cmd": "resume"}; {"cmd": "again"}: a file from its beginning; {"cmd": "seek", "number"}: a file from this frame on, which is shown also while paused,
+then {"event": "sought"}; {"cmd": "save", "project": path, "run": path}: the frame shown last,
 answered by {"event": "saved", "faces": n}; {"cmd": "record", "path": path}, {"cmd": "stop"}: a CSV, answered by
 {"event": "recording"} and {"event": "recorded", "path", "rows"}, or {"event": "lost", "text"} where it could not be written; what
 else goes wrong is {"event": "problem", "text"}.
@@ -54,7 +55,7 @@ class Live:
         self.room = _ROOM
         self._last: tuple[Frame, list[Face]] | None = None
         self._times: deque[float] = deque(maxlen=_RATE_OVER)
-        self._began = 0.0  # when the file's first frame was due
+        self._began = 0.0  # when the file's first frame was due, or would have been
         self._table: ExitStack | None = None
         self._write: WriteFaces | None = None
         self._path, self._rows = Path(), 0
@@ -76,6 +77,9 @@ class Live:
         if self.paused or self.ended:
             return
         self._catch_up()
+        self._next()
+
+    def _next(self) -> None:
         frame = self.video.next()
         if frame is None:
             self.ended = True
@@ -87,7 +91,7 @@ class Live:
         faces = self.tracker.follow(frame.picture, wait=first or keeps_all)
         self._last = frame, faces
         if first:  # it took a search and the making of everything: the others are due from here
-            self._began = time.monotonic()
+            self._began = time.monotonic() - frame.number / self.video.rate
         self._note(frame, faces)
         self._times.append(time.monotonic())
         self._send(frame, faces)
@@ -135,6 +139,8 @@ class Live:
                     self.paused = True
                 case "again":
                     self._begin_again()
+                case "seek":
+                    self._seek(int(message["number"]))
                 case "resume":
                     self._resume()
                 case "save":
@@ -148,9 +154,23 @@ class Live:
 
     def _begin_again(self) -> None:
         self.video.rewind()
-        self.tracker, self._last = self._tracker(), None
+        self._forget()
+        self.paused = False
+
+    def _forget(self) -> None:
+        """What comes next does not follow from what was."""
+        self.tracker, self._last, self.ended = self._tracker(), None, False
         self._times.clear()
-        self.paused = self.ended = False
+
+    def _seek(self, number: int) -> None:
+        """Show this frame; the video goes on from there unless it is paused. A recording takes every frame: there it stays."""
+        try:
+            if self._write is None and not self.video.is_camera:
+                self.video.seek(max(0, number))
+                self._forget()
+                self._next()
+        finally:
+            self.say({"event": "sought"})
 
     def _resume(self) -> None:
         self.paused = False

@@ -95,6 +95,15 @@ class Video:
         self._capture = _open(self._source)
         self._next, self._first = 0, None
 
+    def seek(self, number: int) -> None:
+        """Go on with this frame of a file: straight there where the file can, else from its beginning. Raises UserError."""
+        self._first, self._next = None, number
+        at = cv2.CAP_PROP_POS_FRAMES
+        if self._capture.set(at, number) and round(self._capture.get(at)) == number:
+            return
+        self.rewind()
+        self.skip(number)
+
     def skip(self, frames: int) -> None:
         """Leave out so many frames, without the work of making pictures of them."""
         for _ in range(frames):

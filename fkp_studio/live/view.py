@@ -13,6 +13,7 @@ from fkp_studio.live.feed import LiveFrame
 
 _SURE = 0.5  # confidence below which a point is drawn in the colour of what is suspect
 _RADIUS = 3.5
+_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
 class LiveView(QWidget):
@@ -20,6 +21,7 @@ class LiveView(QWidget):
 
     resized = Signal()  # `room` is another
     pressed = Signal()  # by mouse, or by the space key
+    stepped = Signal(int)  # the right arrow key, 1; the left one, -1
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,6 +60,8 @@ class LiveView(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self.pressed.emit()
+        elif event.key() in _STEPS:
+            self.stepped.emit(_STEPS[Qt.Key(event.key())])
         else:
             super().keyPressEvent(event)
 

@@ -14,6 +14,7 @@ from fkp_studio.dialogs.data_parts import button, row, text_label
 from fkp_studio.jobs.run_book import list_models
 from fkp_studio.jobs.tasks import run_task
 from fkp_studio.live.feed import WORKER, LiveFeed
+from fkp_studio.live.seek import SeekBar
 from fkp_studio.live.view import LiveView
 from fkp_studio.session import Session
 from training.runs import RunInfo
@@ -40,10 +41,11 @@ class LiveWindow(QDialog):
         self._file = Path()
         self._playing = ""  # the source at work
         self._paused = self._recording = self._ended = False
-        self._count = 0
+        self._count, self._rate = 0, 25.0
         self._words = QTimer(self, singleShot=True, interval=_WORDS_EVERY)
         self._notice = QTimer(self, singleShot=True, interval=_NOTICE)
         self.view, self.source, self.model = LiveView(), QComboBox(), QComboBox()
+        self.seek = SeekBar()
         self.start, self.pause = button("Start", "primary"), button("Pause")
         self.save, self.record = button("Save this frame"), button("Record CSV…")
         self.about, self.speed, self.problem = QLabel(), QLabel(), text_label(role="danger")
@@ -99,6 +101,7 @@ class LiveWindow(QDialog):
         column.setSpacing(8)
         column.addLayout(top)
         column.addWidget(self.view, 1)
+        column.addWidget(self.seek)
         column.addWidget(self.problem)
         column.addLayout(row(self.pause, self.save, self.record, None, self.about, self.speed))
 
@@ -111,6 +114,8 @@ class LiveWindow(QDialog):
         self.model.activated.connect(self._restart)
         self.view.resized.connect(self._tell_size)
         self.view.pressed.connect(self._press)
+        self.view.stepped.connect(self._step)
+        self.seek.sought.connect(self._seek)
         self._words.timeout.connect(self._show_words)
         self._notice.timeout.connect(self._show_words)
         self._session.project_changed.connect(self.close)
@@ -184,6 +189,7 @@ class LiveWindow(QDialog):
         self._notice.stop()
         self.view.show_frame(None)
         self.view.say(_WELCOME)
+        self.seek.hide()
         self.about.setText("")
         self.speed.setText("")
         self._show_state()
@@ -206,6 +212,20 @@ class LiveWindow(QDialog):
             self._feed.ask("pause" if self._paused else "resume")
             self._show_state()
 
+    def _step(self, seconds: int) -> None:
+        """Paused: frame by frame."""
+        self.seek.step(seconds if self._paused else round(seconds * self._rate))
+
+    def _seek(self, number: int) -> None:
+        """Go to a frame; a video that has ended stays paused there."""
+        if self._feed is None:
+            return
+        if self._ended:
+            self._ended, self._paused = False, True
+            self._feed.ask("pause")
+        self._feed.ask("seek", number=number)
+        self._show_state()
+
     def _save(self) -> None:
         store = self._session.store
         if self._feed is not None and store is not None:
@@ -223,7 +243,8 @@ class LiveWindow(QDialog):
 
     def _on_opened(self, about: dict[str, Any]) -> None:
         self.view.edges = [(int(a), int(b)) for a, b in about["edges"]]
-        self._count = int(about["count"])
+        self._count, self._rate = int(about["count"]), float(about["rate"])
+        self.seek.begin(self._count, self._rate)
         self.view.say("Looking for faces…")
 
     def _on_arrived(self) -> None:
@@ -232,6 +253,7 @@ class LiveWindow(QDialog):
             return
         first = self.view.frame is None
         self.view.show_frame(frame)
+        self.seek.follow(frame.number)
         if not self._words.isActive():
             self._words.start()
         if first:
@@ -259,7 +281,9 @@ class LiveWindow(QDialog):
         event = message["event"]
         if event != "ended":  # what was wrong before stays to be read
             self.problem.setText("")
-        if event == "problem":
+        if event == "sought":
+            self.seek.arrived()
+        elif event == "problem":
             self.problem.setText(str(message["text"]))
         elif event == "saved":
             faces = int(message["faces"])
@@ -293,6 +317,7 @@ class LiveWindow(QDialog):
         self.pause.setEnabled(shows and not self._ended)
         self.record.setText("End recording" if self._recording else "Record CSV…")
         self.record.setEnabled(shows and not self._ended)
+        self.seek.allow(allowed=not self._recording)
         there = self._session.store is not None
         self.save.setEnabled(shows and there)
         self.save.setToolTip("" if there else "Open a project to save frames to")

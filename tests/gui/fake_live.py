@@ -46,6 +46,9 @@ for line in sys.stdin:
     elif message["cmd"] == "pause":  # stands in for what a disk and a file do
         say({"event": "recording"})
         say({"event": "lost", "text": "The disk is full."})
+    elif message["cmd"] == "seek":
+        play(range(message["number"], message["number"] + 1))
+        say({"event": "sought"})
     elif message["cmd"] == "again":
         play(range(1))
     elif message["cmd"] == "resume":

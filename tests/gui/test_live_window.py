@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from fkp_studio import theme
 from fkp_studio.live.feed import LiveFrame
+from fkp_studio.live.seek import SeekBar
 from fkp_studio.live.view import LiveView
 from fkp_studio.live.window import LiveWindow
 from fkp_studio.session import Session
@@ -99,6 +100,57 @@ def test_a_press_on_the_picture_pauses_and_what_is_lost_is_told(window: LiveWind
     assert window._feed is feed  # the model is not loaded again
     assert window.start.text() == "Stop"
     assert not window.problem.isVisible()
+
+
+def test_the_bar_goes_to_any_frame_and_says_where_it_is(window: LiveWindow, qtbot: QtBot) -> None:
+    play(window, qtbot)
+    qtbot.waitUntil(lambda: window.seek.slider.value() == 2)
+    assert window.seek.isVisible()
+    assert window.seek.time.text() == "0:00 / 0:00"
+    qtbot.mouseClick(window.seek.slider, Qt.MouseButton.LeftButton, pos=QPoint(4, window.seek.slider.height() // 2))
+    qtbot.waitUntil(lambda: window.view.frame is not None and window.view.frame.number == 0)
+    qtbot.mouseClick(window.view, Qt.MouseButton.LeftButton)  # paused: the arrow keys go by frames
+    qtbot.keyClick(window.view, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: window.view.frame is not None and window.view.frame.number == 1)
+    assert window.seek.slider.value() == 1
+
+
+def test_going_elsewhere_after_the_end_stays_there_paused(window: LiveWindow, qtbot: QtBot) -> None:
+    play(window, qtbot)
+    window._on_told({"event": "ended", "lacking": 0})
+    assert window.start.text() == "Play again"
+    window.seek.slider.setValue(1)
+    qtbot.waitUntil(lambda: window.view.frame is not None and window.view.frame.number == 1)
+    assert (window.pause.text(), window.start.text()) == ("Go on", "Stop")
+
+
+def test_a_recording_keeps_the_bar_where_it_is(window: LiveWindow, qtbot: QtBot) -> None:
+    play(window, qtbot)
+    window._on_told({"event": "recording"})
+    assert not window.seek.slider.isEnabled()
+    assert "takes every frame" in window.seek.slider.toolTip()
+    window.seek.step(-1)
+    assert window.seek.slider.value() == 2
+    window._on_told({"event": "recorded", "rows": 3, "path": "p.csv"})
+    assert window.seek.slider.isEnabled()
+
+
+def test_of_many_wishes_only_the_last_is_kept(qtbot: QtBot) -> None:
+    bar, asked = SeekBar(), []
+    qtbot.addWidget(bar)
+    bar.sought.connect(asked.append)
+    bar.begin(90_000, 25)
+    bar.slider.setValue(10)
+    bar.slider.setValue(20)
+    bar.slider.setValue(90_000)
+    bar.follow(11)  # a frame from before: the bar stays where the user put it
+    assert (asked, bar.slider.value(), bar.time.text()) == ([10], 89_999, "59:59 / 1:00:00")
+    bar.arrived()
+    bar.arrived()
+    bar.follow(12)
+    assert (asked, bar.slider.value()) == ([10, 89_999], 12)
+    bar.begin(0, 25)
+    assert not bar.isVisible()
 
 
 def test_a_frame_of_the_size_of_the_window_is_shown_pixel_by_pixel(qtbot: QtBot) -> None:

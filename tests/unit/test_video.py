@@ -80,8 +80,8 @@ def tracker() -> tuple[FaceTracker, Finder]:
     return made, finder
 
 
-def write_video(path: Path, frames: int) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (160, 120))
+def write_video(path: Path, frames: int, code: str = "MJPG") -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 25, (160, 120))
     for n in range(frames):
         writer.write(disc(40 + 5 * (n % 12), 60))
     writer.release()
@@ -130,6 +130,20 @@ def test_the_frames_of_a_file_with_their_times(video: Path) -> None:
     assert rest[0].seconds == pytest.approx(0.16)
     ys, xs = np.nonzero(rest[0].picture[..., 0] > 128)
     assert (xs.mean(), ys.mean()) == pytest.approx((60, 60), abs=1)
+
+
+@pytest.mark.parametrize(("name", "code"), [("v.avi", "MJPG"), ("v.mp4", "mp4v")])
+def test_going_to_a_frame_gives_that_frame(tmp_path: Path, name: str, code: str) -> None:
+    with Video(write_video(tmp_path / name, 40, code)) as opened:
+        one_by_one = list(opened.frames())
+        assert len(one_by_one) == 40
+        for number in (7, 31, 0, 39, 12):
+            opened.seek(number)
+            frame = opened.next()
+            assert frame is not None
+            assert (frame.number, frame.seconds) == (number, one_by_one[number].seconds)
+            assert np.array_equal(frame.picture, one_by_one[number].picture)
+        assert next(opened.frames()).number == 13
 
 
 def test_no_video_no_file_and_no_camera_are_told(tmp_path: Path) -> None:
@@ -254,6 +268,38 @@ def test_the_live_worker_sends_frames_records_and_ends(video: Path, tmp_path: Pa
     assert told[-2]["lacking"] == 0
     assert told[-1]["number"] == 0
     assert told[-1]["faces"][0]["points"] == told[2]["faces"][0]["points"]
+
+
+def test_going_elsewhere_in_a_file(video: Path, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with Video(video) as opened:
+        shown = live_of(opened, out)
+        shown.show()
+        shown.take({"cmd": "pause"})
+        shown.take({"cmd": "seek", "number": 6})  # shown although it is paused
+        shown.show()
+        shown.take({"cmd": "record", "path": str(tmp_path / "r.csv")})
+        shown.take({"cmd": "seek", "number": 2})  # a recording takes every frame
+        shown.take({"cmd": "stop"})
+        shown.take({"cmd": "resume"})
+        shown.show()
+        for _ in range(20):
+            shown.show()
+        shown.take({"cmd": "seek", "number": 11})  # after the end
+        shown.show()
+    told = [(m["event"], m.get("number")) for m in told_by(out)]
+    assert told[:6] == [
+        ("frame", 0),
+        ("frame", 6),
+        ("sought", None),
+        ("recording", None),
+        ("sought", None),
+        ("recorded", None),
+    ]
+    played = [number for event, number in told[6:] if event == "frame"]
+    assert played[0] > 6
+    assert played[-1] == 11
+    assert [event for event, _ in told[-4:]] == ["ended", "frame", "sought", "ended"]
 
 
 def test_frames_come_in_the_size_of_the_window(video: Path) -> None:
