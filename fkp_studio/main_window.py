@@ -13,6 +13,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QDockWidget, QMainWindow, QMenu, QMessageBox, QStackedWidget, QWidget
 
 from fkp_studio import theme
+from fkp_studio.beside import show_beside
 from fkp_studio.canvas import CanvasPanel
 from fkp_studio.closing import ask_to_leave, wait_for_writing
 from fkp_studio.dialogs.welcome import WelcomePage
@@ -213,8 +214,14 @@ class MainWindow(QMainWindow):
         """Whether the chosen run's confidences come true."""
         from fkp_studio.dialogs.confidence import ConfidenceDialog
 
-        if self.session.store is not None and self.session.run:
-            ConfidenceDialog(self.session, self.jobs, self).show()
+        run = self.session.run
+        if self.session.store is not None and run:
+            show_beside(
+                self,
+                ConfidenceDialog,
+                lambda: ConfidenceDialog(self.session, self.jobs, self),
+                same=lambda d: d.run == run,
+            )
 
     def take_back(self) -> None:
         """Unset all that was accepted from the chosen run."""
@@ -242,16 +249,19 @@ class MainWindow(QMainWindow):
         """The window of poses, beside this one."""
         from fkp_studio.dialogs.poses import PosesDialog
 
-        dialog = PosesDialog(self.session, self)
-        dialog.faces_wanted.connect(self._show_faces)
-        dialog.use_wanted.connect(self.panels.balance_by_pose)
-        dialog.show()
+        def make() -> PosesDialog:
+            dialog = PosesDialog(self.session, self)
+            dialog.faces_wanted.connect(self._show_faces)
+            dialog.use_wanted.connect(self.panels.balance_by_pose)
+            return dialog
+
+        show_beside(self, PosesDialog, make)
 
     def show_live(self) -> None:
         """The window of a camera or a video, beside this one."""
         from fkp_studio.live.window import LiveWindow
 
-        LiveWindow(self.session, self).show()
+        show_beside(self, LiveWindow, lambda: LiveWindow(self.session, self))
 
     def show_offsets(self) -> None:
         """The dialog of labels that sit off to one side."""
@@ -284,7 +294,7 @@ class MainWindow(QMainWindow):
         from fkp_studio.dialogs.experiments import ExperimentsDialog
 
         if self.session.store is not None:
-            ExperimentsDialog(self.session, self.jobs, self).show()
+            show_beside(self, ExperimentsDialog, lambda: ExperimentsDialog(self.session, self.jobs, self))
 
     def show_random_search(self) -> None:
         """The dialog that tries settings at random."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,11 @@ class LiveWindow(QDialog):
         run_task(list_models, folder, store.project.schema, done=self._list, owner=self)
 
     def _list(self, infos: list[RunInfo]) -> None:
-        for info in infos:
-            if info.is_starter or info.best is not None:
-                self.model.addItem(info.name, info.path)
+        able = [info for info in infos if info.is_starter or info.best is not None]
+        for info in able:
+            self.model.addItem(info.name, info.path)
         at = self.model.findText(self._session.run)
-        self.model.setCurrentIndex(at if at >= 0 else self.model.count() - 1)
+        self.model.setCurrentIndex(at if at >= 0 else _best(able))
         self._show_state()
 
     def _lay_out(self) -> None:
@@ -321,3 +322,9 @@ class LiveWindow(QDialog):
         there = self._session.store is not None
         self.save.setEnabled(shows and there)
         self.save.setToolTip("" if there else "Open a project to save frames to")
+
+
+def _best(infos: Sequence[RunInfo]) -> int:
+    """Which has the least error on val; without a trained one the last, a starter. -1 of none."""
+    errors = [math.inf if info.best is None else info.best.rmse for info in infos]
+    return errors.index(min(errors)) if min(errors, default=math.inf) < math.inf else len(infos) - 1

@@ -18,6 +18,7 @@ from fkp_studio.dialogs.import_data import ImportDialog
 from fkp_studio.dialogs.poses import PosesDialog
 from fkp_studio.dialogs.search import SearchDialog
 from fkp_studio.dialogs.shortcuts import ShortcutsOverlay
+from fkp_studio.live.window import LiveWindow
 from fkp_studio.main_window import MainWindow
 from fkp_studio.settings import Settings
 from fkp_studio.wiring import handlers
@@ -303,3 +304,14 @@ def test_a_bin_of_the_window_of_poses_shows_its_faces_in_the_gallery(opened: Mai
     assert opened.session.order.tolist() == [2, 5]
     assert opened.docks["gallery"].isVisible()
     poses.close()
+
+
+def test_a_window_beside_that_is_asked_for_again_is_the_same_one(window: MainWindow, qtbot: QtBot) -> None:
+    window.show_live()
+    window.show_live()
+    live = [w for w in window.findChildren(LiveWindow) if w.isVisible()]
+    assert len(live) == 1
+    with qtbot.waitSignal(live[0].destroyed):
+        live[0].close()
+    window.show_live()
+    assert dialog_of(window, LiveWindow) is not None

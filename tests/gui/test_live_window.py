@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -16,8 +17,9 @@ from fkp_studio import theme
 from fkp_studio.live.feed import LiveFrame
 from fkp_studio.live.seek import SeekBar
 from fkp_studio.live.view import LiveView
-from fkp_studio.live.window import LiveWindow
+from fkp_studio.live.window import LiveWindow, _best
 from fkp_studio.session import Session
+from training.runs import RunInfo
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_live.py")))
 
@@ -178,3 +180,12 @@ def test_it_closes_while_a_video_plays(qtbot: QtBot, session: Session, by_key: b
         else:
             window.close()
     assert feed._process.wait(10) == 0
+
+
+def test_the_model_with_the_least_error_is_offered_first() -> None:
+    def info(rmse: float | None) -> RunInfo:
+        return SimpleNamespace(best=None if rmse is None else SimpleNamespace(rmse=rmse))  # type: ignore[return-value]
+
+    assert _best([info(2.0), info(1.2), info(1.5), info(None)]) == 1
+    assert _best([info(None), info(None)]) == 1
+    assert _best([]) == -1
