@@ -21,5 +21,4 @@ def show_beside(
     there = (window for window in parent.findChildren(kind) if window.isVisible() and same(window))
     window = next(there, None) or make()
     window.show()
-    window.raise_()
     window.activateWindow()

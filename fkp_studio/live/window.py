@@ -79,8 +79,9 @@ class LiveWindow(QDialog):
         able = [info for info in infos if info.is_starter or info.best is not None]
         for info in able:
             self.model.addItem(info.name, info.path)
-        at = self.model.findText(self._session.run)
-        self.model.setCurrentIndex(at if at >= 0 else _best(able))
+        names = [info.name for info in able]
+        if able:
+            self.model.setCurrentText(self._session.run if self._session.run in names else _best(able).name)
         self._show_state()
 
     def _lay_out(self) -> None:
@@ -324,7 +325,6 @@ class LiveWindow(QDialog):
         self.save.setToolTip("" if there else "Open a project to save frames to")
 
 
-def _best(infos: Sequence[RunInfo]) -> int:
-    """Which has the least error on val; without a trained one the last, a starter. -1 of none."""
-    errors = [math.inf if info.best is None else info.best.rmse for info in infos]
-    return errors.index(min(errors)) if min(errors, default=math.inf) < math.inf else len(infos) - 1
+def _best(infos: Sequence[RunInfo]) -> RunInfo:
+    """The one with the least error on val; where none was trained the last, a starter."""
+    return min(reversed(infos), key=lambda info: math.inf if info.best is None else info.best.rmse)

@@ -186,6 +186,6 @@ def test_the_model_with_the_least_error_is_offered_first() -> None:
     def info(rmse: float | None) -> RunInfo:
         return SimpleNamespace(best=None if rmse is None else SimpleNamespace(rmse=rmse))  # type: ignore[return-value]
 
-    assert _best([info(2.0), info(1.2), info(1.5), info(None)]) == 1
-    assert _best([info(None), info(None)]) == 1
-    assert _best([]) == -1
+    infos = [info(2.0), info(1.2), info(1.5), info(None)]
+    assert _best(infos) is infos[1]
+    assert _best(infos[3:] + [last := info(None)]) is last
