@@ -188,4 +188,4 @@ def test_the_model_with_the_least_error_is_offered_first() -> None:
 
     infos = [info(2.0), info(1.2), info(1.5), info(None)]
     assert _best(infos) is infos[1]
-    assert _best(infos[3:] + [last := info(None)]) is last
+    assert _best([*infos[3:], (last := info(None))]) is last
