@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.augment_geometry import inside, random_transform, transform_points, warp
+from training.augment_geometry import inside, moves, random_transform, transform_points, warp
 from training.augment_pixels import blur, erase, gamma, light, noise, normalise
 from training.config import RunConfig
 from training.draws import uniform
@@ -40,9 +40,12 @@ def augment(
     x = to_float(pictures, channels=config.channels)
     mirrored = uniform(len(x), generator=generator) < config.flip
     matrix, offset = (t.to(x.device) for t in random_transform(mirrored, config, generator))
-    x = warp(x, matrix, offset)
-    points = transform_points(points, matrix, offset, side=x.shape[-1])
     swap = mirrored.to(x.device)[:, None]
+    if moves(config):
+        x = warp(x, matrix, offset)
+    elif config.flip > 0:
+        x = torch.where(swap[..., None, None], mirror(x), x)
+    points = transform_points(points, matrix, offset, side=x.shape[-1])
     points = torch.where(swap[..., None], points[:, flip], points)
     mask = torch.where(swap, mask[:, flip], mask)
     if config.outside == "mask":

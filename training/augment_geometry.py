@@ -15,6 +15,11 @@ from training.config import RunConfig
 from training.draws import uniform
 
 
+def moves(config: RunConfig) -> bool:
+    """Whether pictures are moved otherwise than mirrored: if not, no light has to be taken from between pixels."""
+    return any((config.rotation, config.scale, config.shift, config.box_corners))
+
+
 def random_transform(mirrored: Tensor, config: RunConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Matrices [B, 2, 2] and offsets [B, 2]: content at u goes to matrix @ u + offset. mirrored: bool [B].
 

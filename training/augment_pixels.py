@@ -62,7 +62,11 @@ def normalise(x: Tensor, rule: str, *, gain: Tensor | float = 1.0, brightness: T
     if rule == "picture":
         return standardise(x, gain=gain, brightness=brightness)
     mean, spread = (0.0, 256.0) if rule == "unit" else _imagenet(x)
-    result = (x - mean) * (gain / spread) + brightness * _contrast_unit(rule)
+    scale = gain / spread
+    shift = brightness * _contrast_unit(rule) - mean * scale
+    result = x * scale
+    if isinstance(shift, Tensor) or shift:
+        result += shift
     return result.contiguous(memory_format=torch.channels_last)
 
 

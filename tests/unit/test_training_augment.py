@@ -37,7 +37,7 @@ def brightest(x: Tensor) -> np.ndarray:
 def test_without_changes_the_batch_is_the_plain_input() -> None:
     before, x, points, mask = run({})
     pictures, _ = dots(16)
-    assert torch.allclose(x, prepare(torch.from_numpy(pictures), channels=1), atol=1e-4)
+    assert torch.equal(x, prepare(torch.from_numpy(pictures), channels=1))
     assert torch.allclose(points, before, atol=1e-4)
     assert not mask[0, 0]
 
@@ -45,7 +45,8 @@ def test_without_changes_the_batch_is_the_plain_input() -> None:
 def test_a_mirrored_picture_swaps_left_and_right() -> None:
     before, x, points, mask = run({"flip": "1"})
     pictures, _ = dots(16)
-    assert torch.allclose(x, prepare(torch.from_numpy(pictures), channels=1).flip(-1), atol=1e-3)
+    plain = prepare(torch.from_numpy(pictures), channels=1).flip(-1)
+    assert torch.allclose(x, plain, atol=1e-5)  # not a pixel is blurred
     assert torch.allclose(points[:, 0, 0], SIDE - 1 - before[:, 1, 0], atol=1e-4)
     assert torch.allclose(points[:, 2, 1], before[:, 2, 1], atol=1e-4)
     assert mask[0].tolist() == [True, False, True]
