@@ -23,7 +23,10 @@ Look = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 def shape_of(model: nn.Module) -> Tensor | None:
-    """How the model's keypoints lie in an upright face, [K, 2] px of the input: its mean shape. None where it has none."""
+    """How the model's keypoints lie in an upright face, [K, 2] px of the input: its mean shape; None where it has none.
+
+    With the setting targets = points it is a single spot, of which `tilt` says that no face is turned.
+    """
     return model.origin if isinstance(model, (LightPoints, PointNet)) else None
 
 
@@ -52,7 +55,7 @@ def look_twice(look: Look, x: Tensor, shape: Tensor | None) -> tuple[Tensor, ...
 def tilt(points: Tensor, shape: Tensor, *, side: int) -> Tensor:
     """How far faces with points [B, K, 2] (px of this side) are turned against the shape: (cos, sin) of the angle, [B, 2].
 
-    The least-squares similarity of all points decides, so that one wrong point hardly counts. (1, 0) where the shape or the
+    The least-squares similarity of all points decides (Umeyama, 1991), so that one wrong point hardly counts. (1, 0) where the shape or the
     points are a single spot.
     """
     source = to_normal(shape, side=side).unsqueeze(0)

@@ -141,7 +141,7 @@ class LiveWindow(QDialog):
         if self._feed is not None and not self._ended:
             self.end()
         elif self._feed is not None and self.source.currentData() == FILE and self._playing == str(self._file):
-            self._ended = False
+            self._ended = self._paused = False
             self.problem.setText("")
             self._feed.ask("again")
             self._show_state()
@@ -225,6 +225,7 @@ class LiveWindow(QDialog):
         if self._ended:
             self._ended, self._paused = False, True
             self._feed.ask("pause")
+        self.problem.setText("")
         self._feed.ask("seek", number=number)
         self._show_state()
 
@@ -281,7 +282,7 @@ class LiveWindow(QDialog):
 
     def _on_told(self, message: dict[str, Any]) -> None:
         event = message["event"]
-        if event != "ended":  # what was wrong before stays to be read
+        if event not in ("ended", "sought"):  # what was wrong before stays to be read
             self.problem.setText("")
         if event == "sought":
             self.seek.arrived()

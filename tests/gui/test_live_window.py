@@ -124,6 +124,11 @@ def test_going_elsewhere_after_the_end_stays_there_paused(window: LiveWindow, qt
     window.seek.slider.setValue(1)
     qtbot.waitUntil(lambda: window.view.frame is not None and window.view.frame.number == 1)
     assert (window.pause.text(), window.start.text()) == ("Go on", "Stop")
+    window._on_told({"event": "ended", "lacking": 40})  # it went where nothing can be read
+    window._on_told({"event": "sought"})
+    assert "40 frames at its end could not be read" in window.problem.text()
+    window.start.click()
+    assert (window.pause.text(), window.problem.text()) == ("Pause", "")
 
 
 def test_a_recording_keeps_the_bar_where_it_is(window: LiveWindow, qtbot: QtBot) -> None:

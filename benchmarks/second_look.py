@@ -1,0 +1,59 @@
+"""What the second look at faces on their side brings: errors of a run on val with and without it, for each imported table.
+
+    python -m benchmarks.second_look PROJECT RUN [--limits 5,10,15]
+
+RUN: a run's folder name. limits: degrees from which on a face is looked at again (`training.upright.LIMIT`). RMSE in px of the
+picture; the face that half of the faces are better than (root mean square over its coordinates); RMSE without the worst twentieth.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from training import upright
+from training.evaluate import load_for, predict_faces
+from training.project.project import Project
+
+WORST = 0.05  # share of the faces
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("run")
+    parser.add_argument("--limits", default=str(upright.LIMIT))
+    args = parser.parse_args()
+    with Project.open(args.project, read_only=True) as project:
+        index = project.index()
+        ids = index.ids[index.splits == 1]
+        sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[ids - 1]
+        labels = project.labels(ids).vouched_points
+        tables = np.array([source.split("#")[0] for source in project.sources(ids)])
+        predictor = load_for(project, args.project / "runs" / args.run, "cpu", adjusted=False)
+        for limit in (None, *map(float, args.limits.split(","))):
+            upright.LIMIT = limit or upright.LIMIT
+            config = replace(predictor.info.config, upright=limit is not None)
+            predictor.info = replace(predictor.info, config=config)
+            squared = np.square(predict_faces(predictor, project, ids, sizes=sizes) - labels)
+            for table in np.unique(tables):
+                tell(table, limit, squared[tables == table])
+
+
+def tell(table: str, limit: float | None, squared: np.ndarray) -> None:
+    """squared: [N, K, 2] px^2, NaN where there is no label."""
+    faces = np.sort(np.nanmean(squared, axis=(1, 2)))
+    rest = faces[: len(faces) - round(WORST * len(faces))]
+    look = "one look" if limit is None else f"again from {limit:g} degrees"
+    print(
+        f"{table}, {len(faces)} faces, {look}: RMSE {np.sqrt(np.nanmean(squared)):.3f} px, half below "
+        f"{np.sqrt(np.median(faces)):.3f}, without the worst {WORST:.0%} {np.sqrt(rest.mean()):.3f}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
