@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -281,7 +280,7 @@ class MainWindow(QMainWindow):
 
         folder = self.jobs.book.folder  # a starter, which lies elsewhere, is not a run of the project
         runs = [info for info in self.jobs.book.infos() if info.has_model and info.path.parent == folder]
-        best = min(runs, key=lambda info: info.best.rmse if info.best else math.inf, default=None)
+        best = min(runs, key=lambda info: info.least_error, default=None)
         if self.session.store is None or best is None:
             self.status.show_hint("There is no model to measure yet: train one first.")
             return

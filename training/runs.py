@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import re
 import shutil
@@ -64,6 +65,11 @@ class RunInfo:
     def is_starter(self) -> bool:
         """Whether it is a model that came with the program: nothing of it is in the project but its predictions."""
         return self.number < 0
+
+    @property
+    def least_error(self) -> float:
+        """RMSE on val of its best epoch, px; infinite where nothing was measured."""
+        return math.inf if self.best is None else self.best.rmse
 
     @property
     def has_model(self) -> bool:

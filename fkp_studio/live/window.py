@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,8 +79,9 @@ class LiveWindow(QDialog):
         for info in able:
             self.model.addItem(info.name, info.path)
         names = [info.name for info in able]
-        if able:
-            self.model.setCurrentText(self._session.run if self._session.run in names else _best(able).name)
+        if able:  # the best on val; where none was trained the last, a starter
+            best = min(reversed(able), key=lambda info: info.least_error)
+            self.model.setCurrentText(self._session.run if self._session.run in names else best.name)
         self._show_state()
 
     def _lay_out(self) -> None:
@@ -324,8 +324,3 @@ class LiveWindow(QDialog):
         there = self._session.store is not None
         self.save.setEnabled(shows and there)
         self.save.setToolTip("" if there else "Open a project to save frames to")
-
-
-def _best(infos: Sequence[RunInfo]) -> RunInfo:
-    """The one with the least error on val; where none was trained the last, a starter."""
-    return min(reversed(infos), key=lambda info: math.inf if info.best is None else info.best.rmse)

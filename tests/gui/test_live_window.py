@@ -17,7 +17,7 @@ from fkp_studio import theme
 from fkp_studio.live.feed import LiveFrame
 from fkp_studio.live.seek import SeekBar
 from fkp_studio.live.view import LiveView
-from fkp_studio.live.window import LiveWindow, _best
+from fkp_studio.live.window import LiveWindow
 from fkp_studio.session import Session
 from training.runs import RunInfo
 
@@ -187,10 +187,12 @@ def test_it_closes_while_a_video_plays(qtbot: QtBot, session: Session, by_key: b
     assert feed._process.wait(10) == 0
 
 
-def test_the_model_with_the_least_error_is_offered_first() -> None:
-    def info(rmse: float | None) -> RunInfo:
-        return SimpleNamespace(best=None if rmse is None else SimpleNamespace(rmse=rmse))  # type: ignore[return-value]
+def test_the_model_with_the_least_error_is_offered_first(window: LiveWindow) -> None:
+    def info(name: str, error: float) -> RunInfo:
+        return SimpleNamespace(name=name, path=Path(name), is_starter=True, best=None, least_error=error)  # type: ignore[return-value]
 
-    infos = [info(2.0), info(1.2), info(1.5), info(None)]
-    assert _best(infos) is infos[1]
-    assert _best([*infos[3:], (last := info(None))]) is last
+    window._list([info("a", 2.0), info("b", 1.2), info("c", 1.5), info("starter", float("inf"))])
+    assert window.model.currentText() == "b"
+    window.model.clear()
+    window._list([info("one", float("inf")), info("other", float("inf"))])
+    assert window.model.currentText() == "other"
