@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, QRect
+from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.canvas import CanvasView
@@ -89,11 +90,11 @@ def test_a_placed_point_moves_the_other_rings_and_shrinks_their_ellipses_until_i
     assert np.array_equal(now(view).doubts, before.doubts, equal_nan=True)
 
 
-def _ink(view: CanvasView, around: QPointF) -> bytes:
-    """What is painted near a place on the screen."""
+def _ink(view: CanvasView, around: QPointF) -> QImage:
+    """What is painted near a place on the screen (as a picture: its bytes die with it)."""
     box = QRect(0, 0, 13, 13)
     box.moveCenter(around.toPoint())
-    return bytes(view.viewport().grab(box).toImage().constBits())
+    return view.viewport().grab(box).toImage()
 
 
 def test_rings_move_while_a_point_is_dragged_and_go_back_where_it_is_let_go_of(
