@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
@@ -14,12 +16,16 @@ from training.data.keypoint_data import Labels, PointState
 from training.data.schema import KAGGLE_15
 from training.run_names import STARTERS
 
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
 # How long an example takes says how busy the machine is, not whether the code is right.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 SIDE = 96  # px, as in the Kaggle set
 SAMPLES = 24
+PATIENCE = 30_000  # ms
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +72,14 @@ def _settings_here(home: Path) -> None:
     from PySide6.QtCore import QSettings
 
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home / "config"))
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot) -> QtBot:
+    """With patience: what takes no time may take seconds where other programs compute as well. Failing is all that waits."""
+    for name in ("waitUntil", "waitSignal", "waitSignals", "waitExposed"):
+        setattr(qtbot, name, partial(getattr(qtbot, name), timeout=PATIENCE))
+    return qtbot
 
 
 @pytest.fixture(autouse=True)

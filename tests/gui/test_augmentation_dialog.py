@@ -52,7 +52,7 @@ class Look:
             sheet = self.dialog.view.sheet
             return sheet is not None and sheet.points[0, 0, 0] == rotation and sheet.pictures[0, 0, 0, 0] == light
 
-        self.qtbot.waitUntil(drawn, timeout=10_000)
+        self.qtbot.waitUntil(drawn)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_sheet_follows_the_settings(look: Look, qtbot: QtBot) -> None:
     qtbot.mouseClick(look.dialog.again, Qt.MouseButton.LeftButton)
     look.wait_for(rotation=33, light=101)
     look.dialog.which.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: look.shown_ids() == {1}, timeout=10_000)
+    qtbot.waitUntil(lambda: look.shown_ids() == {1})
     qtbot.mouseClick(look.dialog.reset, Qt.MouseButton.LeftButton)
     look.wait_for(rotation=10, light=101)
 
@@ -110,7 +110,7 @@ def test_the_faces_are_shown_as_they_are_while_the_worker_starts(session: Sessio
     qtbot.addWidget(dialog)
     dialog.show()
     try:
-        qtbot.waitUntil(lambda: dialog.view.sheet is not None, timeout=10_000)
+        qtbot.waitUntil(lambda: dialog.view.sheet is not None)
         sheet, store = dialog.view.sheet, session.store
         assert sheet.pictures.shape == (TILES, 48, 48, 1)
         labels = store.project.labels(np.array(sheet.ids))
@@ -120,14 +120,14 @@ def test_the_faces_are_shown_as_they_are_while_the_worker_starts(session: Sessio
         np.testing.assert_allclose(sheet.points[0][sheet.mask[0]], expected[sheet.mask[0]], atol=1e-3)
         assert "as they are" in dialog.about.text()
         dialog.which.setCurrentIndex(1)
-        qtbot.waitUntil(lambda: set(dialog.view.sheet.ids) == {1}, timeout=10_000)
+        qtbot.waitUntil(lambda: set(dialog.view.sheet.ids) == {1})
     finally:
         jobs.close()
 
 
 @pytest.mark.parametrize("look", ["refusing"], indirect=True)
 def test_a_sheet_that_cannot_be_drawn_says_why(look: Look, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: "face 3" in look.dialog.fault.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "face 3" in look.dialog.fault.text())
 
 
 @pytest.mark.parametrize("look", ["dying-once"], indirect=True)

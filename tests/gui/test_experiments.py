@@ -62,7 +62,7 @@ def test_an_experiment_runs_and_its_table_is_shown(
     dialog, opened = make_dialog("good"), []
     dialog.start()
     assert not dialog.start_button.isEnabled()
-    qtbot.waitUntil(lambda: dialog.start_button.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.start_button.isEnabled())
     assert dialog.table.item(0, 1).text().strip() == fake_experiment.ROW[1]
     assert fake_experiment.SENTENCE in dialog.said.text()
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
@@ -73,32 +73,32 @@ def test_an_experiment_runs_and_its_table_is_shown(
 def test_progress_is_shown_and_a_stop_ends_it(make_dialog: Make, qtbot: QtBot) -> None:
     dialog = make_dialog("slow")
     dialog.start()
-    qtbot.waitUntil(lambda: dialog.progress.rowCount() == 3 and cell(dialog, 1, 1).startswith("40%"), timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.progress.rowCount() == 3 and cell(dialog, 1, 1).startswith("40%"))
     assert cell(dialog, 0, 1) == "1.93 px"
     assert cell(dialog, 2, 2) == "waits"
     assert dialog.stop_button.isVisible()
     dialog.stop()
-    qtbot.waitUntil(lambda: dialog.start_button.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.start_button.isEnabled())
     assert "Stopped" in dialog.plan.text()
 
 
 def test_a_refusal_is_told_in_its_own_words(make_dialog: Make, qtbot: QtBot) -> None:
     dialog = make_dialog("refused")
     dialog.start()
-    qtbot.waitUntil(lambda: "no labelled face" in dialog.plan.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "no labelled face" in dialog.plan.text())
     assert dialog.start_button.isEnabled()
 
 
 def test_an_experiment_that_was_left_to_go_on_is_found_again(make_dialog: Make, session: Session, qtbot: QtBot) -> None:
     first = make_dialog("slow")
     first.start()
-    qtbot.waitUntil(lambda: first.progress.rowCount() == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: first.progress.rowCount() == 3)
     first._jobs.close()
     again = make_dialog("good")
     assert again._jobs.experiments.running == "table-2-masked"
-    qtbot.waitUntil(lambda: again.progress.rowCount() == 3 and cell(again, 0, 1) == "1.93 px", timeout=20_000)
+    qtbot.waitUntil(lambda: again.progress.rowCount() == 3 and cell(again, 0, 1) == "1.93 px")
     again.stop()
-    qtbot.waitUntil(lambda: not again._jobs.experiments.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not again._jobs.experiments.running)
 
 
 def test_the_last_word_of_one_that_was_left_does_not_end_the_next(
@@ -108,7 +108,7 @@ def test_the_last_word_of_one_that_was_left_does_not_end_the_next(
     path, options = session.store.project.path, Options(Budget(minutes=1.0, seeds=1), side_by_side=1)
     experiments.start("table-2-masked", path, options)
     left = experiments._thread
-    with qtbot.waitSignal(left.events, timeout=20_000):
+    with qtbot.waitSignal(left.events):
         pass
     experiments.stop()
     left.wait()  # its last word waits for this thread

@@ -108,7 +108,7 @@ def test_a_demo_that_gets_ready_leaves_the_project_that_was_opened_meanwhile(
 
     monkeypatch.setattr("training.data.demo.make_demo_project", make)
     before = opened.session.store
-    with qtbot.waitSignal(opened.opener.demo_ended, timeout=20_000):
+    with qtbot.waitSignal(opened.opener.demo_ended):
         opened.opener.open_demo()
     assert opened.session.store is before
 

@@ -68,7 +68,7 @@ def test_choosing_a_run_predicts_the_face_first_and_then_all(
     jobs.prediction_progress.connect(lambda done, total: progress.append((done, total)))
     session.set_sample(5)
     session.set_run(run)
-    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24, timeout=10_000)
+    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
     assert asked(memory)[0]["ids"] == [5]
     assert len(asked(memory)[1]["ids"]) >= 23
     assert session.store.predictions(run, [7]).points[0, 0].tolist() == [7.0, 1.0]
@@ -81,7 +81,7 @@ def test_what_is_there_is_not_asked_again_until_the_model_is_newer(
 ) -> None:
     jobs = make_jobs("good")
     session.set_run(run)
-    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24, timeout=10_000)
+    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
     before = len(asked(memory))
     session.set_run("")
     with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total):
@@ -90,7 +90,7 @@ def test_what_is_there_is_not_asked_again_until_the_model_is_newer(
     (session.store.project.runs_dir / run / runs.MODEL).write_bytes(b"a better model")
     session.set_run("")
     session.set_run(run)
-    qtbot.waitUntil(lambda: len([r for r in asked(memory)[before:] if len(r["ids"]) >= 23]) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: len([r for r in asked(memory)[before:] if len(r["ids"]) >= 23]) == 1)
 
 
 def test_predictions_are_made_anew_with_a_fit_and_when_it_is_taken_away(
@@ -115,7 +115,7 @@ def test_a_worker_that_dies_is_started_again_and_nothing_is_missing(
     jobs = make_jobs("dying-once")
     jobs.message.connect(said.append)
     jobs.predict(run)
-    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24, timeout=10_000)
+    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
     assert said == []
 
 
@@ -124,7 +124,7 @@ def test_what_goes_wrong_is_told_once(make_jobs: Make, run: str, qtbot: QtBot, m
     jobs, said = make_jobs(mode), []
     jobs.message.connect(said.append)
     jobs.predict(run)
-    qtbot.waitUntil(lambda: bool(said), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(said))
     assert words in said[0]
     assert said[0].startswith(run)
 
@@ -134,7 +134,7 @@ def test_a_worker_that_cannot_be_started_is_told(session: Session, run: str, qtb
     jobs.message.connect(said.append)
     qtbot.waitUntil(lambda: jobs.book.info(run) is not None)
     jobs.predict(run)
-    qtbot.waitUntil(lambda: bool(said), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(said))
     jobs.close()
 
 
@@ -152,5 +152,5 @@ def test_given_faces_are_predicted_whether_they_have_predictions_or_not(
     jobs = make_jobs("good")
     for count in (1, 2):
         jobs.predict(run, np.array([3, 4], np.int64))
-        qtbot.waitUntil(lambda count=count: [r["ids"] for r in asked(memory)] == [[3, 4]] * count, timeout=10_000)
-        qtbot.waitUntil(lambda: predicted(session, run) == [3, 4], timeout=10_000)
+        qtbot.waitUntil(lambda count=count: [r["ids"] for r in asked(memory)] == [[3, 4]] * count)
+        qtbot.waitUntil(lambda: predicted(session, run) == [3, 4])

@@ -62,7 +62,7 @@ def test_a_project_without_runs_shows_its_starter(jobs: Jobs, session: Session, 
     panel = RunsPanel(session, jobs)
     in_window(qtbot, panel)
     qtbot.waitUntil(lambda: session.run == STARTER)
-    qtbot.waitUntil(lambda: len(session.store.project.predicted_ids(STARTER)) == 24, timeout=10_000)
+    qtbot.waitUntil(lambda: len(session.store.project.predicted_ids(STARTER)) == 24)
     row: Row = panel.model.index(0).data(RowRole)
     assert (row.title, row.line, row.curves, row.stale) == (STARTER, "came with the program", False, False)
     assert panel.list.currentIndex().row() == 0
@@ -77,7 +77,7 @@ def test_a_project_without_runs_shows_its_starter(jobs: Jobs, session: Session, 
 
 
 def test_what_is_accepted_from_a_starter_says_so(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: len(session.store.project.predicted_ids(STARTER)) == 24, timeout=10_000)
+    qtbot.waitUntil(lambda: len(session.store.project.predicted_ids(STARTER)) == 24)
     assert session.store.accept(STARTER, [3]) == 11
     labels = session.store.labels([3])
     assert set(labels.runs[labels.origins == Origin.MODEL].tolist()) == {-15}
@@ -93,7 +93,7 @@ def test_the_import_finds_faces_and_offers_the_starters_points(
     qtbot.addWidget(dialog)
     dialog.open()
     page = dialog.preview
-    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is page, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is page)
     choice = page.photos
     assert choice.faces.currentData() == "detect" and len(page.faces.cards) == 3
     assert [choice.points.itemText(i) for i in range(choice.points.count())] == [
@@ -101,14 +101,14 @@ def test_the_import_finds_faces_and_offers_the_starters_points(
         "68 points (ibug-68)",
     ]
     choice.points.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: "68 keypoints" in page.about.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "68 keypoints" in page.about.text())
     choice.faces.setCurrentIndex(choice.faces.findData("whole"))
-    qtbot.waitUntil(lambda: len(page.faces.cards) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(page.faces.cards) == 2)
     choice.faces.setCurrentIndex(choice.faces.findData("detect"))
-    qtbot.waitUntil(lambda: len(page.faces.cards) == 3 and page.go.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: len(page.faces.cards) == 3 and page.go.isEnabled())
     page.path.setText(str(tmp_path / "made"))
     page.go.click()
-    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report)
     assert "3 faces found in 2 pictures." in dialog.report.notes.text()
     dialog.report.open.click()
     assert empty_session.store is not None and empty_session.store.schema == IBUG_68 and len(empty_session.store) == 3
@@ -191,7 +191,7 @@ def test_a_missed_face_is_drawn_shown_and_predicted(
     drag(page, (10, 180), (60, 235))
     assert not page.isVisible() and session.sample_id == 4
     qtbot.waitUntil(lambda: session.order.tolist() == [1, 2, 3, 4])
-    qtbot.waitUntil(lambda: np.isfinite(store.predictions(STARTER, [4]).points).all(), timeout=10_000)
+    qtbot.waitUntil(lambda: np.isfinite(store.predictions(STARTER, [4]).points).all())
     qtbot.waitUntil(lambda: panel.view.shown_face is not None and panel.view.shown_face.sample_id == 4)
     store.undo_stack.undo()
     qtbot.waitUntil(lambda: session.order.tolist() == [1, 2, 3] and session.sample_id == 3)
@@ -239,12 +239,12 @@ def test_the_open_project_is_offered_and_takes_another_folder(
     qtbot.addWidget(dialog)
     dialog.open()
     page = dialog.preview
-    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is page, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is page)
     assert not page.add.isHidden() and "one photo" in page.splits.text()
     page.add.click()
     assert page.project_path() == store.path and page.add.isHidden() and "stay as they are" in page.note.text()
     page.go.click()
-    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report)
     assert "the names of this source begin with tuesday/" in dialog.report.notes.text()
     dialog.report.open.click()
     qtbot.waitUntil(lambda: len(store) == 2 * count)

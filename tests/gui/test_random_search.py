@@ -51,7 +51,7 @@ def begun(session: Session, jobs: Jobs, qtbot: QtBot, trials: tuple[TrialInfo, .
     folder = create_search(session.store.project.path, plan(), runs.snapshot_project(session.store.project))
     write_trials(folder, trials)
     jobs.searching.look()
-    qtbot.waitUntil(lambda: bool(jobs.searching.infos()), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(jobs.searching.infos()))
 
 
 def dialog_of(session: Session, jobs: Jobs, qtbot: QtBot) -> RandomSearchDialog:
@@ -139,7 +139,7 @@ def test_the_plot_follows_new_trials_and_one_that_diverged_does_not_press_the_ot
     diverged = replace(TRIALS[1], number=5, state="done", value=150.0)
     write_trials(folder, [*TRIALS, diverged])
     jobs.searching.look()
-    qtbot.waitUntil(lambda: len(plot._dots.points()) == 5, timeout=10_000)
+    qtbot.waitUntil(lambda: len(plot._dots.points()) == 5)
     low, high = plot.view.viewRange()[1]
     assert low < 2.25
     assert 4.0 < high < 10
@@ -166,7 +166,7 @@ def test_train_the_best_queues_its_settings_for_longer(session: Session, jobs: J
     dialog = dialog_of(session, jobs, qtbot)
     assert dialog.best_button.toolTip() == "Queue a run with the settings of trial 2 for 10 min"
     qtbot.mouseClick(dialog.best_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(jobs.book.names()), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(jobs.book.names()))
     info = jobs.book.infos()[0]
     assert info.config == replace(recipe_config("cnn-6"), minutes=10.0, learning_rate=2e-3, batch_size=32)
     assert info.search == ""  # an ordinary run
@@ -178,7 +178,7 @@ def test_a_search_runs_behind_the_dialog_and_can_be_stopped_and_gone_on_with(
     dialog = dialog_of(session, jobs, qtbot)
     dialog.trials.setValue(3)
     qtbot.mouseClick(dialog.start_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dialog.results.model.rowCount() == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.results.model.rowCount() == 1)
     assert dialog.search.currentData() == "cnn-6"
     assert not dialog.start_button.isEnabled()
     assert jobs.searching.searching() == ["cnn-6"]
@@ -187,7 +187,7 @@ def test_a_search_runs_behind_the_dialog_and_can_be_stopped_and_gone_on_with(
     assert again.search.currentData() == "cnn-6"
     qtbot.mouseClick(again.stop_button, Qt.MouseButton.LeftButton)
     assert again.stop_button.text() == "Stopping…"
-    qtbot.waitUntil(lambda: jobs.searching.searching() == [], timeout=20_000)
+    qtbot.waitUntil(lambda: jobs.searching.searching() == [])
     assert again.start_button.text() == "Go on"
     assert again.start_button.isEnabled()
     assert not again.recipe.isEnabled()
@@ -203,9 +203,9 @@ def test_a_search_is_started_once_and_can_be_stopped_before_it_has_begun(session
     assert not dialog.start_button.isEnabled()  # at once: a second click would start another
     dialog.start()
     path = session.store.project.path
-    qtbot.waitUntil(lambda: any(path.glob("started-*")), timeout=20_000)
+    qtbot.waitUntil(lambda: any(path.glob("started-*")))
     dialog.stop()
-    qtbot.waitUntil(lambda: jobs.searching.searching() == [], timeout=20_000)
+    qtbot.waitUntil(lambda: jobs.searching.searching() == [])
     assert len(list(path.glob("started-*"))) == 1
     assert not dialog.fault.isVisible()
     jobs.close()
@@ -216,7 +216,7 @@ def test_why_a_search_could_not_begin_is_told(session: Session, qtbot: QtBot) ->
     jobs = Jobs(session, serve_command=("/no/serve",), search_command=(sys.executable, "-c", program))
     dialog = dialog_of(session, jobs, qtbot)
     dialog.start()
-    qtbot.waitUntil(lambda: dialog.fault.text() == "The search needs Optuna.", timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.fault.text() == "The search needs Optuna.")
     assert dialog.start_button.isEnabled()
     jobs.close()
 
@@ -239,7 +239,7 @@ def test_trials_do_not_swamp_runs_and_plots(session: Session, qtbot: QtBot) -> N
         snapshot = runs.snapshot_project(project)
         runs.write_run(project.runs_dir, recipe_config("cnn-6"), snapshot, search=f"first/{number}")
     jobs = Jobs(session, serve_command=("/no/serve",))
-    qtbot.waitUntil(lambda: len(jobs.book.names()) == 6, timeout=10_000)
+    qtbot.waitUntil(lambda: len(jobs.book.names()) == 6)
     assert jobs.book.shown() == ["0001-ml-cnn"]
     assert jobs.queue.waiting() == []  # what waits there is the search's own business
     model = RunsModel(jobs)
@@ -257,5 +257,5 @@ def test_who_searches_is_known_from_the_locks(session: Session, jobs: Jobs, qtbo
     with worker(folder, "somebody"):
         assert [t.state for t in read_search(folder).trials][-1] == "running"
         jobs.searching.look()
-        qtbot.waitUntil(lambda: jobs.searching.searching() == ["first"], timeout=10_000)
+        qtbot.waitUntil(lambda: jobs.searching.searching() == ["first"])
     assert [t.state for t in read_search(folder).trials][-1] == "waiting"

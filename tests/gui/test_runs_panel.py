@@ -113,7 +113,7 @@ def test_a_failed_run_shows_its_hint_and_its_log(make: Make, session: Session, q
 def test_resume_is_offered_after_a_kill(make: Make, session: Session, qtbot: QtBot) -> None:
     panel, jobs = make("killed")
     jobs.train([recipe_config("ml-cnn")])
-    qtbot.waitUntil(lambda: "killed (signal 9)" in panel.words.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "killed (signal 9)" in panel.words.text())
     assert panel.resume_button.isVisible()
     assert row(panel, "0003-ml-cnn").status == "interrupted"
 
@@ -147,7 +147,7 @@ def test_the_menu_offers_what_can_be_done(make: Make, qtbot: QtBot) -> None:
     assert not texts["Stop"] if "Stop" in texts else True
     assert texts["Discard…"]
     jobs.train([recipe_config("ml-cnn")])
-    qtbot.waitUntil(lambda: jobs.status("0003-ml-cnn") == "running", timeout=20_000)
+    qtbot.waitUntil(lambda: jobs.status("0003-ml-cnn") == "running")
     texts = {action.text(): action.isEnabled() for action in panel.menu("0003-ml-cnn").actions() if action.text()}
     assert texts["Stop"]
     assert not texts["Discard…"]
@@ -160,11 +160,11 @@ def test_changed_labels_make_a_run_stale(make: Make, session: Session, qtbot: Qt
     qtbot.waitUntil(lambda: bool(jobs.labels.hash))
     assert not row(panel, FIRST).stale
     session.store.place(1, 0, (20.0, 30.0))
-    qtbot.waitUntil(lambda: row(panel, FIRST).stale, timeout=10_000)
+    qtbot.waitUntil(lambda: row(panel, FIRST).stale)
     session.set_run(FIRST)
     assert "Labels or splits changed" in panel.words.text()
     session.store.undo_stack.undo()
-    qtbot.waitUntil(lambda: not row(panel, FIRST).stale, timeout=10_000)
+    qtbot.waitUntil(lambda: not row(panel, FIRST).stale)
 
 
 def test_with_no_runs_it_says_how_to_make_one(session: Session, qtbot: QtBot) -> None:

@@ -222,7 +222,7 @@ def test_another_program_fills_while_the_window_is_open(store: ProjectStore, qtb
     predict(store, qtbot)
     with Project.open(store.path) as other:
         accepted = other.accept(RUN)
-    with qtbot.waitSignal(store.changed, timeout=5000) as changed:
+    with qtbot.waitSignal(store.changed) as changed:
         store.look()
     assert changed.args[0].ids is None
     assert changed.args[0].labels

@@ -42,7 +42,7 @@ def test_one_click_trains_the_chosen_recipe_in_the_chosen_time(panel: TrainingPa
     panel.recipe.setCurrentIndex(panel.recipe.findData("cnn-6"))
     panel.budget.setValue(2.5)
     qtbot.mouseClick(panel.train_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: jobs.book.names() == ["0001-cnn-6"], timeout=10_000)
+    qtbot.waitUntil(lambda: jobs.book.names() == ["0001-cnn-6"])
     config = jobs.book.info("0001-cnn-6").config
     assert (config.recipe, config.minutes, config.epochs) == ("cnn-6", 2.5, None)
 
@@ -50,13 +50,13 @@ def test_one_click_trains_the_chosen_recipe_in_the_chosen_time(panel: TrainingPa
 def test_the_live_line_and_stop(panel: TrainingPanel, jobs: Jobs, qtbot: QtBot) -> None:
     assert not panel.live.isVisible()
     panel.train()
-    qtbot.waitUntil(lambda: "412 img/s · cpu bf16" in panel.numbers.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "412 img/s · cpu bf16" in panel.numbers.text())
     assert "epoch " in panel.numbers.text()
     assert "1:20 left" in panel.numbers.text()
     assert panel.train_button.text() == "Queue"
     qtbot.mouseClick(panel.stop_button, Qt.MouseButton.LeftButton)
     assert panel.stop_button.text() == "Stopping…"
-    qtbot.waitUntil(lambda: not panel.live.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.live.isVisible())
     assert panel.train_button.text() == "Train"
 
 
@@ -66,9 +66,9 @@ def test_the_part_is_as_high_as_what_it_shows(panel: TrainingPanel, jobs: Jobs, 
     heights: list[int] = []
     panel.height_wanted.connect(heights.append)
     panel.train()
-    qtbot.waitUntil(lambda: panel.minimumHeight() > idle + panel.stop_button.height(), timeout=20_000)
+    qtbot.waitUntil(lambda: panel.minimumHeight() > idle + panel.stop_button.height())
     jobs.stop_all()
-    qtbot.waitUntil(lambda: panel.minimumHeight() == idle, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.minimumHeight() == idle)
     assert heights[-1] == idle
 
 
@@ -152,7 +152,7 @@ def test_settings_of_the_form_are_trained(panel: TrainingPanel, jobs: Jobs, qtbo
     assert isinstance(optimizer, QComboBox)
     optimizer.setCurrentText("sgd")
     dialog.train_button.click()
-    qtbot.waitUntil(lambda: jobs.book.names() == ["0001-recommended"], timeout=10_000)
+    qtbot.waitUntil(lambda: jobs.book.names() == ["0001-recommended"])
     assert jobs.book.info("0001-recommended").config.optimizer == "sgd"
     assert "1 setting changed" in panel.about.toolTip()
 
@@ -167,7 +167,7 @@ def test_compare_queues_the_ticked_recipes_with_one_seed(
     assert dialog.train_button.text() == "Train 3 runs"
     assert dialog.total.text() == "6 minutes altogether."
     dialog.accept()
-    qtbot.waitUntil(lambda: len(jobs.book.names()) == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: len(jobs.book.names()) == 3)
     assert {info.config.seed for info in jobs.book.infos()} == {7}
     assert len({info.label_hash for info in jobs.book.infos()}) == 1
     for tick in dialog.ticks.values():

@@ -1,0 +1,59 @@
+"""How much of the error of several models is the same in all: what neither another seed nor an average of models takes away.
+
+    python -m benchmarks.common_error PROJECT MODEL MODEL [...] [--source photos15.csv]
+
+MODEL: the folder of a run, of any project with these keypoints. source: only val faces that were imported from it. For each model
+the RMSE in px on val; the RMSE of the models' average; and for each pair the correlation of their errors (a coordinate a value).
+Where models that differ in seed, size or training data make the same errors, those are of the labels, or of what the pictures
+and the training faces cannot tell. sqrt(mean product of two models' errors) is the common part in px.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from training.evaluate import load_for, predict_faces
+from training.project.project import Project
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("project", type=Path)
+    parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("--source", default="")
+    args = parser.parse_args()
+    with Project.open(args.project, read_only=True) as project:
+        index = project.index()
+        ids = index.ids[index.splits == 1]
+        ids = ids[[source.startswith(args.source) for source in project.sources(ids)]]
+        sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[ids - 1]
+        labels = project.labels(ids).vouched_points
+        errors = {}
+        for model in args.models:
+            predictor = load_for(project, model, "cpu", adjusted=False)
+            errors[f"{model.parent.parent.name}/{model.name}"] = (
+                predict_faces(predictor, project, ids, sizes=sizes) - labels
+            )
+    tell(errors)
+
+
+def tell(errors: dict[str, np.ndarray]) -> None:
+    """errors: [N, K, 2] px of each model, NaN where there is no label."""
+    for name, error in errors.items():
+        print(f"{name}, {len(error)} faces: RMSE {rms(error):.3f} px")
+    print(f"the average of all: RMSE {rms(np.mean(list(errors.values()), axis=0)):.3f} px")
+    for (one, first), (other, second) in combinations(errors.items(), 2):
+        common = float(np.nanmean(first * second))
+        print(f"{one} and {other}: correlation {common / rms(first) / rms(second):.3f}, common {common**0.5:.3f} px")
+
+
+def rms(error: np.ndarray) -> float:
+    return float(np.sqrt(np.nanmean(np.square(error))))
+
+
+if __name__ == "__main__":
+    main()
