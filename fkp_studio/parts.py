@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from fkp_studio.panels.training import TrainingPanel
 
 
-MODULES = ("ced_plot", "keypoint_plot", "loss_plot", "runs", "training")
+MODULES = (
+    *(f"fkp_studio.panels.{name}" for name in ("ced_plot", "keypoint_plot", "loss_plot", "runs", "training")),
+    "numpy.ma",  # which the first np.unique reads: 20 ms, in the middle of the first drag
+)
 LATEST_MS = 400  # after the start, when there is no face to wait for
 
 
@@ -49,9 +52,9 @@ class FirstFace(QObject):
 
 
 def import_modules() -> None:
-    """Read the modules of the panels, of which the plotting library takes half a second. For a background thread."""
+    """Read the modules that are needed soon, of which the plotting library takes half a second. For a background thread."""
     for name in MODULES:
-        importlib.import_module(f"fkp_studio.panels.{name}")
+        importlib.import_module(name)
 
 
 class Panels(QObject):

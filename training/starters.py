@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,15 @@ def _as_run(starter: Starter, runs_dir: Path) -> RunInfo:
 
 
 def _read(path: Path) -> Starter:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); install FKP Studio again.") from error
+    return _as_it_was(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=16)  # each face that is cut out asks
+def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
     try:
         with safetensors.safe_open(path, framework="numpy") as stored:
             values = json.loads((stored.metadata() or {})[_HEADER])

@@ -7,10 +7,11 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QCoreApplication, QObject, QRunnable, Qt, QThreadPool, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
 from training.errors import UserError
@@ -106,7 +107,7 @@ class PictureCache(QObject):
         """Have these pictures read, the first one first, before all that was asked for earlier."""
         wanted = [(int(i), side) for i in ids if (int(i), side) not in self._kept]
         if self._queue is not None and wanted and self._queue.put(wanted):
-            self._pool.start(_ReadPictures(self._queue, self, self._generation))
+            self._pool.start(partial(_read_all, self._queue, self, self._generation))
 
     def forget(self, ids: Iterable[int]) -> None:
         """Drop pictures whose source changed."""
@@ -170,23 +171,17 @@ class _Queue:
             self._condition.notify()
 
 
-class _ReadPictures(QRunnable):
-    """Reads with its own connection until there is nothing left to read."""
-
-    def __init__(self, queue: _Queue, cache: PictureCache, generation: int) -> None:
-        super().__init__()
-        self._queue, self._cache, self._generation = queue, cache, generation
-
-    def run(self) -> None:
-        try:
-            project = Project.open(self._queue.path, read_only=True)
-        except UserError as error:
-            while key := self._queue.take():
-                self._cache._read.emit(key, Picture(0, 0, (), str(error)), self._generation)
-            return
-        with project:
-            while key := self._queue.take():
-                self._cache._read.emit(key, read_picture(project, *key), self._generation)
+def _read_all(queue: _Queue, cache: PictureCache, generation: int) -> None:
+    """Read with a connection of its own until there is nothing left to read."""
+    try:
+        project = Project.open(queue.path, read_only=True)
+    except UserError as error:
+        while key := queue.take():
+            cache._read.emit(key, Picture(0, 0, (), str(error)), generation)
+        return
+    with project:
+        while key := queue.take():
+            cache._read.emit(key, read_picture(project, *key), generation)
 
 
 def read_picture(project: Project, sample_id: int, side: int) -> Picture:

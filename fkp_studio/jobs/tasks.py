@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, QRunnable, Qt, QThreadPool, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QThreadPool, Signal, Slot
 from shiboken6 import isValid
 
 from training.data.progress import Cancelled
@@ -19,28 +19,17 @@ Callback = Callable[..., object]
 
 
 class Task(QObject):
-    """A running function. It belongs to the application until it ended; nobody has to keep it.
+    """A running function, as the interface thread sees it. The mailbox keeps it until it ended; nobody else has to.
 
     After `cancel` nothing but `ended` is called any more: what the function still returns or raises is dropped
     (a crash is written to the log).
     """
-
-    _reported = Signal(object)  # a tuple of arguments for `progress`
-    _returned = Signal(object)
-    _raised = Signal(object)
 
     def __init__(self, callbacks: dict[str, Callback | None], *, owner: QObject | None) -> None:
         super().__init__(QCoreApplication.instance())
         self._callbacks = callbacks
         self._owner = owner
         self._cancelled = threading.Event()
-        self.runnable: QRunnable | None = None
-        for signal, slot in (
-            (self._reported, self._report),
-            (self._returned, self._return),
-            (self._raised, self._raise),
-        ):
-            signal.connect(slot, Qt.ConnectionType.QueuedConnection)
         if owner is not None:
             owner.destroyed.connect(self.cancel)
 
@@ -50,49 +39,24 @@ class Task(QObject):
         self._cancelled.set()
 
     def is_cancelled(self) -> bool:
-        """Whether `cancel` was called. Safe in every thread: this is what the function gets as `cancelled`."""
+        """Whether `cancel` was called."""
         return self._cancelled.is_set()
 
-    def report(self, *values: Any) -> None:
-        """Hand values to the `progress` callback. Called by the function in its thread."""
-        self._send(self._reported, values)
-
-    def work(self, call: Callable[[], Any]) -> None:
-        """Run in the pool's thread: nothing is raised here, everything goes to the interface thread."""
-        try:
-            value = None if self.is_cancelled() else call()
-        except BaseException as error:  # it is raised again in the interface thread
-            self._send(self._raised, error)
-        else:
-            self._send(self._returned, value)
-
-    def _send(self, signal: Any, value: object) -> None:
-        try:
-            signal.emit(value)
-        except RuntimeError:  # the application is gone, and this object with it: nobody is there to be told
-            if isinstance(value, Exception):
-                log.error("a task failed after the application ended", exc_info=value)
-
-    def _call(self, name: str, *values: Any) -> None:
-        callback = self._callbacks[name]
-        if callback is not None and (self._owner is None or isValid(self._owner)):
-            callback(*values)
-
-    @Slot(object)
-    def _report(self, values: tuple[Any, ...]) -> None:
+    def reported(self, values: tuple[Any, ...]) -> None:
+        """The function handed values to `progress`."""
         if not self.is_cancelled():
             self._call("progress", *values)
 
-    @Slot(object)
-    def _return(self, value: object) -> None:
+    def returned(self, value: object) -> None:
+        """The function came to its end."""
         try:
             if not self.is_cancelled():
                 self._call("done", value)
         finally:
             self._end()
 
-    @Slot(object)
-    def _raise(self, error: BaseException) -> None:
+    def raised(self, error: BaseException) -> None:
+        """The function came to its end by an error."""
         try:
             if self.is_cancelled():
                 if not isinstance(error, UserError | Cancelled):
@@ -104,21 +68,93 @@ class Task(QObject):
         finally:
             self._end()
 
+    def _call(self, name: str, *values: Any) -> None:
+        callback = self._callbacks[name]
+        if callback is not None and (self._owner is None or isValid(self._owner)):
+            callback(*values)
+
     def _end(self) -> None:
-        self.runnable = None
         self.deleteLater()
         self._call("ended")
+        self._callbacks, self._owner = dict.fromkeys(self._callbacks), None
 
 
-class _Runnable(QRunnable):
-    def __init__(self, task: Task, call: Callable[[], Any]) -> None:
-        super().__init__()
-        self.setAutoDelete(False)  # the task keeps it: Python and the pool must not both free it
-        self._task = task
-        self._call = call
+class _Work:
+    """A function's call, as the pool's thread sees it: no Qt object, so that none is freed in that thread.
+
+    The thread leaves what came of it here, and the interface thread takes the call and the outcome away.
+    """
+
+    def __init__(self, number: int, mailbox: _Mailbox, cancelled: threading.Event) -> None:
+        self._number, self._post = number, mailbox.post
+        self.is_cancelled = cancelled.is_set  # what the function gets as `cancelled`
+        self.call: Callable[[], Any] | None = None
+        self.value: object = None
+        self.error: BaseException | None = None
 
     def run(self) -> None:
-        self._task.work(self._call)
+        """In the pool's thread: nothing is raised here, everything goes to the interface thread."""
+        try:
+            if self.call is not None and not self.is_cancelled():
+                self.value = self.call()
+        except BaseException as error:  # it is raised again in the interface thread
+            self.error = error
+        if not self._post(self._number, None) and isinstance(self.error, Exception):
+            log.error("a task failed after the application ended", exc_info=self.error)
+
+    def report(self, *values: Any) -> None:
+        """Hand values to the `progress` callback. Called by the function in its thread."""
+        self._post(self._number, values)
+
+
+class _Mailbox(QObject):
+    """Where the pool's threads leave word; it lives as long as the application."""
+
+    _posted = Signal(int, object)  # number of a task, a tuple of arguments for `progress`, or None: it ended
+
+    def __init__(self) -> None:
+        super().__init__(QCoreApplication.instance())
+        self._running: dict[int, tuple[Task, _Work]] = {}
+        self._last = 0
+        self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def add(self, task: Task) -> _Work:
+        """Keep a task until it ended; its work, still without a call."""
+        self._last += 1
+        work = _Work(self._last, self, task._cancelled)
+        self._running[self._last] = task, work
+        return work
+
+    def post(self, number: int, values: tuple[Any, ...] | None) -> bool:
+        """Safe in every thread. False when the application is gone, and this object with it: nobody is there to be told."""
+        try:
+            self._posted.emit(number, values)
+        except RuntimeError:
+            return False
+        return True
+
+    @Slot(int, object)
+    def _deliver(self, number: int, values: tuple[Any, ...] | None) -> None:
+        task, work = self._running[number]
+        if values is not None:
+            task.reported(values)
+            return
+        del self._running[number]
+        value, error = work.value, work.error
+        work.call = work.value = work.error = None
+        if error is not None:
+            task.raised(error)
+        else:
+            task.returned(value)
+
+
+_mailboxes: list[_Mailbox] = []  # of the application, one
+
+
+def _mailbox() -> _Mailbox:
+    if not _mailboxes or not isValid(_mailboxes[0]):
+        _mailboxes[:] = [_Mailbox()]
+    return _mailboxes[0]
 
 
 def run_task(
@@ -143,13 +179,15 @@ def run_task(
     """
     callbacks = {"done": done, "failed": failed, "progress": progress, "ended": ended}
     task = Task(callbacks, owner=owner or _owner(callbacks))
+    work = _mailbox().add(task)
     extra: dict[str, Any] = {}
     if progress is not None:
-        extra["progress"] = task.report
+        extra["progress"] = work.report
     if cancellable:
-        extra["cancelled"] = task.is_cancelled
-    task.runnable = _Runnable(task, lambda: fn(*args, **extra))
-    (pool or QThreadPool.globalInstance()).start(task.runnable)
+        extra["cancelled"] = work.is_cancelled
+    work.call = lambda: fn(*args, **extra)
+    # a function, not a QRunnable: PySide never lets go of one that the pool was told not to delete, nor of its arguments
+    (pool or QThreadPool.globalInstance()).start(work.run)
     return task
 
 

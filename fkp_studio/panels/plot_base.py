@@ -62,7 +62,7 @@ class PlotBase(QWidget):
         self.fit()
         theme.current().changed.connect(self._restyle)
         jobs.runs_changed.connect(self.schedule)
-        jobs.run_event.connect(lambda _name, event: self.schedule() if self.wants(event) else None)
+        jobs.run_event.connect(self._on_run_event)  # no lambda: it would live on when the plot's window is gone
         session.project_changed.connect(self.schedule)
 
     # ---- for subclasses
@@ -119,6 +119,10 @@ class PlotBase(QWidget):
         """Show everything, and follow again."""
         self.view.enableAutoRange()
         self.fit_button.hide()
+
+    def _on_run_event(self, _name: str, event: Event) -> None:
+        if self.wants(event):
+            self.schedule()
 
     def _switched(self) -> None:
         self._redraw_now()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
+Cell = tuple[str, bool]  # text (of the state: its mark), whether it is dim
 
 SAME = 0.001  # px; an accepted point lies on its own prediction: that is no error
 
@@ -55,6 +56,7 @@ _DISPLAY, _EDIT, _ALIGN = int(Role.DisplayRole), int(Role.EditRole), int(Role.Te
 _LONG = (int(Role.ToolTipRole), int(Role.AccessibleTextRole))
 _FIXED = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
 _EDITABLE = _FIXED | Qt.ItemFlag.ItemIsEditable
+_FIRST = int(Column.STATE)
 _TYPED = (int(Column.X), int(Column.Y))
 
 
@@ -67,8 +69,8 @@ class PointsModel(QAbstractTableModel):
         super().__init__(parent)
         self._session, self._current = session, current
         self._titles: tuple[str, ...] = ()
-        self._cells: list[list[str]] | None = None
-        self._marks: list[str] = []
+        self._cells: list[list[Cell]] | None = None
+        self._told: list[list[Cell]] = []  # what views were last told of
         self._repaint = QTimer(self)  # the canvas is painted first: the eye is there
         self._repaint.setSingleShot(True)
         self._repaint.setInterval(0)
@@ -107,14 +109,17 @@ class PointsModel(QAbstractTableModel):
         return self._long(face, k, Column(column)) if role in _LONG else None
 
     def _cell(self, face: Face, k: int, column: int, role: int) -> Any:
-        """Texts are made once a face: every repaint asks for all of them."""
+        cell = self._made(face)[k][_FIRST if role == MarkRole else column]
+        if role == _DISPLAY and column == _FIRST:
+            return ""
+        return cell if role == CellRole else cell[0]
+
+    def _made(self, face: Face) -> list[list[Cell]]:
+        """The texts are made once a face: every repaint asks for all of them."""
         if self._cells is None:
-            self._cells = [[self._text(face, row, c) for c in Column] for row in range(len(self._titles))]
-            self._marks = [mark(face, row) for row in range(len(self._titles))]
-        if role == MarkRole:
-            return self._marks[k]
-        text = self._cells[k][column]
-        return (text, not face.present[k]) if role == CellRole else text
+            dim = (~face.present).tolist()
+            self._cells = [[(self._text(face, k, c), dim[k]) for c in Column] for k in range(len(self._titles))]
+        return self._cells
 
     def setData(self, index: Index, value: Any, role: int = Role.EditRole) -> bool:
         face, store = self._current.face, self._session.store
@@ -138,6 +143,8 @@ class PointsModel(QAbstractTableModel):
         return True
 
     def _text(self, face: Face, k: int, column: Column) -> str:
+        if column == Column.STATE:
+            return mark(face, k)
         if column == Column.NAME:
             return short_title(self._titles[k])
         if column in (Column.X, Column.Y):
@@ -149,7 +156,7 @@ class PointsModel(QAbstractTableModel):
         if column == Column.CONFIDENCE:
             return _percent(_confidence(face, k))
         if column == Column.MAKER:
-            return _made(face, k)
+            return _by(face, k)
         return ""
 
     def _long(self, face: Face, k: int, column: Column) -> str:
@@ -181,14 +188,21 @@ class PointsModel(QAbstractTableModel):
         titles = store.schema.titles if face is not None and store is not None else ()
         if titles != self._titles:
             self.beginResetModel()
-            self._titles = titles
+            self._titles, self._told = titles, []
             self.endResetModel()
         elif titles:
             self._repaint.start()
 
     def _tell(self) -> None:
-        if self._titles:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._titles) - 1, len(Column) - 1))
+        """Views repaint what is told to them: the cells that changed, which after a drag are a few."""
+        face = self._current.face
+        if face is None or not self._titles:
+            return
+        before, self._told = self._told, self._made(face)
+        for column in Column:
+            rows = [k for k, cells in enumerate(self._told) if not before or cells[column] != before[k][column]]
+            if rows:
+                self.dataChanged.emit(self.index(rows[0], column), self.index(rows[-1], column))
 
 
 _SHORT = {"left": "L", "right": "R", "eyebrow": "brow", "center": "ctr", "centre": "ctr"}
@@ -228,7 +242,7 @@ def _confidence(face: Face, k: int) -> float:
     return float(face.confidences[k])
 
 
-def _made(face: Face, k: int) -> str:
+def _by(face: Face, k: int) -> str:
     if face.labels.origins[0, k] == Origin.MODEL:
         return run_title(int(face.labels.runs[0, k])).partition("-")[0]  # the column is narrow
     short = {Origin.IMPORTED: "file", Origin.PERSON: "hand", Origin.INTERPOLATED: "interp."}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -118,3 +120,17 @@ def test_a_receiver_that_is_gone_is_not_called(qtbot: Any) -> None:
     assert QThreadPool.globalInstance().waitForDone(5000)
     qtbot.waitUntil(lambda: seen == [True])
     assert receiver.got == []
+
+
+def test_what_a_task_was_given_is_let_go_of_when_it_ended(qtbot: Any) -> None:
+    receiver, given = Receiver(), Receiver()
+    gone = weakref.ref(given)
+    run_task(lambda given: given.got, given, done=receiver.take)
+    del given
+    qtbot.waitUntil(lambda: bool(receiver.got))
+
+    def collected() -> bool:
+        gc.collect()
+        return gone() is None
+
+    qtbot.waitUntil(collected)
