@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
+from fkp_studio import dialogs
 from fkp_studio.canvas import CanvasView
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.tasks import run_task
@@ -57,6 +59,13 @@ def import_modules() -> None:
         importlib.import_module(name)
 
 
+def import_windows() -> None:
+    """Read the modules of all dialogs, so that none is read when it is first asked for. For a background thread."""
+    for found in pkgutil.iter_modules(dialogs.__path__, f"{dialogs.__name__}."):
+        importlib.import_module(found.name)
+    importlib.import_module("fkp_studio.live.window")
+
+
 class Panels(QObject):
     """Makes them when asked, one in each turn of the event loop. Before they are there, acts on them do nothing."""
 
@@ -91,6 +100,7 @@ class Panels(QObject):
     def _make_next(self, parts: list[str]) -> None:
         if not parts:
             self.ready.emit()
+            run_task(import_windows, owner=self)
             return
         part, *rest = parts
         widget = self._makers()[part](self._session, self._jobs)
