@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QModelIndex, Qt
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, QModelIndex, QRect, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from fkp_studio import theme
 from fkp_studio.canvas.current_face import CurrentFace
-from fkp_studio.panels.points_delegate import PointDelegate
+from fkp_studio.panels.points_cells import CellPainter
 from fkp_studio.panels.points_model import Column, PointsModel
 
 if TYPE_CHECKING:
@@ -155,6 +155,29 @@ class PointsPanel(QWidget):
 class _Table(QTableView):
     """Full-width rows; the name takes what the figures leave and is elided."""
 
+    def __init__(self, model: PointsModel) -> None:
+        super().__init__()
+        self._points = model
+        self.setModel(model)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Cells in one go: Qt's way asks Python a dozen things for each, and each face one goes to repaints all of them."""
+        rect, shown = event.rect(), [c for c in Column if not self.isColumnHidden(c)]
+        places = [(c, self.columnViewportPosition(c), self.columnWidth(c)) for c in shown]
+        selected = {index.row() for index in self.selectionModel().selectedRows()}
+        with QPainter(self.viewport()) as painter:
+            painter.setFont(self.font())
+            cells = CellPainter(painter, self.palette())
+            for row in range(max(self.rowAt(rect.top()), 0), self._points.rowCount()):
+                y = self.rowViewportPosition(row)
+                if y > rect.bottom():
+                    break
+                if row in selected:
+                    cells.select(QRect(rect.left(), y, rect.width(), ROW))
+                for column, x, width in places:
+                    if x <= rect.right() and x + width > rect.left():
+                        cells.paint(QRect(x, y, width, ROW), column, self._points.cell(row, column))
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
@@ -167,8 +190,7 @@ class _Table(QTableView):
 
 
 def _table(model: PointsModel) -> QTableView:
-    table = _Table()
-    table.setModel(model)
+    table = _Table(model)
     table.setFont(theme.table_font())
     table.setAccessibleName("Points of the face")
     table.setShowGrid(False)
@@ -178,7 +200,6 @@ def _table(model: PointsModel) -> QTableView:
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.setTabKeyNavigation(False)
-    table.setItemDelegate(PointDelegate(table))
     table.verticalHeader().hide()
     table.verticalHeader().setDefaultSectionSize(ROW)
     table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

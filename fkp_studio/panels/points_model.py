@@ -50,13 +50,11 @@ TITLES = {
     Column.MAKER: ("by", "Who made the label"),
 }
 MarkRole = int(Role.UserRole)  # "label", "accepted", "occluded", "suspect", "predicted", "absent", "unset"
-CellRole = MarkRole + 1  # (text, whether it is dim): all that painting needs
 # as plain numbers: looking a member up in one of Qt's enums takes as long as the rest of an answer
 _DISPLAY, _EDIT, _ALIGN = int(Role.DisplayRole), int(Role.EditRole), int(Role.TextAlignmentRole)
 _LONG = (int(Role.ToolTipRole), int(Role.AccessibleTextRole))
 _FIXED = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
 _EDITABLE = _FIXED | Qt.ItemFlag.ItemIsEditable
-_FIRST = int(Column.STATE)
 _TYPED = (int(Column.X), int(Column.Y))
 
 
@@ -100,19 +98,20 @@ class PointsModel(QAbstractTableModel):
         face, k, column = self._current.face, index.row(), index.column()
         if face is None or not 0 <= k < len(self._titles):
             return None
-        if role in (CellRole, _DISPLAY, MarkRole):
-            return self._cell(face, k, column, role)
+        if role == _DISPLAY:
+            return "" if column == Column.STATE else self.cell(k, column)[0]
+        if role == MarkRole:
+            return self.cell(k, Column.STATE)[0]
         if role == _EDIT and column in _TYPED and face.present[k]:
             return f"{face.points[k, column - Column.X]:.3f}"
         if role == _ALIGN:
             return alignment(column)
         return self._long(face, k, Column(column)) if role in _LONG else None
 
-    def _cell(self, face: Face, k: int, column: int, role: int) -> Any:
-        cell = self._made(face)[k][_FIRST if role == MarkRole else column]
-        if role == _DISPLAY and column == _FIRST:
-            return ""
-        return cell if role == CellRole else cell[0]
+    def cell(self, k: int, column: int) -> Cell:
+        """All that painting needs."""
+        face = self._current.face
+        return ("", False) if face is None else self._made(face)[k][column]
 
     def _made(self, face: Face) -> list[list[Cell]]:
         """The texts are made once a face: every repaint asks for all of them."""
