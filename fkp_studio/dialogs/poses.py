@@ -117,7 +117,7 @@ class PosesDialog(QDialog):
         run, store = self.which.currentData(), self._session.store
         self.spin.setEnabled(not run)
         if run and store is not None:
-            self._task("run", read_run, store.path, run, done=self._show)
+            self._task("shown", read_run, store.path, run, done=self._show)
         else:
             self._show_now()
 
@@ -126,11 +126,12 @@ class PosesDialog(QDialog):
             return
         poses = self._facts.poses
         if poses is None:
+            self._cancel("shown")
             self.shown = None
             self.histogram.set_balance(None)
             self.about.setText(self._facts.fault)
         else:
-            self._task("balance", balance_now, poses, self.spin.value(), done=self._show)
+            self._task("shown", balance_now, poses, self.spin.value(), done=self._show)
 
     def _show(self, shown: Shown) -> None:
         self.shown = shown
@@ -198,9 +199,7 @@ class PosesDialog(QDialog):
         self, name: str, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False
     ) -> None:
         """Run it in the background in place of the one of this name that is under way."""
-        before = self._tasks.pop(name, None)
-        if before is not None:
-            before.cancel()
+        self._cancel(name)
 
         def ended() -> None:
             if self._tasks.get(name) is task:
@@ -211,3 +210,8 @@ class PosesDialog(QDialog):
 
         task = run_task(fn, *args, done=done, failed=failed, ended=ended, owner=self, cancellable=cancellable)
         self._tasks[name] = task
+
+    def _cancel(self, name: str) -> None:
+        before = self._tasks.pop(name, None)
+        if before is not None:
+            before.cancel()
