@@ -38,8 +38,8 @@ import json, sys
 from pathlib import Path
 from PySide6.QtCore import QEventLoop, QTimer
 from fkp_studio.app import make_application
-from fkp_studio.main_window import MainWindow
-from fkp_studio.settings import Settings
+from fkp_studio.window.main_window import MainWindow
+from fkp_studio.document.settings import Settings
 app = make_application()
 window = MainWindow(Settings(app))
 window.resize(1366, 768)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.evaluate import load_for, predict_faces
-from training.project.project import Project
+from training.learning.evaluation.evaluate import load_for, predict_faces
+from training.storage.project.project import Project
 
 
 def main() -> None:

@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks.comparison_data import DATA, Faces, load
 from benchmarks.foreign_maps import mapped
-from training.device import set_threads
-from training.metrics import nme_per_face, normaliser, rmse
-from training.predict import Predictor
+from training.faces.measures.metrics import nme_per_face, normaliser, rmse
+from training.learning.inference.device import set_threads
+from training.learning.inference.predictor import Predictor
 
 RESAMPLED = 2000
 

@@ -21,11 +21,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.data.formats.detect import open_reader
-from training.data.pictures import read_picture
-from training.data.progress import Progress
-from training.data.samples import Split
-from training.data.schema import KeypointSchema
+from training.faces.images.reading import read_picture
+from training.faces.labels.samples import Split
+from training.faces.labels.schema import KeypointSchema
+from training.progress import Progress
+from training.sources.formats.which import open_reader
 
 SIDE = 96
 TRAIN = 400

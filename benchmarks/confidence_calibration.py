@@ -18,13 +18,13 @@ from typing import get_args
 import numpy as np
 import torch
 
-from training.commands.output import say, table
-from training.confidence import Calibration, Views, fit_calibration
-from training.data.pictures import resize_points
-from training.predict import Predictor
-from training.project.project import Project
-from training.reliability import judge
-from training.rundata import load_readable
+from training.commands.shared.output import say, table
+from training.faces.images.reading import resize_points
+from training.faces.measures.calibration import Calibration, Views, fit_calibration
+from training.faces.measures.reliability import judge
+from training.learning.inference.predictor import Predictor
+from training.storage.project.project import Project
+from training.storage.runs.inputs.data import load_readable
 
 PARTS = 5
 LIMITS, BUDGETS = (0.05, 0.10), (0.01, 0.02, 0.05, 0.10, 0.20)

@@ -20,9 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from fkp_studio.app import make_application
-from fkp_studio.main_window import MainWindow
-from fkp_studio.settings import Settings
-from training.recipes import recipe_config
+from fkp_studio.window.main_window import MainWindow
+from fkp_studio.document.settings import Settings
+from training.storage.runs.settings.recipes import recipe_config
 project, recipe, seconds, faces = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
 app = make_application()
 window = MainWindow(Settings(app))
@@ -97,7 +97,7 @@ def _demo(folder: Path, samples: int) -> Path:
     """A demo project of synthetic faces."""
     path = folder / f"demo-{samples}.fkp"
     if not path.exists():
-        from training.data.demo import make_demo_project
+        from training.synthetic.demo import make_demo_project
 
         make_demo_project(path, samples=samples)
     return path

@@ -14,16 +14,16 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from training.config import RunConfig
-from training.data.import_ import import_source
-from training.evaluate import evaluate_run
-from training.events import EpochDone, Event
-from training.metrics import Evaluation
-from training.models.registry import recipe_parameters
-from training.project.project import Project
-from training.recipes import RECIPES, recipe_config
-from training.runs import create_run, list_runs
-from training.train_run import train_run
+from training.faces.measures.metrics import Evaluation
+from training.learning.evaluation.evaluate import evaluate_run
+from training.learning.fit.train_run import train_run
+from training.learning.models.registry import recipe_parameters
+from training.sources.exchange.import_source import import_source
+from training.storage.project.project import Project
+from training.storage.runs.events import EpochDone, Event
+from training.storage.runs.folder import create_run, list_runs
+from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 HERE = Path(__file__).resolve().parent
 

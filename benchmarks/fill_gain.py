@@ -17,18 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from training.commands.find_run import find_own_run
-from training.commands.predicting import predict_into
-from training.confidence import CLOSE
-from training.data.schema import KeypointSchema
+from training.assist.filling.given import given_labels
+from training.assist.filling.making import make_fill
+from training.assist.filling.model import fit_fill
+from training.commands.shared.find_run import find_own_run
+from training.commands.shared.predict_all import predict_into
 from training.errors import UserError
-from training.filling.given import given_labels
-from training.filling.making import make_fill
-from training.filling.model import fit_fill
-from training.metrics import normaliser
-from training.predicted import lacking
-from training.project.columns import read_sizes
-from training.project.project import Project
+from training.faces.labels.schema import KeypointSchema
+from training.faces.measures.calibration import CLOSE
+from training.faces.measures.metrics import normaliser
+from training.storage.project.columns import read_sizes
+from training.storage.project.project import Project
+from training.storage.runs.model.stored_predictions import lacking
 
 ROUNDS, FOLDS = 1000, 5
 

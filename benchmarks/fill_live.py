@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.keypoint_data import Labels
-from training.data.samples import SampleBatch
-from training.data.schema import IBUG_68, KAGGLE_15, KeypointSchema
-from training.filling.given import given_labels
-from training.filling.model import FillModel, fill_path, fit_fill
-from training.project.project import Project
+from training.assist.filling.given import given_labels
+from training.assist.filling.model import FillModel, fill_path, fit_fill
+from training.faces.labels.labels import Labels
+from training.faces.labels.samples import SampleBatch
+from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema
+from training.storage.project.project import Project
 
 SIDE, RUN = 256, "0001-made-up"
 WINDOW = (1000, 800)
@@ -93,8 +93,8 @@ def painted(path: Path, moves: int) -> list[float]:
     """Median seconds from a mouse move to the painted canvas, near and far, and of painting it again as it is."""
     from PySide6.QtCore import QCoreApplication
 
-    from fkp_studio.canvas.view import CanvasView
-    from fkp_studio.session import Session
+    from fkp_studio.document.session import Session
+    from fkp_studio.views.canvas.view import CanvasView
 
     session = Session()
     view = CanvasView(session)

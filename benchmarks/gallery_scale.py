@@ -26,14 +26,14 @@ import cv2
 from PySide6.QtCore import QElapsedTimer, QEventLoop, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
-from fkp_studio import theme
-from fkp_studio.gallery import GalleryPanel
-from fkp_studio.gallery.filters import Filter, Query, Sort
-from fkp_studio.session import Session
-from training.data.keypoint_data import Labels
-from training.data.samples import SampleBatch
-from training.data.schema import KAGGLE_15
-from training.project.project import Project
+from fkp_studio.document.session import Session
+from fkp_studio.look.style import theme
+from fkp_studio.views.gallery.filters import Filter, Query, Sort
+from fkp_studio.views.gallery.panel import GalleryPanel
+from training.faces.labels.labels import Labels
+from training.faces.labels.samples import SampleBatch
+from training.faces.labels.schema import KAGGLE_15
+from training.storage.project.project import Project
 
 PICTURES = 256
 BATCH = 8192

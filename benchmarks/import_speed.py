@@ -19,15 +19,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.data.formats.pixel_text import pixel_text
-from training.data.schema import KAGGLE_15
+from training.faces.labels.schema import KAGGLE_15
+from training.sources.formats.pixel_text import pixel_text
 
 ROWS, SIDE = 7049, 96
 ONE_IMPORT = """
 import json, resource, sys, time
 from pathlib import Path
-from training.data.import_ import import_source
-from training.project.project import Project
+from training.sources.exchange.import_source import import_source
+from training.storage.project.project import Project
 before = time.process_time()
 report = import_source(Path(sys.argv[1]), Path(sys.argv[2]))
 cpu = time.process_time() - before

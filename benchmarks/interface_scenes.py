@@ -18,11 +18,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 
 from fkp_studio.app import make_application
-from fkp_studio.gallery.filters import Query, Sort
-from fkp_studio.main_window import MainWindow
-from fkp_studio.project.store import Changes
-from fkp_studio.settings import Settings
-from training.project.mending import shift_labels
+from fkp_studio.document.settings import Settings
+from fkp_studio.document.store import Changes
+from fkp_studio.views.gallery.filters import Query, Sort
+from fkp_studio.window.main_window import MainWindow
+from training.storage.project.edits.shift import shift_labels
 
 LIMIT = 10.0  # ms
 PATIENCE = 900.0  # s
@@ -165,7 +165,7 @@ class Play:
         self.scene("as imported again", (lambda: show(Query()), order.came))
 
     def accept(self) -> None:
-        from fkp_studio.dialogs.accept import AcceptDialog
+        from fkp_studio.dialogs.review.accept_dialog import AcceptDialog
 
         dialog: list[AcceptDialog] = []
 
@@ -190,7 +190,7 @@ class Play:
         self.scene("undo of accepting", (self.store.undo_stack.undo, self.idle))
 
     def confidence(self) -> None:
-        from fkp_studio.dialogs.confidence import ConfidenceDialog
+        from fkp_studio.dialogs.review.confidence_dialog import ConfidenceDialog
 
         dialog: list[ConfidenceDialog] = []
 
@@ -206,7 +206,7 @@ class Play:
         self.close_dialog()
 
     def offsets(self) -> None:
-        from fkp_studio.dialogs.offsets import OffsetsDialog
+        from fkp_studio.dialogs.review.offsets_dialog import OffsetsDialog
 
         dialog: list[OffsetsDialog] = []
 
@@ -234,7 +234,7 @@ class Play:
         self.until(lambda: "lacking" not in arranger._tasks)
 
     def adjust(self) -> None:
-        from fkp_studio.dialogs.adjust import AdjustDialog
+        from fkp_studio.dialogs.review.adjust_dialog import AdjustDialog
 
         dialog: list[AdjustDialog] = []
 

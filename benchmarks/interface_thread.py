@@ -55,14 +55,14 @@ def add_run(path: Path, name: str) -> None:
     """The folder of a run whose predictions are in the project."""
     from safetensors.numpy import save_file
 
-    from training.confidence import default_calibration
-    from training.confidence_file import HEADER
-    from training.events import RunFinished, to_line
-    from training.filling.making import make_fill
-    from training.predicted import model_stamp, note_predicted
-    from training.project.project import Project
-    from training.recipes import recipe_config
-    from training.runs import EVENTS, MODEL, Snapshot, write_run
+    from training.assist.filling.making import make_fill
+    from training.faces.measures.calibration import default_calibration
+    from training.storage.project.project import Project
+    from training.storage.runs.events import RunFinished, to_line
+    from training.storage.runs.folder import EVENTS, MODEL, Snapshot, write_run
+    from training.storage.runs.model.header import HEADER
+    from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+    from training.storage.runs.settings.recipes import recipe_config
 
     with Project.open(path, read_only=True) as project:
         ids = project.ids()[: 2 * min(len(project) // 4, 1000)]

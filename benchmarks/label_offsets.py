@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.schema import KAGGLE_15
-from training.data.synthetic import make_faces
-from training.label_offsets import from_pictures
-from training.offset_check import check_labels
-from training.project.project import Project
+from training.assist.offsets.label_offsets import from_pictures
+from training.assist.offsets.project_check import check_labels
+from training.faces.labels.schema import KAGGLE_15
+from training.storage.project.project import Project
+from training.synthetic.faces import make_faces
 
 PLANTED = (0.0, 0.3, 0.6, 1.2, -1.2, 2.4)  # px
 

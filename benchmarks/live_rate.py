@@ -31,8 +31,8 @@ import json, sys, time
 from pathlib import Path
 from PySide6.QtCore import QAbstractEventDispatcher, QEventLoop, QTimer
 from fkp_studio.app import make_application
-from fkp_studio.live.window import LiveWindow
-from fkp_studio.session import Session
+from fkp_studio.views.live.window import LiveWindow
+from fkp_studio.document.session import Session
 video, starter, seconds, warm = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
 app = make_application()
 window = LiveWindow(Session())
@@ -93,7 +93,7 @@ def make_video(path: Path, pictures: Path, *, rate: float, frames: int, size: tu
 
 
 def _faces(folder: Path, *, side: int) -> list[np.ndarray]:
-    from training.detect import FaceDetector
+    from training.faces.images.face_detector import FaceDetector
 
     detector, found = FaceDetector(), []
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".jpg", ".png")):

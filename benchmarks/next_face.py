@@ -19,9 +19,9 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtTest import QTest
 from fkp_studio.app import make_application
-from fkp_studio.canvas.view import CanvasView
-from fkp_studio.main_window import MainWindow
-from fkp_studio.settings import Settings
+from fkp_studio.views.canvas.view import CanvasView
+from fkp_studio.window.main_window import MainWindow
+from fkp_studio.document.settings import Settings
 paint, painted = CanvasView.paintEvent, {}
 def paintEvent(self, event):
     paint(self, event)

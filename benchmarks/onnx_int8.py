@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from training.commands.find_run import find_run
-from training.export_onnx import export_onnx
-from training.project.project import Project
+from training.commands.shared.find_run import find_run
+from training.learning.inference.onnx import export_onnx
+from training.storage.project.project import Project
 
 BATCH = 64
 

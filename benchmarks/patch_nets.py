@@ -14,9 +14,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from training.device import keep_memory, mixed_precision, set_threads, to_channels_last
-from training.models.cascade import PATCH
-from training.models.patches import PatchNets
+from training.learning.inference.device import keep_memory, mixed_precision, set_threads, to_channels_last
+from training.learning.models.cascade import PATCH
+from training.learning.models.patches import PatchNets
 
 
 class Loop(nn.Module):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.models.resnet50 import ResNet50
+from training.learning.models.resnet50 import ResNet50
 
 PATCH = 50
 

@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.augment import prepare
-from training.checkpoint import ModelInfo, load_model, save_model
-from training.confidence import default_calibration
-from training.data.schema import KAGGLE_15
-from training.device import keep_memory, mixed_precision, to_channels_last
-from training.export_onnx import export_onnx
-from training.models.registry import make_model
-from training.predict import Predictor
-from training.recipes import recipe_config
-from training.views import views_of
+from training.faces.labels.schema import KAGGLE_15
+from training.faces.measures.calibration import default_calibration
+from training.learning.augment.batch import prepare
+from training.learning.inference.checkpoint import ModelInfo, load_model, save_model
+from training.learning.inference.device import keep_memory, mixed_precision, to_channels_last
+from training.learning.inference.onnx import export_onnx
+from training.learning.inference.predictor import Predictor
+from training.learning.inference.views import views_of
+from training.learning.models.registry import make_model
+from training.storage.runs.settings.recipes import recipe_config
 
 FACES = 256
 

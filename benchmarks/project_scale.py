@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.keypoint_data import Labels, Origin
-from training.data.samples import SampleBatch
-from training.data.schema import KAGGLE_15
-from training.project.project import Project
+from training.faces.labels.labels import Labels, Origin
+from training.faces.labels.samples import SampleBatch
+from training.faces.labels.schema import KAGGLE_15
+from training.storage.project.project import Project
 
 RUN = "0001-ml-resnet"
 BLOCK = 10_000

@@ -21,13 +21,13 @@ import numpy as np
 
 from benchmarks.comparison_data import DATA, SIDE
 from benchmarks.starter_data import joined_project
-from training.config import RunConfig
-from training.metrics import rmse
-from training.predict import Predictor
-from training.project.project import Project
-from training.recipes import recipe_config
-from training.runs import create_run, load_snapshot
-from training.train_run import train_run
+from training.faces.measures.metrics import rmse
+from training.learning.fit.train_run import train_run
+from training.learning.inference.predictor import Predictor
+from training.storage.project.project import Project
+from training.storage.runs.folder import create_run, load_snapshot
+from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.recipes import recipe_config
 
 ARMS = ("one", "import", "auto")
 PROJECTS = ("differ", "alike", "moved")

@@ -2,7 +2,7 @@
 
     python -m benchmarks.second_look PROJECT RUN [--limits 5,10,15]
 
-RUN: a run's folder name. limits: degrees from which on a face is looked at again (`training.upright.LIMIT`). RMSE in px of the
+RUN: a run's folder name. limits: degrees from which on a face is looked at again (`training.learning.inference.second_look.LIMIT`). RMSE in px of the
 picture; the face that half of the faces are better than (root mean square over its coordinates); RMSE without the worst twentieth.
 """
 
@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training import upright
-from training.evaluate import load_for, predict_faces
-from training.project.project import Project
+from training.learning.evaluation.evaluate import load_for, predict_faces
+from training.learning.inference import second_look as upright
+from training.storage.project.project import Project
 
 WORST = 0.05  # share of the faces
 

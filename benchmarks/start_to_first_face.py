@@ -30,7 +30,7 @@ print(json.dumps({"seconds": time.time() - float(os.environ["BENCH_START"])}))
 FACE = """
 import json, os, sys, time
 from fkp_studio import app
-from fkp_studio.canvas.view import CanvasView
+from fkp_studio.views.canvas.view import CanvasView
 paint = CanvasView.paintEvent
 shown = {}
 def paintEvent(self, event):

@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.confidence_calibration import gather
-from training.checkpoint import load_model, save_model
-from training.commands.output import say
-from training.compact import write_compact
-from training.project.project import Project
+from training.commands.shared.output import say
+from training.learning.inference.checkpoint import load_model, save_model
+from training.learning.inference.compact import write_compact
+from training.storage.project.project import Project
 
 
 def main() -> None:

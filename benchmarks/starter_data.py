@@ -17,9 +17,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.data.crops import CropOptions
-from training.data.formats.columns import GROUP_NAMES, IMAGE_NAMES
-from training.data.import_ import import_source
+from training.faces.images.crops import CropOptions
+from training.sources.exchange.import_source import import_source
+from training.sources.formats.columns import GROUP_NAMES, IMAGE_NAMES
 
 PADDING = 0.25  # of the box round the 68 points
 

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.data.schema import KAGGLE_15
-from training.data.synthetic import make_faces
-from training.device import keep_memory, set_threads
-from training.project.network_pixels import MappedPictures
-from training.recipes import recipe_config
-from training.rundata import RunData
-from training.session import Session
+from training.faces.labels.schema import KAGGLE_15
+from training.learning.fit.trainer import Session
+from training.learning.inference.device import keep_memory, set_threads
+from training.storage.project.network_pixels import MappedPictures
+from training.storage.runs.inputs.data import RunData
+from training.storage.runs.settings.recipes import recipe_config
+from training.synthetic.faces import make_faces
 
 _DRAWN = 200
 _WARM_UP = 3  # steps

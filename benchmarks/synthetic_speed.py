@@ -12,7 +12,7 @@ import time
 import cv2
 import numpy as np
 
-from training.data.synthetic import Model, make_faces, random_person, random_scene
+from training.synthetic.faces import Model, make_faces, random_person, random_scene
 
 
 def main() -> None:

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 from training_speed import matmul_rate, noise, seconds, step_operations
 
-from training.augment import prepare
-from training.device import DTYPES, keep_memory, mixed_precision, set_threads, to_channels_last
-from training.recipes import recipe_config
-from training.session import Session
+from training.learning.augment.batch import prepare
+from training.learning.fit.trainer import Session
+from training.learning.inference.device import DTYPES, keep_memory, mixed_precision, set_threads, to_channels_last
+from training.storage.runs.settings.recipes import recipe_config
 
 # Operators of a step, by what they are; the first word that an operator's name contains decides
 KINDS = {

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from training.augment import prepare
-from training.data.schema import KAGGLE_15
-from training.device import DTYPES, keep_memory, set_threads
-from training.recipes import RECIPES, recipe_config
-from training.rundata import RunData
-from training.session import Session
+from training.faces.labels.schema import KAGGLE_15
+from training.learning.augment.batch import prepare
+from training.learning.fit.trainer import Session
+from training.learning.inference.device import DTYPES, keep_memory, set_threads
+from training.storage.runs.inputs.data import RunData
+from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 
 def main() -> None:

@@ -31,15 +31,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 from training_speed import matmul_rate, noise, step_operations
 
-from training.augment import augment, prepare
-from training.config import RunConfig
-from training.device import DTYPES, keep_memory, mixed_precision, set_threads
-from training.project.project import Project
-from training.recipes import RECIPES, recipe_config
-from training.runs import create_run, load_snapshot
-from training.session import Session
-from training.streaming import take
-from training.train_run import train_run
+from training.learning.augment.batch import augment, prepare
+from training.learning.fit.streaming import take
+from training.learning.fit.train_run import train_run
+from training.learning.fit.trainer import Session
+from training.learning.inference.device import DTYPES, keep_memory, mixed_precision, set_threads
+from training.storage.project.project import Project
+from training.storage.runs.folder import create_run, load_snapshot
+from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 Step = Callable[[], object]
 

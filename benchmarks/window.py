@@ -26,10 +26,10 @@ def make_project(folder: Path, count: int) -> Path:
     path = folder / f"bench-{count}.fkp"
     if path.exists():
         return path
-    from training.data.keypoint_data import Labels
-    from training.data.samples import SampleBatch
-    from training.data.schema import KAGGLE_15
-    from training.project.project import Project
+    from training.faces.labels.labels import Labels
+    from training.faces.labels.samples import SampleBatch
+    from training.faces.labels.schema import KAGGLE_15
+    from training.storage.project.project import Project
 
     files = _pictures(folder / "pictures")
     random = np.random.default_rng(0)

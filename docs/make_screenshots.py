@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=1000, help="synthetic faces in the demo project")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    from fkp_studio.tour import main as tour
+    from fkp_studio.tour.tour import main as tour
 
     images = ROOT / "docs" / "images"
     with tempfile.TemporaryDirectory() as folder:

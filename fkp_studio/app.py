@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fkp_studio.platforms import has_display
+from fkp_studio.window.platforms import has_display
 from training import __version__
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the window (or the tour) and return the exit code. argv: without the program's name, None for sys.argv."""
     arguments = parse(argv)
     if arguments.tour is not None:
-        from fkp_studio.tour import main as tour
+        from fkp_studio.tour.tour import main as tour
 
         return tour(arguments.tour, minutes=arguments.tour_minutes)
     if not has_display() and "QT_QPA_PLATFORM" not in os.environ:
@@ -50,19 +50,19 @@ def run(what: Path | None = None) -> int:
     """Show the window, and open `what` or the project of last time. Returns when the window was closed."""
     from PySide6.QtCore import QTimer
 
-    from fkp_studio.errors import CrashReporter, start_log
-    from fkp_studio.settings import Settings, state_folder
+    from fkp_studio.document.settings import Settings, state_folder
+    from fkp_studio.look.widgets.errors import CrashReporter, start_log
 
     app = make_application()
     with start_log(state_folder()):
         CrashReporter(app)
         settings = Settings(app)
 
-        from fkp_studio import theme
+        from fkp_studio.look.style import theme
 
         theme.current().set_mode(settings.get("theme"))
 
-        from fkp_studio.main_window import MainWindow
+        from fkp_studio.window.main_window import MainWindow
 
         window = MainWindow(settings)
         window.restore()
@@ -76,7 +76,7 @@ def make_application() -> QApplication:
     """The QApplication with its name, so that settings and data have their places."""
     from PySide6.QtWidgets import QApplication
 
-    from fkp_studio.settings import NAME
+    from fkp_studio.document.settings import NAME
 
     there = QApplication.instance()
     app = there if isinstance(there, QApplication) else QApplication(sys.argv[:1])

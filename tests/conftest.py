@@ -12,9 +12,9 @@ import hypothesis
 import numpy as np
 import pytest
 
-from training.data.keypoint_data import Labels, PointState
-from training.data.schema import KAGGLE_15
-from training.run_names import STARTERS
+from training.faces.labels.labels import Labels, PointState
+from training.faces.labels.run_names import STARTERS
+from training.faces.labels.schema import KAGGLE_15
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -116,8 +116,8 @@ def faces(count: int, *, first: int = 0) -> tuple[np.ndarray, Labels]:
 
 def make_project(path: Path, *, count: int = SAMPLES) -> Path:
     """A project of `count` synthetic faces: three of four are train, the others val."""
-    from training.data.samples import SampleBatch, Split
-    from training.project.project import Project
+    from training.faces.labels.samples import SampleBatch, Split
+    from training.storage.project.project import Project
 
     pixels, labels = faces(count)
     batch = SampleBatch(

@@ -10,9 +10,9 @@ import threading
 from pathlib import Path
 
 from training.errors import UserError
-from training.events import RunFailed
-from training.launch import place, start_together
-from training.runs import load_config
+from training.learning.fit.parallel.launch import place, start_together
+from training.storage.runs.events import RunFailed
+from training.storage.runs.folder import load_config
 
 _NICE = 10
 
@@ -22,19 +22,19 @@ def main(arguments: list[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         if args.command == "serve":
-            from training.serve import serve
+            from training.learning.inference.serve import serve
 
             serve(sys.stdin, sys.stdout)
             return 0
         if args.command == "live":
-            from training.live import main as live
+            from training.video.live import main as live
 
             live(args.model, args.source)
             return 0
         if place().rank > 0:
             if args.nice:
                 os.nice(_NICE)
-            from training.train_run import help_to_train
+            from training.learning.fit.train_run import help_to_train
 
             return help_to_train()
         return _train(args.run_dir, resume=args.resume, nice=args.nice)
@@ -70,7 +70,7 @@ def _train(run_dir: Path, *, resume: bool, nice: bool) -> int:
     start_together(load_config(run_dir), again, should_stop=stop.is_set)
     if nice:
         os.nice(_NICE)
-    from training.train_run import (
+    from training.learning.fit.train_run import (
         train_run,
     )  # after the handlers: loading torch takes a second in which a stop may come
 

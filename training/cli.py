@@ -108,7 +108,7 @@ def _say(sentence: str, code: int) -> int:
 
 
 def _fault(words: list[str]) -> int:
-    from training.commands.fault_log import write_fault
+    from training.commands.shared.fault_log import write_fault
 
     path = write_fault(words)
     error = sys.exc_info()[1]

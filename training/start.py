@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.runs import LOG
+from training.storage.runs.folder import LOG
 
 TRAIN: tuple[str, ...] = (sys.executable, "-m", "training", "train")
 

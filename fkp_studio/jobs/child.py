@@ -7,7 +7,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from training import runs
+from training.storage.runs import folder as runs
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:

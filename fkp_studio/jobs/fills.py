@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from fkp_studio.jobs.tasks import run_task
-from fkp_studio.project.changes import Changes
-from fkp_studio.session import Session
-from training.filling.files import run_fill
-from training.filling.making import make_fill
-from training.project.project import Project
+from fkp_studio.background.tasks import run_task
+from fkp_studio.document.changes import Changes
+from fkp_studio.document.session import Session
+from training.assist.filling.making import make_fill
+from training.assist.filling.of_run import run_fill
+from training.storage.project.project import Project
 
 
 class FillMaker(QObject):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.predicted import model_stamp, stored_stamp
-from training.project.project import Project
+from training.storage.project.project import Project
+from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
 
 
 class Freshness:

@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
-from fkp_studio.jobs import prediction
+from fkp_studio.background.tasks import run_task
+from fkp_studio.document.changes import Changes
+from fkp_studio.document.session import Session
+from fkp_studio.document.store import ProjectStore
+from fkp_studio.jobs import prediction_worker as prediction
+from fkp_studio.jobs.augmentation_sheet import SheetRequest
 from fkp_studio.jobs.experiments import EXPERIMENT, Experiments
 from fkp_studio.jobs.fills import FillMaker
-from fkp_studio.jobs.label_watch import LabelWatch
-from fkp_studio.jobs.prediction import PredictionWorker
+from fkp_studio.jobs.label_hash import LabelWatch
+from fkp_studio.jobs.prediction_worker import PredictionWorker
 from fkp_studio.jobs.run_book import RunBook
-from fkp_studio.jobs.searching import SEARCH, Searching
-from fkp_studio.jobs.sheet import SheetRequest
-from fkp_studio.jobs.tasks import run_task
+from fkp_studio.jobs.searches import SEARCH, Searching
 from fkp_studio.jobs.training_queue import TrainingQueue
-from fkp_studio.project.changes import Changes
-from fkp_studio.project.store import ProjectStore
-from fkp_studio.session import Session
-from training import runs
-from training.config import RunConfig
 from training.errors import UserError
-from training.events import CheckpointSaved, Event
-from training.project.project import Project
 from training.start import TRAIN
+from training.storage.project.project import Project
+from training.storage.runs import folder as runs
+from training.storage.runs.events import CheckpointSaved, Event
+from training.storage.runs.settings.config import RunConfig
 
 
 class Jobs(QObject):

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
-from fkp_studio import theme
-from fkp_studio.jobs.history import RunHistory, read_history
-from fkp_studio.jobs.tasks import run_task
-from training.data.schema import KeypointSchema
-from training.events import Event, Progress
-from training.runs import RunInfo, list_runs
-from training.starters import starter_runs
+from fkp_studio.background.tasks import run_task
+from fkp_studio.jobs.run_curves import RunHistory, read_history
+from fkp_studio.look.style import theme
+from training.faces.labels.schema import KeypointSchema
+from training.storage.runs.events import Event, Progress
+from training.storage.runs.folder import RunInfo, list_runs
+from training.storage.runs.model.starters import starter_runs
 
 SHOWN_AT_FIRST = 4  # newest runs that are ticked when a project is opened
 

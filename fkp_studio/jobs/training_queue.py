@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from fkp_studio.jobs.follow import TrainingThread
 from fkp_studio.jobs.run_book import RunBook
-from fkp_studio.jobs.training_thread import TrainingThread
-from training import runs
-from training.events import Event, RunFinished, RunStarted
-from training.runs import RunInfo
 from training.start import TRAIN
+from training.storage.runs import folder as runs
+from training.storage.runs.events import Event, RunFinished, RunStarted
+from training.storage.runs.folder import RunInfo
 
 OURS_AFTER_SECONDS = 10.0  # a run that waits longer than this is not one that a command line is about to start
 

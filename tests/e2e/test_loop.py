@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.e2e.display import missing, x_server
-from tests.e2e.source import make_source
-from training.data.keypoint_data import Origin, PointState
-from training.project.project import Project
-from training.run_names import STARTERS
-from training.runs import is_running, list_runs
+from tests.helpers.display import missing, x_server
+from tests.helpers.source import make_source
+from training.faces.labels.labels import Origin, PointState
+from training.faces.labels.run_names import STARTERS
+from training.storage.project.project import Project
+from training.storage.runs.folder import is_running, list_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -39,7 +39,7 @@ class Program:
         env |= {f"XDG_{n}_HOME": str(home / n.lower()) for n in ("CONFIG", "DATA", "STATE", "CACHE")}
         env |= {"HOME": str(home), "DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
         self._log = (home / f"{story}.log").open("w+")
-        command = [sys.executable, "-m", "tests.e2e.robot", story, *arguments]
+        command = [sys.executable, "-m", "tests.helpers.robot", story, *arguments]
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=self._log, text=True)
 
     def tells(self, step: str) -> dict[str, Any]:

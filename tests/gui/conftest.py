@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from fkp_studio.session import Session
+from fkp_studio.document.session import Session
 
 
 @pytest.fixture

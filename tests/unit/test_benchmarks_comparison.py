@@ -10,7 +10,7 @@ from benchmarks.compare_predictors import drawn, score
 from benchmarks.comparison_data import Faces, frame_at, frame_of
 from benchmarks.foreign_maps import mapped
 from benchmarks.foreign_points import crop_of
-from training.data.schema import KAGGLE_15
+from training.faces.labels.schema import KAGGLE_15
 
 
 def faces(points: np.ndarray, groups: list[str], val: list[bool]) -> Faces:

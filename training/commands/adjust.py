@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.commands.find_run import find_own_run
-from training.commands.output import say, say_json, table
+from training.commands.shared.find_run import find_own_run
+from training.commands.shared.output import say, say_json, table
 
 if TYPE_CHECKING:
-    from training.project.project import Project
+    from training.storage.project.project import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _predict(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
     """Points of the model itself; nothing is kept."""
-    from training.evaluate import load_for, predict_faces
+    from training.learning.evaluation.evaluate import load_for, predict_faces
 
     index = project.index()
     sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1].astype(np.int32)
@@ -38,8 +38,8 @@ def _predict(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
 
 def run(args: argparse.Namespace) -> int:
     """Predict the labelled faces where that is not done yet, fit, show, use."""
-    from training.adjust import fit_run, to_json, undo_fit, use_fit
-    from training.project.project import Project
+    from training.assist.offsets.fit_to_person import fit_run, to_json, undo_fit, use_fit
+    from training.storage.project.project import Project
 
     with Project.open(args.project, read_only=True) as project:
         run_dir = find_own_run(args.run_name, project)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.commands.output import progress_bar, say
+from training.commands.shared.output import progress_bar, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the project."""
-    from training.data.demo import make_demo_project
     from training.errors import UserError
+    from training.synthetic.demo import make_demo_project
 
     if not 1 <= args.samples <= 1_000_000:
         raise UserError(f"--samples lies between 1 and 1,000,000, not {args.samples}.")

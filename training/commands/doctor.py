@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training import __version__
-from training.commands.fault_log import state_folder
-from training.commands.output import say, say_json
+from training.commands.shared.fault_log import state_folder
+from training.commands.shared.output import say, say_json
 
 PACKAGES = (
     "torch",
@@ -116,9 +116,9 @@ def _bf16_speed_up() -> float:
     """Seconds of a training step of ml-resnet in float32 divided by those in bfloat16, as a run would choose between them."""
     import torch
 
-    from training.device import mixed_precision, to_channels_last
-    from training.models.registry import make_model
-    from training.recipes import recipe_config
+    from training.learning.inference.device import mixed_precision, to_channels_last
+    from training.learning.models.registry import make_model
+    from training.storage.runs.settings.recipes import recipe_config
 
     model = to_channels_last(make_model(recipe_config("ml-resnet"), 15))
     pictures = torch.randn(32, 1, 96, 96).to(memory_format=torch.channels_last)

@@ -8,18 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.adjustment import Adjustment, read_adjustment
 from training.commands.evaluate_confidence import calibration_facts, calibration_lines
-from training.commands.find_run import find_run
-from training.commands.output import say, say_json, table
+from training.commands.shared.find_run import find_run
+from training.commands.shared.output import say, say_json, table
 from training.errors import UserError
-from training.protocols import PROTOCOLS, remarks, shown
+from training.faces.measures.protocols import PROTOCOLS, remarks, shown
+from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 
 if TYPE_CHECKING:
-    from training.evaluate_pose import ErrorsByPose
-    from training.metrics import Evaluation
-    from training.project.project import Project
-    from training.protocols import Protocol, ProtocolRow
+    from training.faces.measures.metrics import Evaluation
+    from training.faces.measures.protocols import Protocol, ProtocolRow
+    from training.learning.evaluation.pose import ErrorsByPose
+    from training.storage.project.project import Project
 
 MOST_BINS = 100
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate."""
-    from training.project.project import Project
+    from training.storage.project.project import Project
 
     if args.by_pose is not None and (args.protocol or not 1 <= args.by_pose <= MOST_BINS):
         raise UserError(f"--by-pose takes 1 to {MOST_BINS} bins, and a split, no protocol.")
@@ -74,19 +74,22 @@ def _measure(
     args: argparse.Namespace, project: Project, run_dir: Path, *, adjusted: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What is asked for, as plain values and for people."""
-    from training.evaluate import evaluate_protocol, evaluate_run  # loads torch: after all that can be wrong
+    from training.learning.evaluation.evaluate import (  # loads torch: after all that can be wrong
+        evaluate_protocol,
+        evaluate_run,
+    )
 
     run, split = run_dir.name, args.split
     if args.protocol:
         protocol, rows = evaluate_protocol(project, run_dir, args.protocol)
         return protocol_facts(protocol, rows, run), protocol_lines(protocol, rows, run)
     if args.by_pose is not None:
-        from training.evaluate_pose import evaluate_by_pose
+        from training.learning.evaluation.pose import evaluate_by_pose
 
         found = evaluate_by_pose(project, run_dir, split, bins=args.by_pose, adjusted=adjusted)
         return {"run": run, "split": split, **asdict(found)}, _pose_lines(found, run, split=split)
     if args.calibration:
-        from training.evaluate_confidence import judge_run
+        from training.learning.evaluation.confidence import judge_run
 
         facts = calibration_facts(*judge_run(project, run_dir, split, adjusted=adjusted), run=run, split=split)
         return facts, calibration_lines(facts)

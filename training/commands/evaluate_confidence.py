@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.commands.output import table
-from training.error_budget import ErrorBudget
-from training.error_curve import ErrorCurve
-from training.reliability import Judged, budget_kept, reliability
+from training.commands.shared.output import table
+from training.faces.measures.error_budget import ErrorBudget
+from training.faces.measures.error_curve import ErrorCurve
+from training.faces.measures.reliability import Judged, budget_kept, reliability
 
 LIMITS = (0.05, 0.10)  # of the interocular distance
 BUDGETS = (0.01, 0.02, 0.05)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.cli import INTERRUPTED, OK
-from training.commands.output import note, say, table
-from training.commands.training_run import stop_at_signals
+from training.commands.shared.follow_run import stop_at_signals
+from training.commands.shared.output import note, say, table
 
 if TYPE_CHECKING:
     from training.experiments.events import ExperimentEvent
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """NAME PROJECT [--minutes-per-run M | --epochs N] [--seeds S] [--jobs J] [--split S] [--hide SHARE] [--out DIR] [--json]"""
-    from training.experiments.catalogue import EXPERIMENTS
+    from training.experiments.papers.catalogue import EXPERIMENTS
 
     parser.add_argument("name", metavar="NAME", help=", ".join(EXPERIMENTS))
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it. The last line on stdout is the page."""
-    from training.experiments.catalogue import find_experiment
     from training.experiments.conduct import conduct
-    from training.experiments.definition import Budget
+    from training.experiments.papers.catalogue import find_experiment
+    from training.experiments.papers.definition import Budget
     from training.experiments.plan import Options, default_jobs, plan_sentence
 
     experiment = find_experiment(args.name)

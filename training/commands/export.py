@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.commands.find_run import find_own_run, find_run
-from training.commands.output import note, progress_bar, say
+from training.commands.shared.find_run import find_own_run, find_run
+from training.commands.shared.output import note, progress_bar, say
 from training.errors import UserError
 
 if TYPE_CHECKING:
-    from training.project.project import Project
+    from training.storage.project.project import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; what the run has not predicted yet it predicts first."""
-    from training.data.export import export_project
-    from training.project.project import Project
+    from training.sources.exchange.export_project import export_project
+    from training.storage.project.project import Project
 
     if args.format == "onnx":
         return _export_onnx(args)
@@ -92,7 +92,7 @@ def _export_onnx(args: argparse.Namespace) -> int:
         raise UserError(f"{args.out}: give a file name that ends in .onnx.")
     if args.int8 and args.run_name is None:
         raise UserError("--int8 takes ranges from real pictures: give a project, and its model with --run.")
-    from training.export_onnx import export_onnx
+    from training.learning.inference.onnx import export_onnx
 
     note("making the graph and checking it")
     report = export_onnx(
@@ -112,7 +112,7 @@ def _export_compact(args: argparse.Namespace) -> int:
     model = _model(args)
     if args.out.suffix.lower() != ".safetensors":
         raise UserError(f"{args.out}: give a file name that ends in .safetensors.")
-    from training.compact import write_compact
+    from training.learning.inference.compact import write_compact
 
     size = write_compact(model, args.out)
     say(f"{args.out}: {size / 1e6:.2f} MB, 16-bit weights; `fkp predict --model` takes it as any other.")
@@ -134,15 +134,15 @@ def _model(args: argparse.Namespace) -> Path:
 
 def _predict_missing(project: Project, run_dir: Path, *, asked_only: bool) -> None:
     """asked_only: just the pictures that a submission can ask for."""
-    from training.data.formats.write_submission import samples_by_id
-    from training.predicted import lacking
-    from training.project.project import Project
+    from training.sources.exchange.write_submission import samples_by_id
+    from training.storage.project.project import Project
+    from training.storage.runs.model.stored_predictions import lacking
 
     wanted = project.ids()[sorted(samples_by_id(project).values())] if asked_only else project.kept_ids()
     missing = lacking(project, run_dir, wanted)
     if not len(missing):
         return
-    from training.commands.predicting import note_unreadable, predict_into
+    from training.commands.shared.predict_all import note_unreadable, predict_into
 
     note(f"{run_dir.name} predicts {len(missing):,} samples first")
     with Project.open(project.path) as writable:

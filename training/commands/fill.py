@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.commands.find_run import find_own_run
-from training.commands.output import note, say
-from training.commands.predicting import note_unreadable, predict_into, progress_of
-from training.error_budget import ErrorBudget
+from training.commands.shared.find_run import find_own_run
+from training.commands.shared.output import note, say
+from training.commands.shared.predict_all import note_unreadable, predict_into, progress_of
 from training.errors import UserError
+from training.faces.measures.error_budget import ErrorBudget
 
 if TYPE_CHECKING:
-    from training.project.project import Project
+    from training.storage.project.project import Project
 
 SMALLEST_BEYOND = 2  # percent: below it a confidence, which is about 10 %, says too little
 
@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, store, accept."""
-    from training.predicted import lacking
-    from training.project.project import Project
+    from training.storage.project.project import Project
+    from training.storage.runs.model.stored_predictions import lacking
 
     if not 0 <= args.min_confidence <= 1:
         raise UserError(f"--min-confidence lies between 0 and 1, not {args.min_confidence:g}.")
@@ -89,7 +89,7 @@ def _budget(args: argparse.Namespace) -> ErrorBudget | None:
 
 def _has_fill(project: Project, run_dir: Path) -> bool:
     """Whether the run can predict given labels; a run of before there were fill models gets one from val here."""
-    from training.filling.making import make_fill
+    from training.assist.filling.making import make_fill
 
     try:
         return make_fill(project, run_dir) is not None
@@ -100,7 +100,7 @@ def _has_fill(project: Project, run_dir: Path) -> bool:
 
 def _least_confidence(project: Project, run: str, budget: ErrorBudget, *, plain: bool) -> float:
     """The threshold of the budget, after saying what it comes to."""
-    from training.project.accept_budget import affordable_points
+    from training.assist.filling.accept_budget import affordable_points
 
     with progress_of(project, "count"):
         found = affordable_points(project, run, budget, plain=plain)

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.commands.output import note, progress_bar, say
+from training.commands.shared.output import note, progress_bar, say
 from training.errors import UserError
 
 if TYPE_CHECKING:
-    from training.data.schema import KeypointSchema
+    from training.faces.labels.schema import KeypointSchema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import, and tell what was left out."""
-    from training.data.crops import PADDING, CropOptions
-    from training.data.import_ import import_source
+    from training.faces.images.crops import PADDING, CropOptions
+    from training.sources.exchange.import_source import import_source
 
     if args.padding is not None and args.crop in (None, "none"):
         raise UserError("--padding goes with --crop box or --crop points.")
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _schema(name: str | None) -> KeypointSchema | None:
-    from training.data.schema import SCHEMAS
+    from training.faces.labels.schema import SCHEMAS
 
     if name is not None and name not in SCHEMAS:
         raise UserError(f"There are no keypoints {name!r}; choose {', '.join(SCHEMAS)}.")

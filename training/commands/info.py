@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.commands.output import say, say_json, table
+from training.commands.shared.output import say, say_json, table
 
 if TYPE_CHECKING:
-    from training.project.project import Project
-    from training.runs import RunInfo
+    from training.storage.project.project import Project
+    from training.storage.runs.folder import RunInfo
 
 MOST_PROBLEMS = 20
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts."""
-    from training.project.project import Project
+    from training.storage.project.project import Project
 
     with Project.open(args.project, read_only=True) as project:
         facts = collect(project)
@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
 
 def collect(project: Project) -> dict[str, Any]:
     """The facts of a project, plain values."""
-    from training.data.keypoint_data import PointState
-    from training.project.columns import SPLITS
-    from training.runs import damaged_runs, list_runs
+    from training.faces.labels.labels import PointState
+    from training.storage.project.columns import SPLITS
+    from training.storage.runs.folder import damaged_runs, list_runs
 
     index, counts = project.index(), project.label_table()
     keypoints = [

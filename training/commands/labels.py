@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.commands.output import note, say, say_json, table
-from training.commands.predicting import progress_of
+from training.commands.shared.output import note, say, say_json, table
+from training.commands.shared.predict_all import progress_of
 from training.errors import UserError
 
 if TYPE_CHECKING:
-    from training.label_offsets import LabelOffset
-    from training.offset_check import Checked
-    from training.project.project import Project
+    from training.assist.offsets.label_offsets import LabelOffset
+    from training.assist.offsets.project_check import Checked
+    from training.storage.project.project import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check, tell, mend."""
-    from training.offset_check import CANNOT_TELL, ONLY_SIDEWAYS, check_labels
-    from training.project.project import Project
+    from training.assist.offsets.project_check import CANNOT_TELL, ONLY_SIDEWAYS, check_labels
+    from training.storage.project.project import Project
 
     with Project.open(args.project, read_only=not (args.mend or args.run_name)) as project:
         run_dir = _predicted(project, args.run_name) if args.run_name else None
@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _predicted(project: Project, name: str) -> Path:
     """The run, after all faces are predicted with it."""
-    from training.commands.find_run import find_own_run
-    from training.commands.predicting import note_unreadable, predict_into
-    from training.predicted import lacking
+    from training.commands.shared.find_run import find_own_run
+    from training.commands.shared.predict_all import note_unreadable, predict_into
+    from training.storage.runs.model.stored_predictions import lacking
 
     run_dir = find_own_run(name, project)
     missing = lacking(project, run_dir, project.kept_ids())
@@ -63,7 +63,7 @@ def _predicted(project: Project, name: str) -> Path:
 
 
 def _mend(project: Project, part: Checked) -> str:
-    from training.offset_check import mend_labels
+    from training.assist.offsets.project_check import mend_labels
 
     if part.best is None or not part.best.worth_telling:
         return f"Nothing was shifted in {part.source}."

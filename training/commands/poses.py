@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from training.commands.output import say, say_json, table
+from training.commands.shared.output import say, say_json, table
 from training.errors import UserError
 
 MOST_BINS = 100
@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the histogram before and after."""
-    from training.project.project import Project
-    from training.run_balance import project_poses
+    from training.storage.project.project import Project
+    from training.storage.runs.inputs.balance import project_poses
 
     if not 2 <= args.bins <= MOST_BINS:
         raise UserError(f"The number of bins is between 2 and {MOST_BINS}, not {args.bins}.")

@@ -11,9 +11,9 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from training.commands.find_run import find_run
-from training.commands.output import Report, progress_bar, say
-from training.commands.predicting import (
+from training.commands.shared.find_run import find_run
+from training.commands.shared.output import Report, progress_bar, say
+from training.commands.shared.predict_all import (
     check_keypoints,
     chunks,
     load_predictor,
@@ -21,14 +21,14 @@ from training.commands.predicting import (
     predict_pictures,
     project_batches,
 )
-from training.data.files import replacing
 from training.errors import UserError
-from training.schemes import scheme_words
-from training.video import is_video
+from training.files import replacing
+from training.storage.runs.inputs.marking_schemes import scheme_words
+from training.video.source import is_video
 
 if TYPE_CHECKING:
-    from training.data.schema import KeypointSchema
-    from training.predict import Predictor
+    from training.faces.labels.schema import KeypointSchema
+    from training.learning.inference.predictor import Predictor
 
 FILES = 32  # pictures of unknown size at a time
 
@@ -103,7 +103,7 @@ def _predict_pictures(
             ),
         )
         if args.faces == "detect":
-            from training.commands import predict_faces
+            from training.commands.shared import points_rows as predict_faces
 
             key, rows = predict_faces.KEY, predict_faces.face_rows(pictures, predictor, unreadable, report)
         count = write_csv(args.out, rows, predictor.schema, key=key)
@@ -133,7 +133,7 @@ def _video(args: argparse.Namespace) -> Path | None:
 
 
 def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, model: Path) -> int:
-    from training.commands.predict_video import predict_video
+    from training.commands.shared.video_rows import predict_video
 
     with progress_bar("predict") as report:
         predict_video(video, predictor, args.out, report, project=args.to_project, every=args.every or 25, run=model)
@@ -142,7 +142,7 @@ def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, 
 
 def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:
     """(name, path) of the pictures named, and of those in folders (by their path in the folder). Raises UserError."""
-    from training.data.pictures import PICTURE_SUFFIXES
+    from training.faces.images.reading import PICTURE_SUFFIXES
 
     found = []
     for source in sources:
@@ -162,7 +162,7 @@ def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:
 
 def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report: Report) -> Rows:
     """The predictions of all samples of a project, px of the picture files."""
-    from training.project.project import Project
+    from training.storage.project.project import Project
 
     with Project.open(path, read_only=True) as project:
         check_keypoints(predictor, project)
@@ -176,7 +176,7 @@ def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report
 
 def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: list[str], report: Report) -> Rows:
     """The predictions of picture files."""
-    from training.data.pictures import read_picture
+    from training.faces.images.reading import read_picture
 
     done = 0
     for part in chunks(files, FILES):

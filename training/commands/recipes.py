@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from training.commands.output import progress_bar, say, say_json, table
-from training.speeds import KEYS, remember, speed_of
+from training.commands.shared.output import progress_bar, say, say_json, table
+from training.storage.runs.speeds import KEYS, remember, speed_of
 
 if TYPE_CHECKING:
-    from training.config import RunConfig
+    from training.storage.runs.settings.config import RunConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,8 +66,8 @@ def _figure(value: float) -> str:
 
 def measured(names: Sequence[str]) -> list[dict[str, Any]]:
     """Measure the named recipes (none: all) and give them as `collect` does. Raises UserError for a name that is not there."""
-    from training.recipes import RECIPES, recipe_config
-    from training.speed import measure_speed
+    from training.learning.fit.speed import measure_speed
+    from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
     configs = {name: recipe_config(name) for name in names or RECIPES}
     speeds = {}
@@ -81,7 +81,7 @@ def measured(names: Sequence[str]) -> list[dict[str, Any]]:
 
 def collect() -> list[dict[str, Any]]:
     """The recipes as plain values; `paper` is what the paper's own settings make, None where its network has the same size."""
-    from training.recipes import RECIPES
+    from training.storage.runs.settings.recipes import RECIPES
 
     found = []
     for r in RECIPES.values():
@@ -94,7 +94,7 @@ def collect() -> list[dict[str, Any]]:
 
 def _variant(config: RunConfig) -> dict[str, Any]:
     """Parameters, counted from the network itself, input, loss and rows."""
-    from training.models.registry import recipe_parameters
+    from training.learning.models.registry import recipe_parameters
 
     return {
         "parameters_15": recipe_parameters(config, 15),

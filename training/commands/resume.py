@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from training.commands.find_run import find_run
-from training.commands.training_run import follow, help_others
+from training.commands.shared.find_run import find_run
+from training.commands.shared.follow_run import follow, help_others
 from training.errors import UserError
-from training.launch import place
+from training.learning.fit.parallel.launch import place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train on, exactly from the last checkpoint."""
-    from training.runs import read_run
+    from training.storage.runs.folder import read_run
 
     if place().rank > 0:
         return help_others()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.commands.output import say, say_json
+from training.commands.shared.output import say, say_json
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from training.search.plan import list_searches
 
     if args.list:
-        from training.commands.search_words import listing
+        from training.commands.shared.search_words import listing
 
         searches = list_searches(_opened(args.project))
         if args.json:
@@ -57,13 +57,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.jobs < 1:
         raise UserError(f"--jobs is 1 or more, not {args.jobs}.")
-    from training.commands.searching import follow  # needs Optuna: asked for before a folder is made
+    from training.commands.shared.follow_search import follow  # needs Optuna: asked for before a folder is made
 
     return follow(_folder(args), jobs=args.jobs, url=args.storage, json=args.json)
 
 
 def _opened(path: Path) -> Path:
-    from training.project.project import Project
+    from training.storage.project.project import Project
 
     with Project.open(path, read_only=True) as project:
         return project.path
@@ -110,9 +110,9 @@ def _folder(args: argparse.Namespace) -> Path:
 
 
 def _new(args: argparse.Namespace, name: str) -> Path:
-    from training.project.project import Project
-    from training.runs import snapshot_project, with_schemes
     from training.search.plan import create_search
+    from training.storage.project.project import Project
+    from training.storage.runs.folder import snapshot_project, with_schemes
 
     if args.recipe is None:
         raise UserError(f"There is no search {name!r} to go on with; begin one with --recipe NAME.")
@@ -125,9 +125,9 @@ def _new(args: argparse.Namespace, name: str) -> Path:
 def _plan(args: argparse.Namespace, name: str) -> SearchPlan:
     """What the command line asks for. Raises UserError naming what is wrong."""
     from training.commands.train import configured
-    from training.recipes import recipe_space
     from training.search.plan import SearchPlan
-    from training.search.space import with_changes
+    from training.storage.runs.settings.recipes import recipe_space
+    from training.storage.runs.settings.search_space import with_changes
 
     if args.minutes is None and args.epochs is None:
         args = argparse.Namespace(**{**vars(args), "minutes": MINUTES})

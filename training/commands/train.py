@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.commands.output import note
-from training.commands.training_run import follow, help_others
+from training.commands.shared.follow_run import follow, help_others
+from training.commands.shared.output import note
 from training.errors import UserError
-from training.launch import place
+from training.learning.fit.parallel.launch import place
 
 if TYPE_CHECKING:
-    from training.config import RunConfig
+    from training.storage.runs.settings.config import RunConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train. The last line on stdout names the run folder."""
-    from training.project.project import Project
-    from training.runs import create_run
+    from training.storage.project.project import Project
+    from training.storage.runs.folder import create_run
 
     if place().rank > 0:
         return help_others()
     config = configured(args)
     if config.device not in ("auto", "cpu"):
-        from training.device import choose_device  # loads torch
+        from training.learning.inference.device import choose_device  # loads torch
 
         choose_device(config.device)  # before a run folder is made that could never be trained
     with Project.open(args.project, read_only=True) as project:
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
 def configured(args: argparse.Namespace) -> RunConfig:
     """The recipe's settings with those of the command line. Raises UserError naming a wrong one."""
-    from training.config import with_budget, with_overrides
-    from training.recipes import recipe_config
+    from training.storage.runs.settings.config import with_budget, with_overrides
+    from training.storage.runs.settings.recipes import recipe_config
 
     texts = dict(map(_pair, (text for texts in args.set for text in texts)))
     for name in ("seed", "device"):

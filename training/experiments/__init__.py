@@ -1,1 +1,1 @@
-"""The papers' tables, trained and measured anew: what is compared, how it is run, and what may be said of it."""
+"""The papers' tables, trained and measured again: what is compared, how it runs, what may be concluded."""

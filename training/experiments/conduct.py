@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.data.files import writing
-from training.data.progress import Cancelled, Progress
-from training.data.samples import Split
 from training.errors import UserError
-from training.experiments.definition import Experiment, differ_in_rows_only, missing_recipes
 from training.experiments.events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
 from training.experiments.hiding import Hidden, hide_labels
 from training.experiments.lock import hold
+from training.experiments.papers.definition import Experiment, differ_in_rows_only, missing_recipes
 from training.experiments.plan import (
     FOLDER,
     Job,
@@ -30,12 +27,15 @@ from training.experiments.plan import (
     report_folder,
 )
 from training.experiments.runner import Runner
-from training.project.project import Project
-from training.runs import Snapshot, snapshot_project
+from training.faces.labels.samples import Split
+from training.files import writing
+from training.progress import Cancelled, Progress
 from training.start import TRAIN
+from training.storage.project.project import Project
+from training.storage.runs.folder import Snapshot, snapshot_project
 
 if TYPE_CHECKING:
-    from training.experiments.report import Report
+    from training.experiments.report.report import Report
 
 Tell = Callable[[ExperimentEvent], None]
 
@@ -149,8 +149,8 @@ def _write(
     report: Callable[[float], None],
 ) -> None:
     from training.experiments.measuring import measure  # loads torch and matplotlib: after the trainings
-    from training.experiments.report import training_report
-    from training.experiments.writing import write_report
+    from training.experiments.report.report import training_report
+    from training.experiments.report.write import write_report
 
     results = measure(
         experiment,
@@ -167,8 +167,8 @@ def _write(
 def _measure_speed(
     experiment: Experiment, project: Project, folder: Path, *, tell: Tell, stop: threading.Event
 ) -> None:
-    from training.experiments.speed import measure_speed, speed_report
-    from training.experiments.writing import write_report
+    from training.experiments.report.speed import measure_speed, speed_report
+    from training.experiments.report.write import write_report
 
     sentence = f"Measures {len(experiment.arms)} networks with {len(project.schema)} keypoints; nothing is trained. A minute or two on a quiet machine."
     tell(ExperimentStarted(experiment.name, experiment.title, (), sentence, 60.0))

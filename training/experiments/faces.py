@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from training.balance import pose_components
-from training.data.poses import read_yaw
 from training.errors import UserError
-from training.evaluate import SPLITS, load_for, predict_faces
-from training.experiments.measures import Faces
-from training.metrics import normaliser, point_errors
-from training.models.staged import StagedNet
-from training.predict import Predictor
-from training.project.project import Project
+from training.experiments.report.measures import Faces
+from training.faces.labels.head_poses import read_yaw
+from training.faces.measures.metrics import normaliser, point_errors
+from training.faces.measures.pose_balance import pose_components
+from training.learning.evaluation.evaluate import SPLITS, load_for, predict_faces
+from training.learning.inference.predictor import Predictor
+from training.learning.models.staged import StagedNet
+from training.storage.project.project import Project
 
 NORMALISERS = ("box", "interocular", "interpupil")
 TURNED_DEGREES = 30.0  # of true yaw: a face that looks far to the side

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.data.keypoint_data import Origin, PointState
-from training.data.schema import KeypointSchema
 from training.errors import UserError
-from training.runs import Snapshot
+from training.faces.labels.labels import Origin, PointState
+from training.faces.labels.schema import KeypointSchema
+from training.storage.runs.folder import Snapshot
 
 KEPT = 4  # labels of a face that lacks the others, as in Kaggle's file
 _SEED = 0  # of the faces chosen: the same for every training, so that all arms and seeds lack the same labels

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.data.files import writing
 from training.errors import UserError
+from training.files import writing
 
 LOCK = "lock"
 

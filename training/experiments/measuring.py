@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from training.device import set_threads
-from training.experiments.definition import Experiment
 from training.experiments.faces import distances, load_faces
-from training.experiments.results import Results, collect
-from training.project.project import Project
-from training.runs import RunInfo
+from training.experiments.papers.definition import Experiment
+from training.experiments.report.results import Results, collect
+from training.learning.inference.device import set_threads
+from training.storage.project.project import Project
+from training.storage.runs.folder import RunInfo
 
 Key = tuple[str, int]
 

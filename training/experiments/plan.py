@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from training.config import RunConfig
 from training.errors import UserError
-from training.experiments.definition import Arm, Budget, Experiment, arm_config
 from training.experiments.hiding import Hidden
-from training.runs import RESUME, RunInfo, Snapshot, load_snapshot
+from training.experiments.papers.definition import Arm, Budget, Experiment, arm_config
+from training.storage.runs.folder import RESUME, RunInfo, Snapshot, load_snapshot
+from training.storage.runs.settings.config import RunConfig
 
 FOLDER = "experiments"  # in the project: one folder an experiment
 _AROUND_SECONDS = 12.0  # of a run: its start, the evaluation of epochs, the calibration at its end

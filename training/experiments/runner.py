@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training import runs
-from training.events import EpochDone, Event, Progress
 from training.experiments.events import ExperimentEvent, RunProgress
 from training.experiments.plan import Job, find_done
-from training.runs import RunInfo, Snapshot
 from training.start import TRAIN, start_training
+from training.storage.runs import folder as runs
+from training.storage.runs.events import EpochDone, Event, Progress
+from training.storage.runs.folder import RunInfo, Snapshot
 
 POLL_SECONDS = 0.3
 Tell = Callable[[ExperimentEvent], None]

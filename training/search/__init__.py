@@ -1,1 +1,1 @@
-"""Random search of settings: Optuna keeps the trials, each trial is an ordinary run. `space` and `plan` need no Optuna."""
+"""Random search of settings: Optuna keeps the trials, each trial is an ordinary run."""

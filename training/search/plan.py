@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from training.config import RunConfig
-from training.data.files import replacing
 from training.errors import UserError
-from training.runs import Snapshot, load_config, load_snapshot, write_inputs
-from training.search.space import Space, check_space, space_from_json, space_to_json
+from training.files import replacing
+from training.storage.runs.folder import Snapshot, load_config, load_snapshot, write_inputs
+from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.search_space import Space, check_space, space_from_json, space_to_json
 
 SEARCHES, PLAN, TRIALS, DATABASE = "searches", "search.json", "trials.json", "search.db"
 WORKERS, STOP, LOCK = "workers", "stop", "lock"

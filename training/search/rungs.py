@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from training.config import RunConfig
-from training.events import EpochDone, Event, Progress
+from training.storage.runs.events import EpochDone, Event, Progress
+from training.storage.runs.settings.config import RunConfig
 
 STEPS = 10  # rungs: every tenth of the budget
 

@@ -12,7 +12,7 @@ import numpy as np
 from training.errors import UserError
 from training.search.plan import SearchPlan, TrialInfo
 from training.search.rungs import STEPS
-from training.search.space import Choices, setting_kinds
+from training.storage.runs.settings.search_space import Choices, setting_kinds
 
 try:
     import optuna

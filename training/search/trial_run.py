@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.events import Event, RunFailed, RunFinished, RunStarted
-from training.runs import RESUME, STOP, is_running, load_config, read_events, read_run, request_stop
 from training.search.rungs import Rungs
 from training.start import start_training
+from training.storage.runs.events import Event, RunFailed, RunFinished, RunStarted
+from training.storage.runs.folder import RESUME, STOP, is_running, load_config, read_events, read_run, request_stop
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.errors import UserError
-from training.runs import RESUME, write_run
 from training.search.plan import (
     DATABASE,
     STOP,
@@ -28,6 +27,7 @@ from training.search.rungs import STEPS
 from training.search.study import BEAT, HOST, PRUNING, RUN, WORKER, Study, storage_in_use
 from training.search.trial_run import TrialRun, can_go_on
 from training.start import TRAIN
+from training.storage.runs.folder import RESUME, write_run
 
 _POLL_SECONDS = 0.1
 _IDLE_SECONDS = 0.5  # between looks at the storage while only other processes train

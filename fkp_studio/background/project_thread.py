@@ -1,0 +1,90 @@
+"""One worker thread with database connections of its own, for writes and reads that are too long for the interface thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QThreadPool, Signal
+
+from fkp_studio.background.tasks import run_task
+from training.errors import UserError
+from training.progress import Cancelled, Progress
+from training.storage.project.project import Project
+
+Work = Callable[[Project], Any]
+Done = Callable[[Any], Any]
+Stop = threading.Event
+STOPPED = "Stopped: nothing was changed."
+
+
+class Background(QObject):
+    """Runs works one after the other, in their order; results come back in the interface thread until `close`."""
+
+    progress = Signal(float)  # 0..1, of a work on many samples, block by block
+
+    def __init__(self, path: Path, parent: QObject) -> None:
+        super().__init__(parent)
+        self.pending = 0
+        self._path, self._closed, self._worked = path, False, False
+        self._reads: list[Stop] = []  # what stops each work that writes nothing
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+
+    def run(self, work: Work, *, done: Done, failed: Done, reads: bool = False) -> Stop:
+        """Run `work(project)` on the worker thread, then `done(result)` or `failed(error)` here.
+
+        When the event returned is set, the work ends at its next block of samples, nothing of it is written, and `failed`
+        says so. reads: it writes nothing, so that `close` need not wait for its end.
+        """
+        self.pending += 1
+        path, stop = self._path, Stop()
+        if reads:
+            self._reads.append(stop)
+
+        def call(*, progress: Callable[[float], None]) -> Any:
+            with Project.open(path) as project:
+                project.database.progress = Progress(lambda share, _words: progress(share), stop.is_set)
+                try:
+                    return work(project)
+                except Cancelled:
+                    raise UserError(STOPPED) from None
+
+        def ended(call: Done, value: Any) -> None:
+            if stop in self._reads:
+                self._reads.remove(stop)
+            self._ended(call, value)
+
+        run_task(
+            call,
+            done=lambda result: ended(done, result),
+            failed=lambda error: ended(failed, error),
+            progress=self._report,
+            owner=self,
+            pool=self._pool,
+        )
+        return stop
+
+    def _report(self, share: float) -> None:
+        if not self._closed:
+            self.progress.emit(share)
+
+    def _ended(self, call: Done, value: Any) -> None:
+        self.pending -= 1
+        self._worked = True
+        if not self._closed:
+            call(value)
+
+    def take_worked(self) -> bool:
+        """Whether any work ended since this was asked last: then it may be us who wrote to the project."""
+        worked, self._worked = self._worked, False
+        return worked
+
+    def close(self) -> None:
+        """Wait until all is written; nobody is called any more."""
+        self._closed = True
+        for stop in self._reads:
+            stop.set()
+        self._pool.waitForDone()

@@ -1,0 +1,1 @@
+"""Head poses of a data set and balancing by pose."""

@@ -1,0 +1,1 @@
+"""Accepting predictions, confidence, and label offsets."""

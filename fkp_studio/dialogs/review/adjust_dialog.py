@@ -1,0 +1,170 @@
+"""The dialog that fits the chosen run to one's own way of placing points: before and after, use it, take it away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
+
+from fkp_studio.background.command import FKP, run_command
+from fkp_studio.background.tasks import Task, run_task
+from fkp_studio.document.session import Session
+from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.look.widgets.fact_table import FactTable, signed
+from fkp_studio.look.widgets.parts import button, row, text_label
+from training.assist.offsets.fit_to_person import Fit, fit_run, from_json, undo_fit, use_fit
+from training.progress import Cancelled, Progress
+from training.storage.project.project import Project
+from training.storage.runs.model.adjustment import Adjustment, read_adjustment
+from training.storage.runs.model.stored_predictions import NotPredictedError
+
+ADJUST = (*FKP, "adjust")
+FITTING = "Fitting… Labelled faces that are not predicted yet are predicted first, which takes some seconds."
+SAME = 0.01  # px of the input
+HEAD = ("moved by, px of the input", "x", "y", "RMSE before, px", "after, px")
+
+
+class AdjustDialog(QDialog):
+    """Fits when it opens; the run predicts in another way only after the button was pressed."""
+
+    def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Fit to my way of placing points")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._session, self._jobs, self.run = session, jobs, session.run
+        self._fit: Fit | None = None
+        self._used: Adjustment | None = None
+        self._tasks: list[Task] = []
+        self.title = text_label(f"Fit {self.run} to my way of placing points", "title")
+        self.about = text_label(
+            "Each keypoint's predictions are moved by what they differ from your labels by. Measured on faces left out of the "
+            "fit, person by person.",
+            "dim",
+        )
+        self.summary, self.state = text_label(FITTING), text_label(role="dim")
+        self.table = FactTable("offset and errors of each keypoint", head=HEAD)
+        self.go, self.close_button = button("Use this fit", "primary"), button("Close")
+        self.take_away = button("Take the fit away", "flat")
+        self._set_up()
+        self._lay_out()
+        self.resize(680, 648)
+        self._read()
+
+    def _set_up(self) -> None:
+        self.go.setEnabled(False)
+        self.take_away.hide()
+        self.go.clicked.connect(self._use)
+        self.take_away.clicked.connect(self._take_away)
+        self.close_button.clicked.connect(self.reject)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 16, 24, 16)
+        column.setSpacing(8)
+        for widget in (self.title, self.about, self.summary):
+            column.addWidget(widget)
+        column.addSpacing(8)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.state)
+        column.addLayout(row(self.take_away, None, self.close_button, self.go))
+        self.close_button.setFocus()
+
+    @property
+    def _run_dir(self) -> Path | None:
+        store = self._session.store
+        return store.project.runs_dir / self.run if store is not None and self.run else None
+
+    def _read(self) -> None:
+        run_dir, store = self._run_dir, self._session.store
+        if run_dir is None or store is None:
+            self.summary.setText("Choose a run in the list of runs first.")
+            return
+        self._task(read_state, run_dir, len(store.schema), done=self._on_state)
+        self._task(read_fit, store.path, run_dir, done=self._on_fit, cancellable=True)
+
+    def _on_state(self, used: Adjustment | None) -> None:
+        self._used = used
+        self._offer()
+        self.take_away.setVisible(used is not None)
+        if used is not None:
+            self.state.setText(f"In use now: a fit on {used.faces:,} faces, {used.before:.2f} → {used.after:.2f} px.")
+
+    def _on_fit(self, fit: Fit) -> None:
+        self._fit = fit
+        self.summary.setText(fit.sentence)
+        self._offer()
+        store = self._session.store
+        titles = store.schema.titles if store is not None else ()
+        columns = (fit.adjustment.offset.tolist(), fit.before.tolist(), fit.after.tolist())
+        self.table.show_rows(
+            [
+                (title, signed(x, 2), signed(y, 2), _number(before), _number(after))
+                for title, (x, y), before, after in zip(titles, *columns, strict=True)
+            ]
+        )
+
+    def _offer(self) -> None:
+        """Only what helps, and is not in use already, is worth predicting all faces anew."""
+        fit, used = self._fit, self._used
+        same = fit is not None and used is not None and np.allclose(fit.adjustment.offset, used.offset, atol=SAME)
+        self.go.setEnabled(fit is not None and fit.helps and not same)
+
+    def _use(self) -> None:
+        run_dir, fit = self._run_dir, self._fit
+        if run_dir is not None and fit is not None:
+            self._task(lambda: use_fit(run_dir, fit), done=lambda _none: self._changed())
+
+    def _take_away(self) -> None:
+        run_dir = self._run_dir
+        if run_dir is not None:
+            self._task(lambda: undo_fit(run_dir), done=lambda _there: self._changed())
+
+    def _changed(self) -> None:
+        """All predictions of the run are old now: make them anew, in the background."""
+        self._jobs.predict(self.run)
+        self.accept()
+
+    def _task(self, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False) -> None:
+        self._tasks.append(run_task(fn, *args, done=done, failed=self._on_failed, owner=self, cancellable=cancellable))
+
+    def _on_failed(self, error: Exception) -> None:
+        self.summary.setText(str(error))
+
+    def done(self, result: int) -> None:
+        """Closing: what is being fitted is not needed any more."""
+        for task in self._tasks:
+            task.cancel()
+        super().done(result)
+
+
+def read_state(run_dir: Path, keypoints: int) -> Adjustment | None:
+    """The fit in use."""
+    return read_adjustment(run_dir, keypoints=keypoints)
+
+
+def read_fit(
+    project: Path, run_dir: Path, *, cancelled: Callable[[], bool], command: Sequence[str] = ADJUST
+) -> Fit | None:
+    """Fit to what the project keeps, else by a process that predicts the labelled faces; None where it was cancelled.
+
+    Raises UserError.
+    """
+    try:
+        with Project.open(project, read_only=True) as opened:
+            opened.database.progress = Progress(None, cancelled)
+            return fit_run(opened, run_dir)
+    except Cancelled:
+        return None
+    except NotPredictedError:
+        words = [*command, str(project), "--run", run_dir.name, "--try", "--json"]
+        out = run_command(words, cancelled=cancelled)
+    return None if out is None else from_json(json.loads(out))
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value == value else "–"

@@ -1,0 +1,164 @@
+"""Whether a run's confidences come true on val, and how many points are wrong among the surest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
+
+from fkp_studio.look.style import theme
+from fkp_studio.views.plots.base import PlotBase, Table
+from training.storage.runs.events import Event
+
+if TYPE_CHECKING:
+    from fkp_studio.dialogs.review.confidence_facts import ConfidenceFacts
+
+NOTHING = "Drawn here once the run has predictions for val faces with labels: Predict all faces (Ctrl+P)."
+DOT = 8  # px
+_STEP = 5.0  # percent: axes end at a multiple, so that they stand still, and are not drawn anew, while the limit moves
+SURE = 1.96  # standard errors of the bars: 95 of 100 hold the truth
+
+
+class ConfidencePlot(PlotBase):
+    """A plot of one run's ConfidenceFacts."""
+
+    empty = NOTHING
+
+    def make(self) -> None:
+        self.facts: ConfidenceFacts | None = None
+        self.run = ""
+        self.make_items()
+
+    def make_items(self) -> None:
+        """Axes and items of the subclass."""
+        raise NotImplementedError
+
+    def show_facts(self, run: str, facts: ConfidenceFacts | None) -> None:
+        """Draw these; None for nothing yet."""
+        self.run, self.facts = run, facts if facts is not None and facts.points else None
+        self._redraw_now()
+        if self.fit_button.isHidden():
+            self.fit()
+
+    def wants(self, event: Event) -> bool:  # noqa: ARG002 - what is drawn comes from the project, not from a training
+        return False
+
+    def has_room(self) -> bool:
+        return False
+
+    def colour(self) -> QColor:
+        """Of the run, as in the other plots."""
+        return QColor(self.jobs.book.colour(self.run))
+
+
+class ReliabilityPlot(ConfidencePlot):
+    """Points in ten bins, the surest first: predicted share of wrong ones against the real one, with its 95 % interval."""
+
+    title = "Confidence"
+
+    def make_items(self) -> None:
+        self.item.setLabel("bottom", "predicted share wrong (%)")
+        self.item.setLabel("left", "really wrong (%)")
+        self._diagonal = pg.PlotCurveItem([0, 100], [0, 100])
+        self._bars = pg.ErrorBarItem(x=np.zeros(1), y=np.zeros(1), beam=0)
+        self._dots = pg.ScatterPlotItem(size=DOT)
+        for item in (self._diagonal, self._bars, self._dots):
+            self.item.addItem(item)
+
+    def fit(self) -> None:
+        top = _STEP
+        if self.facts is not None:
+            found = self.facts.reliability
+            top = _above(100 * float(max(found.predicted.max(), found.real.max())))
+        self.view.setRange(xRange=(0, top), yRange=(0, top), padding=0.06)
+        self.fit_button.hide()
+
+    def redraw(self) -> bool:
+        if self.facts is None:
+            return False
+        found = self.facts.reliability
+        spread = 100 * SURE * np.sqrt(found.real * (1 - found.real) / found.counts)
+        x, y = 100 * found.predicted, 100 * found.real
+        ink = self.colour()
+        self._bars.setData(x=x, y=y, top=np.minimum(spread, 100 - y), bottom=np.minimum(spread, y), pen=pg.mkPen(ink))
+        self._dots.setData(x, y, brush=pg.mkBrush(ink), pen=pg.mkPen(theme.colours().panel))
+        return True
+
+    def restyle(self) -> None:
+        self._diagonal.setPen(pg.mkPen(theme.colours().edge, style=Qt.PenStyle.DashLine))
+
+    def caption(self) -> str:
+        if self.facts is None:
+            return ""
+        found = self.facts.reliability
+        off = f"off by {100 * found.ece:.1f} percentage points"
+        return f"{self.facts.points:,} points of {self.facts.faces:,} val faces, {off}"
+
+    def read(self, at: QPointF) -> str:
+        if self.facts is None:
+            return ""
+        found = self.facts.reliability
+        near = int(np.argmin(np.abs(100 * found.predicted - at.x())))
+        return f"{int(found.counts[near]):,} points: predicted {found.predicted[near]:.1%} wrong, really {found.real[near]:.1%}"
+
+    def table(self) -> Table:
+        header = ("predicted wrong", "really wrong", "points")
+        if self.facts is None:
+            return header, []
+        found = self.facts.reliability
+        return header, list(zip(found.predicted.tolist(), found.real.tolist(), found.counts.tolist(), strict=True))
+
+
+class RiskPlot(ConfidencePlot):
+    """The share of wrong points among the surest, from few to all: a full line as it is, a dashed one as predicted."""
+
+    title = "Wrong among accepted"
+
+    def make_items(self) -> None:
+        self.item.setLabel("bottom", "accepted, the surest first (%)")
+        self.item.setLabel("left", "wrong among them (%)")
+        self._expected, self._real = pg.PlotCurveItem(antialias=True), pg.PlotCurveItem(antialias=True)
+        for item in (self._expected, self._real):
+            self.item.addItem(item)
+
+    def fit(self) -> None:
+        top = _STEP
+        if self.facts is not None:
+            risk = self.facts.risk
+            top = _above(100 * float(max(risk.expected.max(), risk.real[len(risk.real) // 20 :].max())))
+        self.view.setRange(xRange=(0, 100), yRange=(0, top), padding=0.04)
+        self.fit_button.hide()
+
+    def redraw(self) -> bool:
+        if self.facts is None:
+            return False
+        risk = self.facts.risk
+        self._real.setData(100 * risk.accepted, 100 * risk.real, pen=pg.mkPen(self.colour(), width=2))
+        pen = pg.mkPen(theme.colours().dim, width=1.5, style=Qt.PenStyle.DashLine)
+        self._expected.setData(100 * risk.accepted, 100 * risk.expected, pen=pen)
+        return True
+
+    def caption(self) -> str:
+        return "full: really wrong   dashed: predicted" if self.facts is not None else ""
+
+    def read(self, at: QPointF) -> str:
+        if self.facts is None:
+            return ""
+        risk = self.facts.risk
+        near = int(np.argmin(np.abs(100 * risk.accepted - at.x())))
+        return f"the surest {risk.accepted[near]:.0%}: {risk.real[near]:.1%} wrong, predicted {risk.expected[near]:.1%}"
+
+    def table(self) -> Table:
+        header = ("accepted", "really wrong", "predicted wrong")
+        if self.facts is None:
+            return header, []
+        risk = self.facts.risk
+        return header, list(zip(risk.accepted.tolist(), risk.real.tolist(), risk.expected.tolist(), strict=True))
+
+
+def _above(share: float) -> float:
+    """Where an axis ends that shows this share, in percent."""
+    return max(float(np.ceil(share / _STEP)), 1.0) * _STEP

@@ -1,0 +1,80 @@
+"""What the dialog of labels' offsets shows: the check, and faces before and after. No widgets; runs in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from fkp_studio.look.widgets.parts import FaceCard
+from training.assist.offsets.project_check import Checked, check_labels
+from training.assist.offsets.symmetry import frontal_rows
+from training.errors import UserError
+from training.faces.labels.labels import Labels
+from training.progress import Progress
+from training.storage.project.edits.shift import shifted, to_shift
+from training.storage.project.project import Project
+from training.storage.runs.inputs.data import spread_rows
+from training.storage.runs.model.stored_predictions import is_predicted, model_config
+
+LOOKED_AT = 2000  # faces, evenly spread, from which those that are drawn are chosen
+ROOM = 0.75  # of the interocular distance, round the middle of the eyes
+
+
+def read_checks(path: Path, run: str, *, cancelled: Callable[[], bool]) -> list[Checked]:
+    """The check of each import; also by the predictions of `run` where it can tell and is done with predicting.
+
+    Raises UserError, and Cancelled.
+    """
+    with Project.open(path, read_only=True) as project:
+        project.database.progress = Progress(None, cancelled)
+        run_dir = project.runs_dir / run
+        return check_labels(project, run_dir if run and _can_tell(project, run_dir) else None)
+
+
+def _can_tell(project: Project, run_dir: Path) -> bool:
+    try:
+        return model_config(run_dir).flip_average and is_predicted(project, run_dir)
+    except UserError:  # a run with damaged settings is no witness; the pictures are
+        return False
+
+
+def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int) -> list[FaceCard]:
+    """The eyes of some faces, each twice: with the labels as they are and shifted by dx px to the right."""
+    from fkp_studio.face.thumbnail import draw_thumbnail
+    from fkp_studio.views.gallery.thumbnails import to_image
+
+    cards: list[FaceCard] = []
+    with Project.open(path, read_only=True) as project:
+        ids = spread_rows(checked.ids, LOOKED_AT)
+        labels = project.labels(ids)
+        rows = frontal_rows(np.where(to_shift(labels)[..., None], labels.points, np.nan), project.schema)
+        for row in rows[np.linspace(0, len(rows) - 1, min(faces, len(rows))).astype(np.int64)].tolist():
+            sample = int(ids[row])
+            try:
+                picture = project.picture(sample)
+            except UserError:  # a picture that can't be read is no example
+                continue
+            now = labels[[row]]
+            eyes = [now.points[0, list(group)].mean(axis=0) for group in project.schema.interocular]
+            for words, shown in (("as they are", now), ("shifted", shifted(now, dx, to_shift(now)))):
+                part, moved = _cut(picture, shown, np.array(eyes))
+                if not part.size:  # labels outside the picture
+                    break
+                drawn = draw_thumbnail(part, moved, np.full(moved.points.shape[1:], np.nan), side=side)
+                cards.append(FaceCard(to_image(drawn), words, f"{project.sample(sample).name}: {words}"))
+    return cards
+
+
+def _cut(picture: np.ndarray, labels: Labels, eyes: np.ndarray) -> tuple[np.ndarray, Labels]:
+    """The square of the picture round both eyes, and the labels in it."""
+    half = float(np.linalg.norm(eyes[0] - eyes[1])) * ROOM
+    x, y = np.maximum(np.floor(eyes.mean(axis=0) - half).astype(int), 0)
+    end = np.maximum(np.ceil(eyes.mean(axis=0) + half).astype(int) + 1, 0)
+    moved = labels.copy()
+    moved.points[:] -= (x, y)
+    part = picture[y : end[1], x : end[0]]
+    outside = (moved.points < 0).any(axis=-1) | (moved.points > np.array(part.shape[1::-1]) - 1).any(axis=-1)
+    moved.points[outside] = np.nan
+    return np.ascontiguousarray(part), moved

@@ -1,0 +1,1 @@
+"""Random search of settings: its space, its trials, its results."""

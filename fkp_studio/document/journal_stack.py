@@ -1,0 +1,67 @@
+"""The undo stack of the window, as the project's journal on disk has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QUndoStack
+
+from fkp_studio.document.commands import JournalStep
+from training.storage.project.journal import MAX_STEPS, Step
+from training.storage.project.project import Project
+
+
+class JournalStack(QUndoStack):
+    """Holds a command for each step of the journal, undone ones included."""
+
+    def __init__(self, move: Callable[[JournalStep, bool], None], parent: QObject) -> None:
+        """move(command, undo) writes an undo or redo."""
+        super().__init__(parent)
+        self.setUndoLimit(MAX_STEPS)
+        self._move = move
+        self._replaying = False
+
+    def restore(self, steps: Sequence[Step]) -> None:
+        """Show these steps, oldest first, and nothing else. Nothing is written."""
+        self._replaying = True
+        try:
+            self.clear()
+            for step in steps:
+                self.take(step)
+            self.setIndex(sum(not step.undone for step in steps))
+        finally:
+            self._replaying = False
+
+    def take(self, step: Step) -> None:
+        """Add a step that was just written to the journal."""
+        self.push(JournalStep(self._moved, step.id, text=step.text, samples=step.samples))
+
+    def _moved(self, command: JournalStep, undo: bool) -> None:
+        if not self._replaying:
+            self._move(command, undo)
+
+    def steps(self) -> list[int]:
+        """The steps' ids, oldest first."""
+        commands = (self.command(i) for i in range(self.count()))
+        return [c.step for c in commands if isinstance(c, JournalStep)]
+
+    def newest(self) -> int:
+        """The id of the newest step, 0 where there is none."""
+        command = self.command(self.count() - 1) if self.count() else None
+        return command.step if isinstance(command, JournalStep) else 0
+
+    def oldest(self) -> int:
+        """The id of the oldest step, 0 where there is none."""
+        command = self.command(0) if self.count() else None
+        return command.step if isinstance(command, JournalStep) else 0
+
+    def undone(self) -> int:
+        """How many steps are undone."""
+        return self.count() - self.index()
+
+
+def move(project: Project, step: int, *, undo: bool) -> np.ndarray:
+    """Undo or redo a step of the journal; the ids changed. Raises UserError."""
+    return project.undo_step(step) if undo else project.redo_step(step)

@@ -1,0 +1,93 @@
+"""Which points of which faces nobody has looked at, for a million faces, and the sentence about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.faces.labels.schema import KeypointSchema
+
+
+@dataclass(frozen=True)
+class KeypointGroup:
+    """A keypoint, or both of a mirrored pair, under one name: (11, 12) 'mouth corners'."""
+
+    title: str
+    keypoints: tuple[int, ...]
+
+
+def groups(schema: KeypointSchema) -> tuple[KeypointGroup, ...]:
+    """All keypoints in the schema's order; left and right together where their names differ in nothing else."""
+    found = []
+    for i, title in enumerate(schema.titles):
+        partner = schema.flip[i]
+        common = _without_side(title)
+        if partner == i or common != _without_side(schema.titles[partner]):
+            found.append(KeypointGroup(title, (i,)))
+        elif i < partner:
+            found.append(KeypointGroup(f"{common}s", (i, partner)))
+    return tuple(found)
+
+
+def _without_side(title: str) -> str:
+    return " ".join(re.sub(r"\b(left|right)\b", " ", title).split())
+
+
+class Lacking:
+    """One bit for each of N faces and K keypoints, and how many faces lack each group; kept up to date row by row."""
+
+    def __init__(self, bits: np.ndarray, named: tuple[KeypointGroup, ...], counts: np.ndarray) -> None:
+        self._bits = bits  # uint8 [N, ceil(K / 8)], as np.packbits makes them
+        self.groups = named
+        self.counts = counts  # int64 [G]: faces that lack a point of the group
+
+    @classmethod
+    def empty(cls, count: int, schema: KeypointSchema) -> Lacking:
+        """`count` faces that lack nothing."""
+        named = groups(schema)
+        return cls(np.zeros((count, -(-len(schema) // 8)), np.uint8), named, np.zeros(len(named), np.int64))
+
+    def __len__(self) -> int:
+        return len(self._bits)
+
+    def put(self, rows: np.ndarray, missing: np.ndarray) -> None:
+        """Set some faces. rows: int [B]. missing: bool [B, K]."""
+        old = self.rows(rows)
+        self._bits[rows] = np.packbits(missing, axis=1)
+        new = self.rows(rows)
+        for g, group in enumerate(self.groups):
+            self.counts[g] += int(new.any_of(group.keypoints).sum()) - int(old.any_of(group.keypoints).sum())
+
+    def rows(self, rows: np.ndarray) -> Lacking:
+        """Some faces only (their `counts` are not counted)."""
+        return Lacking(self._bits[rows], self.groups, np.zeros(len(self.groups), np.int64))
+
+    def any_of(self, keypoints: Sequence[int]) -> np.ndarray:
+        """bool [N]: faces that lack at least one of these keypoints."""
+        chosen = np.zeros(self._bits.shape[1] * 8, bool)
+        chosen[list(keypoints)] = True
+        mask = np.packbits(chosen)
+        found = np.zeros(len(self._bits), bool)
+        for column in np.flatnonzero(mask):
+            found |= (self._bits[:, column] & mask[column]) != 0
+        return found
+
+    def most(self) -> KeypointGroup | None:
+        """The group that most faces lack; None when nothing is lacking."""
+        return self.groups[int(np.argmax(self.counts))] if self.counts.any() else None
+
+    def sentence(self) -> str:
+        """What most faces lack: '412 faces still lack the mouth corners'."""
+        group = self.most()
+        if group is None:
+            return "Every point is labelled."
+        count = int(self.counts.max())
+        return f"{faces(count)} still lack{'s' if count == 1 else ''} the {group.title}"
+
+
+def faces(count: int) -> str:
+    """'1 face', '1,204 faces'."""
+    return f"{count:,} face{'' if count == 1 else 's'}"

@@ -1,0 +1,135 @@
+"""What the window is looking at: the open project, the face, the keypoint, the run, and the order of the gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from fkp_studio.document.store import ProjectStore
+
+NONE = -1
+
+
+class Session(QObject):
+    """Where the user is. It holds no labels; those are in `store`, which is None while no project is open.
+
+    Signals are emitted only when the value really changes, after the property has its new value.
+    """
+
+    project_changed = Signal()  # opened, replaced or closed
+    sample_changed = Signal(int)  # the current sample's id, -1 for none
+    keypoint_changed = Signal(int)  # the current keypoint, -1 for none
+    run_changed = Signal(str)  # the run whose predictions are shown, "" for none
+    order_changed = Signal()  # the gallery filtered or sorted anew
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.store: ProjectStore | None = None
+        self._order = np.empty(0, np.int64)
+        self._at = 0  # the place asked for last: in a million faces each search would cost a millisecond
+        self._sample_id = NONE
+        self._keypoint = NONE
+        self._run = ""
+
+    @property
+    def sample_id(self) -> int:
+        """The current sample, -1 for none."""
+        return self._sample_id
+
+    @property
+    def keypoint(self) -> int:
+        """The current keypoint, -1 for none."""
+        return self._keypoint
+
+    @property
+    def run(self) -> str:
+        """The name of the run whose predictions are shown, "" for none."""
+        return self._run
+
+    @property
+    def order(self) -> np.ndarray:
+        """int64 [N], the ids in the gallery's order: after filter and sort. At first the order of import."""
+        return self._order
+
+    def open_project(self, path: Path) -> None:
+        """Open a project in place of the present one. Raises UserError, and keeps the present one, when it can't be read."""
+        from fkp_studio.document.store import ProjectStore
+        from training.storage.project.project import Project
+
+        self.set_store(ProjectStore(Project.open(path), self))
+
+    def close_project(self) -> None:
+        """Let go of the project; everything is on the disk already."""
+        self.set_store(None)
+
+    def set_store(self, store: ProjectStore | None) -> None:
+        """Look at another store (or none): nothing is chosen in it, and its order is that of import."""
+        old, self.store = self.store, store
+        self._order = np.empty(0, np.int64) if store is None else store.ids()[store.index().kept]
+        self._sample_id, self._keypoint, self._run = NONE, NONE, ""
+        self.project_changed.emit()
+        self.run_changed.emit("")
+        self.order_changed.emit()
+        if self._sample_id == NONE:  # a view may have chosen one meanwhile
+            self._sample_id = int(self._order[0]) if len(self._order) else NONE
+            self.sample_changed.emit(self._sample_id)
+        if old is not None:
+            old.close()
+            old.deleteLater()
+
+    def set_sample(self, sample_id: int) -> None:
+        """Show this sample; -1 shows none."""
+        if sample_id != self._sample_id:
+            self._sample_id = sample_id
+            self.sample_changed.emit(sample_id)
+
+    def set_keypoint(self, keypoint: int) -> None:
+        """Choose this keypoint; -1 chooses none. It stays when the face changes."""
+        if keypoint != self._keypoint:
+            self._keypoint = keypoint
+            self.keypoint_changed.emit(keypoint)
+
+    def set_run(self, name: str) -> None:
+        """Show this run's predictions; "" shows none."""
+        if name != self._run:
+            self._run = name
+            self.run_changed.emit(name)
+
+    def set_order(self, ids: np.ndarray) -> None:
+        """The gallery's new order, int64 [N]. The current sample stays, also when it isn't in it."""
+        self._order = np.asarray(ids, np.int64)
+        self.order_changed.emit()
+
+    def place(self, sample_id: int) -> int:
+        """Where a sample is in `order`, -1 when the filter hides it. Asking for the same one again costs nothing."""
+        if not (self._at < len(self._order) and self._order[self._at] == sample_id):
+            found = np.flatnonzero(self._order == sample_id)
+            if not len(found):
+                return NONE
+            self._at = int(found[0])
+        return self._at
+
+    def next_sample(self, step: int = 1) -> None:
+        """Go `step` faces on in the gallery's order (back when negative); stays at the ends."""
+        if len(self._order):
+            at = self.place(self._sample_id)
+            target = at + step if at != NONE else 0
+            self._at = min(max(target, 0), len(self._order) - 1)
+            self.set_sample(int(self._order[self._at]))
+
+    def next_incomplete(self) -> bool:
+        """Go to the next face, round the end, that lacks points; False when there is no other."""
+        if self.store is None or not len(self._order):
+            return False
+        lacking = self.store.index().missing[self._order - 1] > 0  # a sample's row is its id - 1
+        lacking[self._order == self._sample_id] = False
+        places = np.flatnonzero(lacking)
+        if not len(places):
+            return False
+        self._at = int(places[np.searchsorted(places, self.place(self._sample_id) + 1) % len(places)])
+        self.set_sample(int(self._order[self._at]))
+        return True

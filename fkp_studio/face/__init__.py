@@ -1,0 +1,1 @@
+"""One face as the window draws it: points, rings, marks, image, thumbnail."""

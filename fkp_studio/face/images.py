@@ -1,0 +1,197 @@
+"""Pictures ahead of time: read by a background thread with its own connection, kept in a cache of bounded size."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QThreadPool, Signal
+from PySide6.QtGui import QImage
+
+from training.errors import UserError
+from training.storage.project.project import Project
+
+CACHE_BYTES = 160 * 2**20
+REDUCED_SIDE = 1600  # a larger picture is also kept small, to be painted quickly where it is shrunk
+IDLE_SECONDS = 2.0
+
+Key = tuple[int, int]  # sample id, largest side (0: the whole picture)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture ready to be shown. levels: uint8 [H, W] or [H, W, 3], the whole one first, then a reduced one.
+
+    width, height: of the original in pixels, whatever the levels' sizes. problem: why there are no levels, else "".
+    """
+
+    width: int
+    height: int
+    levels: tuple[np.ndarray, ...]
+    problem: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken by the levels."""
+        return sum(level.nbytes for level in self.levels)
+
+
+def to_image(pixels: np.ndarray) -> QImage:
+    """A QImage of uint8 [H, W] or [H, W, 3] RGB that owns its memory, in the format that is painted fastest."""
+    pixels = np.ascontiguousarray(pixels)
+    height, width = pixels.shape[:2]
+    kind = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
+    image = QImage(pixels.data, width, height, pixels.strides[0], kind)
+    return image.convertToFormat(QImage.Format.Format_RGB32)
+
+
+def reduced(pixels: np.ndarray, side: int) -> np.ndarray:
+    """`pixels` shrunk so that the longer side is `side`; unchanged where it is not longer."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= side:
+        return pixels
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    image = to_image(pixels).scaled(
+        *size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
+    rgb = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(size[1], rgb.bytesPerLine())
+    colour = rows[:, : size[0] * 3].reshape(size[1], size[0], 3)
+    return (colour[:, :, 0] if pixels.ndim == 2 else colour).copy()  # what it is a view of goes with the image
+
+
+class PictureCache(QObject):
+    """Pictures of one project by sample id, the newest requests first. All methods belong to the interface thread."""
+
+    ready = Signal(int)  # sample id
+
+    _read = Signal(object, object, int)  # Key, Picture, generation
+
+    def __init__(self, parent: QObject | None = None, *, capacity: int = CACHE_BYTES) -> None:
+        super().__init__(parent)
+        self._capacity = capacity
+        self._kept: OrderedDict[Key, Picture] = OrderedDict()
+        self._bytes = 0
+        self._queue: _Queue | None = None
+        self._generation = 0
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(2)  # the second one serves a new project while the old one's last read ends
+        self._read.connect(self._on_read, Qt.ConnectionType.QueuedConnection)
+        app = QCoreApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(self.close)
+
+    def set_project(self, path: Path | None) -> None:
+        """Forget everything and read from this project from now on."""
+        self.close()
+        self._generation += 1
+        self._kept.clear()
+        self._bytes = 0
+        self._queue = _Queue(path) if path else None
+
+    def get(self, sample_id: int, *, side: int = 0) -> Picture | None:
+        """The picture if it is here already."""
+        picture = self._kept.get((sample_id, side))
+        if picture is not None:
+            self._kept.move_to_end((sample_id, side))
+        return picture
+
+    def request(self, ids: Iterable[int], *, side: int = 0) -> None:
+        """Have these pictures read, the first one first, before all that was asked for earlier."""
+        wanted = [(int(i), side) for i in ids if (int(i), side) not in self._kept]
+        if self._queue is not None and wanted and self._queue.put(wanted):
+            self._pool.start(partial(_read_all, self._queue, self, self._generation))
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Drop pictures whose source changed."""
+        gone = set(ids)
+        for key in [k for k in self._kept if k[0] in gone]:
+            self._bytes -= self._kept.pop(key).nbytes
+
+    def close(self) -> None:
+        """End the reading; waits for the picture that is being read just now."""
+        if self._queue is not None:
+            self._queue.close()
+            self._queue = None
+        self._pool.waitForDone()
+
+    def _on_read(self, key: Key, picture: Picture, generation: int) -> None:
+        if generation != self._generation:
+            return
+        self._bytes += picture.nbytes - (self._kept[key].nbytes if key in self._kept else 0)
+        self._kept[key] = picture
+        self._kept.move_to_end(key)
+        while self._bytes > self._capacity and len(self._kept) > 1:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        self.ready.emit(key[0])
+
+
+class _Queue:
+    """What is still to be read; shared by the interface thread and at most one reader."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._wanted: deque[Key] = deque()
+        self._condition = threading.Condition()
+        self._closed = False
+        self._served = False
+
+    def put(self, keys: list[Key]) -> bool:
+        """Add in front; whether a reader has to be started."""
+        with self._condition:
+            fresh = set(keys)
+            rest = [k for k in self._wanted if k not in fresh]
+            self._wanted = deque([*keys, *rest][:256])  # what is further back was asked for long ago
+            self._condition.notify()
+            start, self._served = not self._served, True
+            return start
+
+    def take(self) -> Key | None:
+        """The next one; None after a while without any, or when closed: the reader then ends."""
+        deadline = time.monotonic() + IDLE_SECONDS
+        with self._condition:
+            while not self._wanted and not self._closed and (left := deadline - time.monotonic()) > 0:
+                self._condition.wait(left)
+            if self._wanted and not self._closed:
+                return self._wanted.popleft()
+            self._served = False
+            return None
+
+    def close(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._wanted.clear()
+            self._condition.notify()
+
+
+def _read_all(queue: _Queue, cache: PictureCache, generation: int) -> None:
+    """Read with a connection of its own until there is nothing left to read."""
+    try:
+        project = Project.open(queue.path, read_only=True)
+    except UserError as error:
+        while key := queue.take():
+            cache._read.emit(key, Picture(0, 0, (), str(error)), generation)
+        return
+    with project:
+        while key := queue.take():
+            cache._read.emit(key, read_picture(project, *key), generation)
+
+
+def read_picture(project: Project, sample_id: int, side: int) -> Picture:
+    """One picture with its reduced level; with `side`, only as large as that."""
+    try:
+        pixels = project.picture(sample_id)
+    except UserError as error:
+        return Picture(0, 0, (), str(error))
+    height, width = pixels.shape[:2]
+    if side:
+        return Picture(width, height, (np.array(reduced(pixels, side)),))
+    small = reduced(pixels, REDUCED_SIDE)
+    return Picture(width, height, (np.array(pixels),) if small is pixels else (np.array(pixels), small))

@@ -1,0 +1,72 @@
+"""Sentences of the canvas and of the points table. No Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fkp_studio.face.face import Face
+from training.faces.labels.labels import Origin, PointState
+from training.faces.labels.run_names import run_title
+
+if TYPE_CHECKING:
+    from fkp_studio.document.session import Session
+    from fkp_studio.face.images import Picture
+
+STATE_WORDS = {
+    PointState.UNSET: "unset",
+    PointState.VISIBLE: "visible",
+    PointState.OCCLUDED: "occluded",
+    PointState.ABSENT: "absent",
+}
+
+
+def nothing_here(session: Session, picture: Picture | None) -> str:
+    """Why the canvas shows no face, and what to do."""
+    if session.store is None:
+        return "No project is open. Open one, or import pictures, and a face appears here."
+    if session.sample_id < 0 and not len(session.store.ids()):
+        return "This project has no pictures yet. Import some, and the first face appears here."
+    if session.sample_id < 0:
+        return "No face is chosen. Click one in the gallery to see it here."
+    if picture is not None and picture.problem:
+        return picture.problem
+    return "Reading the picture…"
+
+
+def hover_text(face: Face, keypoint: int, title: str, *, ring: bool) -> str:
+    """What the pointer tells about a mark: name, who made it, how far the prediction is."""
+    parts = [title]
+    if ring:
+        parts.append("predicted" + _confidence(float(face.confidences[keypoint])))
+        if np.isfinite(face.doubts[keypoint]):
+            parts.append(f"± {face.doubts[keypoint]:.1f} px{given_words(face)}")
+    else:
+        parts.append(maker(face, keypoint))
+        if face.states[keypoint] == PointState.OCCLUDED:
+            parts.append("occluded")
+        if np.isfinite(face.errors[keypoint]):
+            parts.append(f"{face.errors[keypoint]:.1f} px to the prediction")
+        if face.suspect[keypoint]:
+            parts.append("looks wrong: swapped, or outside the picture")
+    return " · ".join(parts)
+
+
+def given_words(face: Face) -> str:
+    """How many labels the predictions follow: ` given 4 labels`; "" where there are none."""
+    count = 0 if face.given is None else int(face.labels.vouched[0].sum())
+    return f" given {count} label{'s' if count > 1 else ''}" if count else ""
+
+
+def maker(face: Face, keypoint: int) -> str:
+    """Who made a label, in a word or two; "" where there is none."""
+    origin = Origin(int(face.labels.origins[0, keypoint]))
+    if origin == Origin.MODEL:
+        return run_title(int(face.labels.runs[0, keypoint])) + _confidence(float(face.labels.confidences[0, keypoint]))
+    words = {Origin.IMPORTED: "imported", Origin.PERSON: "person", Origin.INTERPOLATED: "interpolated"}
+    return words.get(origin, "")
+
+
+def _confidence(value: float) -> str:
+    return f" {value:.0%}" if np.isfinite(value) else ""

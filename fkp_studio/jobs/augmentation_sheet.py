@@ -1,0 +1,68 @@
+"""A sheet of augmented faces, asked of the prediction worker and read from its answer."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.faces.images.reading import resize_points
+from training.storage.project.project import Project
+from training.storage.runs.settings.config import RunConfig
+
+
+@dataclass
+class SheetRequest:
+    """These faces as a training with these settings would see them; another seed draws other random numbers."""
+
+    project: Path
+    ids: list[int]
+    config: RunConfig
+    seed: int
+    number: int = 0  # of the request that is on its way; 0: none
+
+    def lines(self, number: int) -> dict[str, Any]:
+        """The request of the protocol."""
+        self.number = number
+        return {
+            "id": number,
+            "cmd": "augment",
+            "project": str(self.project),
+            "ids": self.ids,
+            "config": self.config.to_json(),
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """pictures: uint8 [N, S, S, C], C 1 or 3. points: [N, K, 2], px of the pictures. mask: bool [N, K], those there are."""
+
+    ids: list[int]
+    pictures: np.ndarray
+    points: np.ndarray
+    mask: np.ndarray
+
+    @classmethod
+    def of(cls, ids: list[int], reply: dict[str, Any]) -> Sheet:
+        """The worker's answer. Raises KeyError, TypeError or ValueError where it is not whole."""
+        size = tuple(int(n) for n in reply["size"])
+        pictures = np.frombuffer(base64.b64decode(reply["pictures"]), np.uint8).reshape(size)
+        points, mask = np.array(reply["points"], np.float64), np.array(reply["mask"], bool)
+        if len(size) != 4 or len(ids) != size[0] or points.shape != (*mask.shape, 2) or len(mask) != len(ids):
+            raise ValueError("the parts of a sheet do not fit together")
+        return cls(ids, pictures, points, mask)
+
+
+def plain_sheet(project: Path, ids: list[int], config: RunConfig) -> Sheet:
+    """These faces as they are, at the size of the network's input. Raises UserError where a picture cannot be read."""
+    rows, side = np.array(ids, np.int64), config.input_size
+    with Project.open(project, read_only=True) as opened:
+        pictures = opened.pictures(rows, size=side, channels=config.channels)
+        labels, samples = opened.labels(rows), [opened.sample(i) for i in ids]
+    sides = np.array([(s.width, s.height) for s in samples])
+    points = resize_points(np.nan_to_num(labels.points), sides, (side, side)).astype(np.float64)
+    return Sheet(ids, pictures.reshape(len(ids), side, side, config.channels), points, labels.mask)

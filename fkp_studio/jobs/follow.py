@@ -1,0 +1,148 @@
+"""The thread of one run: it drives the training process, or follows one that somebody else started."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from fkp_studio.jobs import child
+from training.start import TRAIN, start_training
+from training.storage.runs import folder as runs
+from training.storage.runs.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted
+
+POLL_SECONDS = 0.1
+LOCK_POLLS = 10  # of somebody else's run the lock is tried at every tenth poll only
+_LEAVE_MS = 5000  # the most to wait for the thread: its polls are short
+
+
+class TrainingThread(QThread):
+    """Follows RUN_DIR/events.jsonl and says what is new, about ten times a second, until the run ends.
+
+    With `start` it first tells what is there already, then starts the training process; without, it follows a run whose
+    lock somebody else holds. `leave` ends the thread but not the training.
+    """
+
+    events = Signal(object)  # tuple[Event, ...], never empty
+    over = Signal(str)  # the run ended: "" when it said so itself, else a sentence on what happened to it
+
+    def __init__(
+        self,
+        run_dir: Path,
+        *,
+        start: bool,
+        resume: bool = False,
+        command: Sequence[str] = TRAIN,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.run_dir = run_dir
+        self.setObjectName(f"training {run_dir.name}")
+        self._start = start
+        self._resume = resume
+        self._command = command
+        self._left = threading.Event()
+        self._kill = threading.Event()
+        self._place = Place()
+        self._best_epoch = self._saved_epoch = 0  # the best so far, and the one whose model is on the disk
+        self._ended = False
+
+    def leave(self) -> None:
+        """Stop following; the training goes on. Returns when the thread has ended."""
+        self._left.set()
+        self.wait(_LEAVE_MS)
+
+    def kill(self) -> None:
+        """End a training process of ours that does not react any more; the model of its last checkpoint stays."""
+        self._kill.set()
+
+    def run(self) -> None:
+        """The thread: start, follow, tell the end."""
+        process = None
+        if self._start:
+            self._read()
+            self._ended = False  # an end that was told by an earlier part of the run
+            try:
+                process = start_training(self.run_dir, resume=self._resume, command=self._command)
+            except OSError as error:
+                self.over.emit(f"The training process cannot be started: {error.strerror or error}.")
+                return
+        self._follow(process)
+        if process is not None and process.returncode is None:
+            child.let_go(process)
+
+    def _follow(self, process: subprocess.Popen[bytes] | None) -> None:
+        polls = 0
+        while not self._left.is_set():
+            gone = self._is_gone(process, polls)  # asked before reading: all that a process wrote is then there
+            self._read()
+            if gone:
+                self.over.emit("" if self._ended else self._describe(process))
+                return
+            polls += 1
+            self._left.wait(POLL_SECONDS)
+
+    def _is_gone(self, process: subprocess.Popen[bytes] | None, polls: int) -> bool:
+        if process is None:
+            return polls % LOCK_POLLS == 0 and not runs.is_running(self.run_dir)
+        if self._kill.is_set():
+            process.kill()
+        return process.poll() is not None
+
+    def _describe(self, process: subprocess.Popen[bytes] | None) -> str:
+        code = None if process is None else process.returncode
+        killed_by_us = self._kill.is_set()
+        words = child.last_words(self.run_dir)
+        return child.describe_end(code, kept_epoch=self._saved_epoch, log_end=words, asked=killed_by_us)
+
+    def _read(self) -> None:
+        path = self.run_dir / runs.EVENTS
+        try:
+            if not self._place.is_there(path):  # a resume has cut the file back to its last checkpoint
+                self._place = Place()
+            found, offset = runs.read_events(self.run_dir, after=self._place.offset)
+            self._place = Place.at(path, offset) if offset != self._place.offset else self._place
+        except OSError:  # the folder is being removed, or a network drive is away for a moment: the next poll tries
+            return
+        for event in found:
+            self._note(event)
+        if found:
+            self.events.emit(tuple(found))
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, EpochDone) and event.best:
+            self._best_epoch = event.epoch
+        elif isinstance(event, CheckpointSaved):
+            self._saved_epoch = self._best_epoch
+        elif isinstance(event, (RunFinished, RunFailed)):
+            self._ended = True
+        elif isinstance(event, RunStarted):
+            self._ended = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a file that grows was read, and the bytes before: they tell whether it was cut and written anew."""
+
+    offset: int = 0
+    before: bytes = b""
+
+    @classmethod
+    def at(cls, path: Path, offset: int) -> Place:
+        """The place `offset` of the file as it is now."""
+        return cls(offset, _bytes_before(path, offset))
+
+    def is_there(self, path: Path) -> bool:
+        """Whether the file still has these bytes at this place."""
+        return self.offset == 0 or _bytes_before(path, self.offset) == self.before
+
+
+def _bytes_before(path: Path, offset: int, *, count: int = 256) -> bytes:
+    with path.open("rb") as file:
+        start = max(0, offset - count)
+        file.seek(start)
+        return file.read(offset - start)

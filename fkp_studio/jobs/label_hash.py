@@ -1,0 +1,58 @@
+"""The hash of the labels as they are now: a run that was trained on others is stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from fkp_studio.background.tasks import run_task
+from fkp_studio.document.changes import Changes
+from fkp_studio.document.session import Session
+from training.storage.project.project import Project
+
+WAIT_MS = 1500  # after the last edit of a row of edits
+
+
+class LabelWatch(QObject):
+    """Works the hash out in the background, a moment after labels changed."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.hash = ""  # "" while it is not known
+        self._session = session
+        self._soon = QTimer(self, singleShot=True, interval=WAIT_MS)
+        self._soon.timeout.connect(self._look)
+        session.project_changed.connect(self._open)
+        self._open()
+
+    def _open(self) -> None:
+        self.hash = ""
+        self._soon.stop()
+        if self._session.store is not None:
+            self._session.store.changed.connect(self._on_changed)
+            self._look()
+
+    def _on_changed(self, changes: Changes) -> None:
+        if changes.labels or changes.samples:
+            self._soon.start()
+
+    def _look(self) -> None:
+        store = self._session.store
+        if store is not None:
+            path = store.project.path
+            run_task(label_hash, path, done=lambda found: self._take(path, found), owner=self)
+
+    def _take(self, path: Path, found: str) -> None:
+        store = self._session.store
+        if store is not None and store.project.path == path and found != self.hash:
+            self.hash = found
+            self.changed.emit()
+
+
+def label_hash(path: Path) -> str:
+    """The hash of a project's labels, by a connection of its own."""
+    with Project.open(path, read_only=True) as project:
+        return project.label_hash()

@@ -1,0 +1,325 @@
+"""The prediction worker's client: asks `python -m training serve` for one face at once and for all in the background."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Signal, Slot
+
+from fkp_studio.jobs.augmentation_sheet import Sheet, SheetRequest
+from fkp_studio.jobs.freshness import Freshness
+from training.errors import UserError
+from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+
+SERVE: tuple[str, ...] = (sys.executable, "-m", "training", "serve")
+SLICE = 2048  # ids a request: what is asked again after a crash, and how soon a cancel works at the latest
+TRIES = 2  # starts of the process without any answer between them
+IDLE_MINUTES = 10  # then the process, which holds torch and models, is let go
+
+
+@dataclass
+class Request:
+    """What is still wanted of one run. ids: int64, not answered yet; those in `asked` are on their way."""
+
+    project: Path
+    run_dir: Path
+    ids: np.ndarray
+    total: int
+    whole: bool  # many, in the background; else one face
+    every: bool = False  # all that the project has, by one model
+    model: str = ""  # its stamp
+    number: int = 0  # of the request that is on its way; 0: none
+    asked: int = 0
+
+    def lines(self, number: int) -> dict[str, Any]:
+        """The next request of the protocol."""
+        self.number, self.asked = number, min(len(self.ids), SLICE)
+        return {
+            "id": number,
+            "cmd": "predict",
+            "project": str(self.project),
+            "run": str(self.run_dir),
+            "ids": self.ids[: self.asked].tolist(),
+        }
+
+
+class PredictionWorker(QObject):
+    """Lives in a thread of its own, with the process's pipes. Everything here is asked for and told by signals.
+
+    The process is started when something is wanted, started again when it dies (and asked again for what it owed), and
+    let go after ten idle minutes.
+    """
+
+    predicted = Signal(str, object, object, object)  # run, ids int64 [B], points float32 [B, K, 2], confidences [B, K]
+    progress = Signal(str, int, int)  # run, done, total; of a whole run only
+    finished = Signal(str)  # everything of this run is predicted
+    failed = Signal(str, str)  # run, sentence
+    sheet_drawn = Signal(object)  # a Sheet
+    sheet_failed = Signal(str)  # sentence
+
+    def __init__(self, command: Sequence[str] = SERVE) -> None:
+        super().__init__()
+        self._command = list(command)
+        self._process: QProcess | None = None
+        self._idle: QTimer | None = None
+        self._fresh = Freshness()
+        self._face: Request | None = None
+        self._next_face: Request | None = None
+        self._whole: Request | None = None
+        self._sheet: SheetRequest | None = None
+        self._next_sheet: SheetRequest | None = None
+        self._number = 0
+        self._tries = 0
+        self._rest = b""
+        self._words = b""
+        self._closing = False
+
+    # ---- asked for
+
+    @Slot(object, object, int)
+    def predict_face(self, project: Path, run_dir: Path, sample_id: int) -> None:
+        """Predict one face now, unless its prediction is there; of several asked in a row only the last counts."""
+        ids = self._needed(project, run_dir, np.array([sample_id], np.int64))
+        if ids is None or not len(ids):
+            return
+        request = Request(project, run_dir, ids, 1, whole=False)
+        if self._face is None:
+            self._face = request
+            self._ask(request)
+        else:
+            self._next_face = request
+
+    @Slot(object, object, object)
+    def predict_all(self, project: Path, run_dir: Path, wanted: np.ndarray | None) -> None:
+        """Predict these faces, or all that have none by the run's present model. Ends what is being predicted so far."""
+        self.cancel()
+        ids = wanted if wanted is not None else self._needed(project, run_dir, None)
+        if ids is None:
+            return
+        self._whole = Request(
+            project, run_dir, np.asarray(ids, np.int64), len(ids), whole=True, every=wanted is None,
+            model=model_stamp(run_dir),
+        )  # fmt: skip
+        if not len(ids):
+            self._end_whole()
+            return
+        self.progress.emit(run_dir.name, 0, len(ids))
+        self._ask(self._whole)
+
+    @Slot(object)
+    def forget(self, ids: np.ndarray) -> None:
+        """These faces were cut anew: their predictions are gone."""
+        self._fresh.forget(ids)
+
+    @Slot(object)
+    def draw_sheet(self, request: SheetRequest) -> None:
+        """Draw augmented faces; of several sheets asked in a row only the last counts."""
+        if self._sheet is None:
+            self._sheet = request
+            self._ask(request)
+        else:
+            self._next_sheet = request
+
+    @Slot()
+    def cancel(self) -> None:
+        """End the prediction of a whole run; what came so far stays."""
+        request, self._whole = self._whole, None
+        if request is not None:
+            self._write({"cmd": "cancel", "id": request.number})
+            self.progress.emit(request.run_dir.name, request.total, request.total)
+
+    @Slot()
+    def close(self) -> None:
+        """End the process and this object's thread; nothing is asked or told any more."""
+        self._closing = True
+        self._face = self._next_face = self._whole = None
+        self._sheet = self._next_sheet = None
+        self._fresh.close()
+        process, self._process = self._process, None
+        if process is not None:
+            process.blockSignals(True)
+            process.closeWriteChannel()
+            if not process.waitForFinished(300):
+                process.kill()
+                process.waitForFinished(2000)
+        if self._idle is not None:
+            self._idle.stop()
+        thread, app = self.thread(), QCoreApplication.instance()
+        if app is not None:
+            self.moveToThread(app.thread())  # this thread ends; timers must die in one that lives
+        thread.quit()
+
+    # ---- the process
+
+    def _ask(self, request: Request | SheetRequest) -> None:
+        self._number += 1
+        self._write(request.lines(self._number))
+
+    def _write(self, values: dict[str, Any]) -> None:
+        if self._closing or (values["cmd"] == "cancel" and self._process is None):
+            return
+        if self._process is None:
+            self._start()
+        if self._process is not None:
+            self._process.write(json.dumps(values).encode() + b"\n")
+
+    def _start(self) -> None:
+        process = QProcess(self)
+        process.readyReadStandardOutput.connect(self._read)
+        process.readyReadStandardError.connect(self._read_words)
+        process.finished.connect(self._died, Qt.ConnectionType.QueuedConnection)
+        process.errorOccurred.connect(self._not_started)
+        self._rest = self._words = b""
+        self._process = process
+        self._tries += 1
+        process.start(self._command[0], self._command[1:])
+        if self._idle is None:
+            self._idle = QTimer(self, singleShot=True, interval=IDLE_MINUTES * 60_000)
+            self._idle.timeout.connect(self._rest_now)
+        self._idle.start()
+
+    @Slot()
+    def _rest_now(self) -> None:
+        if self._face is None and self._whole is None and self._sheet is None and self._process is not None:
+            self._tries = 0
+            self._process.closeWriteChannel()  # it ends by itself, and `_died` finds nothing left to ask
+
+    @Slot()
+    def _read_words(self) -> None:
+        if self._process is not None:
+            self._words = (self._words + bytes(self._process.readAllStandardError().data()))[-4096:]
+
+    @Slot()
+    def _read(self) -> None:
+        if self._process is None:
+            return
+        *lines, self._rest = (self._rest + bytes(self._process.readAllStandardOutput().data())).split(b"\n")
+        for line in lines:
+            try:
+                reply = json.loads(line)
+                number = int(reply["id"])
+            except (ValueError, KeyError, TypeError):
+                continue  # something that a library printed
+            for request in (self._face, self._whole):
+                if request is not None and request.number == number:
+                    self._take(request, reply)
+            if self._sheet is not None and self._sheet.number == number:
+                self._take_sheet(self._sheet, reply)
+
+    def _take(self, request: Request, reply: dict[str, Any]) -> None:
+        self._answered()
+        if "error" in reply:
+            self._give_up(request, str(reply["error"]))
+            return
+        self._keep(request, reply)
+        if reply.get("done"):
+            self._go_on(request)
+
+    def _take_sheet(self, request: SheetRequest, reply: dict[str, Any]) -> None:
+        self._answered()
+        self._sheet, self._next_sheet = self._next_sheet, None
+        if self._sheet is not None:
+            self._ask(self._sheet)
+        try:
+            sheet = Sheet.of(request.ids, reply)
+        except (KeyError, TypeError, ValueError) as error:
+            self.sheet_failed.emit(str(reply.get("error", f"The worker's answer cannot be read ({error}).")))
+        else:
+            self.sheet_drawn.emit(sheet)
+
+    def _answered(self) -> None:
+        self._tries = 0
+        if self._idle is not None:
+            self._idle.start()
+
+    def _keep(self, request: Request, reply: dict[str, Any]) -> None:
+        ids = np.array(reply.get("ids", []), np.int64)
+        if len(ids):
+            points = np.array(reply["points"], np.float32)
+            confidences = np.array(reply["confidences"], np.float32)
+            self.predicted.emit(request.run_dir.name, ids, points, confidences)
+            self._fresh.note(request.run_dir, ids, model=str(reply["model"]))
+            request.every &= reply["model"] == request.model
+            asked, later = request.ids[: request.asked], request.ids[request.asked :]  # later: a million, perhaps
+            owed = asked[~np.isin(asked, ids)]
+            request.asked, request.ids = len(owed), np.concatenate([owed, later])
+        if request.whole:
+            self.progress.emit(request.run_dir.name, request.total - len(request.ids), request.total)
+
+    def _go_on(self, request: Request) -> None:
+        request.ids = request.ids[request.asked :]  # it had no answer for these: they are left out
+        request.number = request.asked = 0
+        if not request.whole:
+            self._take_next_face()
+        elif len(request.ids):
+            self._ask(request)
+        else:
+            self._end_whole()
+
+    def _take_next_face(self) -> None:
+        self._face, self._next_face = self._next_face, None
+        if self._face is not None:
+            self._ask(self._face)
+
+    def _end_whole(self) -> None:
+        request, self._whole = self._whole, None
+        if request is not None:
+            if request.every:
+                note_predicted(request.run_dir, request.model)
+            self.progress.emit(request.run_dir.name, request.total, request.total)
+            self.finished.emit(request.run_dir.name)
+
+    def _give_up(self, request: Request, sentence: str) -> None:
+        if request.whole:
+            self.cancel()
+        else:
+            self._take_next_face()
+        self.failed.emit(request.run_dir.name, sentence)
+
+    @Slot(QProcess.ProcessError)
+    def _not_started(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            self._tries = TRIES
+            self._died()
+
+    @Slot()
+    def _died(self) -> None:
+        """Ask a new process for what this one owed; after two that died without an answer, say so."""
+        self._read()
+        self._read_words()
+        process, self._process = self._process, None
+        if process is not None:
+            process.deleteLater()
+        owed = [r for r in (self._face, self._whole) if r is not None]
+        if self._tries < TRIES:
+            for request in (*owed, self._sheet):
+                if request is not None:
+                    self._ask(request)
+            return
+        self._tries = 0
+        said = self._words.decode("utf-8", "replace").strip().split("\n")[-1]
+        self._face = self._next_face = None
+        if self._sheet is not None:
+            self._sheet = self._next_sheet = None
+            self.sheet_failed.emit(_sentence(said))
+        self.cancel()
+        for request in owed[-1:]:
+            self.failed.emit(request.run_dir.name, _sentence(said))
+
+    def _needed(self, project: Path, run_dir: Path, ids: np.ndarray | None) -> np.ndarray | None:
+        try:
+            return self._fresh.needed(project, run_dir, ids)
+        except UserError as error:
+            self.failed.emit(run_dir.name, str(error))
+            return None
+
+
+def _sentence(said: str) -> str:
+    more = f" It said: {said}" if said else ""
+    return f"The prediction process ended twice without an answer; try again, or look with `fkp doctor`.{more}"

@@ -1,0 +1,95 @@
+"""What a run's events add up to: the curves, the last state, what went wrong. Pure data, no Qt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from training.storage.runs import folder as runs
+from training.storage.runs.events import (
+    EpochDone,
+    Event,
+    Progress,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Trouble,
+)
+
+MOST_BATCHES = 4096  # batch losses kept a run; beyond this every second one is dropped
+
+
+class RunHistory:
+    """The curves of one run so far. A resume takes back the epochs and batches that it does again."""
+
+    def __init__(self) -> None:
+        self.started: RunStarted | None = None
+        self.progress: Progress | None = None  # of the epoch under way
+        self.epochs: list[EpochDone] = []
+        self.troubles: list[Trouble] = []
+        self.end: RunFinished | RunFailed | None = None
+        self._batches: list[tuple[float, float]] = []
+        self._stride = 1
+        self._skipped = 0
+
+    @property
+    def last(self) -> EpochDone | None:
+        """The last epoch that was evaluated."""
+        return self.epochs[-1] if self.epochs else None
+
+    @property
+    def best(self) -> EpochDone | None:
+        """The epoch whose model is kept."""
+        return next((e for e in reversed(self.epochs) if e.best), None)
+
+    @property
+    def batch_count(self) -> int:
+        """How many batches are kept; grows with each that comes, until it is halved."""
+        return len(self._batches)
+
+    def batches(self, *, most: int = MOST_BATCHES) -> np.ndarray:
+        """float64 [B, 2]: place in epochs (2.5 is the middle of the third) and loss, of at most `most` batches."""
+        step = max(1, -(-len(self._batches) // most))
+        return np.array(self._batches[::step], np.float64).reshape(-1, 2)
+
+    def add(self, event: Event) -> None:
+        """Take one event in."""
+        match event:
+            case RunStarted():
+                self._begin(event)
+            case Progress():
+                self.progress = event
+                self._add_batch(event)
+            case EpochDone():
+                self.epochs.append(event)
+            case Trouble():
+                self.troubles = [t for t in self.troubles if t.kind != event.kind] + [event]
+            case RunFinished() | RunFailed():
+                self.end, self.progress = event, None
+
+    def _begin(self, event: RunStarted) -> None:
+        self.started, self.progress, self.end = event, None, None
+        self.epochs = [e for e in self.epochs if e.epoch <= event.epoch]
+        self._batches = [b for b in self._batches if b[0] < event.epoch + 1]
+        if event.epoch == 0:
+            self.troubles = []
+
+    def _add_batch(self, event: Progress) -> None:
+        self._skipped += 1
+        if self._skipped < self._stride:
+            return
+        self._skipped = 0
+        place = event.epoch - 1 + event.batch / max(event.batches, 1)
+        self._batches.append((place, event.loss))
+        if len(self._batches) >= MOST_BATCHES:
+            self._batches = self._batches[::2]
+            self._stride *= 2
+
+
+def read_history(run_dir: Path) -> RunHistory:
+    """The history of a run that is not being followed. Call it off the interface thread."""
+    history = RunHistory()
+    for event in runs.read_events(run_dir)[0]:
+        history.add(event)
+    return history

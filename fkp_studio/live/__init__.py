@@ -1,1 +1,0 @@
-"""The live window: a video or a camera with the faces' points over it."""

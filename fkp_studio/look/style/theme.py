@@ -1,0 +1,146 @@
+"""Colours and type. Data colours are fixed (Okabe-Ito) and mean the same everywhere; the interface is grey, light or dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from fkp_studio.look.style.stylesheet import stylesheet
+
+Mode = Literal["system", "light", "dark"]
+
+LABEL = "#E69F00"  # filled disc
+PREDICTION = "#56B4E9"  # ring
+SUSPECT = "#D55E00"
+ACCENT = "#0072B2"
+RUN_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#0072B2", "#F0E442", "#999999")
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The interface's colours, as `#RRGGBB`. Text and dim text have a contrast of 4.5:1 or better on window and panel."""
+
+    dark: bool
+    window: str  # the frame around panels
+    panel: str  # what is in a panel: lists, forms, plots
+    raised: str  # buttons and fields
+    hover: str
+    line: str  # hairlines
+    edge: str  # the rim of fields and buttons, 3:1 on panel
+    text: str
+    dim: str  # headings, units, hints
+    accent: str  # fills: the one filled button, selection marks
+    accent_text: str  # text on accent
+    link: str  # accent as text or thin line on panel
+    selection: str  # the background of a selected row
+    danger: str  # text of errors
+    canvas: str  # around the picture
+
+
+DARK = Colours(
+    dark=True, window="#1E1F22", panel="#26282C", raised="#303338", hover="#3A3D43", line="#393C41", edge="#7D828A",
+    text="#D6D8DC", dim="#A9AEB6", accent="#0072B2", accent_text="#FFFFFF", link="#6DB8EA", selection="#1F425A",
+    danger="#FF9A6B", canvas="#17181A",
+)  # fmt: skip
+LIGHT = Colours(
+    dark=False, window="#F6F6F7", panel="#FFFFFF", raised="#FFFFFF", hover="#ECEDEF", line="#DCDEE1", edge="#868C95",
+    text="#1F2328", dim="#5D646D", accent="#0072B2", accent_text="#FFFFFF", link="#0067A0", selection="#D3E8F5",
+    danger="#A84300", canvas="#E7E8EA",
+)  # fmt: skip
+
+
+def run_colour(place: int) -> str:
+    """The colour of the run at `place` (0 is the first of the project); after eight runs they begin again."""
+    return RUN_COLOURS[place % len(RUN_COLOURS)]
+
+
+def font(*, pixels: int = 13, bold: bool = False, tabular: bool = False) -> QFont:
+    """The system's font: 13 px, in tables 12 px with figures of one width (`tabular`)."""
+    made = QFont(QApplication.font())
+    made.setPixelSize(pixels)
+    made.setBold(bold)
+    if tabular:
+        made.setFeature(QFont.Tag("tnum"), 1)
+    return made
+
+
+def table_font() -> QFont:
+    """12 px with tabular figures."""
+    return font(pixels=12, tabular=True)
+
+
+def colours() -> Colours:
+    """The interface's colours right now; ask again after `current().changed`."""
+    return DARK if QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
+
+
+class Theme(QObject):
+    """Keeps the application's palette and style sheet in step with the chosen mode and with the system's."""
+
+    changed = Signal()
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self.setObjectName("theme")
+        self._app = app
+        self._mode: Mode = "system"
+        app.styleHints().colorSchemeChanged.connect(self._apply)
+
+    @property
+    def mode(self) -> Mode:
+        """What was chosen; `colours()` says what it comes to."""
+        return self._mode
+
+    def set_mode(self, mode: Mode) -> None:
+        """Show the light or dark colours, or follow the system."""
+        self._mode = mode
+        hints = self._app.styleHints()
+        schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+        hints.setColorScheme(schemes.get(mode, Qt.ColorScheme.Unknown))
+        self._apply()
+
+    def toggle(self) -> Mode:
+        """From whatever is shown to the other of light and dark."""
+        self.set_mode("light" if colours().dark else "dark")
+        return self._mode
+
+    def _apply(self) -> None:
+        chosen = self._chosen()
+        self._app.setFont(font())
+        self._app.setPalette(palette(chosen))
+        self._app.setStyleSheet(stylesheet(chosen))
+        self.changed.emit()
+
+    def _chosen(self) -> Colours:
+        if self._mode != "system":
+            return DARK if self._mode == "dark" else LIGHT
+        return DARK if self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
+
+
+def current() -> Theme:
+    """The application's one Theme; made when first asked for. Raises RuntimeError without a QApplication."""
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        raise RuntimeError("a theme needs a QApplication")
+    return app.findChild(Theme) or Theme(app)
+
+
+def palette(c: Colours) -> QPalette:
+    """The Qt palette of these colours."""
+    made, role, group = QPalette(), QPalette.ColorRole, QPalette.ColorGroup
+    pairs = (
+        (role.Window, c.window), (role.WindowText, c.text), (role.Base, c.panel), (role.AlternateBase, c.window),
+        (role.Text, c.text), (role.Button, c.raised), (role.ButtonText, c.text), (role.BrightText, c.danger),
+        (role.Highlight, c.accent), (role.HighlightedText, c.accent_text), (role.PlaceholderText, c.dim),
+        (role.ToolTipBase, c.raised), (role.ToolTipText, c.text), (role.Link, c.link), (role.LinkVisited, c.link),
+        (role.Mid, c.line), (role.Light, c.hover), (role.Dark, c.edge), (role.Accent, c.accent),
+    )  # fmt: skip
+    for which, value in pairs:
+        made.setColor(which, QColor(value))
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        made.setColor(group.Disabled, which, QColor(c.edge))
+    return made

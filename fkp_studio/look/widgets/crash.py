@@ -1,0 +1,57 @@
+"""Shown after a fault of the program: what it means for the user's work, and the text for a report."""
+
+from __future__ import annotations
+
+import platform
+import traceback
+
+from PySide6.QtCore import Qt, qVersion
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from fkp_studio.look.style import theme
+from training import __version__
+
+
+def report(error: BaseException) -> str:
+    """Versions and traceback, for somebody who will look for the fault."""
+    versions = f"FKP Studio {__version__}, Qt {qVersion()}, Python {platform.python_version()}, {platform.platform()}"
+    return f"{versions}\n\n{''.join(traceback.format_exception(error))}"
+
+
+class CrashDialog(QDialog):
+    """Says that labels are safe, shows the traceback and copies it."""
+
+    def __init__(self, error: BaseException, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("FKP Studio: an error in the program")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(640, 420)
+        title = QLabel("Something went wrong in the program")
+        title.setProperty("role", "title")
+        what = QLabel(
+            "Your labels are safe: every step was written to the disk when you made it. You can go on working; if the window "
+            "behaves oddly, close and open it again. This text helps whoever looks for the fault:"
+        )
+        what.setWordWrap(True)
+        self.text = QPlainTextEdit(report(error))
+        self.text.setReadOnly(True)
+        self.text.setFont(theme.table_font())
+        self.text.setAccessibleName("Report of the error")
+        buttons = QDialogButtonBox()
+        self.copy_button = QPushButton("Copy the text")
+        self.copy_button.clicked.connect(self._copy)
+        go_on = QPushButton("Go on")
+        go_on.setProperty("role", "primary")
+        buttons.addButton(self.copy_button, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(go_on, QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.accepted.connect(self.accept)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(24, 24, 24, 16)
+        layout.setSpacing(12)
+        for widget in (title, what, self.text, buttons):
+            layout.addWidget(widget)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text.toPlainText())
+        self.copy_button.setText("Copied")

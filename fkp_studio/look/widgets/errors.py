@@ -1,0 +1,101 @@
+"""What happens when something goes wrong: a sentence for the user's mistakes, the log and a dialog for ours."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import logging.handlers
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
+
+from training.errors import UserError
+
+log = logging.getLogger("fkp_studio")
+
+_LEVELS = {
+    QtMsgType.QtDebugMsg: logging.DEBUG,
+    QtMsgType.QtInfoMsg: logging.INFO,
+    QtMsgType.QtWarningMsg: logging.WARNING,
+    QtMsgType.QtCriticalMsg: logging.ERROR,
+    QtMsgType.QtFatalMsg: logging.CRITICAL,
+}
+
+
+def start_log(folder: Path) -> IO[str]:
+    """Write log.txt (1 MB, three older ones are kept) and, when the process dies, crash.txt; the latter's file is returned."""
+    handler = logging.handlers.RotatingFileHandler(
+        folder / "log.txt", maxBytes=1_000_000, backupCount=3, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.INFO)
+    crash = (folder / "crash.txt").open("a", encoding="utf-8")
+    faulthandler.enable(crash)
+    qInstallMessageHandler(_on_qt_message)
+    return crash
+
+
+def _on_qt_message(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
+    logging.getLogger("qt").log(_LEVELS.get(kind, logging.WARNING), "%s", text)
+    if kind != QtMsgType.QtDebugMsg and sys.stderr is not None:
+        print(f"Qt: {text}", file=sys.stderr)
+
+
+def show_error(parent: QWidget | None, error: UserError) -> QMessageBox:
+    """A dialog with the sentence; it doesn't wait for an answer. Keep what is returned when there is no parent to do so."""
+    box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", str(error), QMessageBox.StandardButton.Ok, parent)
+    box.setObjectName("user_error")
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()
+    return box
+
+
+class CrashReporter(QObject):
+    """Catches what nobody caught, in every thread: a UserError becomes a dialog with its sentence, anything else is
+    logged and shown in the crash dialog. One dialog at a time; what comes meanwhile is only logged."""
+
+    _raised = Signal(object)
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self._app = app
+        self._dialogs: list[QDialog] = []  # those on the screen: without a parent nobody else keeps them
+        self._raised.connect(self._show)
+        sys.excepthook = self._on_exception
+        threading.excepthook = self._on_thread_exception
+
+    def _on_exception(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self._app.quit()
+            return
+        if not isinstance(error, UserError):
+            log.critical("a fault nobody caught", exc_info=(kind, error, trace))
+            traceback.print_exception(kind, error, trace)
+        self._raised.emit(error)
+
+    def _on_thread_exception(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            self._on_exception(args.exc_type, args.exc_value, args.exc_traceback)
+
+    def _show(self, error: BaseException) -> None:
+        window = self._app.activeWindow()
+        if isinstance(error, UserError):
+            self._keep(show_error(window, error))
+            return
+        from fkp_studio.look.widgets.crash import CrashDialog
+
+        if not any(isinstance(dialog, CrashDialog) for dialog in self._dialogs):
+            dialog = CrashDialog(error, window)
+            self._keep(dialog)
+            dialog.open()
+
+    def _keep(self, dialog: QDialog) -> None:
+        self._dialogs.append(dialog)
+        dialog.finished.connect(lambda _result: self._dialogs.remove(dialog))

@@ -1,0 +1,68 @@
+"""The table of facts that dialogs show: names at the left, figures at the right, nothing to edit or choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+from fkp_studio.look.style import theme
+
+_ROW, _NARROWEST = 24, 56  # px
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class FactTable(QTableWidget):
+    """name: for who cannot see it. stretch: whether the first column takes what room the others leave."""
+
+    def __init__(self, name: str, *, head: Sequence[str] = (), stretch: bool = True) -> None:
+        super().__init__()
+        self._stretch = stretch
+        self.setAccessibleName(name)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setFont(theme.table_font())
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(_ROW)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setMinimumSectionSize(_NARROWEST)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        if head:
+            self.set_head(head)
+
+    def set_head(self, head: Sequence[str]) -> None:
+        """Give the columns these titles."""
+        self.setColumnCount(len(head))
+        for column, text in enumerate(head):
+            self.setHorizontalHeaderItem(column, _item(text, column))
+        if self._stretch:
+            self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+
+    def show_rows(self, rows: Sequence[Sequence[str]]) -> None:
+        """Show these in place of those that are shown."""
+        self.setRowCount(len(rows))
+        for number, cells in enumerate(rows):
+            for column, text in enumerate(cells):
+                self.put(number, column, text)
+
+    def put(self, row: int, column: int, text: str, *, tip: str = "") -> None:
+        """Put text, with what the pointer shows on it, into a cell."""
+        item = _item(text, column)
+        item.setToolTip(tip)
+        self.setItem(row, column, item)
+
+
+def signed(value: float, digits: int) -> str:
+    """With a plus or a real minus."""
+    return f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
+def _item(text: str, column: int) -> QTableWidgetItem:
+    made = QTableWidgetItem(text)
+    made.setTextAlignment(_RIGHT if column else _LEFT)
+    return made

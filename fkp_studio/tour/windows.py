@@ -1,0 +1,42 @@
+"""The tour's look at windows beside the main one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from PySide6.QtWidgets import QWidget
+
+from fkp_studio.window.main_window import MainWindow
+
+W = TypeVar("W", bound=QWidget)
+Until = Callable[[Callable[[], bool]], None]  # lets the program work until the condition holds
+Shoot = Callable[[str, str, QWidget], None]  # (name, caption, what to draw)
+
+
+def show_windows(window: MainWindow, until: Until, shoot: Shoot) -> None:
+    """Poses with their balance, then faces as a training sees them; each is drawn and closed."""
+    from fkp_studio.dialogs.poses.dialog import PosesDialog
+    from fkp_studio.views.runs.augmentation_dialog import AugmentationDialog
+
+    window.show_poses()
+    poses = _wait_for(window, PosesDialog, until)
+    until(lambda: poses.shown is not None)
+    shoot("poses", "Poses: which way the faces look, and what balancing makes of it; a bin shows its faces", poses)
+    poses.close()
+    window.panels.show_augmentation()
+    sheet = _wait_for(window, AugmentationDialog, until)
+    until(lambda: sheet.is_augmented or bool(sheet.fault.text()))
+    shoot("augmentation", "Augmentation: faces as the network will see them, while the settings are moved", sheet)
+    sheet.close()
+
+
+def _wait_for(window: MainWindow, kind: type[W], until: Until) -> W:
+    found: list[W] = []
+
+    def there() -> bool:
+        found[:] = [widget for widget in window.findChildren(kind) if widget.isVisible()]
+        return bool(found)
+
+    until(there)
+    return found[0]

@@ -1,0 +1,1 @@
+"""The parts that are always there, one package each; none imports another."""

@@ -1,0 +1,1 @@
+"""One face with its points, to look at and to edit."""

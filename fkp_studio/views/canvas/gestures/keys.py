@@ -1,0 +1,98 @@
+"""Keys that the canvas answers itself while it has the focus: elsewhere they move the focus or a selection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
+
+if TYPE_CHECKING:
+    from fkp_studio.document.session import Session
+    from fkp_studio.views.canvas.view import CanvasView
+
+ARROWS = {
+    Qt.Key.Key_Left: (-1.0, 0.0),
+    Qt.Key.Key_Right: (1.0, 0.0),
+    Qt.Key.Key_Up: (0.0, -1.0),
+    Qt.Key.Key_Down: (0.0, 1.0),
+}
+FINE = 0.1
+_PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+
+
+class Keys:
+    """Arrows nudge, Tab walks over the points (Ctrl+Tab leaves the canvas), Esc cancels a drag.
+
+    Space goes to the next incomplete face when it is let go; held down it turns the mouse into a hand that pans.
+    """
+
+    def __init__(self, view: CanvasView, session: Session) -> None:
+        self._view, self._session = view, session
+        self.hand = False
+        self._used = False
+
+    def used(self) -> None:
+        """The hand has panned: letting Space go means nothing more."""
+        self._used = True
+
+    def forget(self) -> None:
+        """The focus went elsewhere while Space was down."""
+        self.hand = False
+
+    def handle(self, event: QKeyEvent) -> bool:
+        """Whether the canvas takes this key event for itself."""
+        kind = event.type()
+        if kind == QEvent.Type.ShortcutOverride:
+            if self._mine(event):
+                event.accept()
+            return self._mine(event)
+        if kind == QEvent.Type.KeyPress and self._mine(event):
+            return self._press(event)
+        if kind == QEvent.Type.KeyRelease and event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            return self._let_go()
+        return False
+
+    def cursor(self, busy: bool, placing: bool) -> Qt.CursorShape:
+        """What the mouse looks like over the picture."""
+        if self.hand:
+            return Qt.CursorShape.ClosedHandCursor if busy else Qt.CursorShape.OpenHandCursor
+        return Qt.CursorShape.CrossCursor if placing else Qt.CursorShape.ArrowCursor
+
+    def _mine(self, event: QKeyEvent) -> bool:
+        key, modifiers = event.key(), event.modifiers()
+        if key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+            return not modifiers & (Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier)
+        if key in ARROWS:
+            return modifiers & ~Qt.KeyboardModifier.KeypadModifier in (
+                Qt.KeyboardModifier.NoModifier,
+                Qt.KeyboardModifier.ShiftModifier,
+            )
+        return key in (Qt.Key.Key_Space, Qt.Key.Key_Escape) and modifiers in _PLAIN
+
+    def _press(self, event: QKeyEvent) -> bool:
+        key = Qt.Key(event.key())
+        if key in ARROWS:
+            step = FINE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
+            self._view.nudge(ARROWS[key][0] * step, ARROWS[key][1] * step)
+        elif key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+            self._tab(event, 1 if key == Qt.Key.Key_Tab else -1)
+        elif key == Qt.Key.Key_Escape:
+            return self._view.cancel_gesture() or self._view.bar.close_adjust()
+        elif not event.isAutoRepeat():
+            self.hand, self._used = True, False
+            self._view.show_cursor()
+        return True
+
+    def _tab(self, event: QKeyEvent, step: int) -> None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._view.focusNextPrevChild(step > 0)
+        else:
+            self._view.next_point(step)
+
+    def _let_go(self) -> bool:
+        if self.hand and not self._used and not self._session.next_incomplete():
+            self._view.editor.hint.emit("No other face lacks points.")
+        self.hand = False
+        self._view.show_cursor()
+        return True

@@ -1,0 +1,111 @@
+"""Which gesture a press begins, and the one in progress."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from PySide6.QtCore import Qt
+
+from fkp_studio.face.face import Face
+from fkp_studio.face.geometry import inside, nearest
+from fkp_studio.face.marks import Display, ToScreen
+from fkp_studio.views.canvas.editor import FaceEditor
+from fkp_studio.views.canvas.gestures.interactions import Cursor, DragPoint, Gesture, Pan, PlacePoint, Stage
+
+REACH = 3.0  # screen pixels around a mark that still count as the mark
+
+
+class Canvas(Stage, Protocol):
+    """What the mouse must know of the canvas."""
+
+    @property
+    def display(self) -> Display:
+        """What is shown."""
+
+    @property
+    def shown_face(self) -> Face | None:
+        """The face on the screen; None while its picture is on the way."""
+
+    def to_screen(self) -> ToScreen:
+        """Where picture pixels are in the window."""
+
+    def select(self, keypoint: int) -> None:
+        """Make this keypoint the current one."""
+
+
+class Mouse:
+    """Turns presses, moves and releases into gestures. Of a labelled point only the label can be taken."""
+
+    def __init__(self, canvas: Canvas, editor: FaceEditor) -> None:
+        self._canvas, self._editor = canvas, editor
+        self._gesture: Gesture | None = None
+        self._clicked_ring = -1  # the walk's own ring, clicked last: a double click then accepts it instead
+
+    @property
+    def busy(self) -> bool:
+        """Whether a gesture is in progress."""
+        return self._gesture is not None
+
+    def hit(self, cursor: Cursor) -> tuple[int, bool]:
+        """(keypoint under the cursor or -1, whether it is the prediction of an unlabelled point)."""
+        face = self._canvas.shown_face
+        if face is None:
+            return -1, False
+        place, radius = self._canvas.to_screen(), self._canvas.display.point_size / 2 + REACH
+        rings = ~face.present & self._canvas.display.predictions
+        spots = np.where(rings[:, None], face.predicted, face.points)
+        found = nearest(place(spots), cursor.screen, radius=radius)
+        return found, found >= 0 and bool(rings[found])
+
+    def press(self, cursor: Cursor, button: Qt.MouseButton, *, panning: bool) -> None:
+        """A button went down. panning: the hand is chosen (Space is held)."""
+        if self.busy:
+            return
+        if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and panning):
+            self._gesture = Pan(self._canvas, cursor)
+        elif button == Qt.MouseButton.LeftButton:
+            self._gesture = self._edit(cursor)
+
+    def move(self, cursor: Cursor) -> None:
+        """The mouse moved."""
+        if self._gesture is not None:
+            self._gesture.move(cursor)
+
+    def release(self, cursor: Cursor) -> None:
+        """The button was let go."""
+        gesture, self._gesture = self._gesture, None
+        if gesture is not None:
+            gesture.end(cursor)
+
+    def cancel(self) -> bool:
+        """Esc; whether there was a gesture to cancel."""
+        gesture, self._gesture = self._gesture, None
+        if gesture is not None:
+            gesture.cancel()
+        return gesture is not None
+
+    def double_click(self, cursor: Cursor) -> None:
+        """Accept the ring under the cursor; also where the first click has just placed that point by hand."""
+        keypoint, ring = self.hit(cursor)
+        if self._clicked_ring >= 0:
+            self._editor.accept_instead(self._clicked_ring)
+        elif ring:
+            self._editor.accept(keypoint)
+        self._clicked_ring = -1
+
+    def _edit(self, cursor: Cursor) -> Gesture | None:
+        face = self._canvas.shown_face
+        self._clicked_ring = -1
+        if face is None:
+            return None
+        keypoint, ring = self.hit(cursor)
+        target = self._editor.target
+        if keypoint >= 0 and not (ring and keypoint == target):
+            point = face.predicted[keypoint] if ring else face.points[keypoint]
+            self._canvas.select(keypoint)
+            return DragPoint(self._canvas, keypoint, cursor, point=(float(point[0]), float(point[1])))
+        if target >= 0 and inside(cursor.picture, width=face.width, height=face.height):
+            self._clicked_ring = target if ring else -1
+            return PlacePoint(self._canvas, target, cursor)
+        return None

@@ -1,0 +1,1 @@
+"""All faces as a grid of thumbnails, with filters and sorting."""

@@ -1,0 +1,218 @@
+"""Answers queries in the background: gathers the facts they need, filters, sorts, and hands over the new order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QThread, QThreadPool, Signal
+
+from fkp_studio.background.tasks import Task, run_task
+from fkp_studio.document.lacking import Lacking
+from fkp_studio.document.store import Changes, ProjectStore
+from fkp_studio.views.gallery.facts import read_lacking, read_ranks
+from fkp_studio.views.gallery.filters import Facts, Query, Sort, arrange, matches
+
+EDIT = 256  # faces in a change that is small enough to be read at once
+MARKED = 4096  # faces in a change that are looked at one by one: which of them still belong here
+
+
+class Arranger(QObject):
+    """Keeps the order of the gallery. Lives in the interface thread; everything that takes time runs on its own pool.
+
+    The order is only made anew when it is asked for: a face that has just been completed stays where it is, and is
+    counted in `left` instead.
+    """
+
+    arranged = Signal(object)  # int64 [n], the ids to show
+    lacking_changed = Signal()
+    left_changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.query = Query()
+        self.left: set[int] = set()  # shown faces that no longer match the query
+        self.outdated = False  # labels or predictions changed widely: the order may be another one by now
+        self._store: ProjectStore | None = None
+        self._run = ""
+        self._lacking: Lacking | None = None
+        self._ranks: np.ndarray | None = None
+        self._tasks: dict[str, Task] = {}
+        self._meanwhile: set[int] = set()  # faces edited while `lacking` is being read
+        self._asked = False
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(2)
+        self._pool.setThreadPriority(QThread.Priority.LowPriority)
+
+    @property
+    def lacking(self) -> Lacking | None:
+        """What faces lack; None until it is read."""
+        return self._lacking
+
+    @property
+    def busy(self) -> bool:
+        """Whether an order is being made."""
+        return self._asked
+
+    def set_store(self, store: ProjectStore | None) -> None:
+        """Work on this project; forgets everything about the old one."""
+        for name in list(self._tasks):
+            self._cancel(name)
+        self._lacking = self._ranks = None
+        self._store, self._run, self.query, self._asked = store, "", Query(), False
+        self._reset_left()
+        self._read_lacking()
+
+    def close(self) -> None:
+        """Wait for the tasks to let go of the project."""
+        self.set_store(None)
+        self._pool.waitForDone()
+
+    def set_run(self, run: str) -> None:
+        """The run that queries about errors and confidences mean."""
+        if run != self._run:
+            self._run = run
+            if self.query.needs_run:
+                self.ask(self.query)
+
+    def ask(self, query: Query) -> None:
+        """Make the order of this query; `arranged` follows."""
+        self.query = query
+        if self._store is not None:
+            self._asked = True
+            self._reset_left()
+            self._step()
+
+    def on_changed(self, changes: Changes) -> None:
+        """The store changed: keep the facts up to date, but not the order."""
+        if changes.labels or changes.samples:
+            ids = None if changes.ids is None or changes.samples else np.asarray(changes.ids, np.int64)
+            self._labels_changed(ids)
+        if changes.samples:
+            self._ranks = None
+            self.ask(self.query)
+        elif changes.predictions and self.query.needs_run:
+            if self._asked:  # it waited for this
+                self._step()
+            else:
+                self._set_outdated()
+
+    def _labels_changed(self, ids: np.ndarray | None) -> None:
+        store = self._store
+        if store is None:
+            return
+        if ids is None or len(ids) > EDIT:
+            self._cancel("lacking")
+            self._read_lacking()
+        elif "lacking" in self._tasks:  # it may have read these before the change
+            self._meanwhile.update(ids.tolist())
+        elif self._lacking is not None:
+            self._lacking.put(ids - 1, _missing(store, ids))
+            self.lacking_changed.emit()
+        self._mark(ids)
+
+    def _mark(self, ids: np.ndarray | None) -> None:
+        """Note which of these faces (None: all) still match the query; of very many, that the order may be another one."""
+        if ids is None or len(ids) > MARKED:
+            self._set_outdated()
+        elif not self.query.needs_run:
+            fits = matches(self.query, self._facts().rows(ids - 1))
+            self.left.difference_update(ids[fits].tolist())
+            self.left.update(ids[~fits].tolist())
+            self.left_changed.emit()
+
+    def _set_outdated(self) -> None:
+        self.outdated = True
+        self.left_changed.emit()
+
+    def _reset_left(self) -> None:
+        self.left, self.outdated = set(), False
+        self.left_changed.emit()
+
+    def _facts(self) -> Facts:
+        assert self._store is not None  # noqa: S101 - for the type checker; callers have looked
+        return Facts(self._store.index(), self._lacking, None, self._ranks)
+
+    def _step(self) -> None:
+        """Start what the order still needs, or the making of the order itself; `_step` is called again after each."""
+        if self._store is None or not self._asked:
+            return
+        columns = self._run_columns() if self.query.needs_run and self._run else None
+        if self.query.keypoints and self._lacking is None:
+            self._read_lacking()
+        elif self.query.needs_run and self._run and columns is None:
+            return  # the store is reading it, and says `changed` when it is there
+        elif self.query.sort is Sort.NAME and self._ranks is None:
+            self._start("ranks", read_ranks, self._store.path, done=self._on_ranks)
+        else:
+            self._cancel("arrange")
+            query, facts = self.query, self._facts()
+            self._start("arrange", lambda: arrange(query, facts, columns=columns), done=self._on_arranged)
+
+    def _run_columns(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """What the store knows of the run; None while it is reading, when it gives new arrays at each call."""
+        assert self._store is not None  # noqa: S101 - for the type checker; callers have looked
+        columns = self._store.run_columns(self._run)
+        return columns if columns[0] is self._store.run_columns(self._run)[0] else None
+
+    def _on_lacking(self, lacking: Lacking) -> None:
+        self._lacking = lacking
+        if self._meanwhile and self._store is not None:
+            ids = np.array(sorted(self._meanwhile), np.int64)
+            lacking.put(ids - 1, _missing(self._store, ids))
+        self.lacking_changed.emit()
+        if self.query.keypoints:
+            self._step()
+
+    def _on_ranks(self, ranks: np.ndarray) -> None:
+        self._ranks = ranks
+        self._step()
+
+    def _on_arranged(self, ids: np.ndarray) -> None:
+        self._asked = False
+        self.arranged.emit(ids)
+
+    def _read_lacking(self) -> None:
+        if self._store is not None and "lacking" not in self._tasks and len(self._store):
+            self._meanwhile = set()
+            self._start("lacking", read_lacking, self._store.path, done=self._on_lacking, cancellable=True)
+
+    def _start(
+        self, name: str, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False
+    ) -> None:
+        """Run it in the background unless a task of this name is under way."""
+        if name in self._tasks:
+            return
+
+        def ended() -> None:
+            if self._tasks.get(name) is task:
+                del self._tasks[name]
+
+        def deliver(result: Any) -> None:
+            ended()  # before `done`, which may start the next one of this name
+            done(result)
+
+        task = run_task(
+            fn, *args, done=deliver, failed=lambda error: self.failed.emit(str(error)), ended=ended, owner=self,
+            cancellable=cancellable, pool=self._pool,
+        )  # fmt: skip
+        self._tasks[name] = task
+
+    def _cancel(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+
+
+def _missing(store: ProjectStore, ids: np.ndarray) -> np.ndarray:
+    """bool [B, K]: the points that nobody has looked at; a removed face lacks nothing."""
+    return store.labels(ids).missing & store.index().kept[ids - 1, None]
+
+
+def with_only(query: Query, ids: np.ndarray, *, in_order: bool = False) -> Query:
+    """The query narrowed to these faces; in_order: shown as they come in `ids`."""
+    wanted = np.asarray(ids, np.int64)
+    return replace(query, only=tuple((wanted if in_order else np.sort(wanted)).tolist()), in_order=in_order)

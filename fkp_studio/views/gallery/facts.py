@@ -1,0 +1,50 @@
+"""Reads what filters ask of all faces, in a background thread with a connection of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fkp_studio.document.lacking import Lacking
+from training.storage.project.project import Project
+
+CHUNK = 1024  # samples read at once: short enough for the interface thread to get its turn between
+KEY_BYTES = 96  # of a name, for sorting
+
+Cancelled = Callable[[], bool]
+
+
+def read_lacking(path: Path, *, cancelled: Cancelled) -> Lacking:
+    """Which points nobody has looked at, of every face."""
+    with Project.open(path, read_only=True) as project:
+        found = Lacking.empty(len(project), project.schema)
+        for ids in _chunks(project.kept_ids(), cancelled):
+            found.put(ids - 1, project.labels(ids).missing)
+        return found
+
+
+def read_ranks(path: Path) -> np.ndarray:
+    """int64 [N]: each face's place in the order of names, where 'face 2' comes before 'face 10'."""
+    with Project.open(path, read_only=True) as project:
+        names = project.names()
+    keys = np.empty(len(names), f"S{KEY_BYTES}")  # NumPy sorts it without holding up the interface's thread
+    for start in range(0, len(names), CHUNK):
+        keys[start : start + CHUNK] = [natural(name) for name in names[start : start + CHUNK]]
+    ranks = np.empty(len(names), np.int64)
+    ranks[np.argsort(keys, kind="stable")] = np.arange(len(names))
+    return ranks
+
+
+def natural(name: str) -> bytes:
+    """A sort key in which runs of digits count as numbers."""
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(12), name.lower()).encode()[:KEY_BYTES]
+
+
+def _chunks(ids: np.ndarray, cancelled: Cancelled) -> Iterator[np.ndarray]:
+    for start in range(0, len(ids), CHUNK):
+        if cancelled():
+            return
+        yield ids[start : start + CHUNK]

@@ -1,0 +1,74 @@
+"""The menu on a face of the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QMenu, QWidget
+
+from fkp_studio.document.lacking import faces
+from fkp_studio.document.members import put_faces_back, remove_faces
+from fkp_studio.document.store import ProjectStore
+from fkp_studio.look.style import assets
+from training.errors import UserError
+from training.storage.project.columns import SPLITS
+
+
+def face_menu(
+    store: ProjectStore,
+    sample_id: int,
+    *,
+    open_face: Callable[[int], object],
+    parent: QWidget,
+    selected: np.ndarray | None = None,
+) -> QMenu:
+    """What can be done with one face, and with those `selected` where it is among them. Deletes itself after it was shown."""
+    sample = store.sample(sample_id)
+    ids = np.array([sample_id], np.int64) if selected is None or sample_id not in selected else selected
+    menu = QMenu(parent)
+    menu.aboutToHide.connect(menu.deleteLater)
+    menu.addAction(assets.icon("open"), "Open", lambda: open_face(sample_id))
+    path = sample.path
+    if path is not None:
+        menu.addAction("Show file in its folder", lambda: show_in_folder(path))
+    menu.addAction(assets.icon("copy"), "Copy name", lambda: QGuiApplication.clipboard().setText(sample.name))
+    menu.addSeparator()
+    menu.addMenu(_move_menu(store, ids, menu))
+    kept = store.index().kept[ids - 1]
+    if kept.any():
+        menu.addAction(assets.icon("close"), f"Remove {faces(int(kept.sum()))}", lambda: remove_faces(store, ids[kept]))
+    if not kept.all():
+        gone = ids[~kept]
+        menu.addAction(assets.icon("undo"), f"Put {faces(len(gone))} back", lambda: put_faces_back(store, gone))
+    return menu
+
+
+def _move_menu(store: ProjectStore, ids: np.ndarray, parent: QMenu) -> QMenu:
+    """Train, val and test; the one where all these faces are is ticked."""
+    menu = QMenu(f"Move {faces(len(ids))} to", parent)
+    menu.setToolTipsVisible(True)
+    now = np.unique(store.index().splits[ids - 1]).tolist()
+    for split, name in enumerate(SPLITS):
+        action = menu.addAction(name, partial(_move, store, ids, split))
+        action.setToolTip("The other pictures of the same person or photo come along. One undo takes it back.")
+        action.setCheckable(True)
+        action.setChecked(now == [split])
+        action.setEnabled(now != [split])
+    return menu
+
+
+def _move(store: ProjectStore, ids: np.ndarray, split: int) -> None:
+    try:
+        store.move_to_split(ids, split)
+    except UserError as error:
+        store.failed.emit(str(error))
+
+
+def show_in_folder(path: Path) -> None:
+    """Open the folder of a file (or a folder itself) in the desktop's file manager."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))

@@ -1,0 +1,1 @@
+"""A video or a camera with the points of its faces."""

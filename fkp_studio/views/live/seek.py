@@ -1,0 +1,107 @@
+"""The bar under a video file: where it is, and a way to go elsewhere."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QWidget
+
+from fkp_studio.look.style import theme
+
+_RECORDING = "A recording takes every frame. End it to go elsewhere."
+
+
+class SeekBar(QWidget):
+    """Follows the frame that is shown. A drag or a click asks for another; while one is on its way only the last wish is kept."""
+
+    sought = Signal(int)  # the frame that is wanted
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slider, self.time = _Bar(), QLabel()
+        self._rate = 25.0
+        self._asked = False  # a frame is on its way
+        self._wish: int | None = None
+        self.time.setProperty("role", "dim")
+        self.time.setFont(theme.table_font())
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(12)
+        line.addWidget(self.slider, 1)
+        line.addWidget(self.time)
+        self.slider.valueChanged.connect(self.go)
+        self.hide()
+
+    def begin(self, count: int, rate: float) -> None:
+        """A video of so many frames, at so many a second, is shown; 0 frames: a camera, or a file that does not tell."""
+        self._rate, self._asked, self._wish = rate, False, None
+        with QSignalBlocker(self.slider):
+            self.slider.setRange(0, max(0, count - 1))
+            self.slider.setPageStep(max(1, round(5 * rate)))
+        self.allow(allowed=True)
+        self.follow(0)
+        self.setVisible(count > 1)
+
+    def allow(self, *, allowed: bool) -> None:
+        """Whether one can go elsewhere now."""
+        self.slider.setEnabled(allowed)
+        self.slider.setToolTip("" if allowed else _RECORDING)
+
+    def follow(self, number: int) -> None:
+        """Stand at the frame that is shown, unless the user holds the bar or waits for another frame."""
+        if self.slider.isSliderDown() or self._asked:
+            return
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(number)
+        self._tell()
+
+    def step(self, frames: int) -> None:
+        """So many frames forwards or back."""
+        if self.isVisible() and self.slider.isEnabled():
+            self.slider.setValue(self.slider.value() + frames)
+
+    def go(self, number: int) -> None:
+        """Ask for this frame, or when the one that was asked for is there."""
+        self._tell()
+        if self._asked:
+            self._wish = number
+            return
+        self._asked = True
+        self.sought.emit(number)
+
+    def arrived(self) -> None:
+        """What was asked for is shown."""
+        wish, self._wish, self._asked = self._wish, None, False
+        if wish is not None:
+            self.go(wish)
+
+    def _tell(self) -> None:
+        whole = (self.slider.maximum() + 1) / self._rate
+        self.time.setText(f"{_clock(self.slider.value() / self._rate)} / {_clock(whole)}")
+
+
+class _Bar(QSlider):
+    """A press on the bar goes there, and drags from there."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setAccessibleName("place in the video")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        handle = self.style().subControlRect(
+            QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self
+        )
+        if event.button() == Qt.MouseButton.LeftButton and not handle.contains(event.position().toPoint()):
+            room = self.width() - handle.width()
+            place = round(event.position().x() - handle.width() / 2)
+            self.setValue(QStyle.sliderValueFromPosition(self.minimum(), self.maximum(), place, room))
+        super().mousePressEvent(event)
+
+
+def _clock(seconds: float) -> str:
+    """1:02:03, or 2:03 within an hour."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

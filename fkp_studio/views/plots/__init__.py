@@ -1,0 +1,1 @@
+"""Loss, CED and error per keypoint, live."""

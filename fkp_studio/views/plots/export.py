@@ -1,0 +1,71 @@
+"""A plot as a file: SVG, PNG; saved in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pyqtgraph as pg
+from PySide6.QtCore import QBuffer, QIODevice, QObject, QPointF, QRectF, QSize, QSizeF
+from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator
+
+from fkp_studio.background.tasks import run_task
+from training.files import replacing
+
+PNG_SCALE = 2  # sharp in a paper or on a slide
+
+
+def svg(item: pg.PlotItem, *, background: str) -> bytes:
+    """The plot as SVG."""
+    return svg_of(partial(_paint, item=item, background=background), QSizeF(item.size()).toSize())
+
+
+def png(item: pg.PlotItem, *, background: str) -> bytes:
+    """The plot as PNG, at twice its size on the screen."""
+    return png_of(partial(_paint, item=item, background=background), QSizeF(item.size()).toSize())
+
+
+def svg_of(draw: Callable[[QPainter], object], size: QSize) -> bytes:
+    """What `draw` draws on a surface of this size, as SVG."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    generator = QSvgGenerator()
+    generator.setOutputDevice(buffer)
+    generator.setSize(size)
+    generator.setViewBox(QRectF(QPointF(0, 0), QSizeF(size)))
+    painter = QPainter(generator)
+    draw(painter)
+    painter.end()
+    return bytes(buffer.data().data())
+
+
+def png_of(draw: Callable[[QPainter], object], size: QSize) -> bytes:
+    """What `draw` draws on a surface of this size, as PNG at twice that."""
+    image = QImage(size * PNG_SCALE, QImage.Format.Format_RGB32)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.scale(PNG_SCALE, PNG_SCALE)
+    draw(painter)
+    painter.end()
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # the stub knows only bytes here, Qt takes text too
+    return bytes(buffer.data().data())
+
+
+def _paint(painter: QPainter, *, item: pg.PlotItem, background: str) -> None:
+    target = QRectF(QPointF(0, 0), QSizeF(item.size()))
+    painter.fillRect(target, QColor(background))
+    item.scene().render(painter, target, item.sceneBoundingRect())
+
+
+def save(path: Path, data: bytes, *, tell: Callable[[str], object], owner: QObject) -> None:
+    """Write the file in the background, whole or not at all, and tell how it went, unless the owner is gone."""
+
+    def write() -> None:
+        with replacing(path) as file:
+            file.write(data)
+
+    run_task(write, done=lambda _none: tell(f"Saved {path}"), failed=lambda error: tell(str(error)), owner=owner)

@@ -1,0 +1,54 @@
+"""What a training process printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontDatabase
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
+
+from fkp_studio.background.tasks import run_task
+from training.storage.runs import folder as runs
+from training.storage.runs.events import RunFailed
+
+MOST_BYTES = 256 * 1024
+
+
+class LogDialog(QDialog):
+    """The end of a run's log, and the traceback of an error."""
+
+    def __init__(self, run_dir: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(f"Log of {run_dir.name}")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.text = QPlainTextEdit(readOnly=True)
+        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setPlaceholderText("Reading…")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.addWidget(self.text)
+        column.addWidget(buttons)
+        self.resize(720, 420)
+        run_task(read_log, run_dir, done=self._show)
+
+    def _show(self, text: str) -> None:
+        self.text.setPlainText(text or "The log is empty.")
+        bar = self.text.verticalScrollBar()
+        bar.setValue(bar.maximum())
+
+
+def read_log(run_dir: Path) -> str:
+    """The end of the log, then the traceback that the run's last error carried."""
+    try:
+        with (run_dir / runs.LOG).open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - MOST_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    failed = [event for event in runs.read_events(run_dir, progress=False)[0] if isinstance(event, RunFailed)]
+    more = failed[-1].traceback.strip() if failed else ""
+    return text if not more or more in text else f"{text}\n{more}\n"

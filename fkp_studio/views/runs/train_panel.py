@@ -1,0 +1,324 @@
+"""The training panel: a recipe, a budget, one button; and how the training goes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from fkp_studio.dialogs.search.dialog import RandomSearchDialog
+from fkp_studio.document.session import Session
+from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.jobs.training_words import live_line
+from fkp_studio.look.style import assets, theme
+from fkp_studio.views.runs.augmentation_dialog import AugmentationDialog
+from fkp_studio.views.runs.can_train import Facts, warning, why_not
+from fkp_studio.views.runs.compare_dialog import CompareDialog
+from fkp_studio.views.runs.config_form import ConfigDialog
+from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.recipes import RECIPES, recipe_config
+
+MINUTES, EPOCHS = "min", "epochs"
+TRAIN_TIP = "Train this recipe on the labels as they are now (Ctrl+T)"
+QUEUE_TIP = "Train this recipe, on the labels as they are now, when the run under way has ended (Ctrl+T)"
+KILL_AFTER_MS = 20_000  # a training that is asked to stop and has not by then can be ended at once
+
+
+class TrainingPanel(QWidget):
+    """Train what is chosen; while something trains, its numbers, what is off with it, and Stop."""
+
+    height_wanted = Signal(int)  # px, when what is shown became more or less
+
+    def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._jobs = session, jobs
+        self._custom: dict[str, RunConfig] = {}
+        self._device = "auto"
+        self._stopping = ""  # the run that is being stopped
+        self._facts = Facts.of(None)
+        self._fitting = QTimer(self, singleShot=True, interval=0)
+        self._fitting.timeout.connect(self._fit_height)
+        self._make_choice()
+        self._make_live()
+        self._lay_out()
+        self._soon = QTimer(self, singleShot=True, interval=300)
+        self._soon.timeout.connect(self._look_again)
+        self._impatient = QTimer(self, singleShot=True, interval=KILL_AFTER_MS)
+        self._impatient.timeout.connect(self._show_live)
+        self._connect()
+        self._on_project_changed()
+
+    # ---- for the window
+
+    def train(self) -> None:
+        """Press Train: a run of what is chosen, now or when its turn comes."""
+        if self.train_button.isEnabled():
+            self._say("")
+            self._jobs.train([self.config()])
+
+    def config(self) -> RunConfig:
+        """What Train would train."""
+        recipe = self.recipe.currentData()
+        config = self._custom.get(recipe) or replace(recipe_config(recipe), device=self._device)
+        if self.unit.currentText() == EPOCHS:
+            return replace(config, epochs=round(self.budget.value()), minutes=None)
+        return replace(config, minutes=self.budget.value(), epochs=None)
+
+    def set_default(self, *, minutes: float | None = None, device: str | None = None) -> None:
+        """Take over a changed setting of the program."""
+        if minutes is not None:
+            self.unit.setCurrentText(MINUTES)
+            self.budget.setValue(minutes)
+        self._device = device or self._device
+
+    def show_settings(self) -> None:
+        """The form with everything that can be set."""
+        dialog = ConfigDialog(self.config(), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._take(dialog.config(), train=dialog.train_now))
+        dialog.open()
+
+    def balance_by_pose(self, bins: int) -> None:
+        """Let the chosen recipe balance by pose, with so many bins."""
+        self._take(replace(self.config(), balance="pose", balance_bins=bins), train=False)
+
+    def show_augmentation(self) -> None:
+        """The dialog with faces as a training would see them."""
+        if self._session.store is None:
+            return
+        dialog = AugmentationDialog(self._session, self._jobs, self.config(), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._take(dialog.config(), train=False))
+        dialog.open()
+
+    def show_random_search(self) -> None:
+        """The dialog that tries settings of the chosen recipe at random; a search goes on when it is closed."""
+        dialog = RandomSearchDialog(self._session, self._jobs, self, recipe=self.recipe.currentData())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def show_compare(self) -> None:
+        """The dialog that trains several recipes."""
+        minutes = self.budget.value() if self.unit.currentText() == MINUTES else 5.0
+        dialog = CompareDialog(self._session, self._jobs, self, minutes=minutes)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    # ---- parts
+
+    def _make_choice(self) -> None:
+        self.recipe = QComboBox()
+        self.recipe.setAccessibleName("Recipe")
+        for place, (name, recipe) in enumerate(RECIPES.items()):
+            self.recipe.addItem(recipe.title, name)
+            tip = f"<p><b>{name}</b><br>{recipe.summary}</p><p>{recipe.source}</p>"
+            self.recipe.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
+        self.recipe.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.budget = QDoubleSpinBox(minimum=0.1, maximum=100_000, value=5, decimals=1)
+        self.budget.setAccessibleName("Budget")
+        self.budget.setFixedWidth(76)
+        self.unit = QComboBox()
+        self.unit.addItems([MINUTES, EPOCHS])
+        self.unit.setAccessibleName("Unit of the budget")
+        self.train_button = QPushButton("Train")
+        self.train_button.setProperty("role", "primary")
+        self.more_button = QPushButton("More…")
+        self.compare_button = QPushButton("Compare…")
+        self.look_button = QPushButton(assets.icon("contrast"), "")
+        self.look_button.setToolTip("Look at augmentation: faces as a training would see them")
+        self.look_button.setAccessibleName("Look at augmentation")
+        self.search_button = QPushButton(assets.icon("dice"), "")
+        self.search_button.setToolTip("Random search: try settings at random, and keep the best")
+        self.search_button.setAccessibleName("Random search")
+        for button in (self.look_button, self.search_button):
+            button.setFixedWidth(32)
+        for button in (self.look_button, self.search_button, self.more_button, self.compare_button):
+            button.setProperty("role", "flat")
+        self.about = QLabel(wordWrap=True)
+        self.about.setProperty("role", "dim")
+        self.fault = QLabel(wordWrap=True)
+        self.fault.setProperty("role", "danger")
+
+    def _make_live(self) -> None:
+        self.live = QWidget()
+        self.name = QLabel()
+        self.name.setFont(theme.font(bold=True))
+        self.numbers = QLabel(wordWrap=True)
+        self.numbers.setFont(theme.table_font())
+        self.bar = QProgressBar(maximum=1000, textVisible=False)
+        self.bar.setAccessibleName("Progress of the training")
+        self.trouble = QLabel(wordWrap=True)
+        self.trouble.setProperty("role", "danger")
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setToolTip("Finish the batch, keep the best model")
+
+    def _lay_out(self) -> None:
+        first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        first.addWidget(self.recipe, 1)
+        first.addWidget(self.look_button)
+        first.addWidget(self.search_button)
+        first.addWidget(self.train_button)
+        second.addWidget(self.budget)
+        second.addWidget(self.unit)
+        second.addStretch()
+        second.addWidget(self.more_button)
+        second.addWidget(self.compare_button)
+        for row in (first, second, third):
+            row.setSpacing(8)
+        third.addWidget(self.name, 1)
+        third.addWidget(self.stop_button)
+        live = QVBoxLayout(self.live)
+        live.setContentsMargins(0, 4, 0, 0)
+        live.setSpacing(4)
+        live.addLayout(third)
+        live.addWidget(self.bar)
+        live.addWidget(self.numbers)
+        live.addWidget(self.trouble)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.setSpacing(6)
+        column.addLayout(first)
+        column.addLayout(second)
+        column.addWidget(self.about)
+        column.addWidget(self.fault)
+        column.addWidget(self.live)
+        column.addStretch()
+
+    def _connect(self) -> None:
+        self.train_button.clicked.connect(self.train)
+        self.more_button.clicked.connect(self.show_settings)
+        self.compare_button.clicked.connect(self.show_compare)
+        self.look_button.clicked.connect(self.show_augmentation)
+        self.search_button.clicked.connect(self.show_random_search)
+        self.stop_button.clicked.connect(self._stop)
+        self.recipe.currentIndexChanged.connect(self._show_choice)
+        self.unit.currentTextChanged.connect(self._on_unit_changed)
+        self._jobs.run_event.connect(lambda name, _event: self._show_live() if name == self._current() else None)
+        self._jobs.runs_changed.connect(self._show_live)
+        self._jobs.refused.connect(self._say)
+        self._session.project_changed.connect(self._on_project_changed)
+
+    # ---- what can be trained
+
+    def _on_project_changed(self) -> None:
+        self._say("")
+        if self._session.store is not None:
+            self._session.store.changed.connect(self._soon.start)
+        self._look_again()
+        self._show_live()
+
+    def _look_again(self) -> None:
+        self._facts = Facts.of(self._session.store)
+        self._show_choice()
+
+    def _show_choice(self) -> None:
+        name = self.recipe.currentData()
+        refused = why_not(name, self._facts)
+        self.train_button.setEnabled(not refused)
+        self.train_button.setToolTip(refused or (QUEUE_TIP if self._current() else TRAIN_TIP))
+        self.compare_button.setEnabled(self._facts.labelled > 0)
+        self.more_button.setEnabled(self._facts.opened)
+        self.look_button.setEnabled(self._facts.opened)
+        self.search_button.setEnabled(self._facts.opened)
+        recipe, custom = RECIPES[name], self._custom.get(name)
+        self.recipe.setToolTip(self.recipe.currentData(Qt.ItemDataRole.ToolTipRole))
+        changed = _changes(custom) if custom else 0
+        words = f"{changed} setting{'' if changed == 1 else 's'} changed. " if changed else ""
+        words = "The paper's values. " + words if custom and custom.variant == "paper" else words
+        self.about.setText(refused or warning(self._facts) or words + recipe.summary)
+        self._fitting.start()
+        self.about.setToolTip(f"{words}{recipe.summary}\n{recipe.source}")
+
+    def _take(self, config: RunConfig, *, train: bool) -> None:
+        self._custom[config.recipe] = config
+        self.unit.setCurrentText(EPOCHS if config.epochs is not None and config.minutes is None else MINUTES)
+        self.budget.setValue(config.epochs or 0 if self.unit.currentText() == EPOCHS else config.minutes or 5)
+        self._show_choice()
+        if train:
+            self.train()
+
+    def _on_unit_changed(self, unit: str) -> None:
+        self.budget.setDecimals(0 if unit == EPOCHS else 1)
+        self.budget.setValue(40 if unit == EPOCHS else 5)
+
+    def _say(self, sentence: str) -> None:
+        self.fault.setText(sentence)
+        self.fault.setVisible(bool(sentence))
+        self._fitting.start()
+
+    # ---- what trains
+
+    def _current(self) -> str:
+        training = self._jobs.queue.training()
+        return training[0] if training else ""
+
+    def _show_live(self) -> None:
+        name = self._current()
+        self.live.setVisible(bool(name))
+        self._fitting.start()
+        self.train_button.setText("Queue" if name else "Train")
+        if self.train_button.isEnabled():
+            self.train_button.setToolTip(QUEUE_TIP if name else TRAIN_TIP)
+        if not name:
+            self._impatient.stop()
+            return
+        history, status = self._jobs.book.history(name), self._jobs.status(name)
+        waiting = len(self._jobs.queue.waiting())
+        more = f"  +{waiting} waiting" if waiting else ""
+        self.name.setText(f"{name.partition('-')[2]}{more}")
+        starting = "Starting: the pictures are being read…"
+        self.numbers.setText(starting if status == "starting" else live_line(history))
+        done = history.progress.done if history.progress else 0.0
+        self.bar.setMaximum(0 if status == "starting" else 1000)
+        self.bar.setValue(round(done * 1000) if math.isfinite(done) else 0)
+        self.trouble.setText("\n".join(trouble.sentence for trouble in history.troubles[-2:]))
+        self.trouble.setVisible(bool(history.troubles))
+        self._show_stop(name, status)
+
+    def _fit_height(self) -> None:
+        """Nothing of it is ever squeezed: Qt knows of wrapped lines only how high they are at their favourite width."""
+        layout = self.layout()
+        height = layout.totalHeightForWidth(self.width()) if layout is not None else 0
+        if height != self.minimumHeight():
+            self.setMinimumHeight(height)
+            self.height_wanted.emit(height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fitting.start()
+
+    def _show_stop(self, name: str, status: str) -> None:
+        if status != "stopping":
+            self._stopping = ""
+        elif self._stopping != name:
+            self._stopping = name
+            self._impatient.start()
+        late = status == "stopping" and not self._impatient.isActive() and self._jobs.queue.is_own(name)
+        self.stop_button.setText("End at once" if late else "Stopping…" if status == "stopping" else "Stop")
+        self.stop_button.setEnabled(late or status != "stopping")
+
+    def _stop(self) -> None:
+        name = self._current()
+        if self.stop_button.text() == "End at once":
+            self._jobs.queue.kill(name)
+        elif name:
+            self._jobs.stop(name)
+
+
+def _changes(config: RunConfig) -> int:
+    """How many settings differ from the recipe, apart from the budget."""
+    base, values = recipe_config(config.recipe, config.variant).to_json(), config.to_json()
+    return sum(values[name] != base[name] for name in values if name not in ("epochs", "minutes"))

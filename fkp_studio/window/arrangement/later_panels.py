@@ -1,0 +1,143 @@
+"""The panels that are made after the first face is on the screen: training, runs, plots."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtWidgets import QWidget
+
+from fkp_studio import dialogs, views
+from fkp_studio.background.tasks import run_task
+from fkp_studio.document.session import Session
+from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.views.canvas.view import CanvasView
+from fkp_studio.window import pages
+
+if TYPE_CHECKING:
+    from fkp_studio.views.runs.train_panel import TrainingPanel
+
+
+MODULES = (
+    *(f"fkp_studio.views.plots.{name}" for name in ("ced", "loss", "per_keypoint")),
+    *(f"fkp_studio.views.runs.{name}" for name in ("panel", "train_panel")),
+    "numpy.ma",  # which the first np.unique reads: 20 ms, in the middle of the first drag
+)
+LATEST_MS = 400  # after the start, when there is no face to wait for
+
+
+class FirstFace(QObject):
+    """Tells once when the first face was painted; or a moment after the start, when none is."""
+
+    painted = Signal()
+
+    def __init__(self, view: CanvasView) -> None:
+        super().__init__(view)
+        self._view = view
+        self._told = False
+        view.viewport().installEventFilter(self)
+        QTimer.singleShot(LATEST_MS, self, self._tell)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Looks on while the picture is painted."""
+        if event.type() == QEvent.Type.Paint and self._view.shown_face is not None:
+            QTimer.singleShot(0, self, self._tell)
+        return super().eventFilter(watched, event)
+
+    def _tell(self) -> None:
+        if not self._told:
+            self._told = True
+            self._view.viewport().removeEventFilter(self)
+            self.painted.emit()
+
+
+def import_modules() -> None:
+    """Read the modules that are needed soon, of which the plotting library takes half a second. For a background thread."""
+    for name in MODULES:
+        importlib.import_module(name)
+
+
+def import_windows() -> None:
+    """Read the modules of all dialogs, so that none is read when it is first asked for. For a background thread."""
+    for package in (dialogs, pages, views):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(found.name)
+
+
+class Panels(QObject):
+    """Makes them when asked, one in each turn of the event loop. Before they are there, acts on them do nothing."""
+
+    made = Signal(str, object)  # part, widget
+    ready = Signal()  # all are made
+    height_wanted = Signal(str, int)  # part, px: what it shows became more or less
+
+    def __init__(self, session: Session, jobs: Jobs) -> None:
+        super().__init__(jobs)
+        self._session, self._jobs = session, jobs
+        self._training: TrainingPanel | None = None
+
+    def make(self) -> None:
+        """Begin: the modules are read in the background, then `made` brings one widget after the other."""
+        run_task(import_modules, done=lambda _none: self._make_next(list(self._makers())), owner=self)
+
+    def _makers(self) -> dict[str, Callable[[Session, Jobs], QWidget]]:
+        from fkp_studio.views.plots.ced import CedPlot
+        from fkp_studio.views.plots.loss import LossPlot
+        from fkp_studio.views.plots.per_keypoint import KeypointPlot
+        from fkp_studio.views.runs.panel import RunsPanel
+        from fkp_studio.views.runs.train_panel import TrainingPanel
+
+        return {
+            "training": TrainingPanel,
+            "runs": RunsPanel,
+            "loss": LossPlot,
+            "ced": CedPlot,
+            "per_keypoint": KeypointPlot,
+        }
+
+    def _make_next(self, parts: list[str]) -> None:
+        if not parts:
+            self.ready.emit()
+            run_task(import_windows, owner=self)
+            return
+        part, *rest = parts
+        widget = self._makers()[part](self._session, self._jobs)
+        if part == "training":
+            self._training = cast("TrainingPanel", widget)
+            self._training.height_wanted.connect(partial(self.height_wanted.emit, part))
+        self.made.emit(part, widget)
+        QTimer.singleShot(0, self, lambda: self._make_next(rest))
+
+    def train(self) -> None:
+        """Press the Train button."""
+        if self._training is not None:
+            self._training.train()
+
+    def show_augmentation(self) -> None:
+        """The dialog with faces as a training would see them."""
+        if self._training is not None:
+            self._training.show_augmentation()
+
+    def show_compare(self) -> None:
+        """The dialog that trains several recipes."""
+        if self._training is not None:
+            self._training.show_compare()
+
+    def balance_by_pose(self, bins: int) -> None:
+        """Let the chosen recipe balance by pose."""
+        if self._training is not None:
+            self._training.balance_by_pose(bins)
+
+    def show_random_search(self) -> None:
+        """The dialog that tries settings at random."""
+        if self._training is not None:
+            self._training.show_random_search()
+
+    def set_default(self, key: str, value: Any) -> None:
+        """Give the training panel a changed setting: "minutes" or "device"."""
+        if self._training is not None:
+            self._training.set_default(**{key: value})

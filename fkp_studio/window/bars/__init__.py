@@ -1,0 +1,1 @@
+"""The top bar, the status bar and the menus."""

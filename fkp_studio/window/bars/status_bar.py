@@ -1,0 +1,158 @@
+"""The line at the bottom: what was saved and what undo would take back; at the right what goes on in the background."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
+
+from fkp_studio.document.session import Session
+from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.jobs.training_words import stage_text
+from fkp_studio.look.style import theme
+from training.storage.runs.events import Event, Progress, RunFailed, RunFinished, RunStarted
+
+HINT_MS = 6000
+PATIENCE_MS = 400  # a large change that takes longer is announced
+
+
+def clock(seconds: float) -> str:
+    """`0:05`, `1:20`, `1:02:03`."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+class StatusBar(QStatusBar):
+    """Follows the store's `saved`, the events of runs, and predictions."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self._session = session
+        self._started: dict[str, RunStarted] = {}
+        self.saved = QLabel()
+        self.saved.setContentsMargins(8, 0, 0, 0)
+        self.training = QLabel()
+        self.bar = QProgressBar(maximum=1000)
+        self.bar.setFixedWidth(96)
+        self.bar.setAccessibleName("Progress")
+        self.predicting, self.writing = QLabel(), QLabel()
+        self.stop_writing = QToolButton()
+        self.stop_writing.setText("Stop")
+        self.stop_writing.setFont(theme.font(pixels=11))
+        self.stop_writing.setAccessibleName("Stop writing the large change")
+        self.stop_writing.setToolTip("End the change that is being written; nothing of it stays")
+        self.stop_writing.clicked.connect(self._on_stop)
+        self.addWidget(self.saved)
+        for widget in (self.writing, self.stop_writing, self.predicting, self.training, self.bar):
+            widget.setContentsMargins(0, 0, 8, 0)
+            widget.hide()
+            self.addPermanentWidget(widget)
+        self.addPermanentWidget(QWidget())  # keeps the bar off the window's edge
+        self._slow = QTimer(self, singleShot=True, interval=PATIENCE_MS)
+        self._slow.timeout.connect(lambda: self._show_writing(True))
+        session.project_changed.connect(self._on_project_changed)
+
+    def follow(self, jobs: Jobs) -> None:
+        """Show what these jobs do."""
+        jobs.run_event.connect(self._on_run_event)
+        jobs.prediction_progress.connect(self._on_prediction_progress)
+        jobs.message.connect(self.show_hint)
+        jobs.runs_changed.connect(lambda: self._on_runs_changed(jobs))
+
+    def show_hint(self, sentence: str) -> None:
+        """A short sentence for a few seconds."""
+        self.showMessage(sentence, HINT_MS)
+
+    def _on_project_changed(self) -> None:
+        self._slow.stop()
+        for widget in (self.writing, self.stop_writing, self.predicting, self.training, self.bar):
+            widget.hide()
+        store = self._session.store
+        if store is None:
+            self.saved.setText("")
+            return
+        store.saved.connect(self._on_saved)
+        store.failed.connect(self.show_hint)
+        store.busy_changed.connect(self._on_busy)
+        store.progress.connect(self._on_progress)
+        store.undo_stack.indexChanged.connect(lambda _index: self._tell(""))
+        self._tell("everything is saved")
+
+    def _on_busy(self, busy: bool) -> None:
+        """A large change is written in the background: how far it is, and a way out."""
+        self.writing.setText("writing")
+        self.stop_writing.setEnabled(True)
+        if busy:
+            self._slow.start()
+        else:
+            self._slow.stop()
+            self._show_writing(False)
+
+    def _show_writing(self, shown: bool) -> None:
+        for widget in (self.writing, self.stop_writing):
+            widget.setVisible(shown)
+
+    def _on_progress(self, share: float) -> None:
+        if self.stop_writing.isEnabled():
+            self.writing.setText(f"writing {share:.0%}")
+
+    def _on_stop(self) -> None:
+        if self._session.store is not None:
+            self.stop_writing.setEnabled(False)
+            self.writing.setText("stopping")
+            self._session.store.stop()
+
+    def _on_saved(self, text: str) -> None:
+        self.clearMessage()
+        if text == "nothing to change":
+            self.show_hint("Nothing to change: no missing point has a prediction that is sure enough.")
+        else:
+            self._tell(f"saved {time.strftime('%H:%M:%S')}")
+
+    def _tell(self, head: str) -> None:
+        store = self._session.store
+        head = head or self.saved.text().split(" · ")[0]
+        undo = store.undo_stack.undoText() if store is not None else ""
+        self.saved.setText(f"{head} · undo: {undo}" if undo else head)
+
+    def _on_run_event(self, name: str, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._started[name] = event
+        elif isinstance(event, Progress):
+            self._show_progress(name, event)
+        elif isinstance(event, RunFinished | RunFailed):
+            self.training.hide()
+            self.bar.hide()
+
+    def _show_progress(self, name: str, event: Progress) -> None:
+        started = self._started.get(name)
+        epochs = f"/{started.epochs}" if started is not None and started.epochs else ""
+        device = started.device if started is not None else ""
+        recipe = name.split("-", 1)[-1]
+        parts = (
+            f"{recipe} epoch {event.epoch}{epochs}",
+            stage_text(event),
+            f"{clock(event.seconds_left)} left",
+            f"{event.images_per_second:,.0f} img/s",
+            device,
+        )
+        self.training.setText("   ".join(part for part in parts if part))
+        self.bar.setValue(round(event.done * 1000))
+        self.training.show()
+        self.bar.show()
+
+    def _on_runs_changed(self, jobs: Jobs) -> None:
+        training = jobs.queue.training()
+        if not training:
+            self.training.hide()
+            self.bar.hide()
+        elif jobs.status(training[0]) == "starting":
+            self.training.setText(f"{training[0].split('-', 1)[-1]} is starting…")
+            self.training.show()
+
+    def _on_prediction_progress(self, done: int, total: int) -> None:
+        self.predicting.setText(f"predicting {done:,} of {total:,}")
+        self.predicting.setVisible(done < total)

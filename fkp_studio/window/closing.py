@@ -1,0 +1,50 @@
+"""Leaving while a model trains, or a large change is being written: shall it go on, or stop?"""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from fkp_studio.document.store import ProjectStore
+from fkp_studio.jobs.jobs import Jobs
+
+
+def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
+    """Whether the window may close; asks only while something trains, and stops it when told so."""
+    names = jobs.queue.training()
+    experiment, searches = jobs.experiments.running, jobs.searching.searching()
+    if not names and not experiment and not searches:
+        return True
+    box = QMessageBox(parent)
+    box.setObjectName("leave")
+    box.setWindowTitle("FKP Studio")
+    waiting = len(jobs.queue.waiting())
+    more = f" {waiting} more {'waits' if waiting == 1 else 'wait'} for their turn." if waiting else ""
+    names = [*names, *(f"the search {name}" for name in searches)]
+    what = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} still training.{more}"
+    box.setText(f"The experiment {experiment} is still running." if experiment else what)
+    box.setInformativeText("It can go on without the window; open the project again to see how far it got.")
+    go_on = box.addButton("Go on in the background", QMessageBox.ButtonRole.AcceptRole)
+    stop = box.addButton("Stop and keep the best model", QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(go_on)
+    box.exec()
+    if box.clickedButton() is stop:
+        jobs.stop_all()
+    return box.clickedButton() in (go_on, stop)
+
+
+def wait_for_writing(store: ProjectStore | None, parent: QWidget) -> bool:
+    """Whether the project may be closed: at once, or when its large change is written or stopped. A box asks meanwhile."""
+    if store is None or not store.busy:
+        return True
+    box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", "A large change is still being written.", parent=parent)
+    box.setObjectName("writing")
+    box.setInformativeText("The project is closed as soon as that is done.")
+    stop = box.addButton("Stop it, nothing of it stays", QMessageBox.ButtonRole.DestructiveRole)
+    back = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(back)
+    store.busy_changed.connect(box.accept)
+    box.exec()
+    if box.clickedButton() is stop:
+        store.stop()
+    return box.clickedButton() is not back

@@ -1,0 +1,243 @@
+"""The start page: three ways in, and the projects of lately, each with one of its faces."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPixmap, QResizeEvent
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from fkp_studio.background.tasks import run_task
+from fkp_studio.look.style import assets, theme
+from training.errors import UserError
+
+WIDTH = 880  # px the page takes at most
+FACE = 56  # px
+SHOWN = 6  # recent projects
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What the start page tells of a project. picture: uint8 [56, 56], None when it has none that can be read."""
+
+    path: Path
+    count: int
+    changed: float
+    picture: np.ndarray | None
+
+
+def glimpse(path: Path) -> Glimpse:
+    """Look into a project. Raises UserError when it can't be opened. For a background thread."""
+    from training.storage.project.project import Project
+
+    with Project.open(path, read_only=True) as project:
+        changed, kept = (path / "project.db").stat().st_mtime, project.kept_ids()
+        try:
+            picture = project.pictures(kept[:1], size=FACE * 2)[0] if len(kept) else None
+        except UserError:
+            picture = None
+        return Glimpse(path, len(kept), changed, picture)
+
+
+def ago(then: float, *, now: float | None = None) -> str:
+    """`just now`, `5 min ago`, `3 hours ago`, `2 days ago`, or the date."""
+    seconds = max(0.0, (time.time() if now is None else now) - then)
+    for size, words in ((60, "just now"), (3600, "{} min ago"), (86400, "{} h ago"), (30 * 86400, "{} days ago")):
+        if seconds < size:
+            unit = {60: 1, 3600: 60, 86400: 3600}.get(size, 86400)
+            return words.format(int(seconds // unit)).replace("1 days", "1 day")
+    return time.strftime("%Y-%m-%d", time.localtime(then))
+
+
+class Card(QPushButton):
+    """A large button: icon, title, and a line on what will happen."""
+
+    def __init__(self, icon: str, title: str, text: str) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self.setAccessibleName(title)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._icon_name, self._icon = icon, QLabel()
+        heading = QLabel(title)
+        heading.setFont(theme.font(pixels=15, bold=True))
+        self.line = QLabel(text)
+        self.line.setProperty("role", "dim")
+        self.line.setWordWrap(True)
+        self.bar = QProgressBar(maximum=1000)
+        self.bar.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(6)
+        for widget in (self._icon, heading, self.line):
+            widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addWidget(self.bar)
+        self._draw()
+        theme.current().changed.connect(self._draw)
+
+    def _draw(self) -> None:
+        self._icon.setPixmap(
+            assets.icon(self._icon_name, colour=theme.colours().link).pixmap(QSize(28, 28), self.devicePixelRatioF())
+        )
+
+
+class Recent(QPushButton):
+    """A project of lately: a face, its name, how many faces, when it was changed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self.setProperty("small", True)
+        self.setToolTip(str(path))
+        self.setAccessibleName(f"Open {path.stem}")
+        self._picture = QLabel()
+        self._picture.setFixedSize(FACE, FACE)
+        name = QLabel(path.stem)
+        name.setText(name.fontMetrics().elidedText(path.stem, Qt.TextElideMode.ElideMiddle, 170))
+        name.setFont(theme.font(bold=True))
+        self._facts = QLabel(" ")
+        self._facts.setProperty("role", "dim")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(10, 10, 10, 10)
+        grid.setHorizontalSpacing(12)
+        grid.addWidget(self._picture, 0, 0, 2, 1)
+        grid.addWidget(name, 0, 1, Qt.AlignmentFlag.AlignBottom)
+        grid.addWidget(self._facts, 1, 1, Qt.AlignmentFlag.AlignTop)
+        grid.setColumnStretch(1, 1)
+        for label in (self._picture, name, self._facts):
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def show_glimpse(self, found: Glimpse) -> None:
+        """Fill in what was found out in the background."""
+        self._facts.setText(f"{found.count:,} face{'' if found.count == 1 else 's'} · {ago(found.changed)}")
+        if found.picture is not None:
+            self._picture.setPixmap(_rounded(found.picture, self.devicePixelRatioF()))
+
+    def show_fault(self, error: BaseException) -> None:
+        """The project can't be read: say so where its facts would be."""
+        self._facts.setText("can't be read")
+        self.setToolTip(str(error))
+
+
+def _rounded(picture: np.ndarray, ratio: float) -> QPixmap:
+    """A picture uint8 [H, W] with round corners, FACE px at the screen's ratio."""
+    side = round(FACE * ratio)
+    grey = np.ascontiguousarray(picture)
+    image = QImage(grey.data, grey.shape[1], grey.shape[0], grey.shape[1], QImage.Format.Format_Grayscale8)
+    scaled = image.scaled(side, side, mode=Qt.TransformationMode.SmoothTransformation)
+    made = QPixmap(side, side)
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    shape = QPainterPath()
+    shape.addRoundedRect(0, 0, side, side, 4 * ratio, 4 * ratio)
+    painter.setClipPath(shape)
+    painter.drawImage(0, 0, scaled)
+    painter.end()
+    made.setDevicePixelRatio(ratio)
+    return made
+
+
+def _stack(page: QWidget, *parts: QWidget | QLayout | int) -> None:
+    """Put parts below each other; a number is so many pixels of room."""
+    column = QVBoxLayout(page)
+    column.setContentsMargins(24, 24, 24, 24)
+    column.setSpacing(8)
+    for part in parts:
+        if isinstance(part, int):
+            column.addSpacing(part)
+        elif isinstance(part, QWidget):
+            column.addWidget(part)
+        else:
+            column.addLayout(part)
+
+
+class WelcomePage(QWidget):
+    """Shown while no project is open. `acts` are what the cards do: demo, import, photos; `open_path` opens a recent one."""
+
+    def __init__(self, acts: dict[str, Callable[[], object]], open_path: Callable[[Path], object]) -> None:
+        super().__init__()
+        self._open_path = open_path
+        self.setFocusPolicy(
+            Qt.FocusPolicy.StrongFocus
+        )  # takes the first focus: no card is marked before a key is pressed
+        title = QLabel("FKP Studio")
+        title.setFont(theme.font(pixels=26, bold=True))
+        line = QLabel(
+            "See where facial keypoints are missing or wrong, fill them from a model, train on what is there."
+        )
+        line.setProperty("role", "dim")
+        line.setWordWrap(True)
+        self.demo = Card("face", "Open the demo", "1,000 synthetic faces with missing labels to try everything on.")
+        self._demo_text = self.demo.line.text()
+        self.data = Card(
+            "import", "Import a data set", "Kaggle CSV, pictures with .pts files, or pictures with a CSV of points."
+        )
+        self.photos = Card(
+            "photos", "Open a folder of photos", "Faces without labels, to place points by hand or with a model."
+        )
+        for card, name in ((self.demo, "demo"), (self.data, "import"), (self.photos, "import_photos")):
+            card.clicked.connect(acts[name])
+        cards = QHBoxLayout()
+        cards.setSpacing(16)
+        for card in (self.demo, self.data, self.photos):
+            cards.addWidget(card, 1)
+        self._heading = QLabel("RECENT PROJECTS")
+        self._heading.setProperty("role", "heading")
+        self._recent = QGridLayout()
+        self._recent.setSpacing(12)
+        hint = QLabel("Or drop a folder, a CSV or a project anywhere on this window.")
+        hint.setProperty("role", "dim")
+        self._page = QWidget()
+        _stack(self._page, title, line, 24, cards, 24, self._heading, self._recent, 16, hint)
+        self.setMinimumSize(320, 240)  # else its width would hold the docks narrow while another page is shown
+        outer = QHBoxLayout(self)
+        outer.addWidget(self._page, alignment=Qt.AlignmentFlag.AlignCenter)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._page.setFixedWidth(min(WIDTH, self.width() - 32))
+        super().resizeEvent(event)
+
+    def show_recent(self, paths: list[Path]) -> None:
+        """List the projects of lately; their faces come a moment later."""
+        while (item := self._recent.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        self._heading.setVisible(bool(paths))
+        for place, path in enumerate(paths[:SHOWN]):
+            entry = Recent(path)
+            entry.clicked.connect(lambda _checked=False, p=path: self._open_path(p))
+            self._recent.addWidget(entry, place // 3, place % 3)
+            run_task(glimpse, path, done=entry.show_glimpse, failed=entry.show_fault)
+        for column in range(3):
+            self._recent.setColumnStretch(column, 1)
+
+    def show_progress(self, done: float, sentence: str) -> None:
+        """The demo is being made."""
+        self.demo.bar.show()
+        self.demo.bar.setValue(round(done * 1000))
+        self.demo.line.setText(sentence[:1].upper() + sentence[1:])
+        self.demo.setEnabled(False)
+
+    def end_progress(self) -> None:
+        """The demo is made, or it failed."""
+        self.demo.bar.hide()
+        self.demo.line.setText(self._demo_text)
+        self.demo.setEnabled(True)

@@ -1,0 +1,156 @@
+"""Predictions: the face that is looked at comes first, the rest follows, and a worker that dies is started again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from fkp_studio.document.session import Session
+from fkp_studio.jobs.jobs import Jobs
+from training.assist.offsets.fit_to_person import Fit, undo_fit, use_fit
+from training.storage.runs import folder as runs
+from training.storage.runs.model.adjustment import Adjustment
+from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
+from training.storage.runs.settings.recipes import recipe_config
+
+Make = Callable[[str], Jobs]
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Path:
+    """Where the fake worker writes what it was asked."""
+    path = tmp_path / "asked.jsonl"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def run(session: Session) -> str:
+    """A finished run with a model file."""
+    run_dir = runs.create_run(session.store.project, recipe_config("ml-resnet"))
+    (run_dir / runs.MODEL).write_bytes(b"model")
+    return run_dir.name
+
+
+@pytest.fixture
+def make_jobs(session: Session, memory: Path, run: str, qtbot: QtBot) -> Iterator[Make]:
+    made: list[Jobs] = []
+
+    def make(mode: str) -> Jobs:
+        made.append(Jobs(session, serve_command=(sys.executable, "-m", "tests.helpers.fake_serve", mode, str(memory))))
+        qtbot.waitUntil(lambda: made[-1].book.info(run) is not None)
+        return made[-1]
+
+    yield make
+    for jobs in made:
+        jobs.close()
+
+
+def predicted(session: Session, run: str) -> list[int]:
+    return session.store.project.predicted_ids(run).tolist()
+
+
+def asked(memory: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in memory.read_text().splitlines()]
+
+
+def test_choosing_a_run_predicts_the_face_first_and_then_all(
+    make_jobs: Make, session: Session, run: str, memory: Path, qtbot: QtBot
+) -> None:
+    jobs, progress = make_jobs("good"), []
+    jobs.prediction_progress.connect(lambda done, total: progress.append((done, total)))
+    session.set_sample(5)
+    session.set_run(run)
+    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
+    assert asked(memory)[0]["ids"] == [5]
+    assert len(asked(memory)[1]["ids"]) >= 23
+    assert session.store.predictions(run, [7]).points[0, 0].tolist() == [7.0, 1.0]
+    qtbot.waitUntil(lambda: bool(progress) and progress[-1][0] == progress[-1][1])
+    assert progress == sorted(progress)
+
+
+def test_what_is_there_is_not_asked_again_until_the_model_is_newer(
+    make_jobs: Make, session: Session, run: str, memory: Path, qtbot: QtBot
+) -> None:
+    jobs = make_jobs("good")
+    session.set_run(run)
+    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
+    before = len(asked(memory))
+    session.set_run("")
+    with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total):
+        session.set_run(run)
+    assert len(asked(memory)) == before
+    (session.store.project.runs_dir / run / runs.MODEL).write_bytes(b"a better model")
+    session.set_run("")
+    session.set_run(run)
+    qtbot.waitUntil(lambda: len([r for r in asked(memory)[before:] if len(r["ids"]) >= 23]) == 1)
+
+
+def test_predictions_are_made_anew_with_a_fit_and_when_it_is_taken_away(
+    make_jobs: Make, session: Session, run: str, memory: Path, qtbot: QtBot
+) -> None:
+    """Taken away, the model is the one of before, but what is stored is not."""
+    jobs, run_dir = make_jobs("good"), session.store.project.runs_dir / run
+    fit = Fit(Adjustment(np.ones((15, 2)), 24, 2.0, 1.0), np.ones(15), np.ones(15), 4)
+    changes: tuple[Callable[[], object], ...] = (lambda: None, lambda: use_fit(run_dir, fit), lambda: undo_fit(run_dir))
+    for count, change in enumerate(changes, start=1):
+        change()
+        with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total == 24):
+            jobs.predict(run)
+        qtbot.waitUntil(lambda: stored_stamp(run_dir) == model_stamp(run_dir))
+        assert sum(len(request["ids"]) for request in asked(memory)) == 24 * count
+
+
+def test_a_worker_that_dies_is_started_again_and_nothing_is_missing(
+    make_jobs: Make, session: Session, run: str, qtbot: QtBot
+) -> None:
+    said: list[str] = []
+    jobs = make_jobs("dying-once")
+    jobs.message.connect(said.append)
+    jobs.predict(run)
+    qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
+    assert said == []
+
+
+@pytest.mark.parametrize(("mode", "words"), [("dying", "Segmentation fault"), ("refusing", "made for 68 points")])
+def test_what_goes_wrong_is_told_once(make_jobs: Make, run: str, qtbot: QtBot, mode: str, words: str) -> None:
+    jobs, said = make_jobs(mode), []
+    jobs.message.connect(said.append)
+    jobs.predict(run)
+    qtbot.waitUntil(lambda: bool(said))
+    assert words in said[0]
+    assert said[0].startswith(run)
+
+
+def test_a_worker_that_cannot_be_started_is_told(session: Session, run: str, qtbot: QtBot) -> None:
+    jobs, said = Jobs(session, serve_command=("/no/such/python",)), []
+    jobs.message.connect(said.append)
+    qtbot.waitUntil(lambda: jobs.book.info(run) is not None)
+    jobs.predict(run)
+    qtbot.waitUntil(lambda: bool(said))
+    jobs.close()
+
+
+def test_a_run_without_a_model_says_so(make_jobs: Make, session: Session, run: str, qtbot: QtBot) -> None:
+    jobs, said = make_jobs("good"), []
+    jobs.message.connect(said.append)
+    (session.store.project.runs_dir / run / runs.MODEL).unlink()
+    jobs.predict(run)
+    assert "no model yet" in said[0]
+
+
+def test_given_faces_are_predicted_whether_they_have_predictions_or_not(
+    make_jobs: Make, session: Session, run: str, memory: Path, qtbot: QtBot
+) -> None:
+    jobs = make_jobs("good")
+    for count in (1, 2):
+        jobs.predict(run, np.array([3, 4], np.int64))
+        qtbot.waitUntil(lambda count=count: [r["ids"] for r in asked(memory)] == [[3, 4]] * count)
+        qtbot.waitUntil(lambda: predicted(session, run) == [3, 4])

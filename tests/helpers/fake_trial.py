@@ -1,0 +1,84 @@
+"""Stands in for `python -m training train` in a search: ten epochs whose error depends on the learning rate alone.
+
+Called as `python -m tests.helpers.fake_trial MODE RUN_DIR [--resume] --nice`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+from training.storage.runs.events import (
+    CED_AXIS,
+    EpochDone,
+    Event,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    from_line,
+    to_line,
+)
+
+EPOCHS = 10
+BAD = 2.5  # px, final error above which a median stops a trial
+STARTUP = 4  # trials that are never stopped
+
+
+def final_error(learning_rate: float) -> float:
+    """2 px at 1e-3, one more for each order of magnitude beside it."""
+    return 2.0 + abs(math.log10(learning_rate) + 3)
+
+
+def epoch_done(epoch: int, error: float) -> EpochDone:
+    rmse = error + 3.0 / epoch - 3.0 / EPOCHS
+    ced = tuple(0.5 for _ in CED_AXIS)
+    return EpochDone(epoch, 1.0, 1.0, rmse, rmse / 40, "interocular", ced, 0.4, 0.1, (rmse,), 1e-3, 400.0, 1.0, True)
+
+
+def main(mode: str, run_dir: Path, *, resume: bool) -> int:
+    about = json.loads((run_dir / "config.json").read_text())
+    error, path = final_error(about["config"]["learning_rate"]), run_dir / "events.jsonl"
+    hopeless = error > BAD and int(about["search"].partition("/")[2]) >= STARTUP
+    with (run_dir / "lock").open("wb") as lock, path.open("a") as file:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def write(event: Event) -> None:
+            file.write(to_line(event, time=time.time()) + "\n")
+            file.flush()
+
+        if mode == "failing":
+            write(RunFailed("The disk is full.", "Free some space."))
+            return 1
+        first = 1
+        if resume:
+            first += sum(isinstance(from_line(line), EpochDone) for line in path.read_text().splitlines())
+            (run_dir / "resumed").touch()
+        write(RunStarted("cnn-6", 1, 1, 1, 1, "cpu", "float32", 1, EPOCHS, None, first - 1, 8.0))
+        for epoch in range(first, EPOCHS + 1):
+            write(epoch_done(epoch, error))
+            (run_dir / "resume.pt").write_bytes(bytes(100))
+            (run_dir / "model.safetensors").write_bytes(bytes(epoch))
+            if waits(mode, epoch, run_dir, hopeless=hopeless):
+                write(RunFinished("stopped", epoch, epoch, epoch_done(epoch, error).rmse, 0.1, 1.0))
+                return 0
+        write(RunFinished("done", EPOCHS, EPOCHS, error, 0.1, 1.0))
+    return 0
+
+
+def waits(mode: str, epoch: int, run_dir: Path, *, hopeless: bool) -> bool:
+    """Half way a "gated" trial waits for a file `go` beside the runs, a "prunable" bad one for being stopped; whether it was."""
+    if epoch == EPOCHS // 2 and (mode == "gated" or (mode == "prunable" and hopeless)):
+        until = time.monotonic() + 200
+        while time.monotonic() < until and not (run_dir / "stop").exists():
+            if mode == "gated" and (run_dir.parent / "go").exists():
+                return False
+            time.sleep(0.02)
+    return (run_dir / "stop").exists()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1], Path(sys.argv[2]), resume="--resume" in sys.argv))

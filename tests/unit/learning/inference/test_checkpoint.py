@@ -1,0 +1,51 @@
+"""How the files of a model meet the disk: permissions, and a disk that is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tests.helpers.training_data import tiny_config
+from training.errors import UserError
+from training.faces.labels.schema import KAGGLE_15
+from training.learning.inference.checkpoint import ModelInfo, load_model, save_model, save_resume
+from training.learning.models.registry import make_model
+from training.storage.runs.folder import MODEL
+
+
+def test_a_model_file_can_be_read_by_those_who_read_other_files(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.touch()
+    save_resume(tmp_path / "resume.pt", {"epoch": 1})
+    save_model(
+        tmp_path / MODEL, make_model(tiny_config(), 15).state_dict(), ModelInfo(tiny_config(), KAGGLE_15, "float32")
+    )
+    modes = {(tmp_path / name).stat().st_mode for name in ("plain", MODEL, "resume.pt")}
+    assert modes == {plain.stat().st_mode}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_model_without_permission_to_read_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / MODEL).touch(mode=0)
+    with pytest.raises(UserError, match="no permission to read it"):
+        load_model(tmp_path)
+
+
+def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(_: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", write)
+    for free, code in ((0, errno.ENOSPC), (1 << 40, None)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        with pytest.raises(OSError, match=r"resume\.pt") as caught:
+            save_resume(tmp_path / "resume.pt", {})
+        assert caught.value.errno == code
+        assert not list(tmp_path.glob(".resume*"))

@@ -1,0 +1,106 @@
+"""Settings and recipes: ranges, texts, budgets, and that the tables are whole."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from training.errors import UserError
+from training.learning.fit.losses import LOSSES
+from training.learning.models.registry import MODELS
+from training.storage.runs.settings.config import GROUPS, RunConfig, with_budget, with_overrides
+from training.storage.runs.settings.recipes import RECIPES, recipe_config
+
+
+def test_each_setting_has_help_a_group_and_limits() -> None:
+    for field in fields(RunConfig):
+        assert field.metadata["help"].endswith(".")
+        assert field.metadata["group"] in GROUPS
+        if field.type not in ("str", "bool"):
+            assert field.metadata["low"] < field.metadata["high"]
+
+
+def test_the_choices_are_what_the_tables_hold() -> None:
+    choices = {f.name: f.metadata["choices"] for f in fields(RunConfig)}
+    assert set(choices["model"]) == set(MODELS)
+    assert set(choices["loss"]) == set(LOSSES)
+
+
+@pytest.mark.parametrize(("name", "variant"), [(r.name, v) for r in RECIPES.values() for v in r.variants])
+def test_a_recipe_survives_json_and_says_where_it_comes_from(name: str, variant: str) -> None:
+    config = recipe_config(name, variant)
+    assert RunConfig.from_json(config.to_json()) == config
+    assert (config.recipe, config.variant) == (name, variant)
+
+
+def test_the_papers_values() -> None:
+    masked, wing = recipe_config("ml-resnet", "paper"), recipe_config("cnn-6", "paper")
+    assert (masked.optimizer, masked.learning_rate, masked.batch_size, masked.epochs, masked.init) == (
+        "adam",
+        1e-4,
+        256,
+        1000,
+        "normal",
+    )
+    assert (wing.optimizer, wing.learning_rate, wing.batch_size, wing.wing_w, wing.wing_epsilon) == (
+        "sgd",
+        3e-5,
+        8,
+        10,
+        2,
+    )
+    assert recipe_config("cnn").rows == "complete"
+    assert recipe_config("ml-cnn").rows == "all"
+
+
+def test_texts_become_values() -> None:
+    config = with_overrides(
+        recipe_config("cnn-6"), {"batch-size": "16", "learning_rate": "1e-4", "flip_average": "no", "optimizer": "sgd"}
+    )
+    assert (config.batch_size, config.learning_rate, config.flip_average, config.optimizer) == (16, 1e-4, False, "sgd")
+
+
+def test_one_budget_takes_the_place_of_the_other() -> None:
+    config = with_overrides(recipe_config("cnn-6"), {"epochs": "3"})
+    assert (config.epochs, config.minutes) == (3, None)
+    both = with_overrides(config, {"epochs": "3", "minutes": "2"})
+    assert (both.epochs, both.minutes) == (3, 2.0)
+    assert with_budget(config, minutes=1.5).epochs is None
+    assert with_budget(config) is config
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("batch_size", "many", "batch_size needs a whole number"),
+        ("batch_size", "0", "batch_size lies between"),
+        ("learning_rate", "nan", "learning_rate lies between"),
+        ("optimizer", "magic", "optimizer is one of"),
+        ("flip_average", "perhaps", "flip_average is yes or no"),
+        ("colour", "red", "no setting 'colour'"),
+        ("channels", "2", "channels is 1"),
+        ("precision", "float16", "precision is one of auto, float32, bfloat16"),
+        ("recipe", "ml-cnn", "choose it with --recipe"),
+        ("variant", "paper", "choose it with --variant"),
+    ],
+)
+def test_a_wrong_setting_is_named(key: str, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        with_overrides(recipe_config("cnn-6"), {key: text})
+
+
+@pytest.mark.parametrize(
+    "values", [{"batch_size": True}, {"batch_size": 1.5}, {"recipe": 3}, {"minutes": None}, {"minutes": [1]}]
+)
+def test_wrong_json_values_are_told(values: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        RunConfig.from_json(values)
+
+
+def test_unknown_recipes_are_told() -> None:
+    with pytest.raises(UserError, match="no recipe 'none'"):
+        recipe_config("none")
+    with pytest.raises(UserError, match="variants"):
+        recipe_config("cnn", "other")

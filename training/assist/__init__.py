@@ -1,0 +1,1 @@
+"""What helps a person label: missing points, offsets."""

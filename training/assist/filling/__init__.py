@@ -1,0 +1,1 @@
+"""Missing points predicted given the labelled ones, and accepting predictions."""

@@ -1,0 +1,40 @@
+"""A fill model for a run that has none: from what it has predicted of val. Torch-free."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from training.assist.filling.model import FillModel, fill_path, fit_fill
+from training.assist.filling.of_run import run_fill
+from training.errors import UserError
+from training.storage.project.columns import read_sizes
+from training.storage.project.project import Project
+from training.storage.runs.folder import is_running
+from training.storage.runs.inputs.data import MAX_VAL, spread_rows
+from training.storage.runs.model.stored_predictions import lacking
+
+VAL = 1
+
+
+def make_fill(project: Project, run_dir: Path) -> FillModel | None:
+    """The run's fill model, made and kept beside it where there is none yet.
+
+    None where val has too few labelled faces that its present model has predicted, or while it trains. Raises UserError
+    where the file is damaged.
+    """
+    found = run_fill(run_dir)
+    if found is not None or is_running(run_dir):
+        return found
+    ids = project.ids()
+    val = spread_rows(ids[project.index().splits == VAL], MAX_VAL)
+    if not len(val) or len(lacking(project, run_dir, val)):
+        return None
+    labels, predictions = project.labels(val), project.predictions(run_dir.name, val)
+    fill = fit_fill(predictions.points.astype(np.float64), labels.vouched_points, read_sizes(project.database, val))
+    if fill is not None:
+        with suppress(UserError):  # a folder that cannot be written: it is made anew each time
+            fill.save(fill_path(run_dir))
+    return fill

@@ -1,0 +1,36 @@
+"""The fill model of a run, where there is one. Torch-free."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from training.assist.filling.model import FillModel, fill_path
+from training.errors import UserError
+
+
+def run_fill(run: Path) -> FillModel | None:
+    """The fill model of a run folder, a starter (by the path that stands for it) or a model file; None where there is none.
+
+    Read once as long as the file stays as it is. Raises UserError where it is damaged.
+    """
+    path = fill_path(run)
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _loaded(path, status.st_mtime_ns, status.st_size)
+
+
+def usable_fill(run: Path, *, keypoints: int) -> FillModel | None:
+    """As `run_fill`; None also where it is damaged, or of another number of keypoints."""
+    with suppress(UserError):
+        fill = run_fill(run)
+        return fill if fill is not None and fill.keypoints == keypoints else None
+    return None
+
+
+@lru_cache(maxsize=8)
+def _loaded(path: Path, _modified: int, _size: int) -> FillModel:
+    return FillModel.load(path)

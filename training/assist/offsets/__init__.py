@@ -1,0 +1,1 @@
+"""Systematic offsets between labels and images, and between a model and one annotator."""

@@ -1,0 +1,136 @@
+"""The check of a project's labels for a systematic offset, import by import, as `fkp labels` and the window do it. No torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from training.assist.filling.accept import Accepted
+from training.assist.offsets.label_offsets import LabelOffset, from_pictures, from_predictions, learnt_offsets
+from training.assist.offsets.symmetry import FEWEST, frontal_rows
+from training.errors import UserError
+from training.faces.measures.metrics import rmse
+from training.storage.project.columns import REMOVED, read_sizes
+from training.storage.project.edits.shift import shift_labels, to_shift
+from training.storage.project.label_table import blocks
+from training.storage.project.project import Project
+from training.storage.runs.folder import model_file
+from training.storage.runs.inputs.data import spread_rows
+from training.storage.runs.model.stored_predictions import model_config, raw_predictions
+
+LOOKED_AT = 20_000  # faces, evenly spread, at most: a few hundred tell an offset to a tenth of a pixel
+CANNOT_TELL = (
+    f"Nothing can be told of these labels: that takes {FEWEST} labelled faces or more that look ahead, with their eyes labelled, and "
+    "keypoints that are mirror partners."
+)
+ONLY_SIDEWAYS = (
+    "Mirroring tells only of shifts to the left or right; one up or down looks the same in a mirrored picture."
+)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The labels that came with one import. ids: int64, its samples. imported: how many points could be mended.
+
+    found: None where nothing can be told. by_run: the same by the predictions of a run; None without one. before, after:
+    RMSE on val of that run against the labels as they are and mended, px; NaN without, and of a run that has learnt the
+    labels' offset.
+    """
+
+    source: str
+    ids: np.ndarray
+    imported: int
+    found: LabelOffset | None
+    by_run: LabelOffset | None = None
+    before: float = math.nan
+    after: float = math.nan
+
+    @property
+    def best(self) -> LabelOffset | None:
+        """What is told: by the pictures, or where these tell nothing by the run."""
+        return self.found or self.by_run
+
+
+def check_labels(project: Project, run_dir: Path | None = None) -> list[Checked]:
+    """Look at the labels of each import, those that a person set left out; with a run also at its predictions.
+
+    Labels are read block by block, and `LOOKED_AT` faces are looked at closely. Raises UserError, and Cancelled where the
+    database's progress does.
+    """
+    imports = project.database.column("SELECT import FROM samples ORDER BY id")
+    sources = [entry.source for entry in project.imports()]
+    checked = []
+    for number in np.unique(imports).tolist():
+        ids = np.flatnonzero(imports == number) + 1
+        source = sources[number - 1] if 0 < number <= len(sources) else project.name
+        checked.append(_check(project, run_dir, ids, source))
+    return checked
+
+
+def mend_labels(project: Project, checked: Checked, dx: float) -> Accepted:
+    """Move the imported labels of that import by dx px to the right: one step of the journal."""
+    return shift_labels(project.database, dx, len(project.schema), ids=checked.ids)
+
+
+def _check(project: Project, run_dir: Path | None, ids: np.ndarray, source: str) -> Checked:
+    imported, frontal = 0, [np.zeros(0, np.int64)]
+    for block in blocks(project.database, _kept(project, ids)):
+        points = _imported(project, block)
+        imported += int(np.isfinite(points).all(axis=-1).sum())
+        frontal.append(block[frontal_rows(points, project.schema)])
+    looked_at = spread_rows(np.concatenate(frontal), LOOKED_AT)
+
+    def picture(row: int) -> np.ndarray | None:
+        project.database.progress(row / len(looked_at), "")
+        try:
+            return project.picture(int(looked_at[row]), channels=1)
+        except UserError:  # one that cannot be read tells nothing
+            return None
+
+    points = _imported(project, looked_at)
+    made = Checked(source, ids, imported, from_pictures(picture, points, project.schema, _groups(project, looked_at)))
+    return made if run_dir is None else _with_run(project, run_dir, made)
+
+
+def _kept(project: Project, ids: np.ndarray) -> np.ndarray:
+    """Those of `ids` that nobody has removed."""
+    return ids[project.splits(ids) != REMOVED]
+
+
+def _imported(project: Project, ids: np.ndarray) -> np.ndarray:
+    """The labels of `ids` that came with the import, float64 [B, K, 2], NaN for all others."""
+    labels = project.labels(ids)
+    return np.where(to_shift(labels)[..., None], labels.points, np.nan)
+
+
+def _groups(project: Project, ids: np.ndarray) -> np.ndarray:
+    """[B]: the person or photo of each."""
+    return np.array([name or f"alone {i}" for i, name in zip(ids.tolist(), project.groups(ids), strict=True)])
+
+
+def _with_run(project: Project, run_dir: Path, made: Checked) -> Checked:
+    """Besides what the run's predictions say: on val where that has faces enough, since train faces are known by heart."""
+    config = model_config(run_dir)
+    if not config.flip_average:
+        raise UserError(f"{run_dir.name} does not average mirror images (flip_average), so it can't tell of mirroring.")
+    val = spread_rows(made.ids[project.splits(made.ids) == 1], LOOKED_AT)
+    points = _imported(project, val)
+    ids = val
+    if np.isfinite(points).any(axis=(1, 2)).sum() < 2 * FEWEST:
+        ids = spread_rows(_kept(project, made.ids), LOOKED_AT)
+        points = _imported(project, ids)
+    learnt = learnt_offsets(model_file(run_dir))
+    pred = raw_predictions(project, run_dir, ids)
+    widths = read_sizes(project.database, ids)[:, 0]
+    if learnt is not None:  # the places without what the model learnt of the labels' offset
+        pred = pred - learnt * (widths / config.input_size)[:, None, None]
+    groups = _groups(project, ids)
+    by_run = from_predictions(pred, points, project.schema, groups, widths=widths, by=run_dir.name)
+    if learnt is not None:
+        return replace(made, by_run=by_run)
+    best = made.found or by_run
+    mended = points - [best.common if best else 0.0, 0.0]
+    return replace(made, by_run=by_run, before=rmse(pred, points), after=rmse(pred, mended))

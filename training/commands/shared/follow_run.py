@@ -1,0 +1,172 @@
+"""Runs a training in this process and shows its events; Ctrl-C stops it after the batch, with the best model kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from json import dumps
+from pathlib import Path
+from types import FrameType
+
+from training.cli import FAULT, OK
+from training.commands.shared.output import note, say
+from training.errors import UserError
+from training.learning.fit.parallel.launch import start_together
+from training.storage.runs.events import (
+    EpochDone,
+    Event,
+    Progress,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Trouble,
+    to_line,
+)
+from training.storage.runs.folder import load_config
+from training.storage.runs.inputs.marking_schemes import scheme_words
+
+STOPPING = "Stopping after this batch; the best model is kept."
+
+
+def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
+    """Train the run to its end; the exit code. The last line on stdout names the run folder.
+
+    Raises UserError where it could not begin or failed for something that the user can mend.
+    """
+    again = ["training.cli", "resume", str(run_dir), *(["--json"] if json else [])]
+    stops: list[int] = []
+    with stop_at_signals(stops.append, STOPPING):
+        start_together(load_config(run_dir), again, should_stop=lambda: bool(stops))
+        from training.learning.fit.train_run import train_run  # takes a second, in which a Ctrl-C may come
+
+        with _shown(stops, json=json) as show:
+            ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
+    if signal.SIGPIPE in stops:
+        return 128 + signal.SIGPIPE
+    say(dumps({"run": str(run_dir)}, ensure_ascii=False) if json else _folder(run_dir, ending))
+    if isinstance(ending, RunFailed):
+        return _failed(run_dir, ending)
+    return 128 + stops[0] if stops else OK
+
+
+def help_others() -> int:
+    """Take part in a training whose first process leads and shows its events: what torchrun's other processes do."""
+    from training.learning.fit.train_run import help_to_train
+
+    return help_to_train()
+
+
+def _folder(run_dir: Path, ending: Event) -> str:
+    if isinstance(ending, RunFinished):
+        note(
+            f"{ending.reason} after {ending.epochs} epochs in {ending.seconds / 60:.1f} min: "
+            f"val rmse {ending.rmse:.3f} px, nme {ending.nme:.4f} (epoch {ending.best_epoch})"
+        )
+    return str(run_dir)
+
+
+def _failed(run_dir: Path, ending: RunFailed) -> int:
+    message = ending.message if ending.message.endswith((".", "!", "?")) else f"{ending.message}."
+    sentence = f"The run {run_dir} failed: {message} {ending.hint}".strip()
+    if "fault of the program" not in ending.hint:
+        raise UserError(sentence)
+    from training.commands.shared.fault_log import append_fault
+
+    path = append_fault(f"{sentence}\n{ending.traceback}")
+    note(f"{sentence} The details are in {path}.")
+    return FAULT
+
+
+@contextmanager
+def stop_at_signals(asked: Callable[[int], object], words: str) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) calls `asked` with its number and says so in `words`; the second one ends at once."""
+    once = False
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        nonlocal once
+        if once:
+            raise KeyboardInterrupt
+        once = True
+        asked(number)
+        note(f"\n{words} Ctrl-C once more ends at once.")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _shown(stops: list[int], *, json: bool) -> Iterator[Callable[[Event], None]]:
+    """How events are shown: JSON lines on stdout, a bar on a terminal, else a line an epoch on stderr."""
+    if json:
+        yield lambda event: _json_line(event, stops)
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield lambda event: _line(event, note)
+
+
+def _json_line(event: Event, stops: list[int]) -> None:
+    """Where nobody reads any more (`| head`), the run is to stop, with its best model kept."""
+    if signal.SIGPIPE in stops:
+        return
+    try:
+        print(to_line(event, time=time.time()), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stops.append(signal.SIGPIPE)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Event], None]]:
+    from tqdm import tqdm
+
+    layout = "{desc} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
+    with tqdm(total=1.0, desc="start", bar_format=layout, leave=False, file=sys.stderr) as bar:
+
+        def show(event: Event) -> None:
+            if isinstance(event, Progress):
+                stage = f" (stage {event.stage} of {event.stages})" if event.stages > 1 else ""
+                bar.set_description_str(f"epoch {event.epoch}{stage}", refresh=False)
+                bar.set_postfix_str(
+                    f"{_left(event.seconds_left)} left, loss {event.loss:.4g}, {event.images_per_second:,.0f} img/s",
+                    refresh=False,
+                )
+                bar.update(max(event.done - bar.n, 0.0))
+            else:
+                _line(event, lambda text: tqdm.write(text, file=sys.stderr))
+
+        yield show
+
+
+def _left(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}" if seconds >= 0 else "?"
+
+
+def _line(event: Event, write: Callable[[str], None]) -> None:
+    if isinstance(event, RunStarted):
+        write(
+            f"{event.recipe}: {event.parameters:,} parameters, {event.train_samples:,} faces with {event.train_points:,} points, "
+            f"{event.val_samples:,} val faces, {event.device} {event.precision}, {event.threads} threads"
+            + (f", started from {event.started_from}" if event.started_from else "")
+            + (f"\n{scheme_words(event.schemes)}" if event.schemes else "")
+        )
+    elif isinstance(event, EpochDone):
+        write(
+            f"epoch {event.epoch:4d}{f'  stage {event.stage}' if event.stages > 1 else ''}  train {event.train_loss:.4g}  val {event.val_loss:.4g}  rmse {event.rmse:.3f} px  "
+            f"nme {event.nme:.4f}  {event.images_per_second:,.0f} img/s{'  best' if event.best else ''}"
+        )
+    elif isinstance(event, Trouble):
+        write(f"! {event.sentence}")

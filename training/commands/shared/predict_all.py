@@ -1,0 +1,129 @@
+"""Predicting pictures of any sizes in batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.commands.shared.output import note, progress_bar
+from training.errors import UserError
+from training.progress import Progress
+from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+
+if TYPE_CHECKING:
+    from training.learning.inference.predictor import Predictor
+    from training.storage.project.project import Project
+
+BATCH = 256
+LARGE = 512 * 512  # px: such pictures come in small batches
+
+
+def load_predictor(path: Path, device: str) -> Predictor:
+    """The model of a run folder or a `.safetensors` file. Raises UserError."""
+    from training.learning.inference.device import keep_memory
+    from training.learning.inference.predictor import Predictor
+
+    keep_memory()
+    return Predictor.load(path, device)
+
+
+def predict_pictures(
+    predictor: Predictor, pictures: Sequence[np.ndarray], schemes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points [B, K, 2] in px of each picture and confidences [B, K], of pictures that may differ in size.
+
+    schemes: int64 [B], as of `Predictor.schemes_of`.
+    """
+    shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for n, picture in enumerate(pictures):
+        shapes[picture.shape].append(n)
+    points: list[np.ndarray] = [np.empty(0)] * len(pictures)
+    confidences = points.copy()
+    for rows in shapes.values():
+        own = None if schemes is None else schemes[rows]
+        found = predictor.predict(np.stack([pictures[n] for n in rows]), own)
+        for n, p, c in zip(rows, *found, strict=True):
+            points[n], confidences[n] = p, c
+    return np.stack(points), np.stack(confidences)
+
+
+def project_batches(
+    project: Project, ids: np.ndarray, unreadable: list[str]
+) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """(ids, pictures) of samples whose picture can be read; sentences on the others go into `unreadable`."""
+    index = project.index()
+    pixels = int(index.widths.max(initial=1)) * int(index.heights.max(initial=1))
+    size = BATCH if pixels < LARGE else 16
+    for first in range(0, len(ids), size):
+        kept, pictures = [], []
+        for sample in ids[first : first + size].tolist():
+            try:
+                pictures.append(project.picture(sample))
+            except UserError as error:
+                unreadable.append(str(error))
+            else:
+                kept.append(sample)
+        if kept:
+            yield np.array(kept, np.int64), pictures
+
+
+def predict_into(project: Project, run_dir: Path, ids: np.ndarray, *, device: str = "auto") -> list[str]:
+    """Predict these samples with a run of the project and keep that in it; sentences on unreadable pictures."""
+    stamp = model_stamp(run_dir)
+    predictor = load_predictor(run_dir, device)
+    check_keypoints(predictor, project)
+    unreadable: list[str] = []
+    done = 0
+    with progress_bar("predict") as report:
+        for part, pictures in project_batches(project, ids, unreadable):
+            found = predict_pictures(predictor, pictures, predictor.schemes_of(project.path, part))
+            project.write_predictions(run_dir.name, part, *found)
+            done += len(part)
+            report(done / len(ids), "")
+    note_predicted(run_dir, stamp)
+    return unreadable
+
+
+@contextmanager
+def progress_of(project: Project, title: str) -> Iterator[None]:
+    """A bar while the project reads or writes many samples."""
+    with progress_bar(title) as report:
+        project.database.progress = Progress(report)
+        try:
+            yield
+        finally:
+            project.database.progress = Progress()
+
+
+def note_unreadable(sentences: Sequence[str]) -> None:
+    """Tell which pictures were left out: the first ten, and how many more."""
+    for sentence in sentences[:10]:
+        note(f"left out: {sentence}")
+    if len(sentences) > 10:
+        note(f"... and {len(sentences) - 10:,} more left out")
+
+
+def check_keypoints(predictor: Predictor, project: Project) -> None:
+    """Raise UserError where the model finds other keypoints than the project has."""
+    if predictor.schema.keypoints != project.schema.keypoints:
+        raise UserError(
+            f"The model finds the {len(predictor.schema)} keypoints of {predictor.schema.name}; the project has "
+            f"{len(project.schema)} of {project.schema.name}. Choose a run of this project."
+        )
+
+
+def chunks(items: Iterable, size: int) -> Iterator[list]:
+    """Lists of at most `size` items."""
+    part = []
+    for item in items:
+        part.append(item)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part

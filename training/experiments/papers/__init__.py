@@ -1,0 +1,1 @@
+"""What each paper's table compares."""

@@ -1,0 +1,128 @@
+"""What an experiment is: arms to train, the paper's figures, and which arm is said to beat which. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from training.errors import UserError
+from training.storage.runs.settings.config import RunConfig, with_overrides
+from training.storage.runs.settings.recipes import RECIPES, recipe_config
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the table. short: its name in sentences, the title where empty. overrides: settings as texts. paper: measure ->
+    the paper's figure, in the measure's unit.
+
+    stage_of: this arm is not trained; it is what an earlier stage (`stage`, from 0) of that arm's network finds.
+    networks: how many networks the arm trains one after another, each with the whole budget.
+    """
+
+    name: str
+    title: str
+    recipe: str
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    paper: Mapping[str, float] = field(default_factory=dict)
+    stage_of: str = ""
+    stage: int = 0
+    short: str = ""
+    networks: int = 1
+
+    @property
+    def word(self) -> str:
+        """Its name in a sentence."""
+        return self.short or self.title
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The paper says that `better` has a smaller `measure` than `worse`, in the words of `says`.
+
+    faces: all of them, or those that look far to the side. Each claim is tested, none is taken for granted.
+    """
+
+    better: str
+    worse: str
+    measure: str
+    says: str
+    faces: Literal["all", "turned"] = "all"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table of a paper. measures: the columns, the first is the main one. figures: names of `training.experiments.report.figures`.
+
+    normaliser: of the CED's axis. about: what is compared, in a sentence or two. paper_setting: how the paper came to its
+    figures, so that nobody takes them for the same data.
+    """
+
+    name: str
+    title: str
+    source: str
+    about: str
+    paper_setting: str
+    arms: tuple[Arm, ...]
+    claims: tuple[Claim, ...] = ()
+    measures: tuple[str, ...] = ("rmse_96", "failures", "nme_interocular")
+    normaliser: str = "interocular"
+    figures: tuple[str, ...] = ("ced", "curves", "keypoints")
+    kind: Literal["training", "speed"] = "training"
+
+    def arm(self, name: str) -> Arm:
+        """The arm of this name."""
+        return next(a for a in self.arms if a.name == name)
+
+    @property
+    def trained(self) -> tuple[Arm, ...]:
+        """The arms that have a training of their own."""
+        return tuple(a for a in self.arms if not a.stage_of)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What each training gets: minutes, or epochs. seeds: 0, 1, ... one training each."""
+
+    minutes: float | None = 3.0
+    epochs: int | None = None
+    seeds: int = 2
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.epochs is None):
+            raise UserError("Give each run either minutes or epochs.")
+        if not 1 <= self.seeds <= 100:
+            raise UserError(f"An experiment takes 1 to 100 seeds, not {self.seeds}.")
+
+    @property
+    def words(self) -> str:
+        """`3 minutes` or `10 epochs`."""
+        if self.epochs is not None:
+            return f"{self.epochs} epoch{'s' if self.epochs != 1 else ''}"
+        return f"{self.minutes:g} minute{'s' if self.minutes != 1 else ''}"
+
+
+def arm_config(arm: Arm, budget: Budget, *, seed: int) -> RunConfig:
+    """The settings of one training: the recipe's own, the arm's overrides, one thread, this budget and seed. Raises UserError."""
+    texts = {"threads": "1", **arm.overrides, "seed": str(seed)}
+    if budget.epochs is not None:
+        texts["epochs"] = str(arm.networks * budget.epochs)
+    else:
+        texts["minutes"] = f"{arm.networks * (budget.minutes or 0):g}"
+    return with_overrides(recipe_config(arm.recipe), texts)
+
+
+def differ_in_rows_only(first: Arm, second: Arm) -> bool:
+    """Whether two arms train alike but for the rows they train on: the same training where every face has all labels."""
+    one, other = (replace(network_config(arm), recipe="", rows="all") for arm in (first, second))
+    return one == other and not first.stage_of and not second.stage_of
+
+
+def network_config(arm: Arm) -> RunConfig:
+    """The settings that decide an arm's network, where nothing is trained."""
+    return with_overrides(recipe_config(arm.recipe), arm.overrides)
+
+
+def missing_recipes(experiment: Experiment) -> list[str]:
+    """The recipes an experiment needs and this version lacks."""
+    return sorted({a.recipe for a in experiment.arms} - set(RECIPES))

@@ -1,0 +1,1 @@
+"""Figures, bootstrap intervals, and the page that an experiment writes."""

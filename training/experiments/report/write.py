@@ -1,0 +1,74 @@
+"""Writes a report into a folder: table.csv, table.json, table.md, the figures as SVG and PNG, and report.html."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from training.commands.shared.output import strict
+from training.experiments.report.drawing import as_files
+from training.experiments.report.page import page
+from training.experiments.report.report import Report, Table, verdict_words
+from training.experiments.report.saved_table import CSV, JSON, MARKDOWN, PAGE
+from training.files import replacing, writing
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write all files; each is replaced whole. Returns the page. Raises UserError where the folder cannot be written."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    drawn = {figure.name: as_files(figure.figure) for figure in report.figures}
+    for name, (svg, png) in drawn.items():
+        _put(folder / f"{name}.svg", svg.encode())
+        _put(folder / f"{name}.png", png)
+    _put(folder / CSV, _csv(report.table).encode())
+    _put(folder / MARKDOWN, markdown(report).encode())
+    values = {**report.values, "sentences": report.sentences, "facts": dict(report.facts)}
+    _put(folder / JSON, json.dumps(strict(values), indent=1, ensure_ascii=False, allow_nan=False).encode())
+    _put(folder / PAGE, page(report, {name: svg for name, (svg, _) in drawn.items()}).encode())
+    return folder / PAGE
+
+
+def _put(path: Path, content: bytes) -> None:
+    with replacing(path) as file:
+        file.write(content)
+
+
+def _csv(table: Table) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.head)
+    writer.writerows(table.rows)
+    return text.getvalue()
+
+
+def markdown(report: Report) -> str:
+    """The section for a page of results: what was done, the table, what agrees, what to know, each keypoint."""
+    experiment, facts = report.experiment, report.facts
+    done = "; ".join(
+        f"{name}: {facts[name]}"
+        for name in ("measured on", "hidden labels", "budget of each network", "seeds", "intervals")
+        if name in facts
+    )
+    lines = [f"## {experiment.title}", "", experiment.about, "", *([f"{_sentence(done)}", ""] if done else [])]
+    lines += [f"The paper's figures: {experiment.paper_setting} ({experiment.source}).", "", *_table(report.table), ""]
+    if report.said:
+        lines += [f"**{report.summary}**", ""]
+        lines += [f"- *{verdict_words(s.verdict)}*: {s.sentence} {s.paper}" for s in report.said] + [""]
+    if report.notes:
+        lines += ["To know:", "", *(f"- {note}" for note in report.notes), ""]
+    for table in report.more:
+        lines += [f"{table.title}:", "", *_table(table), ""]
+    return "\n".join(lines)  # fmt: skip
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _table(table: Table) -> list[str]:
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in table.rows]
+    rule = ["---", *("---:" for _ in table.head[1:])]
+    return [f"| {' | '.join(row)} |" for row in (table.head, rule, *cells)]

@@ -1,0 +1,1 @@
+"""Images: read, measured, cropped; faces found in photos."""

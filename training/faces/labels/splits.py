@@ -1,0 +1,149 @@
+"""Which samples train, which validate: drawn by group, so that no person, photo or repeated picture is in two splits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.faces.labels.near_duplicates import group_near_duplicates
+from training.faces.labels.samples import Split
+
+DEFAULT_VAL = 0.15
+
+
+def grouped_split(groups: Sequence[str], *, val: float = DEFAULT_VAL, test: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Draw a split by group: uint8 [N], `Split`. The group "" is a sample that belongs with no other.
+
+    The order of the groups comes from a hash of seed and name, so it depends neither on the order of the samples nor on
+    what else is drawn. Shares are of samples and met as closely as whole groups allow; a group larger than what a share
+    still has room for is passed over. With val > 0 and at least two groups, val is never empty.
+    """
+    units, members = _units(groups)
+    sizes = np.bincount(members, minlength=len(units))
+    order = sorted(range(len(units)), key=lambda i: _draw(units[i], seed))
+    chosen = np.zeros(len(units), np.uint8)
+    for split, share in ((Split.VAL, val), (Split.TEST, test)):
+        _take(chosen, order, sizes=sizes, split=split, room=round(share * len(members)), needed=share > 0)
+    return chosen[members] if len(units) else np.zeros(0, np.uint8)
+
+
+def _take(chosen: np.ndarray, order: list[int], *, sizes: np.ndarray, split: Split, room: int, needed: bool) -> None:
+    free = [i for i in order if chosen[i] == Split.TRAIN]
+    for unit in free:
+        if sizes[unit] <= room:
+            chosen[unit] = split
+            room -= int(sizes[unit])
+    if needed and len(free) > 1 and not (chosen == split).any():
+        chosen[min(free, key=lambda unit: sizes[unit])] = split
+
+
+def _units(groups: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Names of what is drawn as a whole, and for each sample the number of its unit."""
+    numbers: dict[str, int] = {}
+    members = [numbers.setdefault(group or f"\0{i}", len(numbers)) for i, group in enumerate(groups)]
+    return list(numbers), np.array(members, np.int64)
+
+
+def _draw(name: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed}:{name}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """Groups and splits (uint8) of all samples of an import, and remarks for the user."""
+
+    groups: tuple[str, ...]
+    splits: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def assign(
+    groups: Sequence[str],
+    splits: np.ndarray,
+    *,
+    given: np.ndarray,
+    looks: np.ndarray | None = None,
+    known: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> Assigned:
+    """Groups and splits for an import.
+
+    groups: as in the source, "" where it names none. splits: uint8 [N], valid where given (bool [N]); these are kept.
+    looks: uint8 [N, 16, 16], needed where no group is named at all: near-duplicates then make the groups.
+    known: groups that the project already has, with their split; their new members follow.
+    Where the source gives a split to some but no val to any, val is drawn from its train part.
+    """
+    notes: list[str] = []
+    names, out, fixed = list(groups), np.array(splits, np.uint8), np.array(given, bool)
+    if not any(names) and looks is not None:
+        names = _duplicate_names(looks, out, fixed)
+        repeated = sum(1 for name in names if name)
+        if repeated:
+            notes.append(
+                f"{repeated:,} faces share a photo with others, or have near-duplicates or mirrored copies; those that belong"
+                " together are in one split."
+            )
+    if fixed.any() and not (out[fixed] == Split.VAL).any():
+        redrawn = fixed & (out == Split.TRAIN)
+        fixed &= ~redrawn
+    names, out, more = _keep_together(names, out, fixed)
+    notes += more
+    _follow(names, out, fixed, known or {})
+    free = np.flatnonzero(~fixed)
+    if len(free):
+        out[free] = grouped_split([names[i] for i in free], seed=seed)
+        notes.append(
+            f"{int((out[free] == Split.VAL).sum()):,} of {len(free):,} samples were drawn for validation, by group."
+        )
+    return Assigned(tuple(names), out, tuple(notes))
+
+
+def _duplicate_names(looks: np.ndarray, splits: np.ndarray, fixed: np.ndarray) -> list[str]:
+    """Group names for near-duplicates; samples with a split of their own only join others of the same split.
+
+    The name is made of the first picture's content, so that the same picture in a later import finds its group.
+    """
+    roots = group_near_duplicates(looks)
+    unit = roots * 4 + np.where(fixed, splits + 1, 0)
+    _, first, inverse, counts = np.unique(unit, return_index=True, return_inverse=True, return_counts=True)
+    digests = {
+        i: hashlib.blake2b(looks[first[i]].tobytes(), digest_size=6).hexdigest() for i in np.flatnonzero(counts > 1)
+    }
+    parts = np.where(fixed, splits + 1, 0)
+    words = ("", "-train", "-val", "-test")
+    return [
+        f"similar-{digests[i]}{words[part]}" if i in digests else "" for i, part in zip(inverse, parts, strict=True)
+    ]
+
+
+def _keep_together(names: list[str], splits: np.ndarray, fixed: np.ndarray) -> tuple[list[str], np.ndarray, list[str]]:
+    """No group in two given splits: such groups go to train as a whole; where that leaves no val, groups are dropped."""
+    parts: dict[str, set[int]] = {}
+    for i in np.flatnonzero(fixed):
+        if names[i]:
+            parts.setdefault(names[i], set()).add(int(splits[i]))
+    mixed = sorted(name for name, found in parts.items() if len(found) > 1)
+    if not mixed:
+        return names, splits, []
+    moved = splits.copy()
+    split_up = set(mixed)
+    in_mixed = np.array([name in split_up for name in names])
+    moved[in_mixed & fixed] = Split.TRAIN
+    for split in (Split.VAL, Split.TEST):
+        if (splits[fixed] == split).any() and not (moved[fixed] == split).any():
+            note = f"The splits were taken as they are and the groups left out, since groups such as {mixed[0]} lie in several splits."
+            return [""] * len(names), splits, [note]
+    note = f"{len(mixed)} groups such as {mixed[0]} were in several splits; they are in train as a whole now."
+    return names, moved, [note]
+
+
+def _follow(names: list[str], splits: np.ndarray, fixed: np.ndarray, known: Mapping[str, int]) -> None:
+    """Samples join the split that their group has already: in the project, else in this import."""
+    where = {names[i]: int(splits[i]) for i in np.flatnonzero(fixed) if names[i]} | dict(known)
+    for i, name in enumerate(names):
+        if name in where and (not fixed[i] or name in known):
+            splits[i] = where[name]
+            fixed[i] = True

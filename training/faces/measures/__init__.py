@@ -1,0 +1,1 @@
+"""Metrics, protocols, confidence and poses, in NumPy and in pixels of the original image."""

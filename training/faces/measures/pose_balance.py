@@ -1,0 +1,206 @@
+"""Pose-based data balancing (PDB): which way faces look, how unevenly, and which to show more often.
+
+Wing loss paper (Feng et al., CVPR 2018), section 5, for any schema and for faces that lack points. NumPy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.measures.shapes import LEAST_POINTS, ShapeModel, fit_shapes, to_complex, to_points
+
+ENOUGH = 0.75  # share of the pose's variance that a face's points must settle
+MOST_COPIES = 10  # a face is shown at most so often: the one face of a far bin may well be a wrong label
+FAR = 4.0  # root mean squares: what lies further out counts to the outermost bins
+RARE = 0.01  # a keypoint that fewer of the faces have is left out
+
+
+@dataclass(frozen=True)
+class Pose:
+    """The poses of N faces, and what is needed to tell those of others with the same keypoints.
+
+    coefficients: [N], in standard deviations of the fitted faces; above 0 the face looks to larger x. NaN where a
+    face's points do not settle it. mean_shape: [K, 2], of unit size. component: [K, 2], how one standard deviation
+    moves it. NaN in both for a keypoint that hardly a face has. share: of the variance of aligned shapes, 0..1.
+    """
+
+    coefficients: np.ndarray
+    mean_shape: np.ndarray
+    component: np.ndarray
+    share: float
+    model: ShapeModel = field(repr=False)
+    mode: int  # of the model
+    sign: float
+    known: np.ndarray = field(repr=False)  # bool [K], keypoints that the model has
+
+    @property
+    def lacking(self) -> int:
+        """How many faces lack the points that would settle their pose."""
+        return int(np.isnan(self.coefficients).sum())
+
+    def of(self, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """The coefficients [M] of other faces, [M, K, 2] with mask [M, K], as of the fitted ones."""
+        return _coefficients(self.model, self.mode, self.sign, *to_complex(points[:, self.known], mask[:, self.known]))
+
+
+def pose_components(points: np.ndarray, mask: np.ndarray, *, flip: Sequence[int] | None = None) -> Pose:
+    """The poses of faces with points [N, K, 2] where mask [N, K]; flip: the schema's mirror partners.
+
+    The shapes are aligned to their mean (generalised Procrustes analysis) and their PCA is taken. With pairs of left
+    and right each shape counts together with its mirror image, so that a mode is either symmetric or antisymmetric, and
+    the antisymmetric one of the largest variance carries the pose: turning the head is what moves left and right apart
+    most. The mirror image of a face then has its coefficient with the other sign, exactly. Without pairs it is the mode
+    of the largest variance.
+
+    A face is fitted with the points it has; one with fewer than three, or whose points settle less than three quarters of the
+    coefficient's variance, has none. The same input gives the same numbers. Raises UserError where no pose can be told.
+    """
+    shapes, there = to_complex(points, mask)
+    partners = np.arange(shapes.shape[1]) if flip is None else np.asarray(flip)
+    usable = there.sum(axis=1) >= LEAST_POINTS
+    known = there[usable].sum(axis=0) >= max(RARE * usable.sum(), 1)
+    known &= known[partners]
+    usable &= there[:, known].sum(axis=1) >= LEAST_POINTS
+    if usable.sum() < LEAST_POINTS:
+        raise UserError(
+            f"Which way faces look cannot be told: it takes {LEAST_POINTS} faces with {LEAST_POINTS} labelled points "
+            f"each, and there are {usable.sum()}. Label some more points."
+        )
+    shapes, there = shapes[:, known], there[:, known]
+    pairs = _renumbered(partners, known)
+    model = fit_shapes(shapes[usable], there[usable], flip=pairs)
+    mode = (
+        int(np.argmax(model.variances * model.antisymmetric)) if pairs is not None else int(np.argmax(model.variances))
+    )
+    sign = _sign(model, mode)
+    return Pose(
+        coefficients=_coefficients(model, mode, sign, shapes, there),
+        mean_shape=_spread(to_points(model.mean), known),
+        component=_spread(sign * np.sqrt(model.variances[mode]) * to_points(model.modes[mode]), known),
+        share=float(model.variances[mode] / model.total),
+        model=model,
+        mode=mode,
+        sign=sign,
+        known=known,
+    )
+
+
+def _coefficients(model: ShapeModel, mode: int, sign: float, shapes: np.ndarray, there: np.ndarray) -> np.ndarray:
+    found, rest = model.fit(shapes, there)
+    enough = (there.sum(axis=1) >= LEAST_POINTS) & (1 - rest[:, mode] / model.variances[mode] >= ENOUGH)
+    return np.where(enough, sign * found[:, mode] / np.sqrt(model.variances[mode]), np.nan)
+
+
+def _renumbered(partners: np.ndarray, known: np.ndarray) -> np.ndarray | None:
+    """The mirror partners among the known keypoints; None where there are no pairs."""
+    number = np.cumsum(known) - 1
+    pairs = number[partners[known]]
+    return None if (pairs == np.arange(len(pairs))).all() else pairs
+
+
+def _sign(model: ShapeModel, mode: int) -> float:
+    """A face that turns to larger x moves what is near its middle (which lies in front) there, against what is far out."""
+    far = np.abs(model.mean.real)
+    moved = float((model.modes[mode].real * (far.mean() - far)).sum())
+    return 1.0 if moved >= 0 else -1.0
+
+
+def _spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    result = np.full((len(known), *values.shape[1:]), np.nan)
+    result[known] = values
+    return result
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How often each of N faces is shown. edges: [K + 1], of the bins. bins: int [N], -1 for a face without a pose.
+
+    copies: int [N], 1 or more.
+    """
+
+    edges: np.ndarray
+    bins: np.ndarray
+    copies: np.ndarray
+
+    @property
+    def before(self) -> np.ndarray:
+        """int [K], faces in each bin."""
+        return np.bincount(self.bins[self.bins >= 0], minlength=len(self.edges) - 1)
+
+    @property
+    def after(self) -> np.ndarray:
+        """int [K], faces in each bin with their copies."""
+        placed = self.bins >= 0
+        counts = np.bincount(self.bins[placed], weights=self.copies[placed], minlength=len(self.edges) - 1)
+        return counts.astype(np.int64)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """int64: the row of each face as often as it is shown, ascending."""
+        return np.repeat(np.arange(len(self.copies)), self.copies)
+
+
+def balance(coefficients: np.ndarray, *, bins: int, seed: int) -> Balance:
+    """Duplicate the faces of the less filled bins until each bin holds as many as the fullest (Wing paper, section 5).
+
+    The paper does not say how far its bins are filled. Here: up to the fullest, but no face is shown more than ten
+    times. Within a bin faces are duplicated alike often; which ones get one copy more follows from the seed. A face
+    without a coefficient (NaN) is shown once.
+    """
+    values = np.asarray(coefficients, np.float64)
+    edges = pose_edges(values, bins=bins)
+    places = bins_of(values, edges)
+    copies = np.ones(len(values), np.int64)
+    rng = np.random.default_rng(seed)
+    fullest = np.bincount(places[places >= 0], minlength=bins).max(initial=0)
+    for place in range(bins):
+        rows = np.flatnonzero(places == place)
+        if len(rows):
+            each, more = divmod(min(int(fullest), MOST_COPIES * len(rows)), len(rows))
+            copies[rows] = each
+            copies[rng.permutation(rows)[:more]] += 1
+    return Balance(edges, places, copies)
+
+
+def pose_edges(coefficients: np.ndarray, *, bins: int) -> np.ndarray:
+    """The edges [K + 1] of bins of equal width from the least to the largest coefficient, 4 root mean squares at most."""
+    values = coefficients[np.isfinite(coefficients)]
+    if not len(values):
+        return np.linspace(-1.0, 1.0, bins + 1)
+    far = FAR * float(np.sqrt(np.mean(values**2)))
+    low, high = max(float(values.min()), -far), min(float(values.max()), far)
+    return np.linspace(low, high, bins + 1) if high > low else np.linspace(low - 0.5, low + 0.5, bins + 1)
+
+
+def bins_of(coefficients: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The bin [N] of each coefficient; an edge belongs to the bin above it, what lies outside to the outermost; -1 for NaN."""
+    places = np.clip(np.searchsorted(edges, coefficients, side="right") - 1, 0, len(edges) - 2)
+    return np.where(np.isfinite(coefficients), places, -1)
+
+
+@dataclass(frozen=True)
+class PoseError:
+    """Faces of one bin of poses: low and high edge, how many have an error, and their mean error (NaN for none)."""
+
+    low: float
+    high: float
+    faces: int
+    error: float
+
+
+def error_by_pose(errors: np.ndarray, coefficients: np.ndarray, edges: np.ndarray) -> list[PoseError]:
+    """The mean error of the faces in each bin. errors: [N], one a face, in any unit; NaN in either leaves a face out.
+
+    coefficients: of `pose_components`, or true angles; edges: [K + 1] in their unit. Faces outside count to the outermost.
+    """
+    errors, coefficients = np.asarray(errors, np.float64), np.asarray(coefficients, np.float64)
+    places = np.where(np.isfinite(errors), bins_of(coefficients, np.asarray(edges)), -1)
+    groups = [errors[places == place] for place in range(len(edges) - 1)]
+    return [
+        PoseError(float(low), float(high), len(group), float(group.mean()) if len(group) else float("nan"))
+        for low, high, group in zip(edges[:-1], edges[1:], groups, strict=True)
+    ]

@@ -1,0 +1,129 @@
+"""Whether confidences come true: predicted and real shares of wrong points, and what is wrong among those accepted. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.faces.measures import metrics
+from training.faces.measures.calibration import face_sizes
+from training.faces.measures.error_budget import ErrorBudget, affordable, expected_wrong
+from training.faces.measures.error_curve import ErrorCurve
+
+if TYPE_CHECKING:
+    from training.faces.labels.schema import KeypointSchema
+    from training.storage.project.project import Project
+
+SPLITS = ("train", "val", "test")
+BINS = 10
+STEPS = 200  # places of the curve of risk
+_BLOCK = 1024  # samples read at once
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Labelled points with a prediction. confidences float32 [M], errors float64 [M] (fractions of the interocular distance),
+    faces: how many they are of."""
+
+    confidences: np.ndarray
+    errors: np.ndarray
+    faces: int = 0
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Points in bins of equal count, the surest first: their mean P(wrong), the share that is, and how many. [B] each.
+
+    ece: the mean distance of both, weighted by count (expected calibration error). brier: mean (P - truth)^2.
+    """
+
+    beyond: float
+    predicted: np.ndarray
+    real: np.ndarray
+    counts: np.ndarray
+    ece: float
+    brier: float
+
+
+@dataclass(frozen=True)
+class RiskCurve:
+    """accepted: share of the points, the surest first, ascending [S]. real and expected: share of wrong ones among these [S]."""
+
+    accepted: np.ndarray
+    real: np.ndarray
+    expected: np.ndarray
+
+
+def judge(
+    points: np.ndarray, confidences: np.ndarray, target: np.ndarray, schema: KeypointSchema, *, sizes: np.ndarray
+) -> Judged:
+    """Predictions [N, K, 2] and [N, K] against labels [N, K, 2] (NaN: none), px; sizes [N, 2] of the pictures.
+
+    Where an eye lacks its label the predicted interocular distance counts; without eyes in the schema the picture's width.
+    """
+    widths = sizes[:, 0].astype(np.float64)
+    unit = metrics.normaliser(target, "interocular", schema, sizes=sizes)
+    predicted = face_sizes(points / widths[:, None, None], schema, width=1.0) * widths
+    errors = metrics.point_errors(points, target) / np.where(np.isfinite(unit), unit, predicted)[:, None]
+    known = np.isfinite(errors) & np.isfinite(confidences)
+    return Judged(confidences[known].astype(np.float32), errors[known], int(known.any(axis=1).sum()))
+
+
+def judge_stored(
+    project: Project, run: str, split: str = "val", *, cancelled: Callable[[], bool] = lambda: False
+) -> Judged:
+    """The predictions a project keeps of a run, against the labels that a person or the source vouches for."""
+    index = project.index()
+    chosen = np.flatnonzero(index.splits == SPLITS.index(split))
+    parts = [Judged(np.zeros(0, np.float32), np.zeros(0))]
+    for start in range(0, len(chosen), _BLOCK):
+        if cancelled():
+            break
+        rows = chosen[start : start + _BLOCK]
+        labels, found = project.labels(index.ids[rows]), project.predictions(run, index.ids[rows])
+        target = labels.vouched_points
+        sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
+        parts.append(judge(found.points.astype(np.float64), found.confidences, target, project.schema, sizes=sizes))
+    return Judged(
+        np.concatenate([p.confidences for p in parts]),
+        np.concatenate([p.errors for p in parts]),
+        sum(p.faces for p in parts),
+    )
+
+
+def reliability(judged: Judged, curve: ErrorCurve, *, beyond: float, bins: int = BINS) -> Reliability:
+    """How P(error > beyond) compares with what happened."""
+    wrong = curve.wrong(judged.confidences, beyond)
+    truth = (judged.errors > beyond).astype(np.float64)
+    order = np.argsort(wrong, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    predicted, real = (np.array([values[part].mean() for part in parts]) for values in (wrong, truth))
+    counts = np.array([len(part) for part in parts], np.int64)
+    if not len(order):
+        return Reliability(beyond, predicted, real, counts, float("nan"), float("nan"))
+    ece = float(np.average(np.abs(predicted - real), weights=counts))
+    return Reliability(beyond, predicted, real, counts, ece, float(np.square(wrong - truth).mean()))
+
+
+def risk_curve(judged: Judged, curve: ErrorCurve, *, beyond: float) -> RiskCurve:
+    """The share of wrong points among the surest, from few to all."""
+    count = len(judged.confidences)
+    if not count:
+        return RiskCurve(np.zeros(0), np.zeros(0), np.zeros(0))
+    order = np.argsort(-judged.confidences, kind="stable")
+    real = np.cumsum(judged.errors[order] > beyond) / np.arange(1, count + 1)
+    expected = expected_wrong(judged.confidences[order], curve, beyond=beyond)
+    at = np.unique(np.linspace(0, count - 1, min(STEPS, count)).astype(np.int64))
+    return RiskCurve((at + 1) / count, real[at], expected[at])
+
+
+def budget_kept(judged: Judged, curve: ErrorCurve, budget: ErrorBudget) -> tuple[float, float, float]:
+    """(share accepted, share of these expected to be wrong, share that is) of judged points within a budget; NaN where none."""
+    found = affordable(judged.confidences, curve, budget)
+    taken = judged.confidences >= np.float32(found.threshold)
+    if not taken.any():
+        return 0.0, float("nan"), float("nan")
+    return float(taken.mean()), found.wrong, float((judged.errors[taken] > budget.beyond).mean())

@@ -1,1 +1,0 @@
-"""Missing points predicted given those that are labelled: what a network gets wrong in one point it gets wrong in others. NumPy only."""

@@ -1,0 +1,1 @@
+"""Networks: made, trained, asked and measured. Everything here may import torch."""

@@ -1,0 +1,1 @@
+"""Augmentation of a batch of images with their points."""

@@ -1,0 +1,66 @@
+"""A batch of uint8 pictures becomes the network's input: one affine warp and a few whole-batch operations, no loop."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from training.learning.augment.batch_random import uniform
+from training.learning.augment.geometry import inside, moves, random_transform, transform_points, warp
+from training.learning.augment.photometric import blur, erase, gamma, light, noise, normalise
+from training.storage.runs.settings.config import RunConfig
+
+
+def to_float(pictures: Tensor, *, channels: int) -> Tensor:
+    """uint8 [B, S, S] or [B, S, S, 3] -> float32 [B, channels, S, S] in 0..255; gray and colour are turned into each other."""
+    x = pictures.unsqueeze(1) if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
+    x = x.float()
+    if x.shape[1] == channels:
+        return x
+    if channels == 3:
+        return x.expand(-1, 3, -1, -1)
+    weights = torch.tensor((0.299, 0.587, 0.114), device=x.device).view(1, 3, 1, 1)
+    return (x * weights).sum(dim=1, keepdim=True)
+
+
+def prepare(pictures: Tensor, *, channels: int, pixels: str = "picture") -> Tensor:
+    """The network's input without augmentation: [B, C, S, S], channels last; pixels: the setting of this name."""
+    return normalise(to_float(pictures, channels=channels), pixels)
+
+
+def augment(
+    pictures: Tensor, points: Tensor, mask: Tensor, *, config: RunConfig, flip: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures uint8 [B, S, S(, 3)] with points [B, K, 2] (px) and mask [B, K] -> input [B, C, S, S], points, mask.
+
+    flip [K]: the keypoint each becomes in a mirrored picture. mask: bool, or weights with 0 where a point is missing.
+    Random numbers come from the generator (on the CPU), so that a batch is the same on every device and after a resume.
+    A point that leaves the picture keeps its label, or counts as missing with the setting outside = mask.
+    """
+    x = to_float(pictures, channels=config.channels)
+    mirrored = uniform(len(x), generator=generator) < config.flip
+    matrix, offset = (t.to(x.device) for t in random_transform(mirrored, config, generator))
+    swap = mirrored.to(x.device)[:, None]
+    if moves(config):
+        x = warp(x, matrix, offset)
+    elif config.flip > 0:
+        x = torch.where(swap[..., None, None], mirror(x), x)
+    points = transform_points(points, matrix, offset, side=x.shape[-1])
+    points = torch.where(swap[..., None], points[:, flip], points)
+    mask = torch.where(swap, mask[:, flip], mask)
+    if config.outside == "mask":
+        mask = mask * inside(points, side=x.shape[-1])
+    x = gamma(blur(x, config.blur, generator), config.gamma, generator)
+    x = erase(noise(light(x, config, generator), config, generator), config.erasing, generator)
+    return x.contiguous(memory_format=torch.channels_last), points, mask
+
+
+def mirror(x: Tensor) -> Tensor:
+    """The network's input, mirrored."""
+    return x.flip(-1)
+
+
+def mirror_points(points: Tensor, *, flip: Tensor, side: int) -> Tensor:
+    """Points [B, K, 2] (px) of the mirrored picture as points of the picture, or the other way round."""
+    swapped = points[:, flip]
+    return torch.stack((side - 1 - swapped[..., 0], swapped[..., 1]), dim=-1)

@@ -1,0 +1,1 @@
+"""A run measured on a split: errors, confidence, per head pose."""

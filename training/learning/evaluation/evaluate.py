@@ -1,0 +1,100 @@
+"""The measures of a run's best model on a split of its project, with the labels as they are now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.images.reading import resize_points
+from training.faces.measures.metrics import Evaluation, evaluate
+from training.faces.measures.protocols import Protocol, ProtocolRow, chosen_rows, get_protocol, measure_rows
+from training.learning.inference.predictor import Predictor
+from training.storage.project.columns import split_word
+from training.storage.project.project import Project
+from training.storage.runs.inputs.data import load_readable
+
+_CHUNK = 512
+SPLITS = ("train", "val", "test")
+UNREADABLE = "picture cannot be read"
+
+
+def evaluate_protocol(
+    project: Project, run_dir: Path, name: str, *, device: str = "auto"
+) -> tuple[Protocol, tuple[ProtocolRow, ...]]:
+    """Measure the run's model itself, without a fit in use, as a protocol of `training.faces.measures.protocols` says. Raises UserError."""
+    protocol = get_protocol(name, project.schema)
+    index, faces = project.index(), project.faces()
+    rows = chosen_rows(protocol, [split_word(split) for split in index.splits.tolist()], faces.subsets)
+    some = np.logical_or.reduce(list(rows.values()))
+    ids = index.ids[some]
+    sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]
+    pred = predict_faces(load_for(project, run_dir, device, adjusted=False), project, ids, sizes=sizes)
+    table = measure_rows(
+        protocol, {subset: chosen[some] for subset, chosen in rows.items()}, pred, project.labels(ids).vouched_points,
+        schema=project.schema, sizes=sizes, boxes=faces.boxes[some],
+    )  # fmt: skip
+    return protocol, table
+
+
+def evaluate_run(
+    project: Project, run_dir: Path, split: str = "val", *, device: str = "auto", adjusted: bool = True
+) -> Evaluation:
+    """Measure the run's predictions on a split. left_out counts the samples that do not take part and says why.
+
+    adjusted: False measures the model itself, without the fit in use. Raises UserError.
+    """
+    if split not in SPLITS:
+        raise UserError(f"The splits are {', '.join(SPLITS)}, not {split!r}.")
+    predictor = load_for(project, run_dir, device, adjusted=adjusted)
+    index = project.index()
+    chosen = index.splits == SPLITS.index(split)
+    if not chosen.any():
+        raise UserError(f"The project {project.name} has no samples in its {split} split.")
+    ids = index.ids[chosen]
+    sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
+    pred, unreadable = predict_samples(predictor, project, ids, sizes=sizes[chosen])
+    if not len(pred):
+        raise UserError(f"None of the {len(ids):,} pictures can be read. {next(iter(unreadable.values()))}")
+    read = ~np.isin(ids, list(unreadable))
+    found = evaluate(pred, project.labels(ids[read]).vouched_points, project.schema, sizes=sizes[chosen][read])
+    return replace(found, left_out={**found.left_out, UNREADABLE: len(unreadable)}) if unreadable else found
+
+
+def load_for(project: Project, run_dir: Path, device: str, *, adjusted: bool) -> Predictor:
+    """The run's model, with or without the fit in use. Raises UserError where it finds other keypoints than the project's."""
+    predictor = Predictor.load(run_dir, device, adjusted=adjusted)
+    if predictor.info.schema.keypoints != project.schema.keypoints:
+        raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
+    return predictor
+
+
+def predict_faces(predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
+    """As `predict_samples`, points [N, K, 2] of all samples, NaN of those whose picture cannot be read."""
+    found, unreadable = predict_samples(predictor, project, ids, sizes=sizes)
+    points = np.full((len(ids), len(project.schema), 2), np.nan)
+    points[~np.isin(ids, list(unreadable))] = found
+    return points
+
+
+def predict_samples(
+    predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Points [M, K, 2], px of the originals, of the samples whose picture can be read; of the others id -> what is wrong.
+
+    sizes: [N, 2], width and height of the originals.
+    """
+    side = predictor.info.config.input_size
+    parts: list[np.ndarray] = []
+    unreadable: dict[int, str] = {}
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        pictures, gone = load_readable(project, some, predictor.info.config)
+        unreadable |= gone
+        if len(pictures):
+            read = ~np.isin(some, list(gone))
+            points = predictor.predict_points(pictures, predictor.schemes_of(project.path, some[read]))
+            parts.append(resize_points(points, (side, side), sizes[start : start + _CHUNK][read]))
+    return np.concatenate(parts) if parts else np.zeros((0, len(predictor.schema), 2)), unreadable

@@ -1,0 +1,67 @@
+"""How the errors of a run depend on which way the faces look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.labels.head_poses import read_yaw
+from training.faces.measures.metrics import point_errors
+from training.faces.measures.pose_balance import PoseError, error_by_pose, pose_edges
+from training.learning.evaluation.evaluate import SPLITS, load_for, predict_samples
+from training.storage.project.project import Project
+from training.storage.runs.inputs.balance import project_poses
+
+YAW, COEFFICIENT = "yaw in degrees", "pose in standard deviations"
+
+
+@dataclass(frozen=True)
+class ErrorsByPose:
+    """pose: what the bins are of. bins: mean point error of their faces, as a share of the picture's larger side.
+
+    left_out: faces without a pose or without a label.
+    """
+
+    pose: str
+    bins: tuple[PoseError, ...]
+    left_out: int
+
+
+def evaluate_by_pose(
+    project: Project, run_dir: Path, split: str = "val", *, bins: int, device: str = "auto", adjusted: bool = True
+) -> ErrorsByPose:
+    """Bin the errors of a run's best model on a split by the true yaw where the project knows it, else by the pose that
+    the labelled points tell (the components are those of the train split). adjusted: as of evaluate_run. Raises UserError."""
+    predictor = load_for(project, run_dir, device, adjusted=adjusted)
+    index = project.index()
+    chosen = index.splits == SPLITS.index(split)
+    ids, sizes = index.ids[chosen], np.stack([index.widths, index.heights], axis=1).astype(np.int32)[chosen]
+    if not len(ids):
+        raise UserError(f"The project {project.name} has no samples in its {split} split.")
+    pred, unreadable = predict_samples(predictor, project, ids, sizes=sizes)
+    read = ~np.isin(ids, list(unreadable))
+    labels = project.labels(ids[read])
+    errors = _mean(point_errors(pred, labels.vouched_points)) / sizes[read].max(axis=1)
+    pose, name = _poses(project, ids[read], labels.points, labels.mask)
+    used = np.isfinite(errors) & np.isfinite(pose)
+    if not used.any():
+        raise UserError(f"None of the {len(ids):,} faces has both labels and a pose that its labels would tell.")
+    found = error_by_pose(errors, pose, pose_edges(pose[used], bins=bins))
+    return ErrorsByPose(name, tuple(found), len(ids) - int(used.sum()))
+
+
+def _poses(project: Project, ids: np.ndarray, points: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, str]:
+    yaw = read_yaw(project.path, project.names(ids))
+    if yaw is not None and np.isfinite(yaw).any():
+        return yaw, YAW
+    return project_poses(project).pose.of(points, mask), COEFFICIENT
+
+
+def _mean(errors: np.ndarray) -> np.ndarray:
+    """Of each face's labelled points [N]; NaN where it has none."""
+    there = np.isfinite(errors)
+    total = np.where(there, errors, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return np.where(there.any(axis=1), total, np.nan)

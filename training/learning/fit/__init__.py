@@ -1,0 +1,1 @@
+"""Training: the loop, losses, optimisers, stages, and what a run saves."""

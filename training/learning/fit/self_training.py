@@ -1,0 +1,89 @@
+"""Self-training: where a face of the train split lacks a label, the running average of the weights says where the point is.
+
+A picture costs the same whether four of its points are labelled or all. From a third of the budget on, the average model's
+points of such pictures are taken for labels, as far as its heads and the mirrored picture agree on them, and are renewed
+while it gets better (pseudo-labels: Lee, 2013; the average as teacher: Tarvainen and Valpola, Mean teachers, 2017).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.storage.runs.inputs.data import RunData
+
+_FROM = 0.35  # of the budget: before that the model knows too little
+_ROUNDS = 5  # from then on, at equal distances
+_SHARE = 0.25  # of the pictures seen so far, at most, are predicted in a round: large sets take several rounds
+
+
+class SelfTraining:
+    """Points [N, K, 2] (px of the input, where labels would stand) and weights [N, K] of points that nobody has labelled.
+
+    strength: the weight of a point that all views agree on; it halves where they deviate by a pixel of 96. Only points in
+    the state unset of train rows take part.
+    """
+
+    def __init__(self, data: RunData, unset: np.ndarray, *, strength: float, seed: int, device: torch.device) -> None:
+        self.strength, self.pixel = strength, data.side / 96
+        self.unset = torch.from_numpy(unset).to(device)
+        self.points = torch.zeros((*unset.shape, 2), device=device)
+        self.weight = torch.zeros(unset.shape, device=device)
+        self.rows = np.random.default_rng(seed).permutation(np.flatnonzero(unset.any(axis=1)))
+        self.round, self.next = 0, 0  # rounds begun; the next of rows
+
+    @classmethod
+    def of(cls, data: RunData, *, strength: float, seed: int, device: torch.device) -> SelfTraining | None:
+        """None where the setting is off or nothing is unset."""
+        if strength == 0 or data.unset is None:
+            return None
+        unset = data.unset & np.isin(np.arange(len(data.points)), data.train)[:, None]
+        return cls(data, unset, strength=strength, seed=seed, device=device) if unset.any() else None
+
+    def is_due(self, done: float) -> bool:
+        """Whether a round is to begin; done: how much of the budget is used, 0..1."""
+        return self._rounds(done) > self.round
+
+    def begin(self, done: float, *, seen: int) -> Tensor:
+        """The rows to predict in this round, int64; seen: pictures trained on so far."""
+        self.round = self._rounds(done)
+        count = min(len(self.rows), max(1, int(_SHARE * seen)))
+        chosen = np.take(self.rows, np.arange(self.next, self.next + count), mode="wrap")
+        self.next = (self.next + count) % len(self.rows)
+        return torch.from_numpy(np.sort(chosen))
+
+    def take(self, rows: Tensor, points: Tensor, spread: Tensor) -> None:
+        """What the model says of rows: points [B, K, 2] and their views' deviation [B, K], px."""
+        agreement = self.strength / (1 + (spread / self.pixel).square())
+        self.points[rows] = points.float()
+        self.weight[rows] = torch.where(self.unset[rows], agreement.float(), 0.0)
+
+    def complete(self, rows: Tensor, points: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Labels [B, K, 2] and weights [B, K] (bool, or 0 where missing) of rows with the model's own points added.
+
+        The weights of these are negative, so that they are never taken for labels.
+        """
+        own = self.weight[rows]
+        return (
+            torch.where(own[..., None] > 0, self.points[rows], points),
+            torch.where(own > 0, -own, weight.to(own.dtype)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Tensors and plain values for the saved state; of the points only the unset ones."""
+        values = {"points": self.points[self.unset], "weight": self.weight[self.unset]}
+        return {"round": self.round, "next": self.next, **values}
+
+    def from_json(self, values: dict[str, Any]) -> None:
+        """Go on from saved values. Raises KeyError, RuntimeError or TypeError where they do not fit."""
+        self.round, self.next = int(values["round"]), int(values["next"])
+        self.points[self.unset] = values["points"].to(self.points.device)
+        self.weight[self.unset] = values["weight"].to(self.weight.device)
+
+    @staticmethod
+    def _rounds(done: float) -> int:
+        """How many rounds have begun by then."""
+        return sum(done >= _FROM + (1 - _FROM) * n / _ROUNDS for n in range(_ROUNDS))

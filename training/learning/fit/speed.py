@@ -1,0 +1,80 @@
+"""How many pictures a second a recipe's network takes on this machine, forward and in training."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from training.faces.labels.schema import KAGGLE_15
+from training.learning.fit.trainer import Session
+from training.learning.inference.device import keep_memory, mixed_precision, to_channels_last
+from training.learning.models.staged import StagedNet
+from training.storage.runs.inputs.data import RunData
+from training.storage.runs.settings.config import RunConfig
+
+MANY = 32  # pictures at once
+_SECONDS, _REPEATS = 1.0, 3  # of each measurement, at least so often
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Pictures a second: forward one at a time and MANY at once; in training, whole steps with the recipe's batch.
+
+    precision and threads are those a run would choose. Of a model with stages forward is both, training the first.
+    """
+
+    one: float
+    many: float
+    training: float
+    precision: str
+    threads: int
+
+
+def measure_speed(config: RunConfig, *, seconds: float = _SECONDS) -> Speed:
+    """Measure on this machine's processor, for about three times `seconds`; medians, after a first that doesn't count."""
+    keep_memory()
+    session = Session(replace(config, device="cpu", pretrained=""), _noise(config))
+    session.settle()
+    model = to_channels_last(copy.deepcopy(session.model)).eval()
+    if isinstance(model, StagedNet):
+        model.begin(session.stages.count)
+
+    @torch.inference_mode()
+    def forward(x: torch.Tensor) -> None:
+        with mixed_precision(session.device, session.precision):
+            model(x)
+
+    def per_second(count: int) -> float:
+        x = torch.randn(count, config.channels, config.input_size, config.input_size)
+        x = x.contiguous(memory_format=torch.channels_last)
+        return count / _median(lambda: forward(x), seconds)
+
+    rows = torch.from_numpy(session.stages.rows[: config.batch_size])
+    training = len(rows) / _median(lambda: session.train_step(rows, done=0.1), seconds)
+    return Speed(per_second(1), per_second(MANY), training, session.precision, session.threads)
+
+
+def _median(work: Callable[[], None], seconds: float) -> float:
+    work()
+    times: list[float] = []
+    while sum(times) < seconds or len(times) < _REPEATS:
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _noise(config: RunConfig) -> RunData:
+    """Random pictures with random points, a batch and what a model with stages keeps from its first."""
+    rng = np.random.default_rng(0)
+    side, count = config.input_size, 8 + 2 * config.batch_size
+    shape = (count, side, side) if config.channels == 1 else (count, side, side, 3)
+    points = rng.uniform(0, side, (count, len(KAGGLE_15), 2)).astype(np.float32)
+    rows, sizes = np.arange(count), np.full((count, 2), side, np.int32)
+    return RunData(rng.integers(0, 256, shape, np.uint8), points, sizes, rows[8:], rows[:8], KAGGLE_15)

@@ -1,0 +1,238 @@
+"""A training written into its run folder: lock, events, metrics, and a last word whatever happens."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from training.errors import UserError
+from training.learning.fit.fit import SAVE_SECONDS, fit, open_session, take_part
+from training.learning.fit.parallel.ranks import Ranks, joined
+from training.learning.inference.checkpoint import load_resume
+from training.learning.inference.device import keep_memory
+from training.storage.runs.events import (
+    CheckpointSaved,
+    EpochDone,
+    Event,
+    Progress,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Trouble,
+    from_line,
+    to_line,
+)
+from training.storage.runs.folder import EVENTS, LOCK, RESUME, STOP, has_begun, read_events, read_run
+from training.storage.runs.inputs.data import RunData
+from training.storage.runs.metrics_csv import MetricsFile
+
+_LOCK_SECONDS = 2.0
+
+
+def train_run(
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_event: Callable[[Event], None] = lambda _: None,
+    data: RunData | None = None,
+    save_seconds: float = SAVE_SECONDS,
+) -> Event:
+    """Train the run of this folder; each event is written into events.jsonl, then given to on_event.
+
+    Returns the last event, RunFinished or RunFailed: an error in training is not raised but told. should_stop, or a file
+    `stop` in the folder, ends the run with the best model kept. Raises UserError where it cannot begin.
+    """
+    keep_memory()
+    with _locked(run_dir):
+        if resume:
+            check_resumable(run_dir)
+            cut_events(run_dir)
+        elif has_begun(run_dir):
+            raise UserError(f"The run {run_dir.name} has begun before: resume it, or train anew.")
+        stop = run_dir / STOP
+        if resume:
+            stop.unlink(missing_ok=True)
+        with joined() as ranks:
+            ranks.tell((str(run_dir.absolute()), resume))
+            events = fit(
+                run_dir,
+                resume=resume,
+                should_stop=lambda: should_stop() or stop.exists() or ranks.stop_asked,
+                data=data,
+                save_seconds=save_seconds,
+                ranks=ranks,
+            )
+            return _drive(run_dir, events, on_event)
+
+
+def help_to_train() -> int:
+    """What a process does that torchrun started but that does not lead: its part of each step. 0; raises UserError.
+
+    A signal asks all processes to stop; the leading one keeps the best model and lets this one go.
+    """
+    keep_memory()
+    with joined() as ranks:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: _pass_on(ranks))
+        run_dir, resume = ranks.tell()
+        take_part(open_session(Path(run_dir), resume=resume, ranks=ranks))
+    return 0
+
+
+def _pass_on(ranks: Ranks) -> None:
+    ranks.told_to_stop = True
+
+
+def _drive(run_dir: Path, events: Iterator[Event], on_event: Callable[[Event], None]) -> Event:
+    last: Event = RunFailed("Nothing was trained.", "")
+    with (run_dir / EVENTS).open("ab") as file:
+        writer = _Writer(run_dir, file)
+        for event in _safely(writer.written(events)):
+            if isinstance(event, RunFailed):
+                writer.last_word(event)
+            on_event(event)
+            last = event
+    return last
+
+
+def check_resumable(run_dir: Path) -> None:
+    """Raises UserError where the run is finished or left nothing to go on from."""
+    events, _ = read_events(run_dir, progress=False)
+    ends = [e for e in events if isinstance(e, (RunStarted, RunFinished))]
+    if ends and isinstance(ends[-1], RunFinished) and ends[-1].reason == "done":
+        raise UserError(
+            f"The run {run_dir.name} has used its budget; there is nothing to resume. Train anew with a larger one."
+        )
+    if not (run_dir / RESUME).is_file():
+        raise UserError(f"The run {run_dir.name} ended before its first save; train anew.")
+
+
+def cut_events(run_dir: Path) -> None:
+    """Cut events.jsonl back to the saved state, so that the curve goes on where the training does: no epoch twice, no torn line."""
+    state = load_resume(run_dir / RESUME)
+    try:
+        epoch, batch = int(state["epoch"]), int(state["batch"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"The saved state of {run_dir.name} lacks its position ({error}); train anew.") from error
+    path = run_dir / EVENTS
+    path.touch()  # it may be lost; the saved state is enough to go on
+    keep = 0
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n") or not _is_before(line, epoch, batch):
+                break
+            keep += len(line)
+    os.truncate(path, keep)
+
+
+def _is_before(line: bytes, epoch: int, batch: int) -> bool:
+    """Whether an event belongs to the first `epoch` epochs or the first `batch` batches of the next."""
+    try:
+        event = from_line(line.decode("utf-8"))
+    except ValueError:
+        return False
+    if isinstance(event, (EpochDone, CheckpointSaved)):
+        return event.epoch <= epoch
+    if isinstance(event, Progress):
+        return (event.epoch, event.batch) <= (epoch + 1, batch)
+    return isinstance(event, (RunStarted, Trouble, RunFinished, RunFailed))
+
+
+class _Writer:
+    """Appends events, one whole line at a time; what is more than progress is brought to the disk."""
+
+    def __init__(self, run_dir: Path, file: BinaryIO) -> None:
+        past, _ = read_events(run_dir, progress=False)
+        self.file, self.metrics = file, MetricsFile(run_dir, past)
+
+    def written(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events, each after it was written; RunFailed is left to `last_word`."""
+        for event in events:
+            if not isinstance(event, RunFailed):
+                self._write(event)
+            yield event
+
+    def last_word(self, event: RunFailed) -> None:
+        """Write why the run failed; on a full disk it may not fit, and whoever listens has it all the same."""
+        with suppress(OSError):
+            self._write(event)
+
+    def _write(self, event: Event) -> None:
+        self.file.write(to_line(event, time=time.time()).encode() + b"\n")
+        self.file.flush()
+        if not isinstance(event, Progress):
+            os.fsync(self.file.fileno())
+            self.metrics.write(event)
+
+
+def _safely(events: Iterator[Event]) -> Iterator[Event]:
+    """The events; an error becomes RunFailed with what to do."""
+    try:
+        yield from events
+    except UserError as error:
+        yield RunFailed(str(error), "")
+    except OSError as error:
+        yield RunFailed(*_disk(error), traceback.format_exc())
+    except (MemoryError, RuntimeError) as error:
+        message = f"{type(error).__name__}: {error}".strip(": ")
+        yield RunFailed(message, _hint(error), traceback.format_exc())
+    except Exception as error:
+        yield RunFailed(
+            f"{type(error).__name__}: {error}",
+            "This is a fault of the program; the log has the details.",
+            traceback.format_exc(),
+        )
+
+
+def _disk(error: OSError) -> tuple[str, str]:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        return "The disk is full.", "The model saved before is whole. Free some space, then resume the run."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename or 'The run folder'} cannot be written.", "Check its permissions, then resume the run."
+    return f"A file could not be read or written: {error}.", "Check the disk, then resume the run."
+
+
+def _hint(error: BaseException) -> str:
+    text = str(error).lower()
+    if (
+        isinstance(error, MemoryError)
+        or "out of memory" in text
+        or "can't allocate memory" in text
+        or "not enough memory" in text
+    ):
+        return "There was not enough memory: take a smaller batch size or input size, or close other programs."
+    return "This is a fault of the program; the log has the details."
+
+
+@contextmanager
+def _locked(run_dir: Path) -> Iterator[None]:
+    """Hold the run's lock. Raises UserError where another process trains it or the folder can't be written."""
+    read_run(run_dir)  # tells a folder that is no run
+    try:
+        file = (run_dir / LOCK).open("ab")
+    except OSError as error:
+        raise UserError(f"The run folder {run_dir} cannot be written: {error.strerror}.") from error
+    with file:
+        until = time.monotonic() + _LOCK_SECONDS
+        while not _try_lock(file):
+            if time.monotonic() > until:
+                raise UserError(f"The run {run_dir.name} is being trained by another process.")
+            time.sleep(0.05)  # whoever asks whether the run is alive holds the lock for a moment
+        yield
+
+
+def _try_lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What can go wrong while training, recognised from the numbers and explained."""

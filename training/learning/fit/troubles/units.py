@@ -1,0 +1,98 @@
+"""Which units of a network ever fire, seen over pictures while it is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from training.learning.models.patches import GroupedReLU
+
+_PICTURES = 256  # are enough
+_FEWEST = 20  # pictures, before a unit that was never seen to fire may be called dead
+
+
+@dataclass
+class Layer:
+    """A layer of ReLUs: per unit (a feature, or a channel anywhere in the picture) the largest output over the pictures.
+
+    groups: how many networks share the layer, each with as many units.
+    """
+
+    largest: Tensor
+    pictures: int
+    groups: int = 1
+
+    @property
+    def size(self) -> int:
+        """The units of one network."""
+        return len(self.largest) // self.groups
+
+    @property
+    def dead(self) -> float:
+        """The share of units that never fired; of several networks in the one that has the most such units."""
+        if self.pictures < _FEWEST:
+            return 0.0
+        return float((self.largest <= 0).float().view(self.groups, -1).mean(dim=1).max())
+
+    @property
+    def strength(self) -> float:
+        """The median unit's largest output, of those that fire; 0 where none does."""
+        alive = self.largest[self.largest > 0]
+        return float(alive.median()) if len(alive) else 0.0
+
+
+@dataclass
+class Units:
+    """The layers by name, in the order they are computed; one that is used twice is two."""
+
+    layers: dict[str, Layer] = field(default_factory=dict)
+
+    def worst(self, *, within: str = "") -> tuple[str, Layer] | None:
+        """The layer with the largest share of dead units, the first of equals; within: of those whose name begins so."""
+        found = [item for item in self.layers.items() if item[0].startswith(within)]
+        return max(found, key=lambda item: item[1].dead) if found else None
+
+    def last(self) -> Layer | None:
+        """The layer before the output."""
+        return next(reversed(self.layers.values()), None)
+
+    def add(self, name: str, output: Tensor, *, groups: int = 1) -> None:
+        """Take in the outputs [B, units] or [B, units, H, W] of a layer that `groups` networks share."""
+        known = self.layers.get(name)
+        if known is not None and known.pictures >= _PICTURES:
+            return
+        largest = output.amax(dim=tuple(i for i in range(output.ndim) if i != 1)).float()
+        if known is None:
+            self.layers[name] = Layer(largest, len(output), groups)
+        elif known.largest.shape == largest.shape:
+            known.largest = torch.maximum(known.largest, largest)
+            known.pictures += len(output)
+
+
+@contextmanager
+def watched_units(model: nn.Module) -> Iterator[Units]:
+    """Within, the outputs of the model's ReLUs are taken in."""
+    units = Units()
+    calls: dict[str, int] = {}
+
+    def start(_module: nn.Module, _inputs: tuple[Tensor, ...]) -> None:
+        calls.clear()
+
+    def hook(name: str, module: nn.Module, output: Tensor) -> None:
+        calls[name] = calls.get(name, 0) + 1
+        groups = module.groups if isinstance(module, GroupedReLU) else 1
+        units.add(name if calls[name] == 1 else f"{name} ({calls[name]})", output, groups=groups)
+
+    handles = [model.register_forward_pre_hook(start)]
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ReLU):
+            handles.append(module.register_forward_hook(lambda m, _i, output, name=name: hook(name, m, output)))
+    try:
+        yield units
+    finally:
+        for handle in handles:
+            handle.remove()

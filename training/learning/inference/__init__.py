@@ -1,0 +1,1 @@
+"""Trained networks as files and as functions from images to points."""

@@ -1,0 +1,173 @@
+"""The files a run leaves: `model.safetensors` with everything needed to predict, and `resume.pt`."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+import training
+from training.errors import UserError
+from training.faces.labels.schema import KeypointSchema
+from training.faces.measures.calibration import Calibration
+from training.files import default_mode, reading
+from training.learning.models.registry import make_model, recipe_parameters
+from training.storage.runs.folder import model_file
+from training.storage.runs.settings.config import RunConfig
+
+FORMAT = 1
+_KEY = "fkp-studio"
+_NORMALISATION = {  # in words, for other programs; the setting pixels decides
+    "picture": "each picture: mean 0, standard deviation 1",
+    "unit": "light of 0..255, divided by 256",
+    "imagenet": "light of 0..1, less (0.485, 0.456, 0.406), by (0.229, 0.224, 0.225)",
+}
+_FULL = 1 << 20  # bytes free: with less, a failed write of megabytes met a full disk
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model file tells beside the weights. metrics: of val, as in EpochDone. precision: it was trained in.
+
+    schemes: the marking schemes it can speak, the default one first; () where it knows only one.
+    """
+
+    config: RunConfig
+    schema: KeypointSchema
+    precision: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    schemes: tuple[str, ...] = ()
+
+    def to_text(self) -> str:
+        """One JSON text for the file's header."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "config": self.config.to_json(),
+                "schema": self.schema.to_json(),
+                "normalisation": _NORMALISATION[self.config.pixels],
+                "precision": self.precision,
+                "metrics": self.metrics,
+                "calibration": self.calibration.to_json() if self.calibration else None,
+                **({"schemes": list(self.schemes)} if self.schemes else {}),
+                "versions": self.versions or {"fkp-studio": training.__version__, "torch": torch.__version__},
+            }
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> ModelInfo:
+        """Raises UserError for a header of another kind or of a newer program."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            if values["format"] != FORMAT:
+                raise UserError(
+                    f"The model file is of format {values['format']}, this program reads {FORMAT}; update FKP Studio."
+                )
+            calibration = values["calibration"]
+            return cls(
+                config=RunConfig.from_json(values["config"]),
+                schema=KeypointSchema.from_json(values["schema"]),
+                precision=str(values["precision"]),
+                metrics={str(k): float(v) for k, v in values["metrics"].items() if v is not None},
+                calibration=Calibration.from_json(calibration) if calibration else None,
+                schemes=tuple(map(str, values.get("schemes", ()))),
+                versions={str(k): str(v) for k, v in values["versions"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"The model file's header cannot be read ({error}).") from error
+
+
+def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None:
+    """Write the weights and the header beside, then rename: the file is whole at any time."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        safetensors.torch.save_file(tensors, beside, metadata={_KEY: info.to_text()})
+    except safetensors.SafetensorError as error:
+        raise _write_error(beside, path, error) from error
+    _put(beside, path)
+
+
+def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
+    """The model of a run folder, a starter or a model file, on the CPU, ready to predict. Raises UserError where it is missing or damaged."""
+    file = model_file(path)
+    if not file.is_file():
+        raise UserError(f"There is no model in {path}: it is written when the first epoch of a run is done.")
+    with reading(file):
+        file.open("rb").close()  # safetensors tells a missing permission as a missing file
+    try:
+        with safetensors.safe_open(file, framework="pt") as stored:
+            text = (stored.metadata() or {}).get(_KEY)
+            if text is None:
+                raise UserError(f"{file} is not a model of FKP Studio: its header lacks {_KEY!r}.")
+            info = ModelInfo.from_text(text)
+            shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118  - not a dict
+            model = _matching_model(info, shapes, file)
+            model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
+    except (safetensors.SafetensorError, OSError, RuntimeError) as error:
+        raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train anew.") from error
+    return model.eval(), info
+
+
+def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> nn.Module:
+    """An empty model of the header's config, after checking that the file holds as much as it needs; then each tensor."""
+    held = sum(math.prod(shape) for shape in shapes.values())
+    schemes = max(1, len(info.schemes))
+    if held < recipe_parameters(info.config, len(info.schema), schemes=schemes):
+        raise UserError(f"The model file {file} does not fit its header: it holds fewer weights than its network has.")
+    model = make_model(info.config, len(info.schema), schemes=schemes)
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    wrong = [name for name in wanted.keys() | shapes.keys() if wanted.get(name) != shapes.get(name)]
+    if wrong:
+        raise UserError(f"The model file {file} does not fit its header: {min(wrong)} is missing or of another size.")
+    return model
+
+
+def save_resume(path: Path, state: dict[str, Any]) -> None:
+    """Write a training state (tensors and plain values) beside, then rename."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        torch.save(state, beside)
+    except RuntimeError as error:  # torch's writer tells a full disk as RuntimeError
+        raise _write_error(beside, path, error) from error
+    _put(beside, path)
+
+
+def load_resume(path: Path) -> dict[str, Any]:
+    """The state of `save_resume`; only tensors and plain values are read. Raises UserError."""
+    if not path.is_file():
+        raise UserError(f"The run {path.parent.name} has no saved state to go on from; train anew.")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises a dozen different types
+        raise UserError(f"The saved state {path} is damaged ({type(error).__name__}); train anew.") from error
+    return state
+
+
+def _write_error(beside: Path, path: Path, error: Exception) -> OSError:
+    """What a writer that does not pass on the system's error must have met; removes what it wrote."""
+    full = shutil.disk_usage(path.parent).free < _FULL
+    beside.unlink(missing_ok=True)
+    if full:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    return OSError(f"{path} cannot be written: {error}")
+
+
+def _put(beside: Path, path: Path) -> None:
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.chmod(default_mode())  # safetensors gives it to its owner alone
+    beside.replace(path)

@@ -1,0 +1,281 @@
+"""A trained model as an ONNX file: one graph from pictures at network size to points, checked against torch when it is written.
+
+Input `pictures` [B, C, S, S], uint8 or float32 in 0..255, any B; C is 1 (gray) or 3 (RGB). Output `points` float32 [B, K, 2],
+px of the input. The light's normalisation, the label offset and, where wanted, the mirrored view are inside.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import training
+from training.errors import UserError
+from training.files import replacing
+from training.learning.augment.photometric import normalise
+from training.learning.inference.checkpoint import ModelInfo, load_model
+from training.learning.inference.fused import for_inference
+from training.learning.inference.onnx_int8 import CALIBRATION, int8
+from training.learning.inference.views import averaged_points
+from training.learning.models.staged import StagedNet
+from training.storage.project.project import Project
+from training.storage.runs.inputs.data import load_readable, spread_rows
+from training.storage.runs.inputs.marking_schemes import scheme_number
+from training.storage.runs.model.adjustment import read_adjustment
+
+INPUTS = ("uint8", "float32")
+PICTURES = 64  # that the file is checked with
+CLOSE = 2e-4  # of the largest coordinate: beyond this the file is not the model; rounding gives a hundredth of it
+_OPSET = 17  # of onnx 1.12 on; 16 brought grid_sample
+_EXTRA = ("onnx", "onnxruntime")
+_LICENCE = "unknown: the labels and pictures that the model was trained on decide; ask whoever trained it"
+
+
+@dataclass(frozen=True)
+class OnnxReport:
+    """What was written. difference: the largest, px, between torch and onnxruntime on `pictures` pictures. moved: by how much
+    8-bit numbers move a coordinate, px, RMS over pictures of the project; None where they are not used."""
+
+    out: Path
+    size: int  # bytes
+    difference: float
+    pictures: int
+    shape: tuple[int, int, int]  # C, S, S
+    keypoints: int
+    moved: float | None = None
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        channels, side, _ = self.shape
+        kind = "gray" if channels == 1 else "RGB"
+        before = "" if self.moved is None else " before its convolutions became 8-bit"
+        after = "" if self.moved is None else f" They move the project's points by {self.moved:.2f} px (RMS)."
+        return (
+            f"{self.out}: {self.size / 1e6:.1f} MB, {side} x {side} {kind} pictures to {self.keypoints} points; against torch "
+            f"the largest difference is {self.difference:.4f} px on {self.pictures} pictures{before}.{after}"
+        )
+
+
+def export_onnx(
+    model: Path,
+    out: Path,
+    *,
+    mirrored: bool | None = None,
+    upright: bool | None = None,
+    input_type: str = "uint8",
+    scheme: str | None = None,
+    int8_from: Path | None = None,
+) -> OnnxReport:
+    """Write a run's or a model file's best model, with what fits it to a person's way of placing points.
+
+    mirrored: average with the mirrored view; upright: look at faces on their side once more, upright, which takes the graph two
+    passes for every face (None: as the model's settings say). scheme: the marking scheme it speaks (None:
+    the model's first). int8_from: compute convolutions with 8-bit numbers, whose ranges come from this project's pictures.
+
+    Raises UserError where the extra `onnx` is missing, the model cannot be read or the file cannot be written.
+    """
+    check_installed()
+    network, info = load_model(model)
+    adjustment = read_adjustment(model, keypoints=len(info.schema))
+    graph = PointGraph(
+        network,
+        info,
+        mirrored=info.config.flip_average if mirrored is None else mirrored,
+        upright=info.config.upright if upright is None else upright,
+        scheme=0 if scheme is None else scheme_number(info.schemes, scheme),
+        offset=np.zeros(2) if adjustment is None else adjustment.offset,
+    ).eval()
+    example = _pictures(info, 3, input_type)
+    data = _described(_exported(graph, example), info, graph, input_type)
+    pictures = _pictures(info, PICTURES, input_type)
+    difference, largest = _difference(data, graph, pictures)
+    if not difference <= CLOSE * largest:
+        raise UserError(
+            f"The ONNX graph of {info.config.model} is {difference:.3f} px off the model; it was not written. "
+            "Another version of torch or onnxruntime may do it."
+        )
+    moved = None
+    if int8_from is not None:
+        data, moved = _quantised(data, _project_pictures(int8_from, info, input_type))
+    with replacing(out) as file:
+        file.write(data)
+    c, side = info.config.channels, info.config.input_size
+    return OnnxReport(out, len(data), difference, PICTURES, (c, side, side), len(info.schema), moved)
+
+
+def _quantised(data: bytes, pictures: np.ndarray) -> tuple[bytes, float]:
+    """The graph with 8-bit convolutions, and by how much they move a coordinate, px (RMS)."""
+    smaller = int8(data, pictures)
+    change = _found(smaller, pictures) - _found(data, pictures)
+    return smaller, float(np.sqrt(np.square(change).mean()))
+
+
+def _project_pictures(path: Path, info: ModelInfo, input_type: str) -> np.ndarray:
+    """Pictures of the project, evenly spread, as the graph takes them. Raises UserError where it has none."""
+    with Project.open(path, read_only=True) as project:
+        ids = spread_rows(project.ids(), CALIBRATION)
+        found, _ = load_readable(project, ids, info.config)
+    if not len(found):
+        raise UserError(f"{path} has no picture that can be read; 8-bit numbers get their ranges from some.")
+    planes = found[:, None] if found.ndim == 3 else found.transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(planes).astype(input_type)
+
+
+def check_installed() -> None:
+    """Raise UserError where the packages of the extra are missing."""
+    missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"ONNX export needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed: "
+            "pip install 'fkp-studio[onnx]'."
+        )
+
+
+class PointGraph(nn.Module):
+    """Pictures [B, C, S, S] of light 0..255 -> points [B, K, 2], px of them: all that a prediction is, in one module."""
+
+    flip: Tensor
+    offset: Tensor
+
+    def __init__(
+        self,
+        model: nn.Module,
+        info: ModelInfo,
+        *,
+        mirrored: bool,
+        upright: bool = False,
+        scheme: int = 0,
+        offset: np.ndarray,
+    ) -> None:
+        super().__init__()
+        config = info.config
+        self.model = for_inference(model, torch.zeros(2, config.channels, config.input_size, config.input_size))
+        if isinstance(self.model, StagedNet):
+            self.model = _OneStage(self.model)
+        self.pixels, self.mirrored, self.upright, self.scheme = config.pixels, mirrored, upright, scheme
+        self.register_buffer("flip", torch.tensor(info.schema.flip))
+        self.register_buffer("offset", torch.from_numpy(offset).float())  # px of the input
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = normalise(pictures.float(), self.pixels)
+        points = averaged_points(
+            self.model, x, flip=self.flip, flip_average=self.mirrored, upright=self.upright, scheme=self.scheme
+        )
+        return points.float() + self.offset
+
+
+class _OneStage(nn.Module):
+    """A model of two stages that stays at the one it was left in: a graph cannot branch on a weight."""
+
+    def __init__(self, model: StagedNet) -> None:
+        super().__init__()
+        self.model, self.refined = model, model.number > 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        points = self.model.first_points(x)
+        return self.model.refine(x, points) if self.refined else points
+
+
+def _pictures(info: ModelInfo, count: int, input_type: str) -> np.ndarray:
+    """Blurred noise: light that changes from place to place, the same each time."""
+    side, channels = info.config.input_size, info.config.channels
+    noise = torch.rand(count, channels, side // 8 + 2, side // 8 + 2, generator=torch.Generator().manual_seed(0))
+    smooth = nn.functional.interpolate(noise, size=(side, side), mode="bilinear", align_corners=False)
+    return (255 * smooth).round().numpy().astype(input_type)
+
+
+def _exported(graph: PointGraph, example: np.ndarray) -> Any:
+    """The graph as an onnx ModelProto. By tracing: the newer exporter (dynamo) takes thirty times as long for the same points."""
+    file = io.BytesIO()
+    batch = {0: "batch"}
+    with _quiet(), torch.no_grad():
+        torch.onnx.export(
+            graph,
+            (torch.from_numpy(example),),
+            cast(Any, file),  # torch's annotation knows paths alone
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["pictures"],
+            output_names=["points"],
+            dynamic_axes={"pictures": batch, "points": batch},
+        )
+    import onnx
+
+    return onnx.load_from_string(file.getvalue())
+
+
+def _described(model: Any, info: ModelInfo, graph: PointGraph, input_type: str) -> bytes:
+    """The file's bytes, with what somebody needs who has nothing else."""
+    config, schema = info.config, info.schema
+    model.producer_name, model.producer_version = "FKP Studio", training.__version__
+    model.doc_string = (
+        "Facial keypoints: pictures [B, C, S, S], light 0..255 -> points [B, K, 2], px; first pixel's centre is (0, 0)."
+    )
+    properties: dict[str, Any] = {
+        "keypoints": list(schema.keypoints),
+        "flip": list(schema.flip),
+        "input_size": config.input_size,
+        "channels": config.channels,
+        "channel_order": "gray" if config.channels == 1 else "RGB",
+        "input_type": input_type,
+        "mirrored_view_averaged": graph.mirrored,
+        "turned_upright": graph.upright,
+        **({"scheme": info.schemes[graph.scheme]} if info.schemes else {}),
+        "recipe": config.recipe,
+        "network": config.model,
+        "metrics": info.metrics,
+        "licence_of_training_data": _LICENCE,
+    }
+    for key, value in properties.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _difference(data: bytes, graph: PointGraph, pictures: np.ndarray) -> tuple[float, float]:
+    """The largest distance of a coordinate, px, between the graph in onnxruntime and in torch, and the largest coordinate."""
+    found = _found(data, pictures)
+    with torch.no_grad():
+        wanted = graph(torch.from_numpy(pictures)).numpy()
+    return float(np.abs(found - wanted).max()), max(float(np.abs(wanted).max()), float(pictures.shape[-1]))
+
+
+def _found(data: bytes, pictures: np.ndarray) -> np.ndarray:
+    """Points [B, K, 2] that onnxruntime finds."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(["points"], {"pictures": pictures})[0])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's remarks on its own workings are nothing a user could act on."""
+    names = ("torch.onnx",)
+    before = {name: logging.getLogger(name).level for name in names}
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

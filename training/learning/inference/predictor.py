@@ -1,0 +1,141 @@
+"""Points and confidences for pictures of any size, from a run's best model or a model file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.faces.images.reading import resize_pictures, resize_points
+from training.faces.labels.schema import KeypointSchema
+from training.faces.measures.calibration import default_calibration, face_sizes
+from training.learning.augment.batch import prepare
+from training.learning.inference.checkpoint import ModelInfo, load_model
+from training.learning.inference.device import choose_device, choose_precision, mixed_precision, to_channels_last
+from training.learning.inference.fused import for_inference, halve_weights
+from training.learning.inference.views import averaged_points, points_and_disagreement
+from training.storage.runs.folder import load_schemes
+from training.storage.runs.inputs.marking_schemes import scheme_number
+from training.storage.runs.model.adjustment import Adjustment, read_adjustment
+
+_BATCH = 64
+
+
+class Predictor:
+    """A loaded model. Use one instance in one thread at a time."""
+
+    def __init__(
+        self, model: nn.Module, info: ModelInfo, device: torch.device, *, adjustment: Adjustment | None = None
+    ) -> None:
+        self.info, self.device = info, device
+        self.scheme = 0  # the marking scheme it speaks where a sample's own is not known
+        self._run: Path | None = None  # whose samples' schemes are known
+        self._known: tuple[np.ndarray, np.ndarray] | None = None  # ids and their schemes
+        self.offset = np.zeros((1, 2)) if adjustment is None else adjustment.offset  # [K, 2], px of the input
+        example = torch.zeros(2, info.config.channels, info.config.input_size, info.config.input_size, device=device)
+        self.model = for_inference(to_channels_last(model).to(device), example)
+        self.flip = torch.tensor(info.schema.flip, device=device)
+        self.calibration = info.calibration or default_calibration(len(info.schema))
+        self.precision = "float32" if info.precision == "float32" else self._faster_precision(example)
+        if self.precision == "bfloat16":
+            halve_weights(self.model)
+
+    @classmethod
+    def load(cls, path: Path, device: str = "auto", *, adjusted: bool = True) -> Predictor:
+        """The model of a run folder or a `.safetensors` file, with what fits it to a person's way of placing points.
+
+        adjusted: False gives the points of the model itself. Raises UserError where a file is missing or damaged.
+        """
+        model, info = load_model(path)
+        adjustment = read_adjustment(path, keypoints=len(info.schema)) if adjusted else None
+        predictor = cls(model, info, choose_device(device), adjustment=adjustment)
+        if info.schemes and path.is_dir():
+            predictor._run, predictor._known = path.absolute(), load_schemes(path, len(info.schemes))
+        return predictor
+
+    @property
+    def schema(self) -> KeypointSchema:
+        """The keypoints the model finds."""
+        return self.info.schema
+
+    def speak(self, scheme: str) -> None:
+        """Place all points as a marking scheme of this name does. Raises UserError where the model does not know it."""
+        self.scheme, self._known = scheme_number(self.info.schemes, scheme), None
+
+    def schemes_of(self, project: Path, ids: np.ndarray) -> np.ndarray | None:
+        """The marking schemes int64 [B] of samples of a project, as the run learnt them; None where all are alike to it."""
+        if self._known is None or self._run is None or self._run.parent.parent != project.absolute():
+            return None
+        known, schemes = self._known
+        at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where(known[at] == ids, schemes[at], self.scheme)
+
+    def predict(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of these pictures, and confidences [B, K].
+
+        schemes: int64 [B], as of `schemes_of`; None: all in the one it speaks.
+        A confidence is the probability that a point's error is at most 10 % of the interocular distance; with it
+        `calibration.errors` tells that of any other limit.
+        """
+        found = [self._predict_batch(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
+        if not found:
+            none = np.zeros((0, len(self.info.schema)), np.float32)
+            return np.zeros((*none.shape, 2), np.float32), none
+        points, spread = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        sizes = face_sizes(points, self.schema, width=self.info.config.input_size)
+        return self._to_pictures(points, pictures), self.calibration.probability(spread, sizes)
+
+    def predict_points(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> np.ndarray:
+        """As predict, the points only: half the work."""
+        parts = [self._points(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
+        return self._to_pictures(np.concatenate(parts), pictures)
+
+    def _inputs(self, pictures: np.ndarray, schemes: np.ndarray | None) -> Iterator[tuple[Tensor, int | Tensor]]:
+        config = self.info.config
+        for start in range(0, len(pictures), _BATCH):
+            part = pictures[start : start + _BATCH]
+            if part.shape[1:3] != (config.input_size, config.input_size):
+                part = resize_pictures(part, config.input_size)
+            x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
+            scheme = (
+                self.scheme if schemes is None else torch.from_numpy(schemes[start : start + _BATCH]).to(self.device)
+            )
+            yield prepare(x, channels=config.channels, pixels=config.pixels), scheme
+
+    @torch.inference_mode()
+    def _predict_batch(self, x: Tensor, scheme: int | Tensor) -> tuple[np.ndarray, np.ndarray]:
+        config = self.info.config
+        with mixed_precision(self.device, self.precision):
+            points, spread = points_and_disagreement(
+                self.model, x, flip=self.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme,
+                views=self.calibration.views,
+            )  # fmt: skip
+        return points.float().cpu().numpy(), spread.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def _points(self, x: Tensor, scheme: int | Tensor) -> np.ndarray:
+        config = self.info.config
+        with mixed_precision(self.device, self.precision):
+            points = averaged_points(
+                self.model, x, flip=self.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme
+            )
+        return points.float().cpu().numpy()
+
+    def _to_pictures(self, points: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+        height, width = pictures.shape[1:3]
+        side = self.info.config.input_size
+        return resize_points(points + self.offset, (side, side), (width, height)).astype(np.float32)
+
+    def _faster_precision(self, example: Tensor) -> str:
+        """A model trained in half precision may stand on a machine that is slow at it."""
+        x = example.repeat(4, 1, 1, 1)
+
+        @torch.inference_mode()
+        def step(precision: str) -> None:
+            with mixed_precision(self.device, precision):
+                self.model(x)
+
+        return choose_precision("auto", self.device, step, repeats=2)

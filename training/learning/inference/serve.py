@@ -1,0 +1,233 @@
+"""The prediction worker: JSON lines on stdin are answered with JSON lines on stdout.
+
+{"id": n, "cmd": "predict", "project": path, "run": run_dir, "ids": [...]} is answered by one or more
+{"id": n, "ids": [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "model": its stamp, "done":
+bool}, or one {"id": n, "error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is
+answered by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see training/learning/augment/sheet.py;
+it goes before all others. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
+end of stdin ends the worker. A request with one id goes before the rest of a long one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.images.reading import resize_points
+from training.learning.augment.sheet import Sheet
+from training.learning.inference.device import keep_memory, set_threads
+from training.learning.inference.predictor import Predictor
+from training.storage.project.project import Project
+from training.storage.runs.inputs.data import load_pictures
+from training.storage.runs.model.stored_predictions import model_stamp
+from training.storage.runs.settings.config import RunConfig
+
+CHUNK = 256  # samples a reply, at most
+_SLICE_SECONDS = 0.05  # a long request is worked on in pieces of about this length, so that a short one need not wait
+_MODELS = 3  # kept loaded
+
+
+@dataclass
+class _Request:
+    number: int
+    project: Path
+    run: Path
+    ids: list[int]
+    at: int = 0
+    stamp: str = ""  # of the model that what is gathered is by
+    points: list[np.ndarray] = field(default_factory=list)
+    confidences: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def gathered(self) -> int:
+        return sum(len(p) for p in self.points)
+
+
+@dataclass
+class _SheetRequest:
+    number: int
+    project: Path
+    ids: list[int]
+    config: dict[str, Any]
+    seed: int
+
+
+class Worker:
+    """Keeps projects and models open, and works on requests piece by piece."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self.waiting: deque[_Request | _SheetRequest] = deque()
+        self.sheet = Sheet()
+        self.projects: dict[Path, Project] = {}
+        self.models: dict[tuple[Path, str], Predictor] = {}
+        self.piece = 16
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Queue or drop a request; one id goes to the front."""
+        if message["cmd"] == "cancel":
+            self.waiting = deque(r for r in self.waiting if r.number != int(message["id"]))
+            return
+        if message["cmd"] not in ("predict", "augment"):
+            raise ValueError(f"no command {message['cmd']!r}")
+        ids = [int(i) for i in message["ids"]]
+        if message["cmd"] == "augment":
+            config, seed = dict(message["config"]), int(message["seed"])
+            self.waiting.appendleft(_SheetRequest(int(message["id"]), Path(message["project"]), ids, config, seed))
+            return
+        request = _Request(int(message["id"]), Path(message["project"]), Path(message["run"]), ids)
+        if len(ids) == 1:
+            self.waiting.appendleft(request)
+        else:
+            self.waiting.append(request)
+
+    def work(self) -> None:
+        """One piece of the request in front; an error ends this request only."""
+        request = self.waiting[0]
+        try:
+            if isinstance(request, _SheetRequest):
+                self._draw(request)
+            else:
+                self._piece(request)
+        except UserError as error:
+            self._drop(request, str(error))
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            self._drop(request, f"The worker failed ({type(error).__name__}: {error}).")
+
+    def _draw(self, request: _SheetRequest) -> None:
+        config = RunConfig.from_json(request.config)
+        drawn = self.sheet.draw(self._project(request.project), request.ids, config, seed=request.seed)
+        self.waiting.remove(request)
+        self._say({"id": request.number, **drawn})
+
+    def _drop(self, request: _Request | _SheetRequest, sentence: str) -> None:
+        self.waiting.remove(request)
+        self._say({"id": request.number, "error": sentence})
+
+    def _piece(self, request: _Request) -> None:
+        ids = np.array(request.ids[request.at : request.at + self.piece], np.int64)
+        if len(ids):
+            start = time.perf_counter()
+            stamp, predictor = self._model(request.run)
+            if stamp != request.stamp and request.gathered:
+                self._reply(request, done=False)
+            request.stamp = stamp
+            points, confidences = self._predict(request, ids, predictor)
+            request.points.append(points)
+            request.confidences.append(confidences)
+            request.at += len(ids)
+            if len(ids) == self.piece:
+                self.piece = int(np.clip(self.piece * _SLICE_SECONDS / (time.perf_counter() - start), 4, CHUNK))
+        done = request.at >= len(request.ids)
+        if done:
+            self.waiting.remove(request)
+        if done or request.gathered + self.piece > CHUNK:
+            self._reply(request, done=done)
+
+    def _reply(self, request: _Request, *, done: bool) -> None:
+        count = request.gathered
+        reply = {
+            "id": request.number,
+            "ids": request.ids[request.at - count : request.at],
+            "points": [p for part in request.points for p in np.round(part, 3).tolist()],
+            "confidences": [c for part in request.confidences for c in np.round(part.astype(np.float64), 8).tolist()],
+            "model": request.stamp,
+            "done": done,
+        }
+        request.points, request.confidences = [], []
+        self._say(reply)
+
+    def _say(self, reply: dict[str, Any]) -> None:
+        self.out.write(json.dumps(reply, allow_nan=False) + "\n")
+        self.out.flush()
+
+    def _predict(self, request: _Request, ids: np.ndarray, predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
+        """Points [B, K, 2] in px of the original pictures, and confidences [B, K]."""
+        project = self._project(request.project)
+        if predictor.schema.keypoints != project.schema.keypoints:
+            raise UserError(f"The model of {request.run.name} has other keypoints than the project {project.name}.")
+        config = predictor.info.config
+        points, confidences = predictor.predict(
+            load_pictures(project, ids, config), predictor.schemes_of(project.path, ids)
+        )
+        if len(ids) == 1:
+            sample = project.sample(int(ids[0]))
+            sizes = np.array([(sample.width, sample.height)])
+        else:
+            index = project.index()
+            rows = np.searchsorted(index.ids, ids)
+            sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
+        return resize_points(points, (config.input_size, config.input_size), sizes), confidences
+
+    def _model(self, run: Path) -> tuple[str, Predictor]:
+        """The run's model and adjustment as they are on the disk now, and their stamp: a run in training writes better ones."""
+        key = (run, model_stamp(run))
+        if key not in self.models:
+            self.models = {k: m for k, m in list(self.models.items())[1 - _MODELS :] if k[0] != run}
+            self.models[key] = Predictor.load(run)
+        return key[1], self.models[key]
+
+    def _project(self, path: Path) -> Project:
+        if path not in self.projects:
+            self.close()
+            self.projects[path] = Project.open(path, read_only=True)
+        return self.projects[path]
+
+    def close(self) -> None:
+        """Close the projects."""
+        for project in self.projects.values():
+            project.close()
+        self.projects.clear()
+
+
+def serve(source: TextIO, out: TextIO) -> None:
+    """Answer until stdin ends or `quit` comes."""
+    keep_memory()
+    set_threads(0)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(source, lines), daemon=True).start()
+    worker = Worker(out)
+    try:
+        while True:
+            while not worker.waiting or not lines.empty():
+                line = lines.get()
+                if not _accept(line, worker):
+                    return
+            worker.work()
+    except BrokenPipeError:  # whoever asked is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        worker.close()
+
+
+def _read(source: TextIO, lines: queue.SimpleQueue[str]) -> None:
+    for line in source:
+        lines.put(line)
+    lines.put("")
+
+
+def _accept(line: str, worker: Worker) -> bool:
+    """Take a line in; False ends the worker."""
+    if not line:
+        return False
+    try:
+        message = json.loads(line)
+        if message["cmd"] == "quit":
+            return False
+        worker.take(message)
+    except (ValueError, KeyError, TypeError) as error:
+        sys.stderr.write(f"not a request ({error}): {line[:200]}\n")
+    return True

@@ -1,0 +1,1 @@
+"""Other people's label files, in and out."""

@@ -1,0 +1,1 @@
+"""Import into a project and export from it."""

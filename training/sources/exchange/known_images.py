@@ -1,0 +1,167 @@
+"""What a project has of the pictures that are imported: nothing is added twice, and no two samples get the same name.
+
+A picture file is known by where it lies. Names are paths below the source; where other files have such names in the project,
+all of the source's begin with its folder: second/00000.png. The same folder gets the same names each time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.images.crops import same_square
+from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch
+from training.sources.formats.csv_folder import face_name
+from training.sources.formats.reader import Chunk
+from training.storage.project.project import Project
+
+_File = tuple[str, str]  # its folder, without links, and its name
+_Crop = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A sample of the project. crop: None where it is the whole file; faceless: in which no face was found."""
+
+    id: int
+    crop: _Crop | None
+    faceless: bool
+
+
+class KnownPictures:
+    """The pictures that a project had before an import. there: how many samples of the source it has already."""
+
+    def __init__(self, project: Project) -> None:
+        self.there = 0
+        self._files: dict[_File, list[_Held]] = {}
+        self._places: dict[str, tuple[_File, ...]] = {}  # of each name; none where the project keeps the pixels
+        self._real: dict[str, str] = {}
+        self._seen: dict[str, _File] = {}  # all names of the source
+        self._new: list[tuple[str, _File | None]] = []
+        self._read(project)
+
+    def _read(self, project: Project) -> None:
+        database, beside = project.database, project.path.parent
+        folders = {
+            number: {self._folder(os.path.normpath(beside / near)), self._folder(absolute)}
+            for number, near, absolute in database.all("SELECT id, near, absolute FROM folders")
+        }
+        rows = database.all(
+            "SELECT s.id, s.name, s.folder, s.file, s.flags, f.crop_x, f.crop_y, f.crop_side FROM samples s "
+            "LEFT JOIN faces f ON f.id = s.id"
+        )
+        for number, name, folder, file, flags, *crop in rows:
+            self._places[name] = tuple((place, file) for place in folders.get(folder, ()))
+            held = _Held(number, (crop[0], crop[1], crop[2]) if crop[2] else None, FLAG_NO_FACE in flags)
+            for place in self._places[name]:
+                self._files.setdefault(place, []).append(held)
+
+    def _folder(self, path: str) -> str:
+        if path not in self._real:
+            self._real[path] = os.path.realpath(path)
+        return self._real[path]
+
+    def drop_files(self, chunk: Chunk) -> Chunk:
+        """The chunk without picture files of which the project has anything: nobody needs to look for faces there."""
+        return self._drop(chunk, lambda held, _: bool(held))
+
+    def take(self, chunk: Chunk) -> Chunk:
+        """The chunk without samples that the project has: the same file as a whole, or about the same square of it.
+
+        Raises UserError for pixels under a name that is there.
+        """
+        batch = chunk.batch
+        if batch.paths is not None:
+            chunk = self._drop(chunk, _is_held)
+            self._new += zip(chunk.batch.names, map(self._file, chunk.batch.paths or ()), strict=True)
+            return chunk
+        twice = next((name for name in batch.names if name in self._places), None)
+        if twice is not None:
+            raise UserError(f"The project has a sample {twice} already; import this source into a new project.")
+        self._new += [(name, None) for name in batch.names]
+        return chunk
+
+    def _drop(self, chunk: Chunk, there: Callable[[list[_Held], _Crop | None], bool]) -> Chunk:
+        batch, kept = chunk.batch, []
+        for i, path in enumerate(batch.paths or ()):
+            file = self._file(path)
+            self._seen[batch.names[i]] = file
+            if not there(self._files.get(file, []), _crop(batch, i)):
+                kept.append(i)
+        self.there += len(batch) - len(kept)
+        rows = np.array(kept, np.int64)
+        return Chunk(batch.take(rows), chunk.looks[rows], chunk.given[rows])
+
+    def _file(self, path: Path) -> _File:
+        return self._folder(str(path.parent)), path.name
+
+    def names(self, folder: Path) -> tuple[list[str], str]:
+        """The names of all samples taken, in their order, and what was put before them. folder: of the source's pictures.
+
+        Raises UserError where none can be found.
+        """
+        before = next((text for text in _beginnings(folder) if self._fits(text)), None)
+        if before is None:
+            raise UserError(
+                f"{folder}: the project has other pictures of these names; rename this folder, then import it."
+            )
+        used = set(self._places)
+        return [self._name(before + name, file, used) for name, file in self._new], before
+
+    def _fits(self, before: str) -> bool:
+        """Whether no name means two files then; several samples of one file are numbered."""
+        return all(file in self._places.get(before + name, {file}) for name, file in self._seen.items())
+
+    def _name(self, name: str, file: _File | None, used: set[str]) -> str:
+        picture, number = name, 2
+        if name in used and file is not None:
+            picture = (PurePosixPath(name).parent / file[1]).as_posix()  # of a#2.jpg it is a.jpg
+        while name in used:
+            name, number = face_name(picture, number), number + 1
+        used.add(name)
+        return name
+
+    def notes(self, before: str) -> tuple[str, ...]:
+        """What to tell: what was there already, and what was put before the names."""
+        notes = []
+        if self.there:
+            kept = "stays as it is, with its" if self.there == 1 else "stay as they are, with their"
+            notes.append(f"{_count(self.there, 'picture')} that the project has already {kept} labels.")
+        if before:
+            notes.append(f"The project has other pictures of these names: the names of this source begin with {before}")
+        return tuple(notes)
+
+    def mates(self) -> dict[int, np.ndarray]:
+        """Of the samples taken (by their place) that are further faces of a photo in the project: the ids of its others."""
+        held = {n: self._files.get(file, []) for n, (_, file) in enumerate(self._new) if file is not None}
+        return {n: np.array([one.id for one in others], np.int64) for n, others in held.items() if others}
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def _crop(batch: SampleBatch, i: int) -> _Crop | None:
+    if batch.crops is None or not batch.crops[i, 2]:
+        return None
+    x, y, side = batch.crops[i].tolist()
+    return x, y, side
+
+
+def _is_held(held: list[_Held], crop: _Crop | None) -> bool:
+    if crop is None:
+        return bool(held)
+    return any(not one.faceless if one.crop is None else same_square(one.crop, crop) for one in held)
+
+
+def _beginnings(folder: Path) -> Iterator[str]:
+    """Nothing, then the name of the folder, then with that of the one above it, and so on."""
+    parts = Path(os.path.abspath(folder)).parts[1:]  # noqa: PTH100 - resolve() would follow links
+    yield ""
+    for first in range(len(parts) - 1, -1, -1):
+        yield "/".join(parts[first:]) + "/"

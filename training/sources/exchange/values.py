@@ -1,0 +1,134 @@
+"""What all writers share: the values to write, their text, and safe names for files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.labels.labels import Labels
+from training.sources.formats.pts import ORIGIN, pts_number
+from training.storage.project.project import Project
+
+CHUNK = 256
+_FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*\0', "_"))
+
+
+@dataclass(frozen=True)
+class Values:
+    """Where the points come from: the labels, or the predictions of a run."""
+
+    project: Project
+    run: str | None
+
+    def __post_init__(self) -> None:
+        if self.run is not None and self.run not in self.project.prediction_runs():
+            raise UserError(f"The run {self.run} has no predictions in {self.project.path}; predict with it first.")
+
+    def labels(self, ids: np.ndarray) -> Labels:
+        """The labels of samples; for a run its predictions as visible points."""
+        if self.run is None:
+            return self.project.labels(ids)
+        return Labels.from_points(self.project.predictions(self.run, ids).points)
+
+    def points(self, ids: np.ndarray) -> np.ndarray:
+        """float64 [B, K, 2] of the samples' pictures, NaN where there is none."""
+        labels = self.labels(ids)
+        return np.where(labels.mask[..., None], labels.points, np.nan)
+
+    def cells(self, ids: np.ndarray, *, whole: bool = True, origin: float = 0.0) -> list[list[str]]:
+        """2K cells of text a sample: as they stood in the file it came from where they still hold, else as numbers.
+
+        whole: of the picture files, else of the samples' pictures, which may be cut out of these. origin: what the format
+        calls the centre of the first pixel (0, in .pts files 1).
+        """
+        flat = self.points(ids).reshape(len(ids), -1)
+        corners = self.project.faces(ids).crops[:, :2]
+        if self.run is not None:
+            shift = np.tile(corners * whole + origin, flat.shape[1] // 2)
+            return [[_short(value) for value in row] for row in (flat + shift).tolist()]
+        kept = zip(self.project.source_cells(ids), self.project.sources(ids), corners.tolist(), strict=True)
+        rows = [_Row(cells, source_origin(source), corner, whole or not any(corner)) for cells, source, corner in kept]
+        return [row.cells(values, origin) for row, values in zip(rows, flat.tolist(), strict=True)]
+
+
+def source_origin(source: str) -> float:
+    """What the file that a sample came from calls the centre of the first pixel."""
+    return ORIGIN if source.lower().endswith(".pts") else 0.0
+
+
+def number_text(value: float) -> str:
+    """The shortest text that reads back as the same number; empty for NaN."""
+    return "" if math.isnan(value) else repr(value)
+
+
+def _short(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4f}"
+
+
+class _Row(NamedTuple):
+    """One sample's cells as they stood in its file, what they count from, the corner of its crop, and whether they are
+    for the picture that is asked for."""
+
+    source: tuple[str, ...] | None
+    origin: float
+    corner: list[int]
+    fits: bool
+
+    def cells(self, values: list[float], origin: float) -> list[str]:
+        """The text of the points `values` (x0, y0, x1...) of the sample's picture."""
+        kept = self.source if self.fits and self.origin == origin else None
+        if kept is None or len(kept) != len(values):
+            kept = ()
+        cells: list[str] = []
+        for k in range(0, len(values), 2):
+            pair, texts = values[k : k + 2], list(kept[k : k + 2])
+            cells += texts if texts and self._holds(pair, texts) else self._numbers(pair, origin)
+        return cells
+
+    def _numbers(self, pair: list[float], origin: float) -> list[str]:
+        moved = [round(v + c, 9) if self.fits and c else v for v, c in zip(pair, self.corner, strict=True)]
+        return [pts_number(value) if origin else number_text(value) for value in moved]
+
+    def _holds(self, pair: list[float], texts: list[str]) -> bool:
+        """Whether a point is still what its cells say; half a point counts as none, as when it was read."""
+        values = [_number(text) for text in texts]
+        if any(map(math.isnan, values)):
+            return math.isnan(pair[0])
+        return [value - self.origin - corner for value, corner in zip(values, self.corner, strict=True)] == pair
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.strip().strip('"') or "nan")
+    except ValueError:
+        return math.nan
+
+
+def in_chunks(ids: np.ndarray, size: int = CHUNK) -> Iterator[np.ndarray]:
+    """Slices of the ids."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+def safe_names(names: Sequence[str]) -> list[str]:
+    """Relative paths below a folder, all different: no way up, no absolute path, no character that a system forbids."""
+    used: set[str] = set()
+    safe: list[str] = []
+    for name in names:
+        parts = [
+            part.translate(_FORBIDDEN) for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")
+        ]
+        path = PurePosixPath(*(parts or ["picture"]))
+        candidate, number = path, 2
+        while str(candidate.with_suffix("")).lower() in used:
+            candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+            number += 1
+        used.add(str(candidate.with_suffix("")).lower())
+        safe.append(str(candidate))
+    return safe

@@ -1,0 +1,199 @@
+"""Kaggle's Facial Keypoints Detection files: coordinates and the pixels of the picture as text in one CSV row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.labels.near_duplicates import looks_of
+from training.faces.labels.samples import SampleBatch, Split
+from training.faces.labels.schema import KAGGLE_15, KeypointSchema
+from training.progress import Progress
+from training.sources.formats.columns import (
+    GROUP_NAMES,
+    SPLIT_NAMES,
+    ColumnMapping,
+    find_keypoints,
+    named,
+    require_known,
+)
+from training.sources.formats.label_rows import LabelRows
+from training.sources.formats.pixel_text import PixelTextError, parse_pixels
+from training.sources.formats.problems import Findings, Place
+from training.sources.formats.reader import CHUNK, Chunk
+from training.sources.formats.table import Row, Table, cell_text, open_table, unquoted
+
+PIXELS = "image"
+IMAGE_ID = "imageid"
+_CHUNK_PIXELS = 64 << 20  # in a chunk, about: a few large pictures fill it before their number does
+IMAGE_ID_MARK = "ImageId="  # in a sample's source: what a submission's table calls the picture
+
+
+def kaggle_mapping(header: Sequence[str], *, file: str) -> ColumnMapping:
+    """The columns of a Kaggle file. Raises UserError where the pixel column or one of a known schema's is missing."""
+    pixels = named(header, (PIXELS, "pixels"))
+    if not pixels:
+        raise UserError(
+            f"{file}, line 1: the column Image with the pixels is missing; give Kaggle's training.csv or test.csv."
+        )
+    keypoints = find_keypoints(header, file=file, taken=(pixels,))
+    mapping = ColumnMapping(pixels, keypoints, group=named(header, GROUP_NAMES[:-1]), split=named(header, SPLIT_NAMES))
+    require_known(mapping, KAGGLE_15, file=file)
+    if not keypoints and not named(header, (IMAGE_ID,)):
+        raise UserError(
+            f"{file}, line 1: there are neither keypoint columns (left_eye_center_x, ...) nor an ImageId column; "
+            "give Kaggle's training.csv or test.csv."
+        )
+    return mapping
+
+
+class KaggleReader:
+    """`training.csv`, `test.csv`, or the folder that holds them. Pictures are square, all of one size."""
+
+    def __init__(self, source: Path, *, mapping: ColumnMapping | None = None) -> None:
+        self.source = source
+        self.findings = Findings()
+        self.paths = _files(source)
+        self.mappings: list[ColumnMapping] = []
+        for path in self.paths:
+            with open_table(path) as table:
+                given = mapping if mapping and path == self.paths[0] else kaggle_mapping(table.header, file=path.name)
+                given.check(table.header, file=path.name)
+                self.mappings.append(given)
+        labelled = [m for m in self.mappings if m.keypoints]
+        self.schema = labelled[0].schema() if labelled else None
+        self.mapping = self.mappings[0]
+        self._side = 0
+
+    def count(self) -> tuple[int, bool]:
+        """Estimated from the length of the first rows."""
+        total = 0
+        for path in self.paths:
+            with open_table(path) as table:
+                reads = [row.read for row, _ in zip(table.rows(), range(60), strict=False)]
+            if len(reads) > 1:
+                each = (reads[-1] - reads[0]) / (len(reads) - 1)
+                total += len(reads) + round((path.stat().st_size - reads[-1]) / each)
+            else:
+                total += len(reads)
+        return total, False
+
+    def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Generator[Chunk]:
+        """All rows of all files in order."""
+        total = sum(path.stat().st_size for path in self.paths)
+        before = 0
+        for path, mapping in zip(self.paths, self.mappings, strict=True):
+            with open_table(path) as table:
+                part = progress.part(before / total, (before + table.size) / total)
+                yield from _File(table, mapping, schema, self).chunks(part, size)
+                before += table.size
+
+    def square(self, pixels: np.ndarray, place: Place, column: str, *, cut: bool) -> np.ndarray:
+        """The pixels of a row as [side, side]; all rows must have as many."""
+        side = math.isqrt(len(pixels))
+        self._side = self._side or (side if side * side == len(pixels) else 0)
+        if len(pixels) and len(pixels) == self._side**2:
+            return pixels.reshape(self._side, self._side)
+        wanted = f"{self._side**2:,} as in the rows before" if self._side else "a square number (9,216 for 96 x 96)"
+        what = f"the picture has {len(pixels):,} pixels, not {wanted}"
+        if cut:
+            raise UserError(f"{place.at(column)}: {what}, and the file ends there; it was cut off, so copy it again.")
+        raise UserError(f"{place.at(column)}: {what}; correct or remove this row.")
+
+
+class _File:
+    """One of the files, while it is read."""
+
+    def __init__(self, table: Table, mapping: ColumnMapping, schema: KeypointSchema, reader: KaggleReader) -> None:
+        self.table, self.mapping, self.reader = table, mapping, reader
+        self.rows = LabelRows(table, mapping, schema)
+        self.pixel_column = table.header.index(mapping.image)
+        id_column = named(table.header, (IMAGE_ID,))
+        self.id_column = table.header.index(id_column) if id_column else -1
+        self.id_mark = IMAGE_ID_MARK if id_column else ""
+        self.numbers: list[int] = []
+        self.pictures: list[np.ndarray] = []
+        self.seen: dict[int, Place] = {}
+
+    def chunks(self, progress: Progress, size: int) -> Iterator[Chunk]:
+        found = False
+        for row in self.table.rows():
+            found = True
+            if row.place.row % 32 == 1:
+                progress(row.read / self.table.size, f"Reading {self.table.name}, row {row.place.row:,}")
+            self._take(row)
+            if len(self.pictures) == size or len(self.pictures) * self.pictures[0].size >= _CHUNK_PIXELS:
+                yield self._chunk()
+        if not found:
+            raise UserError(
+                f"{self.table.path}: there are no rows below the header; copy the file again from where it came."
+            )
+        if self.pictures:
+            yield self._chunk()
+
+    def _take(self, row: Row) -> None:
+        number = self._number(row)
+        cell = row.cells[self.pixel_column]
+        text = unquoted(cell) if cell[:1] in (b'"', b" ") else cell
+        try:
+            pixels = parse_pixels(text)
+        except PixelTextError as error:
+            raise UserError(f"{row.place.at(self.mapping.image)}: {error}; correct or remove this row.") from None
+        cut = self.table.at_end(row)
+        self.pictures.append(self.reader.square(pixels, row.place, self.mapping.image, cut=cut))
+        self.rows.add(row)
+        self.numbers.append(number)
+
+    def _number(self, row: Row) -> int:
+        """Kaggle's ImageId, else the number of the row."""
+        if self.id_column < 0:
+            return row.place.row
+        column = self.table.header[self.id_column]
+        text = cell_text(row.cells[self.id_column], row.place, column).strip()
+        if not text.isascii() or not text.isdigit() or len(text) > 12:
+            raise UserError(f"{row.place.at(column)}: {text[:30]!r} is no whole number; correct it.")
+        number = int(text)
+        if number in self.seen:
+            raise UserError(
+                f"{row.place.at(column)}: {number} is in row {self.seen[number].row} already; give each picture its own."
+            )
+        self.seen[number] = row.place
+        return number
+
+    def _chunk(self) -> Chunk:
+        rows, findings = self.rows, self.reader.findings
+        pixels = np.stack(self.pictures)
+        sides = np.full(len(pixels), pixels.shape[1], np.int32)
+        labels, flags = rows.labels(sides, sides, findings)
+        splits, given = rows.given()
+        if not rows.columns:
+            splits, given = np.full(len(pixels), Split.TEST, np.uint8), np.ones(len(pixels), bool)
+        stem = self.table.path.stem
+        batch = SampleBatch(
+            names=tuple(f"{stem}-{number:05d}" for number in self.numbers),
+            sources=tuple(f"{self.table.name}#{self.id_mark}{number}" for number in self.numbers),
+            labels=labels, widths=sides, heights=sides, groups=tuple(rows.groups), splits=splits, pixels=pixels,
+            source_cells=tuple(rows.cells) if rows.columns else None, flags=flags,
+        )  # fmt: skip
+        rows.clear()
+        self.numbers, self.pictures = [], []
+        return Chunk(batch, looks_of(pixels), given)
+
+
+def _files(source: Path) -> tuple[Path, ...]:
+    if not source.is_dir():
+        return (source,)
+    found = tuple(path for path in (source / "training.csv", source / "test.csv") if path.is_file())
+    if not found:
+        raise UserError(f"{source}: there is neither training.csv nor test.csv in this folder; give the file itself.")
+    return found
+
+
+def is_kaggle_header(header: Sequence[str]) -> bool:
+    """Whether a header says that the column Image holds pixels: Kaggle writes it last, after keypoints or the ImageId."""
+    titles = [title.lower() for title in header]
+    return titles[-1:] == [PIXELS] and (len(titles) == 1 or titles[0] != PIXELS)

@@ -1,0 +1,35 @@
+"""keypoints.json beside exported .pts files: the schema, which the files themselves can't say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from training.errors import UserError
+from training.faces.labels.schema import SCHEMAS, KeypointSchema
+from training.files import reading
+
+KEYPOINTS = "keypoints.json"
+_MAX_BYTES = 1 << 20
+
+
+def write_keypoints(folder: Path, schema: KeypointSchema) -> None:
+    """Write the schema into a folder of .pts files."""
+    (folder / KEYPOINTS).write_text(json.dumps(schema.to_json(), indent=1), encoding="utf-8")
+
+
+def read_keypoints(folder: Path) -> KeypointSchema | None:
+    """The schema of a folder, or of the one above it; None where neither has one. Raises UserError naming the file."""
+    path = next((p for p in (folder / KEYPOINTS, folder.absolute().parent / KEYPOINTS) if p.is_file()), None)
+    if path is None:
+        return None
+    with reading(path):
+        if path.stat().st_size > _MAX_BYTES:
+            raise UserError(f"{path}: the file is too large for a list of keypoints; replace or remove it.")
+        data = path.read_bytes()
+    try:
+        schema = KeypointSchema.from_json(json.loads(data))
+    except (ValueError, RecursionError, UserError) as error:
+        raise UserError(f"{path}: this is no list of keypoints ({error}); replace or remove it.") from None
+    known = SCHEMAS.get(schema.name)
+    return known if known is not None and known.keypoints == schema.keypoints else schema

@@ -1,0 +1,1 @@
+"""The project on disk: images, labels with their journal, predictions."""

@@ -1,0 +1,173 @@
+"""All pictures of a project at the size of a network's input, in one file that trainings read through the memory map.
+
+`pixels/network-96x1-DIGEST.npy`: side, channels, and what the pictures were when it was written. It is made when a run needs it,
+used by later runs, and replaced when samples were added or picture files changed. It can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.errors import UserError
+from training.files import reading, replacing, writing
+from training.storage.project.pixels import PIXELS, find_picture
+from training.storage.project.project import Project
+
+_CHUNK = 256
+_RESERVE = 64 << 20  # bytes of the disk that stay free
+
+
+@dataclass(frozen=True)
+class MappedPictures:
+    """Rows of a file of pictures, to be used as the array uint8 [N, S, S(, 3)] would be: len, shape and [rows].
+
+    Only rows that are asked for are read, and the system may drop them from memory again.
+    """
+
+    pixels: np.ndarray  # all pictures of the file, memory-mapped
+    rows: np.ndarray  # int64 [N]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an array."""
+        return (len(self.rows), *self.pixels.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        """The pictures of these rows, in memory. Read in the order of the file."""
+        wanted = self.rows[rows]
+        ascending, place = np.unique(wanted, return_inverse=True)
+        return self.pixels.take(ascending, axis=0)[place]
+
+
+def network_pictures(
+    project: Project, ids: np.ndarray, *, size: int, channels: int
+) -> tuple[MappedPictures, dict[int, str]]:
+    """The pictures of those samples whose picture can be read, [N, size, size(, 3)]; of the others id -> what is wrong.
+
+    Writes the file where it is not there yet. Raises UserError where the disk is too small or can't be written.
+    """
+    kind = f"network-{size}x{channels}"
+    folder = project.path / PIXELS
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+    path = folder / f"{kind}-{_digest(project)}.npy"
+    if not _is_there(path):
+        with _only_writer(folder):
+            if not _is_there(path):  # else another process has just written it
+                _write(project, path, size=size, channels=channels)
+                _remove_others(folder, kind, path)
+    pixels, gone = _open(path)
+    unreadable = {i: gone[i] for i in ids.tolist() if i in gone}
+    return MappedPictures(pixels, ids[~np.isin(ids, list(unreadable))] - 1), unreadable
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and _notes(path).is_file()
+
+
+def _open(path: Path) -> tuple[np.ndarray, dict[int, str]]:
+    """The file's pictures, memory-mapped, and which of them could not be read. Raises UserError."""
+    try:
+        with reading(path):
+            pixels = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+            notes = json.loads(_notes(path).read_text(encoding="utf-8"))
+            return pixels, {int(i): str(text) for i, text in notes.items()}
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error}). Delete it: it is made again.") from error
+
+
+def _notes(path: Path) -> Path:
+    """The file beside it that tells which pictures could not be read: their rows are black."""
+    return path.with_suffix(".json")
+
+
+def _digest(project: Project) -> str:
+    """Names what the pictures of all samples are: of files their place, size and time of change."""
+    database = project.database
+    folders = {
+        number: (near, absolute) for number, near, absolute in database.all("SELECT id, near, absolute FROM folders")
+    }
+    found = hashlib.sha256()
+    for file, row, folder, name in database.sql.execute(
+        "SELECT pixel_file, pixel_row, folder, file FROM samples ORDER BY id"
+    ):
+        found.update(
+            f"{file},{row}\n".encode() if file is not None else _file_stamp(project.path, *folders[folder], name)
+        )
+    for crop in database.sql.execute("SELECT id, crop_x, crop_y, crop_side FROM faces ORDER BY id"):
+        found.update(f"{crop}\n".encode())
+    return found.hexdigest()[:16]
+
+
+def _file_stamp(project: Path, near: str, absolute: str, name: str) -> bytes:
+    stamp = (-1, -1)
+    with suppress(OSError):
+        about = find_picture(project, near, absolute=absolute, file=name).stat()
+        stamp = (about.st_size, about.st_mtime_ns)
+    return f"{absolute}/{name},{stamp}\n".encode("utf-8", "surrogateescape")
+
+
+def _write(project: Project, path: Path, *, size: int, channels: int) -> None:
+    ids = project.ids()
+    shape = (len(ids), size, size) if channels == 1 else (len(ids), size, size, 3)
+    _check_space(path.parent, int(np.prod(shape)))
+    unreadable: dict[int, str] = {}
+    with replacing(path) as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for start in range(0, len(ids), _CHUNK):
+            file.write(read_pictures(project, ids[start : start + _CHUNK], shape[1:], unreadable).data)
+        with replacing(_notes(path)) as notes:  # first: where the pictures are, the notes are too
+            notes.write(json.dumps(unreadable).encode())
+
+
+def read_pictures(project: Project, ids: np.ndarray, shape: tuple[int, ...], unreadable: dict[int, str]) -> np.ndarray:
+    """The pictures [B, *shape] at network size; one that can't be read is black and noted: id -> what is wrong."""
+    size, channels = shape[0], 1 if len(shape) == 2 else 3
+    try:
+        return np.ascontiguousarray(project.pictures(ids, size=size, channels=channels))
+    except UserError:  # one of them: find out which
+        pictures = np.zeros((len(ids), *shape), np.uint8)
+        for n, sample in enumerate(ids.tolist()):
+            try:
+                pictures[n] = project.pictures(ids[n : n + 1], size=size, channels=channels)[0]
+            except UserError as error:
+                unreadable[sample] = str(error)
+        return pictures
+
+
+def _check_space(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size + _RESERVE:
+        raise UserError(
+            f"The pictures of this run take {size / 1e9:,.1f} GB, more than memory allows, so they are to be kept in {folder}, "
+            f"where only {free / 1e9:,.1f} GB are free. Free some space, or train with a smaller input size."
+        )
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Wait until no other process writes such a file, and remove what one that was killed has left."""
+    with writing(folder), (folder / ".network.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for part in folder.glob(".network-*.part"):
+            part.unlink(missing_ok=True)
+        yield
+
+
+def _remove_others(folder: Path, kind: str, kept: Path) -> None:
+    """Remove files of this kind that no longer fit; a training that reads one still has it."""
+    for path in folder.glob(f"{kind}-*"):
+        if path.stem != kept.stem:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""Where a project's pictures are: raw arrays in `pixels/`, read through the memory map, and picture files elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.images.crops import cut, reduction
+from training.faces.images.reading import read_picture, read_reduced
+from training.files import reading
+from training.storage.project.database import Database
+
+PIXELS = "pixels"
+_KEPT_BYTES = 64 << 20  # a larger picture is decoded for each of its faces
+
+
+def pixel_path(folder: Path, number: int) -> Path:
+    """The file of pixel array `number`."""
+    return folder / PIXELS / f"{number:04d}.npy"
+
+
+@contextmanager
+def disk_sentences(folder: Path) -> Iterator[None]:
+    """Turn the operating system's errors while writing into UserErrors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"The disk of {folder} is full: nothing of this was written, and all that was there is safe. "
+                "Free some space and try again."
+            ) from error
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}). Check its permissions, or choose another folder."
+        ) from error
+
+
+class PixelWriter:
+    """Writes uint8 pictures of one size into a new `.npy` file, as many as come."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        """`shape`: of one picture, [H, W] or [H, W, 3]."""
+        self.path, self.shape, self.count = path, shape, 0
+        path.parent.mkdir(exist_ok=True)
+        self._file: BinaryIO = path.open("xb")
+        self._header(0)
+
+    def _header(self, count: int) -> None:
+        """NumPy leaves room in its header for a first axis that grows, so that it can be written again at the end."""
+        values = {"descr": "|u1", "fortran_order": False, "shape": (count, *self.shape)}
+        self._file.seek(0)
+        np.lib.format.write_array_header_1_0(self._file, values)
+
+    def write(self, pictures: np.ndarray) -> None:
+        """Append pictures [B, H, W(, 3)]."""
+        self._file.write(np.ascontiguousarray(pictures, np.uint8).data)
+        self.count += len(pictures)
+
+    def close(self) -> None:
+        """Write the final count, and have the disk hold it all."""
+        self._header(self.count)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def open_pixels(database: Database, number: int) -> np.ndarray:
+    """The memory-mapped pictures of pixel file `number`, uint8 [N, H, W(, 3)].
+
+    Raises UserError, with the file's name, where it is missing or not as the database says.
+    """
+    path = pixel_path(database.folder, number)
+    row = database.one("SELECT count, height, width, channels FROM pixel_files WHERE id = ?", (number,))
+    try:
+        pixels: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(
+            f"The pictures of this project are not there: {path} is missing. Bring the file back."
+        ) from None
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"The project's file of pictures {path} cannot be read ({error}). Bring back a copy of it."
+        ) from error
+    if row is None or pixels.dtype != np.uint8 or pixels.shape != (*row[:3], *((3,) if row[3] == 3 else ())):
+        raise UserError(
+            f"The project's file of pictures {path} does not fit its database. Bring back the right copy of it."
+        )
+    return pixels
+
+
+class PictureFiles:
+    """Reads picture files and cuts samples out of them; the last file is kept decoded, since a photo may hold many faces."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._kept: tuple[np.ndarray, int] | None = None  # a picture, and by how much it is shrunk
+
+    def read(self, path: Path, *, channels: int, crop: tuple[int, int, int] | None, enough: int) -> np.ndarray:
+        """uint8 [H, W] or [H, W, 3], the crop of the file or all of it. Raises UserError naming the file.
+
+        enough: where this side will do for the crop, a large JPEG is decoded at a half, a quarter or an eighth of its size.
+        """
+        if crop is None:
+            return read_picture(path, channels=channels)
+        whole, by = self._whole(path, channels, reduction(crop, enough))
+        x, y, side = crop
+        return cut(whole, (x // by, y // by, side // by))
+
+    def clear(self) -> None:
+        """Forget the last file."""
+        self._key, self._kept = (), None
+
+    def _whole(self, path: Path, channels: int, reduced: int) -> tuple[np.ndarray, int]:
+        with reading(path):
+            status = path.stat()
+        key = (path, channels, reduced, status.st_mtime_ns, status.st_size)
+        if self._kept is None or key != self._key:
+            self.clear()
+            kept = read_reduced(path, channels=channels, by=reduced)
+            if kept[0].nbytes > _KEPT_BYTES:
+                return kept
+            self._key, self._kept = key, kept
+        return self._kept
+
+
+def find_picture(project: Path, near: str, *, absolute: str, file: str) -> Path:
+    """The path of a picture file: first where it lay relative to the project (a moved tree), then where it was."""
+    beside = Path(os.path.normpath(project.parent / near / file))
+    return beside if beside.is_file() else Path(absolute, file)

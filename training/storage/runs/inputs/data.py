@@ -1,0 +1,198 @@
+"""The pictures and labels of a run: one uint8 array at network size, in memory or in a file, points scaled with it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.images.reading import resize_points
+from training.faces.labels.labels import Origin, PointState
+from training.faces.labels.schema import KeypointSchema
+from training.storage.project.network_pixels import MappedPictures, network_pictures, read_pictures
+from training.storage.project.project import Project
+from training.storage.runs.folder import Snapshot, load_snapshot
+from training.storage.runs.inputs.memory import free_memory
+from training.storage.runs.settings.config import RunConfig
+
+_CHUNK = 512
+_SHARE = 0.5  # of the free memory that a run's pictures may take
+MAX_VAL = 2000  # pictures evaluated each epoch; evenly spread where there are more
+
+
+@dataclass(frozen=True)
+class RunData:
+    """N samples with side S.
+
+    pictures: uint8 [N, S, S] or [N, S, S, 3]; of a stand-in for more than memory holds only len, shape and [rows] can be used. points: float32 [N, K, 2], px of the picture at side S, NaN where there is
+    no label. sizes: int32 [N, 2], width and height of the originals. train, val: int64 rows. val_is_train: there is no
+    val split, so val holds rows of train. left_out: a sentence on each sample whose picture cannot be read.
+    weight: float32 [N, K], what each point counts in the loss; None: all alike. groups: int64 [N], alike for pictures of one
+    person or photo; None: not known.
+    ids: int64 [N], the samples of a project; None where they are not of one. unset: bool [N, K], points nobody has looked at.
+    schemes: int64 [N], which of scheme_names each is marked by; None where there is one.
+    """
+
+    pictures: np.ndarray | MappedPictures
+    points: np.ndarray
+    sizes: np.ndarray
+    train: np.ndarray
+    val: np.ndarray
+    schema: KeypointSchema
+    val_is_train: bool = False
+    left_out: tuple[str, ...] = ()
+    weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    ids: np.ndarray | None = None
+    unset: np.ndarray | None = None
+    schemes: np.ndarray | None = None
+    scheme_names: tuple[str, ...] = ()
+
+    @property
+    def side(self) -> int:
+        """S, pixels."""
+        return int(self.pictures.shape[1])
+
+    @property
+    def mask(self) -> np.ndarray:
+        """bool [N, K]: points with a label."""
+        return np.isfinite(self.points).all(axis=-1)
+
+    def fingerprint(self) -> str:
+        """Names the labels, the rows and some of the pictures: alike where two processes train on the same."""
+        found = hashlib.sha256(repr((self.pictures.shape, self.left_out)).encode())
+        for values in (self.points, self.sizes, self.train, self.val, self.pictures[:16], self.pictures[-16:]):
+            found.update(np.ascontiguousarray(values).data)
+        return found.hexdigest()
+
+    def original_points(self) -> np.ndarray:
+        """points in px of the original pictures."""
+        return resize_points(self.points, (self.side, self.side), self.sizes)
+
+    def mean_shape(self) -> np.ndarray:
+        """The mean of the train rows' labels [K, 2], px at side S; the picture's centre for a keypoint nobody labelled."""
+        points = self.points[self.train].astype(np.float64)
+        present = np.isfinite(points)
+        mean = np.where(present, points, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+        return np.where(present.any(axis=0), mean, (self.side - 1) / 2).astype(np.float32)
+
+
+def load_run_data(run_dir: Path, config: RunConfig, *, memory: int | None = None) -> RunData:
+    """The run's label snapshot with the pictures of its project (the folder above `runs`). Raises UserError.
+
+    memory: bytes that pictures may take, None for half of what is free; more are left in a file of the project.
+    """
+    snapshot = load_snapshot(run_dir)
+    points = np.where(_is_used(snapshot, config)[..., None], snapshot.points, np.nan)
+    train, val = choose_rows(points, snapshot.splits, rows=config.rows)
+    used = np.union1d(train, val if len(val) else train[:0])
+    with Project.open(run_dir.parent.parent, read_only=True) as project:
+        pictures, unreadable = _run_pictures(project, snapshot.ids[used], config, memory=memory)
+        groups = numbered(project.groups())[snapshot.ids[used] - 1]
+    gone = np.array(list(unreadable), np.int64)
+    groups = groups[~np.isin(snapshot.ids[used], gone)]
+    used, train, val = (rows[~np.isin(snapshot.ids[rows], gone)] for rows in (used, train, val))
+    if not len(train):
+        raise UserError(f"There is nothing to train on: no picture can be read. {next(iter(unreadable.values()))}")
+    scaled = resize_points(points[used], snapshot.sizes[used], (config.input_size, config.input_size)).astype(
+        np.float32
+    )
+    train, val = np.searchsorted(used, train), np.searchsorted(used, val)
+    fallback = spread_rows(train, MAX_VAL) if not len(val) else val
+    return RunData(
+        pictures, scaled, snapshot.sizes[used], train, fallback, snapshot.schema,
+        val_is_train=not len(val), left_out=tuple(unreadable.values()), weight=point_weights(snapshot, config, used), groups=groups,
+        ids=snapshot.ids[used], unset=snapshot.states[used] == PointState.UNSET,
+        schemes=None if snapshot.schemes is None else snapshot.schemes[used],
+        scheme_names=() if snapshot.scheme_names is None else tuple(snapshot.scheme_names.tolist()),
+    )  # fmt: skip
+
+
+def choose_rows(points: np.ndarray, splits: np.ndarray, *, rows: str) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to train on (all with a label, or the complete ones) and the val rows with a label. Raises UserError."""
+    present = np.isfinite(points).all(axis=-1)
+    usable = present.all(axis=1) if rows == "complete" else present.any(axis=1)
+    train = np.flatnonzero((splits == 0) & usable)
+    if not len(train):
+        what = (
+            "has every point labelled; use a recipe with a masked loss"
+            if rows == "complete"
+            else "has a labelled point"
+        )
+        raise UserError(f"There is nothing to train on: no sample of the train split {what}.")
+    return train, spread_rows(np.flatnonzero((splits == 1) & present.any(axis=1)), MAX_VAL)
+
+
+def numbered(groups: list[str]) -> np.ndarray:
+    """Names as numbers, int64; "" is a group of its own each time."""
+    _, numbers = np.unique(np.array(groups), return_inverse=True)
+    alone = np.array([not name for name in groups], bool)
+    return np.where(alone, numbers.size + np.arange(numbers.size), numbers).astype(np.int64)
+
+
+def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the rows, evenly spread."""
+    return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
+
+
+def _run_pictures(
+    project: Project, ids: np.ndarray, config: RunConfig, *, memory: int | None
+) -> tuple[np.ndarray | MappedPictures, dict[int, str]]:
+    """As `load_readable`; where the pictures would take too much memory, which is found out before, from a file."""
+    if math.prod(_shape(len(ids), config)) <= (_SHARE * free_memory() if memory is None else memory):
+        return load_readable(project, ids, config)
+    return network_pictures(project, ids, size=config.input_size, channels=config.channels)
+
+
+def load_readable(project: Project, ids: np.ndarray, config: RunConfig) -> tuple[np.ndarray, dict[int, str]]:
+    """The pictures at network size of those samples whose picture can be read; of the others id -> what is wrong."""
+    pictures = np.empty(_shape(len(ids), config), np.uint8)
+    unreadable: dict[int, str] = {}
+    for start in range(0, len(ids), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        pictures[rows] = read_pictures(project, ids[rows], pictures.shape[1:], unreadable)
+    return (pictures[~np.isin(ids, list(unreadable))] if unreadable else pictures), unreadable
+
+
+def load_pictures(project: Project, ids: np.ndarray, config: RunConfig) -> np.ndarray:
+    """The pictures at network size, uint8 [N, S, S] or [N, S, S, 3]."""
+    pictures = np.empty(_shape(len(ids), config), np.uint8)
+    for start in range(0, len(ids), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        pictures[rows] = project.pictures(ids[rows], size=config.input_size, channels=config.channels)
+    return pictures
+
+
+def _shape(count: int, config: RunConfig) -> tuple[int, ...]:
+    size = config.input_size
+    return (count, size, size) if config.channels == 1 else (count, size, size, 3)
+
+
+def point_weights(snapshot: Snapshot, config: RunConfig, rows: np.ndarray) -> np.ndarray | None:
+    """float32 [len(rows), K]: model_weight for points accepted from a model, 1 for all others; None where all are 1."""
+    by_model = _by_model(snapshot)[rows]
+    if config.model_weight == 1 or not by_model.any():
+        return None
+    return np.where(by_model, config.model_weight, 1).astype(np.float32)
+
+
+def _is_used(snapshot: Snapshot, config: RunConfig) -> np.ndarray:
+    """bool [N, K]: points with coordinates. Those accepted from a model are for training alone, where they have a weight."""
+    of_model = _by_model(snapshot)
+    if config.model_weight > 0:
+        of_model &= (snapshot.splits != 0)[:, None]
+    return _has_point(snapshot) & ~of_model
+
+
+def _by_model(snapshot: Snapshot) -> np.ndarray:
+    """bool [N, K]: points accepted from a model, as far as the run knows."""
+    return np.zeros(snapshot.states.shape, bool) if snapshot.origins is None else snapshot.origins == Origin.MODEL
+
+
+def _has_point(snapshot: Snapshot) -> np.ndarray:
+    state = snapshot.states
+    return ((state == PointState.VISIBLE) | (state == PointState.OCCLUDED)) & np.isfinite(snapshot.points).all(axis=-1)

@@ -1,0 +1,36 @@
+"""`metrics.csv`: one line an epoch, for spreadsheets and other programs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from training.storage.runs.events import EpochDone, Event
+from training.storage.runs.folder import METRICS
+
+COLUMNS = (
+    "epoch", "seconds", "train_loss", "val_loss", "rmse", "nme", "normaliser", "auc", "failure_rate", "learning_rate", "images_per_second", "best",
+)  # fmt: skip
+
+
+class MetricsFile:
+    """Appends a line an epoch to the run's metrics.csv."""
+
+    def __init__(self, run_dir: Path, past: Iterable[Event] = ()) -> None:
+        """Begin anew with the epochs among past events."""
+        self.path = run_dir / METRICS
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow(COLUMNS)
+        for event in past:
+            self.write(event)
+
+    def write(self, event: Event) -> None:
+        """Append the event if it is an epoch."""
+        if isinstance(event, EpochDone):
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow([_text(getattr(event, name)) for name in COLUMNS])
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

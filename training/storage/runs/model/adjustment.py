@@ -1,0 +1,100 @@
+"""What a person's way of placing points differs by from a model's: an offset a keypoint, kept beside the model. No torch.
+
+`adjust.json` beside a run's model (of a starter, a hidden file among the project's runs): {"format": 1, "offset": [[x, y], ...]
+in px of the network's input, added to what it predicts, "faces": how many it was fitted on, "before" and "after": RMSE px on
+faces it was not fitted on}.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.labels.run_names import is_starter
+from training.files import replacing, writing
+
+ADJUST = "adjust.json"
+FORMAT = 1
+_MOST = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """offset: float64 [K, 2], px of the network's input. faces: it was fitted on so many. before, after: RMSE, px of the
+    original, on faces left out of the fit."""
+
+    offset: np.ndarray
+    faces: int
+    before: float
+    after: float
+
+    def in_pictures(self, sizes: np.ndarray, side: int) -> np.ndarray:
+        """The offsets in px of pictures of sizes [N, 2] (width, height), for a network with inputs of `side`: [N, K, 2]."""
+        return np.asarray(self.offset * (np.asarray(sizes, np.float64) / side)[:, None])
+
+
+def adjust_path(run_dir: Path) -> Path:
+    """Where the adjustment of a run, a starter or a model file is kept."""
+    if is_starter(run_dir.name):
+        return run_dir.with_name(f".{run_dir.name}.{ADJUST}")
+    return run_dir.with_name(ADJUST) if run_dir.suffix == ".safetensors" else run_dir / ADJUST
+
+
+def adjust_stamp(run_dir: Path) -> str:
+    """Tells one adjustment from a later one; "" while there is none."""
+    try:
+        status = adjust_path(run_dir).stat()
+    except OSError:
+        return ""
+    return f"+{status.st_mtime_ns}-{status.st_size}"
+
+
+def read_adjustment(run_dir: Path, *, keypoints: int) -> Adjustment | None:
+    """The adjustment in use, if any. Raises UserError for a damaged file or one for other keypoints."""
+    path = adjust_path(run_dir)
+    try:
+        if path.stat().st_size > _MOST:
+            raise ValueError("it is too large")
+        values = json.loads(path.read_text(encoding="utf-8"))
+        offset = np.array(values["offset"], np.float64)
+        if values["format"] != FORMAT or offset.shape != (keypoints, 2) or not np.isfinite(offset).all():
+            raise ValueError(f"it is not an offset for each of {keypoints} keypoints")
+        return Adjustment(offset, int(values["faces"]), _number(values["before"]), _number(values["after"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error}). Remove it, or fit again with `fkp adjust`.") from error
+
+
+def write_adjustment(run_dir: Path, adjustment: Adjustment) -> None:
+    """Keep it beside the model. Raises UserError where it cannot be written."""
+    path = adjust_path(run_dir)
+    values = {
+        "format": FORMAT,
+        "offset": np.round(adjustment.offset, 4).tolist(),
+        "faces": adjustment.faces,
+        "before": adjustment.before if math.isfinite(adjustment.before) else None,
+        "after": adjustment.after if math.isfinite(adjustment.after) else None,
+    }
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(json.dumps(values, allow_nan=False).encode())
+
+
+def remove_adjustment(run_dir: Path) -> bool:
+    """Predict as the model itself again; whether there was an adjustment. Raises UserError where it cannot be removed."""
+    path = adjust_path(run_dir)
+    there = path.is_file()
+    with writing(path):
+        path.unlink(missing_ok=True)
+    return there
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

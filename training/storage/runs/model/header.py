@@ -1,0 +1,25 @@
+"""The curve of errors of a run's model, read from the header of its file, without the network. Torch-free."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import safetensors
+
+from training.errors import UserError
+from training.faces.measures.calibration import Calibration
+from training.faces.measures.error_curve import ErrorCurve, usual_curve
+from training.storage.runs.folder import model_file
+
+HEADER = "fkp-studio"  # key of the model file's metadata
+
+
+def run_curve(run_dir: Path) -> ErrorCurve:
+    """What the run's confidences say of other limits than 10 %; the usual curve where its model is gone or tells none."""
+    try:
+        with safetensors.safe_open(model_file(run_dir), framework="numpy") as stored:
+            values = json.loads((stored.metadata() or {})[HEADER])["calibration"]
+        return Calibration.from_json(values).errors if values else usual_curve()
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, UserError):
+        return usual_curve()

@@ -1,0 +1,122 @@
+"""Starter models: networks that come with the program, so that a folder of photos has predictions before anything is trained.
+
+Each is `resources/starters/face-K.safetensors` with K keypoints, a model file as a run writes it. In a project a starter is
+used as a run of the name `starter-K` is; see training.faces.labels.run_names. Torch-free: only the header of a file is read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import safetensors
+
+from training.errors import UserError
+from training.faces.images.face_detector import ROOM
+from training.faces.labels.run_names import run_number, starter_name, starters_folder
+from training.faces.labels.schema import IBUG_68, KeypointSchema
+from training.storage.runs.folder import RunInfo
+from training.storage.runs.settings.config import RunConfig
+
+CARD = "CARD.md"  # beside the starters: what they were trained on, and how good they are
+_HEADER, _MEAN_SHAPE = "fkp-studio", "origin"  # as training.learning.inference.checkpoint writes them
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A starter model as its file tells it. card: the text about all starters, "" where there is none.
+
+    room: round a face's box (see training.faces.images.face_detector), a part of the box on each side, as in the crops that it learnt from.
+    """
+
+    name: str  # "starter-15"
+    path: Path
+    schema: KeypointSchema
+    config: RunConfig
+    card: str
+    room: float
+
+    @property
+    def title(self) -> str:
+        """In words, for a choice of keypoints."""
+        return f"{len(self.schema)} points ({self.schema.name})"
+
+
+def starters(folder: Path | None = None) -> tuple[Starter, ...]:
+    """All that can be read, the smallest first. folder: another one than the program's (or the environment's)."""
+    where = folder or starters_folder()
+    files = [path for path in where.glob("face-*.safetensors") if starter_name(path)] if where.is_dir() else []
+    found = []
+    for path in files:
+        try:
+            found.append(_read(path))
+        except UserError as error:
+            log.warning("a starter was left out: %s", error)
+    return tuple(sorted(found, key=lambda starter: len(starter.schema)))
+
+
+def starter_for(schema: KeypointSchema) -> Starter | None:
+    """The starter that finds exactly these keypoints, if there is one."""
+    return next((starter for starter in starters() if starter.schema.keypoints == schema.keypoints), None)
+
+
+def room_for(schema: KeypointSchema) -> float:
+    """The room with which faces of these keypoints are cut out: as their starter expects it."""
+    starter = starter_for(schema)
+    return ROOM if starter is None else starter.room
+
+
+def starter_runs(runs_dir: Path, schema: KeypointSchema) -> list[RunInfo]:
+    """The starters of a project with these keypoints, as runs."""
+    starter = starter_for(schema)
+    return [] if starter is None else [_as_run(starter, runs_dir)]
+
+
+def _as_run(starter: Starter, runs_dir: Path) -> RunInfo:
+    return RunInfo(
+        path=runs_dir / starter.name,
+        name=starter.name,
+        number=run_number(starter.name),
+        recipe=starter.config.recipe,
+        status="done",
+        config=starter.config,
+        created=starter.path.stat().st_mtime,
+        last=None,
+        best=None,
+        message="",
+        label_hash="",
+    )
+
+
+def _read(path: Path) -> Starter:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); install FKP Studio again.") from error
+    return _as_it_was(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=16)  # each face that is cut out asks
+def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
+    try:
+        with safetensors.safe_open(path, framework="numpy") as stored:
+            values = json.loads((stored.metadata() or {})[_HEADER])
+            schema, config = KeypointSchema.from_json(values["schema"]), RunConfig.from_json(values["config"])
+            room = _room(stored.get_tensor(_MEAN_SHAPE), schema, config)
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not a model of FKP Studio ({error}); install FKP Studio again.") from error
+    card = path.with_name(CARD)
+    return Starter(starter_name(path), path, schema, config, card.read_text("utf-8") if card.is_file() else "", room)
+
+
+def _room(mean_shape: np.ndarray, schema: KeypointSchema, config: RunConfig) -> float:
+    """From where the starter expects the points [K, 2], px of its input. Only 68 points reach round the whole face."""
+    if schema.keypoints != IBUG_68.keypoints:
+        return ROOM
+    return float(np.clip((config.input_size / np.ptp(mean_shape.astype(np.float64), axis=0).max() - 1) / 2, 0.0, 1.0))

@@ -1,0 +1,1 @@
+"""Synthetic faces and the demo project made of them."""

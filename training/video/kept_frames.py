@@ -1,0 +1,88 @@
+"""Frames of a video kept in a project: a picture file a frame, a sample a face, the model's points as its predictions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from training.errors import UserError
+from training.faces.images.crops import square_crop
+from training.faces.images.face_detector import ROOM
+from training.faces.labels.labels import Labels
+from training.faces.labels.run_names import is_starter
+from training.faces.labels.samples import SampleBatch, Split
+from training.files import replacing, writing
+from training.storage.project.project import Project
+from training.video.source import Frame
+from training.video.tracking import Face
+
+FRAMES = "frames"  # folder of the project
+
+
+def save_frame(
+    project: Project, frame: Frame, faces: Sequence[Face], *, video: str, run: Path | None = None
+) -> np.ndarray:
+    """Add the faces of a frame as samples of train, in one group with all of this video; the new ids, int64 [B].
+
+    The frame becomes the file PROJECT/frames/VIDEO-000123.png. run: the run or starter of this project that found the points;
+    None, or a model of elsewhere, keeps no predictions. Raises UserError where the frame is there already.
+    """
+    if not faces:
+        return np.zeros(0, np.int64)
+    name = f"{_file_name(video)}-{frame.number:06d}"
+    path = project.path / FRAMES / f"{name}.png"
+    if path.exists():
+        raise UserError(f"Frame {frame.number:,} of {video} is in {project.name} already.")
+    _write(path, frame.picture)
+    crops = np.array([square_crop(face.box, ROOM) for face in faces], np.int64)
+    try:
+        ids = project.add_samples(_batch(project, path, name, crops, faces, video=video), source=video)
+        if run is not None and knows(project, run):
+            points = np.stack([face.points for face in faces]) - crops[:, None, :2]
+            project.write_predictions(run.name, ids, points, np.stack([face.confidences for face in faces]))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return ids
+
+
+def knows(project: Project, run: Path) -> bool:
+    """Whether this is a run or a starter of the project, under whose name predictions are kept."""
+    return run.parent.resolve() == project.runs_dir.resolve() or is_starter(run.name)
+
+
+def _batch(
+    project: Project, path: Path, name: str, crops: np.ndarray, faces: Sequence[Face], *, video: str
+) -> SampleBatch:
+    count = len(faces)
+    return SampleBatch(
+        names=tuple(f"{name}-{face.number}" for face in faces),
+        sources=(f"{path.name}",) * count,
+        labels=Labels.empty(count, len(project.schema)),
+        widths=crops[:, 2].astype(np.int32),
+        heights=crops[:, 2].astype(np.int32),
+        groups=(f"video {video}",) * count,
+        splits=np.full(count, Split.TRAIN, np.uint8),
+        paths=(path.absolute(),) * count,
+        crops=crops,
+        boxes=np.stack([face.box for face in faces]).astype(np.float64),
+    )
+
+
+def _write(path: Path, picture: np.ndarray) -> None:
+    there, data = cv2.imencode(".png", picture[:, :, ::-1])
+    if not there:
+        raise UserError(f"{path}: the frame cannot be written as a picture.")
+    with writing(path.parent):
+        path.parent.mkdir(exist_ok=True)
+    with replacing(path) as file:
+        file.write(data.data)
+
+
+def _file_name(video: str) -> str:
+    """A part of a file name out of a video's name."""
+    return re.sub(r"[^\w.-]+", "_", Path(video).stem)[:60] or "video"

@@ -1,0 +1,308 @@
+"""A video or a camera for the window: frames with the faces' points, at the video's rate or as fast as they can be computed.
+
+`python -m training live MODEL SOURCE` writes messages on stdout, each a line of JSON. The first is
+{"event": "opened", "name", "width", "height", "rate", "count", "camera", "edges"} or {"event": "failed", "text"}. Then
+{"event": "frame", "number", "seconds", "width", "height", "scale", "speed", "faces": [{"number", "box", "points", "confidences"}],
+"bytes"}, followed by so many raw bytes: [height, width, 4] as of `screen_picture`, scale times the frame's size. Points are px of
+the frame itself. {"event": "ended", "lacking"} comes once, after a file's last frame; lacking: frames that should follow.
+
+On stdin it takes lines {"cmd": "size", "width": px, "height": px}: the room that a frame is to fill; {"cmd": "pause"},
+{"cmd": "resume"}; {"cmd": "again"}: a file from its beginning; {"cmd": "seek", "number"}: a file from this frame on, which is shown also while paused,
+then {"event": "sought"}; {"cmd": "save", "project": path, "run": path}: the frame shown last,
+answered by {"event": "saved", "faces": n}; {"cmd": "record", "path": path}, {"cmd": "stop"}: a CSV, answered by
+{"event": "recording"} and {"event": "recorded", "path", "rows"}, or {"event": "lost", "text"} where it could not be written; what
+else goes wrong is {"event": "problem", "text"}.
+{"cmd": "quit"} or the end of stdin ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import cv2
+import numpy as np
+
+from training.errors import UserError
+from training.learning.inference.device import keep_memory, set_threads
+from training.learning.inference.predictor import Predictor
+from training.storage.project.project import Project
+from training.video.kept_frames import save_frame
+from training.video.points_csv import WriteFaces, video_table
+from training.video.screen_image import fitting_scale, screen_picture
+from training.video.source import Frame, Video
+from training.video.tracking import Face, FaceTracker
+
+_ROOM = (960, 960)  # px that a frame fills before the window tells
+_WAIT = 0.25  # seconds that a paused worker sleeps at most before it looks at the clock again
+_RATE_OVER = 20  # frames that the speed is measured over
+
+
+class Live:
+    """One video on its way to the window."""
+
+    def __init__(self, video: Video, predictor: Predictor, out: BinaryIO) -> None:
+        self.video, self.predictor, self.out = video, predictor, out
+        self.tracker = self._tracker()
+        self.paused = self.ended = False
+        self.room = _ROOM
+        self._last: tuple[Frame, list[Face]] | None = None
+        self._times: deque[float] = deque(maxlen=_RATE_OVER)
+        self._began = 0.0  # when the file's first frame was due, or would have been
+        self._table: ExitStack | None = None
+        self._write: WriteFaces | None = None
+        self._path, self._rows = Path(), 0
+
+    def _tracker(self) -> FaceTracker:
+        return FaceTracker(self.predictor.predict, side=self.predictor.info.config.input_size)
+
+    def wait(self) -> float:
+        """Seconds until the next frame is due."""
+        if self.paused or self.ended:
+            return _WAIT
+        if self.video.is_camera or self._last is None:
+            return 0.0
+        due = self._began + (self._last[0].number + 1) / self.video.rate
+        return max(0.0, due - time.monotonic())
+
+    def show(self) -> None:
+        """Take the next frame that is due, find its faces and send both."""
+        if self.paused or self.ended:
+            return
+        self._catch_up()
+        self._next()
+
+    def _next(self) -> None:
+        frame = self.video.next()
+        if frame is None:
+            self.ended = True
+            self.stop()
+            self.say({"event": "ended", "lacking": self.video.lacking})
+            return
+        keeps_all = self._write is not None and not self.video.is_camera
+        first = self._last is None
+        faces = self.tracker.follow(frame.picture, wait=first or keeps_all)
+        self._last = frame, faces
+        if first:  # it took a search and the making of everything: the others are due from here
+            self._began = time.monotonic() - frame.number / self.video.rate
+        self._note(frame, faces)
+        self._times.append(time.monotonic())
+        self._send(frame, faces)
+
+    def _catch_up(self) -> None:
+        """Leave out the frames that a slow machine has no time for; none while they are recorded."""
+        if self.video.is_camera or self._last is None:
+            return
+        due = int((time.monotonic() - self._began) * self.video.rate)
+        late = due - (self._last[0].number + 1)
+        if late > 0 and self._write is None:
+            self.video.skip(min(late, int(self.video.rate)))
+        if late > self.video.rate or self._write is not None:  # the clock waits for the machine
+            self._began = time.monotonic() - (self._last[0].number + 1 + late * (self._write is None)) / self.video.rate
+
+    def _send(self, frame: Frame, faces: list[Face]) -> None:
+        height, width = frame.picture.shape[:2]
+        scale = fitting_scale((width, height), self.room)
+        picture = screen_picture(frame.picture, scale)
+        message = {
+            "event": "frame",
+            "number": frame.number,
+            "seconds": round(frame.seconds, 3),
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            "scale": scale,
+            "speed": self._speed(),
+            "faces": [_plain(face) for face in faces],
+            "bytes": picture.nbytes,
+        }
+        self.say(message, picture)
+
+    def _speed(self) -> float:
+        """Frames a second of late."""
+        passed = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
+        return round((len(self._times) - 1) / passed, 1) if passed > 0 else 0.0
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Do what a line on stdin asks for; what goes wrong is told."""
+        try:
+            match message["cmd"]:
+                case "size":
+                    self._resize(int(message["width"]), int(message["height"]))
+                case "pause":
+                    self.paused = True
+                case "again":
+                    self._begin_again()
+                case "seek":
+                    self._seek(int(message["number"]))
+                case "resume":
+                    self._resume()
+                case "save":
+                    self._save(Path(message["project"]), Path(message["run"]))
+                case "record":
+                    self._record(Path(message["path"]))
+                case "stop":
+                    self.stop()
+        except UserError as error:
+            self.say({"event": "problem", "text": str(error)})
+
+    def _begin_again(self) -> None:
+        self.video.rewind()
+        self._forget()
+        self.paused = False
+
+    def _forget(self) -> None:
+        """What comes next does not follow from what was."""
+        self.tracker, self._last, self.ended = self._tracker(), None, False
+        self._times.clear()
+
+    def _seek(self, number: int) -> None:
+        """Show this frame; the video goes on from there unless it is paused. A recording takes every frame: there it stays."""
+        try:
+            if self._write is None and not self.video.is_camera:
+                self.video.seek(max(0, number))
+                self._forget()
+                self._next()
+        finally:
+            self.say({"event": "sought"})
+
+    def _resume(self) -> None:
+        self.paused = False
+        self._times.clear()
+        if self._last is not None:
+            self._began = time.monotonic() - self._last[0].number / self.video.rate
+
+    def _resize(self, width: int, height: int) -> None:
+        self.room = max(1, width), max(1, height)
+        if self._last is not None and (self.paused or self.ended):  # no other frame comes that would fit
+            self._send(*self._last)
+
+    def _save(self, path: Path, run: Path) -> None:
+        if self._last is None or not self._last[1]:
+            raise UserError("There is no face in this frame; nothing was saved.")
+        with Project.open(path) as project:
+            if project.schema.keypoints != self.predictor.schema.keypoints:
+                raise UserError(
+                    f"The model finds other keypoints than the project {project.name} has; choose another model."
+                )
+            ids = save_frame(project, *self._last, video=self.video.name, run=run)
+        self.say({"event": "saved", "faces": len(ids)})
+
+    def _record(self, path: Path) -> None:
+        self.stop()
+        table = ExitStack()
+        self._write = table.enter_context(video_table(path, self.predictor.schema))
+        self._table, self._path, self._rows = table, path, 0
+        self.say({"event": "recording"})
+
+    def _note(self, frame: Frame, faces: list[Face]) -> None:
+        if self._write is None:
+            return
+        try:
+            self._write(frame, faces)
+            self._rows += len(faces)
+        except OSError as error:
+            self._finish(error)
+
+    def stop(self) -> None:
+        """End the recording, if there is one: then its file is there."""
+        self._finish(None)
+
+    def _finish(self, error: OSError | None) -> None:
+        table, self._table, self._write = self._table, None, None
+        if table is None:
+            return
+        try:
+            table.__exit__(type(error) if error else None, error, None)
+        except UserError as told:
+            self.say({"event": "lost", "text": f"The recording has ended and is lost. {told}"})
+        else:
+            self.say({"event": "recorded", "path": str(self._path), "rows": self._rows})
+
+    def say(self, message: dict[str, Any], picture: np.ndarray | None = None) -> None:
+        """Write a message, and the bytes that belong to it."""
+        self.out.write(json.dumps(message, allow_nan=False).encode() + b"\n")
+        if picture is not None:
+            self.out.write(picture.data)
+        self.out.flush()
+
+
+def live(model: Path, source: str, *, commands: TextIO, out: BinaryIO) -> None:
+    """Show until stdin ends. source: a file, or a camera's number."""
+    keep_memory()
+    set_threads(1)  # a face or two a frame: a second thread would gain little and take a core from the window
+    cv2.setNumThreads(1)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(commands, lines), daemon=True).start()
+    try:
+        with Video(int(source) if source.isdecimal() else Path(source)) as video:
+            predictor = Predictor.load(model)
+            shown = Live(video, predictor, out)
+            shown.say(_opened(video, predictor))
+            _run(shown, lines)
+            shown.stop()
+    except UserError as error:
+        out.write(json.dumps({"event": "failed", "text": str(error)}).encode() + b"\n")
+        out.flush()
+    except BrokenPipeError:  # the window is gone
+        return
+
+
+def _run(shown: Live, lines: queue.SimpleQueue[str]) -> None:
+    while True:
+        try:
+            line = lines.get(timeout=max(shown.wait(), 1e-4))
+        except queue.Empty:
+            shown.show()
+            continue
+        message = _parsed(line)
+        if not line or message.get("cmd") == "quit":
+            return
+        shown.take(message)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {"cmd": ""}
+    return message if isinstance(message, dict) and "cmd" in message else {"cmd": ""}
+
+
+def _read(commands: TextIO, lines: queue.SimpleQueue[str]) -> None:
+    for line in commands:
+        lines.put(line)
+    lines.put("")
+
+
+def _opened(video: Video, predictor: Predictor) -> dict[str, Any]:
+    return {
+        "event": "opened",
+        "name": video.name,
+        "width": video.size[0],
+        "height": video.size[1],
+        "rate": round(video.rate, 2),
+        "count": video.count,
+        "camera": video.is_camera,
+        "edges": [list(edge) for edge in predictor.schema.edges],
+    }
+
+
+def _plain(face: Face) -> dict[str, Any]:
+    return {
+        "number": face.number,
+        "box": np.round(face.box, 1).tolist(),
+        "points": np.round(face.points.astype(np.float64), 2).tolist(),
+        "confidences": np.round(face.confidences.astype(np.float64), 3).tolist(),
+    }
+
+
+def main(model: Path, source: str) -> None:
+    """Live on this process's own pipes."""
+    live(model, source, commands=sys.stdin, out=sys.stdout.buffer)

@@ -1,0 +1,33 @@
+"""The points of a video's faces as a CSV, a row a face and frame. Torch-free."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.faces.labels.schema import KeypointSchema
+from training.files import replacing
+from training.video.source import Frame
+from training.video.tracking import Face
+
+WriteFaces = Callable[[Frame, Sequence[Face]], None]
+
+
+@contextmanager
+def video_table(path: Path, schema: KeypointSchema) -> Iterator[WriteFaces]:
+    """A function that writes a frame's faces; the file is there when the block ends well. Coordinates in px of the frame."""
+    with replacing(path) as binary:
+        file = io.TextIOWrapper(binary, newline="", encoding="utf-8")
+        writer = csv.writer(file)
+        sure = [f"{name}_confidence" for name in schema.keypoints]
+        writer.writerow(["frame", "time", "face", *schema.columns, *sure])
+        yield lambda frame, faces: writer.writerows(_row(frame, face) for face in faces)
+        file.detach()
+
+
+def _row(frame: Frame, face: Face) -> list[object]:
+    numbers = [*face.points.ravel().tolist(), *face.confidences.tolist()]
+    return [frame.number, f"{frame.seconds:.3f}", face.number, *(f"{v:.3f}" for v in numbers)]

@@ -1,0 +1,165 @@
+"""Frames of a video file or a camera, by OpenCV. No torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from training.errors import UserError
+from training.faces.images.reading import MAX_PIXELS
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mjpg", ".mjpeg", ".ogv")
+_USUAL_RATE = 25.0  # frames a second where a file does not tell
+_UNREAD = 30  # frames of a camera that may fail one after the other before it counts as gone
+
+
+@dataclass(frozen=True)
+class Frame:
+    """picture: uint8 [H, W, 3], RGB. number: from 0. seconds: since the first, by the file's own frame rate or a camera's clock."""
+
+    number: int
+    seconds: float
+    picture: np.ndarray
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file's name says that it is a video."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+class Video:
+    """An open video file or camera; `frames` gives what follows. rate: frames a second. count: 0 where it is not known."""
+
+    def __init__(self, source: Path | int) -> None:
+        """source: a file, or a camera's number. Raises UserError where there is no such camera or the file is no video."""
+        self.is_camera = isinstance(source, int)
+        self.name = _camera_name(source) if isinstance(source, int) else source.name
+        self._source = source
+        self._capture = _open(source)
+        rate, count = self._capture.get(cv2.CAP_PROP_FPS), self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.rate = rate if np.isfinite(rate) and 0.1 <= rate <= 1000 else _USUAL_RATE
+        self.count = 0 if self.is_camera or not 0 < count < 1e9 else int(count)
+        self._next = 0
+        self._began = 0.0  # of a camera: when its first frame was given
+        self._first: np.ndarray | None = self._read()
+        if self._first is None:
+            self.close()
+            raise UserError(_no_frame(source))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames, px."""
+        return (
+            int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames not given yet, until the file ends or the camera is gone."""
+        while (frame := self.next()) is not None:
+            yield frame
+
+    def next(self) -> Frame | None:
+        """The next frame; None at the end."""
+        bgr = self._first if self._first is not None else self._read()
+        self._first = None
+        if bgr is None:
+            return None
+        number, self._next = self._next, self._next + 1
+        return Frame(number, self._seconds(number), cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+    def _seconds(self, number: int) -> float:
+        """A camera gives fewer frames than it says in poor light, and a slow machine takes fewer."""
+        if not self.is_camera:
+            return number / self.rate
+        self._began = self._began if number else time.monotonic()
+        return time.monotonic() - self._began
+
+    @property
+    def lacking(self) -> int:
+        """Frames that the file announces and that were not given, once it has ended: 0 for less than a second, as counts are estimates."""
+        left = self.count - self._next
+        return left if left > self.rate else 0
+
+    def rewind(self) -> None:
+        """Begin a file again. Raises UserError where it is not there any more."""
+        self.close()
+        self._capture = _open(self._source)
+        self._next, self._first = 0, None
+
+    def seek(self, number: int) -> None:
+        """Go on with this frame of a file: straight there where the file can, else from its beginning. Raises UserError."""
+        self._first, self._next = None, number
+        at = cv2.CAP_PROP_POS_FRAMES
+        if self._capture.set(at, number) and round(self._capture.get(at)) == number:
+            return
+        self.rewind()
+        self.skip(number)
+
+    def skip(self, frames: int) -> None:
+        """Leave out so many frames, without the work of making pictures of them."""
+        for _ in range(frames):
+            self._first = None
+            if not self._capture.grab():
+                return
+            self._next += 1
+
+    def _read(self) -> np.ndarray | None:
+        for _ in range(_UNREAD if self.is_camera else 1):
+            there, bgr = self._capture.read()
+            if there and bgr is not None:
+                return np.asarray(bgr)
+        return None
+
+    def close(self) -> None:
+        """Let the file or the camera go."""
+        self._capture.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open(source: Path | int) -> cv2.VideoCapture:
+    if isinstance(source, Path) and not source.is_file():
+        raise UserError(f"There is no video file {source}.")
+    try:
+        capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+    except cv2.error as error:
+        raise UserError(_no_frame(source)) from error
+    if not capture.isOpened():
+        raise UserError(_no_frame(source))
+    if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > MAX_PIXELS:
+        capture.release()
+        raise UserError(
+            f"{source}: the frames are larger than {MAX_PIXELS // 1_000_000} million pixels; make it smaller."
+        )
+    return capture
+
+
+def _camera_name(number: int) -> str:
+    """With the time: a camera's frames are counted from 0 each time that it is opened."""
+    return f"camera {number} {datetime.now().astimezone():%Y-%m-%d %H-%M-%S}"
+
+
+def _no_frame(source: Path | int) -> str:
+    if isinstance(source, int):
+        return (
+            f"There is no camera {source}, or another program uses it. Plug one in, close the other program, allow "
+            "access to the camera in the system's settings, or choose a video file."
+        )
+    return (
+        f"{source}: this is not a video that OpenCV can read, or it is damaged; try it as .mp4 (H.264) or .avi (MJPEG)."
+    )
