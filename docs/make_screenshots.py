@@ -1,4 +1,4 @@
-"""Draw docs/images anew: the tour on synthetic faces, with enough training to show something. `make screenshots` runs it.
+"""Redraws docs/images from the tour on synthetic faces, with enough training to show something. `make screenshots` runs it.
 
 python docs/make_screenshots.py [--minutes M] [--samples N]
 """
@@ -17,7 +17,7 @@ NAMES = ("window", *LOOP, "ellipses", "photos", "dark", "poses", "augmentation")
 
 
 def main() -> int:
-    """Run the tour beside and take over its pictures; nothing is changed where it fails."""
+    """Runs the tour in a temporary folder and copies its screenshots; changes nothing if the tour fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.5, help="training time of each recipe")
     parser.add_argument("--samples", type=int, default=1000, help="synthetic faces in the demo project")
