@@ -1,4 +1,4 @@
-"""`python -m training train RUN_DIR [--resume] [--nice]` trains a run; `serve` and `live` predict for the window."""
+"""Entry points of child processes: `train RUN_DIR` trains a run; `serve` and `live` predict for the window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NICE = 10
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0, 1 when the run failed, 2 for a user's error."""
+    """Returns the exit code: 0, 1 if the run failed, 2 for a user error."""
     args = _parser().parse_args(arguments)
     try:
         if args.command == "serve":
@@ -46,13 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="train the run of a folder that was made before")
+    train = commands.add_parser("train", help="train the run of an existing run folder")
     train.add_argument("run_dir", type=Path)
-    train.add_argument("--resume", action="store_true", help="go on from the saved state")
-    train.add_argument("--nice", action="store_true", help="leave the processor to others where they need it")
-    commands.add_parser("serve", help="answer requests on stdin, JSON lines")
-    live = commands.add_parser("live", help="frames of a video or a camera with the points of their faces, on stdout")
-    live.add_argument("model", type=Path, help="a run folder, a model.safetensors or a starter of a project")
+    train.add_argument("--resume", action="store_true", help="resume from the saved state")
+    train.add_argument("--nice", action="store_true", help="run at low priority")
+    commands.add_parser("serve", help="answer requests on stdin, as JSON lines")
+    live = commands.add_parser("live", help="write frames of a video or camera and their faces' points to stdout")
+    live.add_argument("model", type=Path, help="a run folder, a model.safetensors or a project's starter")
     live.add_argument("source", help="a video file, or a camera's number")
     return parser
 
@@ -62,7 +62,7 @@ def _arguments(run_dir: Path, *, resume: bool, nice: bool) -> list[str]:
 
 
 def _train(run_dir: Path, *, resume: bool, nice: bool) -> int:
-    """SIGTERM and SIGINT end the run after the batch, with the best model kept."""
+    """SIGTERM and SIGINT end the run after the current batch; the best model is kept."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -72,7 +72,7 @@ def _train(run_dir: Path, *, resume: bool, nice: bool) -> int:
         os.nice(_NICE)
     from training.learning.fit.train_run import (
         train_run,
-    )  # after the handlers: loading torch takes a second in which a stop may come
+    )  # after the handlers are set: loading torch takes a second, in which a stop may arrive
 
     last = train_run(run_dir.resolve(), resume=resume, should_stop=stop.is_set)
     if isinstance(last, RunFailed):

@@ -1,8 +1,8 @@
-"""The one exception that means: the user can mend this."""
+"""The exception for errors that the user can fix."""
 
 
 class UserError(Exception):
-    """A fault in what was asked or given, told as one sentence: what is wrong, where, and what to do.
+    """An error in the user's request or data. The message says what is wrong, where, and what to do about it.
 
-    The window shows it in a dialog, the command line prints it on stderr and ends with exit code 2.
+    The window shows it in a dialog; the command line prints it to stderr and exits with code 2.
     """

@@ -1,4 +1,4 @@
-"""Files read and written so that a fault of the system becomes a sentence, and a half-written file never stays."""
+"""Reads and writes files so that system errors become sentences for the user and no partial file remains."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _WRITE = _FULL | {
     errno.EACCES: "there is no permission to write here; choose another place or change the permissions",
     errno.EPERM: "there is no permission to write here; choose another place or change the permissions",
     errno.EROFS: "this disk is read-only; choose another place",
-    errno.ENOENT: "the folder does not exist; make it or choose another place",
-    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another place",
+    errno.ENOENT: "the folder does not exist; create it or choose another place",
+    errno.ENOTDIR: "part of this path is a file, not a folder; choose another place",
     errno.EISDIR: "this is a folder; give the name of a file",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-    errno.ENOTEMPTY: "another program has put something there meanwhile; choose another name",
+    errno.ENOTEMPTY: "another program has created something there meanwhile; choose another name",
 }
 _READ = {
     errno.ENOENT: "there is no such file or folder; check the path",
     errno.ENOTDIR: "there is no such file or folder; check the path",
     errno.EACCES: "there is no permission to read it; change the permissions or copy it elsewhere",
     errno.EPERM: "there is no permission to read it; change the permissions or copy it elsewhere",
-    errno.EISDIR: "this is a folder, where a file is needed; give the file",
-    errno.EIO: "the disk reports a read error; copy the file again from where it came",
+    errno.EISDIR: "this is a folder, but a file is needed; choose the file",
+    errno.EIO: "the disk reports a read error; copy the file again from its source",
     errno.ENAMETOOLONG: "the name is too long; check the path",
 }
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns an OSError while reading `path` into a UserError that says what to do."""
+    """Turn an OSError while reading `path` into a UserError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -55,7 +55,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns an OSError (or SQLite's word for one) while writing `path` into a UserError that says what to do."""
+    """Turn an OSError (or SQLite's equivalent) while writing `path` into a UserError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -79,7 +79,7 @@ def _sqlite_sentence(error: sqlite3.OperationalError) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file written beside `path` and renamed to it at the end; nothing stays where the block raises."""
+    """A binary file written beside `path` and renamed to it at the end; nothing remains if the block raises."""
     with writing(path):
         sweep_parts(path)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
@@ -98,7 +98,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def sweep_parts(path: Path) -> None:
-    """Remove what writers of `path` that were killed have left beside it. What cannot be read or removed stays."""
+    """Remove what killed writers of `path` left beside it. What cannot be read or removed is left alone."""
     with suppress(OSError):
         for part in path.parent.iterdir():
             if part.name.startswith(f".{path.name[:100]}.") and part.suffix == ".part":
@@ -109,7 +109,7 @@ def sweep_parts(path: Path) -> None:
 def _remove_stale(part: Path) -> None:
     inside = [Path(folder) for folder, _, _ in os.walk(part)] if part.is_dir() else []
     if time.time() - max(p.lstat().st_mtime for p in (part, *inside)) < _STALE:
-        return  # somebody may be writing it
+        return  # it may still be being written
     if part.is_dir():
         shutil.rmtree(part)
     else:
@@ -117,7 +117,7 @@ def _remove_stale(part: Path) -> None:
 
 
 def default_mode() -> int:
-    """The permissions of a new file, which makers of temporary files do not give."""
+    """The permissions of a new file, which creators of temporary files do not apply."""
     mask = os.umask(0o022)
     os.umask(mask)
     return 0o666 & ~mask

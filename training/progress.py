@@ -1,4 +1,4 @@
-"""Progress and cancelling of long work, without threads or Qt."""
+"""Progress and cancelling of long work, independent of threads and Qt."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ IsCancelled = Callable[[], bool]
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
-    """The user cancelled; whoever catches it leaves nothing half-done."""
+    """The user cancelled; whoever catches it undoes partial work."""
 
 
 class Progress:
-    """Tells how far work is (0..1 and a few words) and raises Cancelled where the caller asked to stop."""
+    """Reports progress (0..1 and a few words) and raises Cancelled where the caller asked to stop."""
 
     def __init__(self, report: Report | None = None, cancelled: IsCancelled | None = None) -> None:
         self._report = report
@@ -26,7 +26,7 @@ class Progress:
             self._report(min(max(fraction, 0.0), 1.0), text)
 
     def part(self, low: float, high: float) -> Progress:
-        """A progress whose 0..1 is low..high of this one."""
+        """A Progress whose 0..1 maps to low..high of this one."""
         report = self._report
         if report is None:
             return Progress(None, self._cancelled)

@@ -1,4 +1,4 @@
-"""How a training process is started so that it can outlive whoever started it. Torch-free."""
+"""Starts a training process that can outlive its parent."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ TRAIN: tuple[str, ...] = (sys.executable, "-m", "training", "train")
 
 
 def start_training(run_dir: Path, *, resume: bool, command: Sequence[str] = TRAIN) -> subprocess.Popen[bytes]:
-    """Start `command RUN_DIR [--resume] --nice` in a session of its own; what it prints is added to log.txt.
+    """Start `command RUN_DIR [--resume] --nice` in a session of its own; its output is appended to log.txt.
 
-    Raises OSError where the process or the log can't be made.
+    Raises OSError where the process or the log cannot be created.
     """
     arguments = [*command, str(run_dir), *(["--resume"] if resume else []), "--nice"]
     with (run_dir / LOG).open("ab") as log:

@@ -1,4 +1,4 @@
-"""The demo project: synthetic faces with Kaggle's holes, so that everything can be tried without data of one's own."""
+"""The demo project: synthetic faces with missing labels as in Kaggle's data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.storage.project.new_project import new_project
 from training.synthetic.faces import SyntheticFaces, make_faces
 from training.synthetic.label_noise import kaggle_missing, take_away
 
-_LABEL_NOISE = 0.4  # px: about what two careful people differ by
+_LABEL_NOISE = 0.4  # px: about the difference between two careful annotators
 _PLANTED = 0.02
 SOURCE = "synthetic faces"
 
@@ -28,16 +28,17 @@ def make_demo_project(
     progress: Report | None = None,
     cancelled: IsCancelled | None = None,
 ) -> SyntheticFaces:
-    """Write a project of `samples` synthetic faces; it appears complete or not at all. Returns what was drawn.
+    """Write a project of `samples` synthetic faces; it appears complete or not at all. Returns the faces.
 
-    Train has Kaggle's pattern of missing labels and a few planted errors; val and test carry all points, unharmed, so that
-    a model can be judged. The heads' poses are in poses.csv. Raises UserError where `path` exists or cannot be written, Cancelled where the caller stops it.
+    Train has Kaggle's pattern of missing labels and a few planted errors; val and test are complete and correct, so
+    that models can be evaluated. The head poses are in poses.csv. Raises UserError where `path` exists or cannot be
+    written, and Cancelled where the caller cancels.
     """
     path = Path(path).absolute()
     if samples < 1:
         raise UserError(f"A demo project needs at least one sample, not {samples}.")
     if path.exists():
-        raise UserError(f"{path} is there already. Choose another name for the demo project.")
+        raise UserError(f"{path} already exists. Choose another name for the demo project.")
     step = Progress(progress, cancelled)
     step(0.0, "drawing faces")
     faces = _faces(samples, seed, step.part(0.0, 0.97))
@@ -64,7 +65,7 @@ def _faces(samples: int, seed: int, step: Progress) -> SyntheticFaces:
     train = np.flatnonzero([split == "train" for split in faces.splits])
     missing = np.zeros(faces.labels.states.shape, bool)
     missing[train] = kaggle_missing(len(train), rng=np.random.default_rng([seed, 10]))
-    for error in faces.planted:  # an error that is taken away is none
+    for error in faces.planted:  # an error that was removed does not count
         missing[error.sample, list(error.keypoints)] = False
     take_away(faces.labels, missing)
     return faces

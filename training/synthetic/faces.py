@@ -1,6 +1,6 @@
-"""Synthetic faces: a 3-D head drawn by our own code, whose keypoints are exact because they are projected.
+"""Synthetic faces: a 3-D head rendered by our own code, whose keypoints are exact because they are projected.
 
-For the demo project, for tests, and for data sets whose every fault is known. NumPy and OpenCV only.
+Used for the demo project, for tests, and for data sets in which every error is known.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _VAL, _TEST = 0.15, 0.10  # shares of the people
 
 @dataclass(frozen=True)
 class SyntheticFaces:
-    """pictures: uint8 [N, 96, 96]. points: float64 [N, 15, 2], exact, px. visible: bool [N, 15]: not hidden by anything.
+    """pictures: uint8 [N, 96, 96]. points: float64 [N, 15, 2], exact, px. visible: bool [N, 15]: not occluded.
 
-    labels: what a labeller would have left: `points` with noise, holes and planted errors. groups: one name a person.
-    splits: "train", "val" or "test", never two for one person. planted: every error made on purpose. poses: float64 [N, 3],
-    yaw, pitch and roll of the head, degrees, as in `Scene`.
+    labels: as an annotator would leave them: `points` with noise, gaps and planted errors. groups: one name per person.
+    splits: "train", "val" or "test", a single one per person. planted: every planted error. poses: float64 [N, 3], yaw,
+    pitch and roll of the head, degrees, as in `Scene`.
     """
 
     pictures: np.ndarray
@@ -61,12 +61,11 @@ def make_faces(
     missing: Literal["kaggle", "none"] = "kaggle",
     progress: Callable[[float], None] | None = None,
 ) -> SyntheticFaces:
-    """`count` faces, the same for the same arguments; picture i and its exact points depend on (seed, i) alone.
+    """`count` faces, reproducible from the arguments; picture i and its exact points depend only on (seed, i).
 
-    label_noise: spread of the labels round the exact points, px. planted_errors: share of the samples (of all, or of train) with a
-    gross error.
-    missing: Kaggle's pattern of missing labels over all samples, or none. progress is told the share done (0..1); what
-    it raises ends the work.
+    label_noise: standard deviation of the labels around the exact points, px. planted_errors: fraction of the samples
+    (of all, or of train) with a gross error. missing: Kaggle's pattern of missing labels over all samples, or none.
+    progress is called with the fraction done (0..1); an exception it raises ends the work.
     """
     pictures = np.empty((count, 96, 96), np.uint8)
     points, visible, poses = np.empty((count, 15, 2)), np.empty((count, 15), bool), np.empty((count, 3))

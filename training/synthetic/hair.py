@@ -11,11 +11,11 @@ from training.synthetic.person import Person
 from training.synthetic.texture import noise
 
 _TURNS = (0.0, 30.0, 45.0, 58.0, 68.0, 76.0, 88.0, 100.0, 130.0, 180.0)  # degrees from the middle of the face
-_RAGGED = {"cap": 0.0, "fringe": 2.6, "long": 2.0}  # mm by which strands pass the edge
+_RAGGED = {"cap": 0.0, "fringe": 2.6, "long": 2.0}  # mm that strands extend beyond the edge
 
 
 def _edges(person: Person) -> list[float]:
-    """How far down (y, mm) the hair goes at each of _TURNS."""
+    """How far down (y, mm) the hair reaches at each of _TURNS."""
     top, long = person.hairline, person.hair_length
     edges: dict[str, list[float]] = {
         "short": [top, top + 3, top + 12, -38, -12, 8, -22, 18, 48, 52],
@@ -29,7 +29,7 @@ def _edges(person: Person) -> list[float]:
 
 
 def _edge(person: Person) -> np.ndarray:
-    """float64 [COLUMNS]: how far down (y, mm) the hair goes at each angle."""
+    """float64 [COLUMNS]: how far down (y, mm) the hair reaches at each angle."""
     degrees = np.degrees(angles())
     shifted = np.abs(degrees + 10 * person.parting * np.exp(-((degrees / 40) ** 2)))
     return np.interp(shifted, _TURNS, _edges(person))
@@ -72,7 +72,7 @@ def hair(person: Person) -> Surface | None:
 
 
 def _rows(person: Person) -> np.ndarray:
-    """Rows of the shell as in `outline`, but hanging straight down from the widest place."""
+    """Rows of the shell as in `outline`, but hanging straight down from the widest row."""
     rows = outline(person)
     upper = rows[rows[:, 0] < 5]
     bottom = max(_edges(person)) + 12

@@ -1,4 +1,4 @@
-"""One picture of one person: everything put together."""
+"""Renders one picture of one person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.synthetic.render import OVER, SIZE, Camera, Film, Light, draw_poin
 from training.synthetic.scenery import background, lenses, occlude, photograph, torso
 
 _MARGIN = 2.0  # every keypoint is at least this far inside the picture, px
-_HIDDEN = 7.0  # a keypoint this much behind what is drawn there is hidden, mm
+_HIDDEN = 7.0  # mm: a keypoint this far behind the drawn surface is hidden
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Face:
 
 
 class Model:
-    """A person ready to be drawn many times: what does not change between pictures is made once."""
+    """A person ready to be drawn many times: everything constant between pictures is computed once."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
@@ -94,7 +94,7 @@ class Model:
 
 
 def _aim(scene: Scene, landmarks: np.ndarray) -> Camera:
-    """The camera that puts the face where the scene wants it, every keypoint inside the picture."""
+    """The camera that places the face as the scene asks, with every keypoint inside the picture."""
     camera = Camera(rotation(scene), scene.distance, scene.eye_distance / 63.0)
     points = camera.see(landmarks)[0]
     room = SIZE - 1 - 2 * _MARGIN

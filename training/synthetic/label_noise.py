@@ -10,7 +10,7 @@ import numpy as np
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.schema import KAGGLE_15
 
-# Of the 7,049 rows of the Kaggle file 2,140 carry all points, 4,755 exactly these four, the rest has a few holes.
+# Of the 7,049 rows of the Kaggle file 2,140 have all points, 4,755 exactly these four, and the rest a few gaps.
 KAGGLE_ROWS, KAGGLE_COMPLETE, KAGGLE_FOUR = 7049, 2140, 4755
 FOUR = tuple(
     KAGGLE_15.keypoints.index(name)
@@ -21,7 +21,7 @@ _FRAGILE = np.array([0.2, 0.2, 1, 1, 1, 1, 1, 10, 1, 8, 0.1, 1, 1, 0.5, 3])  # o
 
 @dataclass(frozen=True)
 class PlantedError:
-    """A label made wrong on purpose: which sample (its index), which keypoints, and how."""
+    """A deliberately wrong label: its sample (index), the keypoints, and the kind of error."""
 
     sample: int
     keypoints: tuple[int, ...]
@@ -29,7 +29,7 @@ class PlantedError:
 
 
 def make_labels(points: np.ndarray, visible: np.ndarray, *, noise: float, rng: np.random.Generator) -> Labels:
-    """Labels [N, K] of exact points, each coordinate off by a normal deviate of `noise` px, kept inside the picture."""
+    """Labels [N, K] of exact points, each coordinate with normal noise of `noise` px, kept inside the image."""
     labels = Labels.empty(*visible.shape)
     labels.points[:] = np.clip(points + noise * rng.standard_normal(points.shape), 0, 95) if noise else points
     labels.states[:] = np.where(visible, PointState.VISIBLE, PointState.OCCLUDED)
@@ -38,7 +38,7 @@ def make_labels(points: np.ndarray, visible: np.ndarray, *, noise: float, rng: n
 
 
 def kaggle_missing(count: int, *, rng: np.random.Generator) -> np.ndarray:
-    """bool [count, 15]: points taken away, in Kaggle's shares: 30.4 % complete, 67.5 % four points, the rest holes."""
+    """bool [count, 15]: points to remove, in Kaggle's shares: 30.4 % complete, 67.5 % four points, the rest gaps."""
     complete, four = (round(count * share / KAGGLE_ROWS) for share in (KAGGLE_COMPLETE, KAGGLE_FOUR))
     kinds = np.full(count, 2)
     kinds[:complete] = 0
@@ -61,7 +61,7 @@ def take_away(labels: Labels, missing: np.ndarray) -> None:
 
 
 def plant_errors(labels: Labels, rows: np.ndarray, *, rng: np.random.Generator) -> tuple[PlantedError, ...]:
-    """Make one gross error in each of these rows, in place: left and right swapped, or one point far off."""
+    """Make one gross error in each of these rows, in place: left and right swapped, or one point far away."""
     errors = []
     for row in rows:
         present = np.flatnonzero(labels.mask[row])
@@ -81,14 +81,14 @@ def _swap(labels: Labels, row: int, pairs: list[tuple[int, int]]) -> PlantedErro
 
 
 def _offset(labels: Labels, row: int, keypoint: int, rng: np.random.Generator) -> PlantedError:
-    """Move the point 10 to 25 px, in a direction that stays in the picture."""
+    """Move the point 10 to 25 px, in a direction that stays in the image."""
     point = labels.points[row, keypoint]
     for _ in range(100):
         turn = rng.uniform(0, 2 * np.pi)
         moved = point + rng.uniform(10, 25) * np.array([np.cos(turn), np.sin(turn)])
         if (moved >= 0).all() and (moved <= 95).all():
             break
-    else:  # no direction was found: towards the middle there always is one
+    else:  # no direction was found: towards the middle always works
         moved = point + 12 * (47.5 - point) / max(float(np.hypot(*(47.5 - point))), 1e-9)
     labels.points[row, keypoint] = moved
     return PlantedError(row, (keypoint,), "offset")

@@ -1,4 +1,4 @@
-"""Surfaces and loose points round the face: ears, neck, glasses."""
+"""Surfaces and loose points around the face: ears, neck, glasses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Surface:
     """A grid of points with a painted texture.
 
     grid: float32 [rows, columns, 3], mm. albedo: float32 [rows * FINE, columns * FINE]. keep: bool, the same shape:
-    points that are there (None: all). gloss: share of mirror-like reflection. round: the columns go once round the head;
+    points that exist (None: all). gloss: share of mirror-like reflection. round: the columns go once around the head;
     inside: the far side can be seen from within.
     """
 
@@ -29,7 +29,7 @@ class Surface:
 
 
 def finer(grid: np.ndarray) -> np.ndarray:
-    """A texture painted one value a grid point, at the drawn points."""
+    """A texture with one value per grid point, expanded to the drawn points."""
     return cv2.resize(grid.astype(np.float32), None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LINEAR)
 
 

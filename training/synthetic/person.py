@@ -1,4 +1,4 @@
-"""Who is drawn and how: the traits of a person and the scene of one picture, drawn at random from given seeds."""
+"""The traits of a person and the scene of one picture, drawn at random from given seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Occluder = Literal["none", "bar", "hand", "strands", "microphone"]
 
 @dataclass(frozen=True)
 class Person:
-    """What stays the same in all pictures of one person. Lengths are millimetres, reflectances linear 0..1."""
+    """What is constant in all pictures of one person. Lengths are millimetres, reflectances linear 0..1."""
 
     texture_seed: int = 0
     width: float = 1.0
@@ -84,7 +84,7 @@ class Scene:
     occluder: Occluder = "none"
 
     def mirrored(self) -> Scene:
-        """The scene whose picture is the mirror image of this one's, background and noise apart."""
+        """The scene whose picture is this one's mirror image, except for background and noise."""
         return replace(
             self,
             yaw=-self.yaw,
@@ -97,7 +97,7 @@ class Scene:
 
 
 def random_person(seed: int, number: int) -> Person:
-    """Person `number` of this seed, always the same."""
+    """Person `number` of this seed; deterministic."""
     rng = np.random.default_rng([seed, 1, number])
     skin = float(np.exp(rng.uniform(np.log(0.09), np.log(0.55))))
     grey = rng.random() < 0.22
@@ -166,12 +166,12 @@ def _nose_and_mouth(rng: np.random.Generator) -> dict[str, float]:
 
 
 def _around(rng: np.random.Generator, mean: float, spread: float) -> float:
-    """A normal number, at most 2.2 standard deviations off."""
+    """A normal number, at most 2.2 standard deviations from the mean."""
     return float(mean + spread * np.clip(rng.standard_normal(), -2.2, 2.2))
 
 
 def random_scene(seed: int, index: int) -> Scene:
-    """The scene of picture `index` of this seed, always the same."""
+    """The scene of picture `index` of this seed; deterministic."""
     rng = np.random.default_rng([seed, 2, index])
     side = rng.uniform(-60, 60) if rng.random() < 0.4 else np.clip(13 * rng.standard_normal(), -60, 60)
     light = np.array([rng.normal(0, 0.85), rng.normal(-0.5, 0.35), 1.0])

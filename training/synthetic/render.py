@@ -1,4 +1,4 @@
-"""Drawing: rotate, light and project points, keep the nearest at each pixel, put them over a background."""
+"""Rendering: rotate, light and project points, keep the nearest at each pixel, and draw them over a background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OVER = 1.5  # drawn pixels per pixel of the picture and axis
 SIDE = round(SIZE * OVER)
 PIVOT = np.array([0.0, 35.0, -5.0])  # the head turns about this point, mm
 _FAR = np.float32(1e5)  # mm: where nothing was drawn
-_NEAR = 1 << 22  # room for the points' numbers below the depth in one 64-bit key
+_NEAR = 1 << 22  # range of the points' numbers below the depth in one 64-bit key
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Film:
 
 
 def _mend(value: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Close pinholes, where points lie further apart than pixels: far places in which no 2 x 2 square fits."""
+    """Close pinholes, where points are further apart than pixels: far places in which no 2 x 2 square fits."""
     depth, square = np.minimum(depth, _FAR), np.ones((2, 2), np.uint8)
     opened = cv2.dilate(cv2.erode(depth, square, anchor=(1, 1)), square, anchor=(0, 0))
     hole = depth > opened + 6
@@ -123,7 +123,7 @@ def _mend(value: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def draw_surface(film: Film, surface: Surface, camera: Camera, light: Light, *, turned: bool = True) -> None:
-    """Add a surface to the film: only the columns that can be seen, lit, FINE x FINE points a grid cell."""
+    """Add a surface to the film: only the visible columns, lit, with FINE x FINE points per grid cell."""
     grid, albedo, keep = surface.grid, surface.albedo, surface.keep
     if surface.round:
         columns = np.arange(COLUMNS) if surface.inside else _facing(camera if turned else None)
@@ -139,7 +139,7 @@ def draw_surface(film: Film, surface: Surface, camera: Camera, light: Light, *, 
 
 
 def _facing(camera: Camera | None) -> np.ndarray:
-    """Numbers of the columns within 100 degrees of the camera's direction, in order round the head."""
+    """Numbers of the columns within 100 degrees of the camera's direction, in order around the head."""
     yaw = 0.0 if camera is None else float(np.arctan2(camera.rotation[0, 2], camera.rotation[2, 2]))
     first, last = np.searchsorted(
         np.concatenate([angles() + 2 * np.pi * k for k in (-1, 0, 1)]), [-yaw - 1.75, -yaw + 1.75]
@@ -148,6 +148,5 @@ def _facing(camera: Camera | None) -> np.ndarray:
 
 
 def draw_points(film: Film, points: Points, camera: Camera) -> None:
-    """Add loose points to the film."""
     x, y, depth = camera.project(camera.turn(points.at))
     film.add(x, y, depth, np.full(len(depth), points.value, np.float32))

@@ -1,4 +1,4 @@
-"""What is behind and in front of the head, and what a camera does to a picture."""
+"""Background, torso and occluders of a picture, and the camera's effects on it."""
 
 from __future__ import annotations
 
@@ -142,9 +142,9 @@ def _microphone(rng: np.random.Generator, _person: Person, points: np.ndarray) -
 
 
 def photograph(picture: np.ndarray, scene: Scene, *, skin: float) -> np.ndarray:
-    """uint8 [SIZE, SIZE] of linear light [SIDE, SIDE]: exposure, lens, sensor, file."""
+    """uint8 [SIZE, SIZE] from linear light [SIDE, SIDE]: exposure, lens, sensor, file."""
     rng = np.random.default_rng([scene.seed, 6])
-    metered = (0.42 / (skin + 0.06)) ** 0.6  # a camera brightens a dark face, but not all the way
+    metered = (0.42 / (skin + 0.06)) ** 0.6  # a camera brightens a dark face, but not fully
     light = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA) * (scene.exposure * metered)
     if scene.detail < 1:
         small = round(SIZE * scene.detail)

@@ -1,4 +1,4 @@
-"""The skin's reflectance, painted in the face plane (millimetres): once a person, then eyes and mouth for each picture."""
+"""The skin's reflectance, painted in the face plane (millimetres): once per person, then eyes and mouth per picture."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Canvas:
         self.albedo[...] += np.clip(cover, 0, 1) * (value - self.albedo)
 
     def darken(self, amount: np.ndarray) -> None:
-        """Take this share (0..1) of the light away."""
+        """Remove this share (0..1) of the light."""
         self.albedo[...] *= 1 - np.clip(amount, 0, 1)
 
 
 def fine(grid: np.ndarray) -> np.ndarray:
-    """A grid's values at the drawn points: bilinear, FINE x FINE points a cell."""
+    """A grid's values at the drawn points: bilinear, FINE x FINE points per cell."""
     return cv2.resize(grid, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LINEAR)
 
 
@@ -68,7 +68,7 @@ def line(
 
 
 def skin(person: Person, shape: HeadShape) -> np.ndarray:
-    """float32 [ROWS * FINE, COLUMNS * FINE]: all that stays the same between a person's pictures, brows apart."""
+    """float32 [ROWS * FINE, COLUMNS * FINE]: everything constant between a person's pictures, except the brows."""
     rng = np.random.default_rng(person.texture_seed)
     size = (ROWS * FINE, COLUMNS * FINE)
     albedo = np.full(size, person.skin, np.float32)

@@ -1,18 +1,21 @@
-"""A video or a camera for the window: frames with the faces' points, at the video's rate or as fast as they can be computed.
+"""A video or camera for the window: frames with their faces' points, at the video's rate or as fast as possible.
 
-`python -m training live MODEL SOURCE` writes messages on stdout, each a line of JSON. The first is
-{"event": "opened", "name", "width", "height", "rate", "count", "camera", "edges"} or {"event": "failed", "text"}. Then
-{"event": "frame", "number", "seconds", "width", "height", "scale", "speed", "faces": [{"number", "box", "points", "confidences"}],
-"bytes"}, followed by so many raw bytes: [height, width, 4] as of `screen_picture`, scale times the frame's size. Points are px of
-the frame itself. {"event": "ended", "lacking"} comes once, after a file's last frame; lacking: frames that should follow.
+`python -m training live MODEL SOURCE` writes messages to stdout, one JSON line each: - {"event": "opened", "name",
+"width", "height", "rate", "count", "camera", "edges"} or {"event": "failed", "text"} first; - {"event": "frame",
+"number", "seconds", "width", "height", "scale", "speed", "faces": [{"number", "box", "points", "confidences"}],
+"bytes"}, followed by that many raw bytes: [height, width, 4] as from `screen_picture`, scale times the frame's size;
+points are in px of the frame itself; - {"event": "ended", "lacking"} once, after a file's last frame; lacking: frames
+that should have followed.
 
-On stdin it takes lines {"cmd": "size", "width": px, "height": px}: the room that a frame is to fill; {"cmd": "pause"},
-{"cmd": "resume"}; {"cmd": "again"}: a file from its beginning; {"cmd": "seek", "number"}: a file from this frame on, which is shown also while paused,
-then {"event": "sought"}; {"cmd": "save", "project": path, "run": path}: the frame shown last,
-answered by {"event": "saved", "faces": n}; {"cmd": "record", "path": path}, {"cmd": "stop"}: a CSV, answered by
-{"event": "recording"} and {"event": "recorded", "path", "rows"}, or {"event": "lost", "text"} where it could not be written; what
-else goes wrong is {"event": "problem", "text"}.
-{"cmd": "quit"} or the end of stdin ends it.
+It reads commands from stdin, one JSON line each:
+- {"cmd": "size", "width": px, "height": px}: the space that a frame should fill;
+- {"cmd": "pause"}, {"cmd": "resume"}; {"cmd": "again"}: play a file from its start;
+- {"cmd": "seek", "number"}: go to this frame of a file, shown even while paused, then {"event": "sought"};
+- {"cmd": "save", "project": path, "run": path}: save the last frame shown, then {"event": "saved", "faces": n};
+- {"cmd": "record", "path": path}, {"cmd": "stop"}: write a CSV, answered by {"event": "recording"} and {"event":
+  "recorded", "path", "rows"}, or {"event": "lost", "text"} where it could not be written;
+- {"cmd": "quit"}, or the end of stdin, ends it.
+Other errors are reported as {"event": "problem", "text"}.
 """
 
 from __future__ import annotations
@@ -40,9 +43,9 @@ from training.video.screen_image import fitting_scale, screen_picture
 from training.video.source import Frame, Video
 from training.video.tracking import Face, FaceTracker
 
-_ROOM = (960, 960)  # px that a frame fills before the window tells
-_WAIT = 0.25  # seconds that a paused worker sleeps at most before it looks at the clock again
-_RATE_OVER = 20  # frames that the speed is measured over
+_ROOM = (960, 960)  # px that a frame fills until the window sends its size
+_WAIT = 0.25  # seconds that a paused worker sleeps at most before it checks the clock again
+_RATE_OVER = 20  # frames that the speed is averaged over
 
 
 class Live:
@@ -73,7 +76,7 @@ class Live:
         return max(0.0, due - time.monotonic())
 
     def show(self) -> None:
-        """Take the next frame that is due, find its faces and send both."""
+        """Read the next frame that is due, find its faces and send both."""
         if self.paused or self.ended:
             return
         self._catch_up()
@@ -90,14 +93,14 @@ class Live:
         first = self._last is None
         faces = self.tracker.follow(frame.picture, wait=first or keeps_all)
         self._last = frame, faces
-        if first:  # it took a search and the making of everything: the others are due from here
+        if first:  # it included a search and all set-up; the others are due from here
             self._began = time.monotonic() - frame.number / self.video.rate
         self._note(frame, faces)
         self._times.append(time.monotonic())
         self._send(frame, faces)
 
     def _catch_up(self) -> None:
-        """Leave out the frames that a slow machine has no time for; none while they are recorded."""
+        """Skip frames on a slow machine, unless they are being recorded."""
         if self.video.is_camera or self._last is None:
             return
         due = int((time.monotonic() - self._began) * self.video.rate)
@@ -125,12 +128,12 @@ class Live:
         self.say(message, picture)
 
     def _speed(self) -> float:
-        """Frames a second of late."""
+        """Recent frames per second."""
         passed = self._times[-1] - self._times[0] if len(self._times) > 1 else 0.0
         return round((len(self._times) - 1) / passed, 1) if passed > 0 else 0.0
 
     def take(self, message: dict[str, Any]) -> None:
-        """Do what a line on stdin asks for; what goes wrong is told."""
+        """Execute a command from stdin; errors are reported as events."""
         try:
             match message["cmd"]:
                 case "size":
@@ -158,12 +161,15 @@ class Live:
         self.paused = False
 
     def _forget(self) -> None:
-        """What comes next does not follow from what was."""
+        """Reset the tracker, since the next frame does not follow the last one."""
         self.tracker, self._last, self.ended = self._tracker(), None, False
         self._times.clear()
 
     def _seek(self, number: int) -> None:
-        """Show this frame; the video goes on from there unless it is paused. A recording takes every frame: there it stays."""
+        """Show this frame; playback continues from it unless paused.
+
+        Refused while recording, which takes every frame.
+        """
         try:
             if self._write is None and not self.video.is_camera:
                 self.video.seek(max(0, number))
@@ -180,7 +186,7 @@ class Live:
 
     def _resize(self, width: int, height: int) -> None:
         self.room = max(1, width), max(1, height)
-        if self._last is not None and (self.paused or self.ended):  # no other frame comes that would fit
+        if self._last is not None and (self.paused or self.ended):  # no other frame will follow
             self._send(*self._last)
 
     def _save(self, path: Path, run: Path) -> None:
@@ -189,7 +195,7 @@ class Live:
         with Project.open(path) as project:
             if project.schema.keypoints != self.predictor.schema.keypoints:
                 raise UserError(
-                    f"The model finds other keypoints than the project {project.name} has; choose another model."
+                    f"The model has different keypoints from the project {project.name}; choose another model."
                 )
             ids = save_frame(project, *self._last, video=self.video.name, run=run)
         self.say({"event": "saved", "faces": len(ids)})
@@ -211,7 +217,7 @@ class Live:
             self._finish(error)
 
     def stop(self) -> None:
-        """End the recording, if there is one: then its file is there."""
+        """End the recording, if there is one, and complete its file."""
         self._finish(None)
 
     def _finish(self, error: OSError | None) -> None:
@@ -226,7 +232,7 @@ class Live:
             self.say({"event": "recorded", "path": str(self._path), "rows": self._rows})
 
     def say(self, message: dict[str, Any], picture: np.ndarray | None = None) -> None:
-        """Write a message, and the bytes that belong to it."""
+        """Write a message and its raw bytes."""
         self.out.write(json.dumps(message, allow_nan=False).encode() + b"\n")
         if picture is not None:
             self.out.write(picture.data)
@@ -234,9 +240,9 @@ class Live:
 
 
 def live(model: Path, source: str, *, commands: TextIO, out: BinaryIO) -> None:
-    """Show until stdin ends. source: a file, or a camera's number."""
+    """Run until stdin ends. source: a file, or a camera's number."""
     keep_memory()
-    set_threads(1)  # a face or two a frame: a second thread would gain little and take a core from the window
+    set_threads(1)  # with one or two faces per frame a second thread gains little and takes a core from the window
     cv2.setNumThreads(1)
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, lines), daemon=True).start()
@@ -304,5 +310,5 @@ def _plain(face: Face) -> dict[str, Any]:
 
 
 def main(model: Path, source: str) -> None:
-    """Live on this process's own pipes."""
+    """Run on this process's stdin and stdout."""
     live(model, source, commands=sys.stdin, out=sys.stdout.buffer)

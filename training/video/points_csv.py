@@ -1,4 +1,4 @@
-"""The points of a video's faces as a CSV, a row a face and frame. Torch-free."""
+"""Writes the points of a video's faces as a CSV with one row per face and frame."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ WriteFaces = Callable[[Frame, Sequence[Face]], None]
 
 @contextmanager
 def video_table(path: Path, schema: KeypointSchema) -> Iterator[WriteFaces]:
-    """A function that writes a frame's faces; the file is there when the block ends well. Coordinates in px of the frame."""
+    """Yields a function that writes a frame's faces; the file appears when the block ends normally. Coordinates in
+    frame px.
+    """
     with replacing(path) as binary:
         file = io.TextIOWrapper(binary, newline="", encoding="utf-8")
         writer = csv.writer(file)

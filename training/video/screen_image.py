@@ -1,4 +1,4 @@
-"""A frame as the live window shows it: of the size that fits there, in the layout its screen takes. No torch."""
+"""Converts frames to the size and pixel format that the live window shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from training.faces.images.reading import resize_picture
 
-LARGEST = 1280  # px: the longer side of what is sent; a larger window stretches it
+LARGEST = 1280  # px: longer side of the image sent; a larger window scales it up
 
 
 def fitting_scale(size: tuple[int, int], room: tuple[int, int]) -> float:
@@ -18,7 +18,7 @@ def fitting_scale(size: tuple[int, int], room: tuple[int, int]) -> float:
 def screen_picture(picture: np.ndarray, scale: float) -> np.ndarray:
     """A frame uint8 [H, W, 3] RGB -> uint8 [h, w, 4], bytes blue, green, red, 255 (Qt's RGB32), scale times its size.
 
-    Averaging over areas costs ten times as much at a broken scale as at a whole one: so it goes down by a whole one first.
+    Area averaging is ten times slower at a fractional scale, so it first reduces by a whole factor.
     """
     height, width = picture.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

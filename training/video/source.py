@@ -1,4 +1,4 @@
-"""Frames of a video file or a camera, by OpenCV. No torch."""
+"""Reads frames of a video file or a camera with OpenCV."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from training.errors import UserError
 from training.faces.images.reading import MAX_PIXELS
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mjpg", ".mjpeg", ".ogv")
-_USUAL_RATE = 25.0  # frames a second where a file does not tell
-_UNREAD = 30  # frames of a camera that may fail one after the other before it counts as gone
+_USUAL_RATE = 25.0  # frames/s where a file does not say
+_UNREAD = 30  # consecutive failed frames after which a camera counts as gone
 
 
 @dataclass(frozen=True)
 class Frame:
-    """picture: uint8 [H, W, 3], RGB. number: from 0. seconds: since the first, by the file's own frame rate or a camera's clock."""
+    """picture: uint8 [H, W, 3], RGB. number: from 0. seconds: since the first, by the file's frame rate or the camera's
+    clock.
+    """
 
     number: int
     seconds: float
@@ -31,15 +33,14 @@ class Frame:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file's name says that it is a video."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 class Video:
-    """An open video file or camera; `frames` gives what follows. rate: frames a second. count: 0 where it is not known."""
+    """An open video file or camera, read by `frames`. rate: frames/s. count: 0 if unknown."""
 
     def __init__(self, source: Path | int) -> None:
-        """source: a file, or a camera's number. Raises UserError where there is no such camera or the file is no video."""
+        """source: a file, or a camera's number. Raises UserError where there is no such camera or it is not a video."""
         self.is_camera = isinstance(source, int)
         self.name = _camera_name(source) if isinstance(source, int) else source.name
         self._source = source
@@ -63,7 +64,7 @@ class Video:
         )
 
     def frames(self) -> Iterator[Frame]:
-        """The frames not given yet, until the file ends or the camera is gone."""
+        """The remaining frames, until the file ends or the camera is gone."""
         while (frame := self.next()) is not None:
             yield frame
 
@@ -77,7 +78,7 @@ class Video:
         return Frame(number, self._seconds(number), cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
 
     def _seconds(self, number: int) -> float:
-        """A camera gives fewer frames than it says in poor light, and a slow machine takes fewer."""
+        """Cameras deliver fewer frames than their nominal rate in poor light, and slow machines skip some."""
         if not self.is_camera:
             return number / self.rate
         self._began = self._began if number else time.monotonic()
@@ -85,18 +86,20 @@ class Video:
 
     @property
     def lacking(self) -> int:
-        """Frames that the file announces and that were not given, once it has ended: 0 for less than a second, as counts are estimates."""
+        """Frames missing at the end of a file compared with its header; 0 for less than a second, since counts are
+        estimates.
+        """
         left = self.count - self._next
         return left if left > self.rate else 0
 
     def rewind(self) -> None:
-        """Begin a file again. Raises UserError where it is not there any more."""
+        """Start a file again. Raises UserError where it no longer exists."""
         self.close()
         self._capture = _open(self._source)
         self._next, self._first = 0, None
 
     def seek(self, number: int) -> None:
-        """Go on with this frame of a file: straight there where the file can, else from its beginning. Raises UserError."""
+        """Continue with this frame of a file: directly where the file can, else from its start. Raises UserError."""
         self._first, self._next = None, number
         at = cv2.CAP_PROP_POS_FRAMES
         if self._capture.set(at, number) and round(self._capture.get(at)) == number:
@@ -105,7 +108,7 @@ class Video:
         self.skip(number)
 
     def skip(self, frames: int) -> None:
-        """Leave out so many frames, without the work of making pictures of them."""
+        """Skip this many frames without decoding them."""
         for _ in range(frames):
             self._first = None
             if not self._capture.grab():
@@ -120,7 +123,6 @@ class Video:
         return None
 
     def close(self) -> None:
-        """Let the file or the camera go."""
         self._capture.release()
 
     def __enter__(self) -> Self:
@@ -144,13 +146,13 @@ def _open(source: Path | int) -> cv2.VideoCapture:
     if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > MAX_PIXELS:
         capture.release()
         raise UserError(
-            f"{source}: the frames are larger than {MAX_PIXELS // 1_000_000} million pixels; make it smaller."
+            f"{source}: the frames are larger than {MAX_PIXELS // 1_000_000} million pixels; scale the video down."
         )
     return capture
 
 
 def _camera_name(number: int) -> str:
-    """With the time: a camera's frames are counted from 0 each time that it is opened."""
+    """Includes the time, since a camera's frames are counted from 0 each time it is opened."""
     return f"camera {number} {datetime.now().astimezone():%Y-%m-%d %H-%M-%S}"
 
 

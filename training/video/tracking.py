@@ -1,4 +1,4 @@
-"""Faces through the frames of a video: found now and then, followed in between by the points of the frame before. No torch."""
+"""Tracks faces through the frames of a video: detected now and then, in between followed by the last frame's points."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from training.faces.images.face_detector import ROOM, FaceDetector, shared_area
 from training.faces.images.reading import resize_picture, resize_points
 
 EVERY = 15  # frames between two searches for faces
-_LATE = 6  # frames after which a face that a search found may lie elsewhere
-MOST = 8  # faces followed at once, the largest first
-_LOST = 0.15  # mean confidence of the points, below which what is followed is no face any more
-_DOUBTFUL = 0.5  # the same for what the searches have not found _MISSED times in a row
+_LATE = 6  # frames after which a detected face may have moved
+MOST = 8  # faces tracked at once, largest first
+_LOST = 0.15  # mean confidence of the points, below which it is no longer taken for a face
+_DOUBTFUL = 0.5  # the same for a face that _MISSED searches in a row have not found
 _MISSED = 3
 _SMALLEST = 16  # px
-_SEARCHED = 400  # px: the longer side of the picture that faces are looked for in
+_SEARCHED = 400  # px: longer side of the image that is searched for faces
 _SAME = 0.3  # of the smaller box: boxes that share more are one face
 
-# pictures uint8 [B, S, S, 3] -> points [B, K, 2] px of them, confidences [B, K]
+# images uint8 [B, S, S, 3] -> points [B, K, 2] in their px, confidences [B, K]
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face in a frame. number: the same through the video. box: [4], x, y, width, height. All in px of the frame."""
+    """A face in a frame. number: constant through the video. box: [4], x, y, width, height. All in px of the frame."""
 
     number: int
     box: np.ndarray
@@ -39,7 +39,9 @@ class Face:
 
 @dataclass(frozen=True)
 class _Followed:
-    """frame: where the face's box lies about the points' box: middle (x, y) and side in parts of the points' side."""
+    """frame: position of the face's box relative to its points' box: middle (x, y) and side, in units of the points'
+    side.
+    """
 
     face: Face
     frame: np.ndarray = field(default_factory=lambda: np.zeros(3))
@@ -48,7 +50,7 @@ class _Followed:
 
 @dataclass(frozen=True)
 class _Search:
-    """A search for faces in a frame. followed: the boxes there of the faces that were followed, by number."""
+    """A search for faces in a frame. followed: the boxes, by number, of the faces tracked in that frame."""
 
     picture: np.ndarray
     followed: dict[int, np.ndarray]
@@ -56,15 +58,15 @@ class _Search:
 
 
 class FaceTracker:
-    """Follows the faces of one video. side: px of the pictures that `predict` is given."""
+    """Tracks the faces of one video. side: px of the images that `predict` is given."""
 
     def __init__(self, predict: Predict, *, side: int, every: int = EVERY) -> None:
         self._predict, self._side, self._every = predict, side, every
         self._detector = FaceDetector()
         self._thread = ThreadPoolExecutor(1)
         self._search: _Search | None = None
-        self._age = 0  # frames since its picture
-        self._hurry = False  # the last search came too late: the next is waited for
+        self._age = 0  # frames since its image
+        self._hurry = False  # the last search came too late: wait for the next one
         self._followed: list[_Followed] = []
         self._count = 0
         self._wait = 0  # frames until the next search
@@ -72,9 +74,9 @@ class FaceTracker:
     def follow(self, picture: np.ndarray, *, wait: bool = True) -> list[Face]:
         """The faces of the next frame, uint8 [H, W, 3] RGB. The frame must not be changed afterwards.
 
-        A search takes as long as several frames. wait: for its end, so that the same frames always give the same faces;
-        without, the frames go on meanwhile, and a new face appears when the search has ended. Where that was too late, as on a
-        busy machine, the next search is waited for.
+        A search takes as long as several frames. wait: for its end, so that the same frames always give the same faces.
+        Otherwise tracking goes on meanwhile, and a new face appears when the search has ended; if that was too late, as
+        on a busy machine, the next search is waited for.
         """
         asked = [(f, _box(f)) for f in self._followed]
         asked = [(f, box) for f, box in asked if _is_inside(box, picture.shape)]
@@ -97,7 +99,7 @@ class FaceTracker:
         return [f.face for f in self._followed]
 
     def _found(self, picture: np.ndarray) -> np.ndarray:
-        """Boxes of the largest faces, in px of the picture: looked for at a size at which that takes less than a frame."""
+        """Boxes of the largest faces, in image px; searched at a scale that takes less than a frame's time."""
         gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         height, width = gray.shape
         scale = min(1.0, _SEARCHED / max(height, width))
@@ -107,7 +109,7 @@ class FaceTracker:
     def _matched(
         self, picture: np.ndarray, asked: list[tuple[_Followed, np.ndarray]], search: _Search
     ) -> list[tuple[_Followed, np.ndarray]]:
-        """What is followed beside what was found: a find nobody follows is a new face."""
+        """Match tracked faces with detections: an unmatched detection is a new face."""
         found = search.found.result()
         kept = []
         taken = np.zeros(len(found), bool)
@@ -122,7 +124,7 @@ class FaceTracker:
         fresh = [(self._new(box), box) for box in found[~taken][: MOST - len(kept)]]
         if (
             search.picture is not picture
-        ):  # they may have moved since: where they were seen tells how a box lies about points
+        ):  # they may have moved since: keep the box's position relative to their points then
             fresh = [(face, _box(face)) for face in self._placed(search.picture, fresh)]
         return kept + fresh
 
@@ -131,7 +133,7 @@ class FaceTracker:
         return _Followed(Face(self._count, box, np.zeros((0, 2)), np.zeros(0)))
 
     def _placed(self, picture: np.ndarray, asked: list[tuple[_Followed, np.ndarray]]) -> list[_Followed]:
-        """Points in these boxes; those that are no faces any more, or one face twice, are let go."""
+        """Place points in these boxes; drop what is no longer a face, and duplicates."""
         if not asked:
             return []
         crops = [square_crop(box, ROOM) for _, box in asked]
@@ -151,14 +153,14 @@ class FaceTracker:
 
 
 def _frame(box: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Where a face's box lies about the box of its points."""
+    """The position of a face's box relative to the box of its points."""
     middle, side = _middle_and_side(box_of_points(points[None])[0])
     of_face, own = _middle_and_side(box)
     return np.array([*((of_face - middle) / side), own / side])
 
 
 def _box(followed: _Followed) -> np.ndarray:
-    """The face's box about the points of the frame before."""
+    """The face's box, from the last frame's points."""
     middle, side = _middle_and_side(box_of_points(followed.face.points[None])[0])
     own = followed.frame[2] * side
     return np.array([*(middle + followed.frame[:2] * side - own / 2), own, own])
@@ -169,7 +171,7 @@ def _middle_and_side(box: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _is_inside(box: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether the box's middle is in the picture and its size is one that a face can have there."""
+    """Whether the box's middle is in the image and its size is plausible for a face."""
     middle, side = _middle_and_side(box)
     height, width = shape[:2]
     return bool(

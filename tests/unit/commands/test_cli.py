@@ -57,7 +57,7 @@ def test_every_command_is_in_the_table_and_has_its_help(capsys: pytest.CaptureFi
         (("train", "a.fkp", "--recipe", "magic"), "There is no recipe 'magic'; the recipes are recommended"),
         (("train", "a.fkp", "--recipe", "cnn", "--set", "batch_size"), "--set takes key=value"),
         (("train", "a.fkp", "--recipe", "cnn", "--set", "magic=1"), "There is no setting 'magic'"),
-        (("train", "a.fkp", "--recipe", "cnn", "--epochs", "0"), "The setting epochs lies between"),
+        (("train", "a.fkp", "--recipe", "cnn", "--epochs", "0"), "The setting epochs must be between"),
         (("train", "a.fkp", "--recipe", "cnn", "--epochs", "1", "--minutes", "1"), "not allowed with argument"),
         (("resume", "nowhere"), "nowhere is not a run folder"),
         (("evaluate", "nowhere.fkp", "--run", "1"), "There is no project"),
@@ -179,7 +179,7 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Project.open(tmp_path / "d.fkp") as project:
         assert len(project) == 20
     assert fkp("demo", tmp_path / "d.fkp") == 2
-    assert "is there already" in sentence(capsys)
+    assert "already exists" in sentence(capsys)
 
 
 def test_import_and_export_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,7 +206,7 @@ def test_import_and_export_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFix
         rows = list(csv.DictReader(file))
     assert [row["nose_x"] for row in rows] == [f"{v:.2f}" for v in labels.points[:, 10, 0]]
     assert fkp("import", folder, project, "--format", "csv") == 0
-    assert "6 pictures that the project has already" in capsys.readouterr().err
+    assert "6 images that the project already has" in capsys.readouterr().err
     assert fkp("export", project, tmp_path / "sub.csv", "--format", "submission") == 2
     assert "--lookup" in sentence(capsys)
     assert fkp("import", folder, tmp_path / "b.fkp", "--format", "pictures") == 0

@@ -350,7 +350,7 @@ def test_runs_with_damaged_files(project: Path, capsys: pytest.CaptureFixture[st
     (run / "config.json").write_text("{")
     for words in (("evaluate", project, "--run", 1), ("fill", project, "--run", "0001-cnn-6")):
         assert fkp(*words) == 2
-        assert capsys.readouterr().err == f"The run {run} cannot be read: its config.json is damaged. Train anew.\n"
+        assert capsys.readouterr().err == f"The run {run} cannot be read: its config.json is damaged. Train again.\n"
     assert fkp("info", project) == 0
     assert f"problem: The run {run} cannot be read" in capsys.readouterr().out
 

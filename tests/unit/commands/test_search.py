@@ -59,7 +59,7 @@ def test_a_search_its_table_and_how_to_train_the_best(project_path: Path, capsys
         (("--recipe", "magic"), "There is no recipe 'magic'"),
         (("--recipe", "cnn-6", "--trials", "0"), "The number of trials lies between 1 and"),
         (("--recipe", "cnn-6", "--name", "../x"), "made of letters, digits"),
-        (("--recipe", "cnn-6", "--space", "dropout=2..3"), "The setting dropout lies between 0 and 0.95"),
+        (("--recipe", "cnn-6", "--space", "dropout=2..3"), "The setting dropout must be between 0 and 0.95"),
         (("--recipe", "cnn-6", "--jobs", "0"), "--jobs is 1 or more"),
         (("--recipe", "cnn-6", "--storage", "what://x"), "The storage what://x cannot be opened"),
     ],

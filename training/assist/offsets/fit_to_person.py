@@ -1,9 +1,9 @@
-"""Fitting any model to a person's way of placing points, from the faces that are labelled: an offset a keypoint. No torch.
+"""Fits a model to one annotator's labels by a constant offset per keypoint.
 
-The offset is the mean of label less prediction, px of the network's input (measured against fractions of the interocular
-distance, upright and turned with the face: px were 0.1 to 4 % better on three pairs of model and labels, never worse). With few
-faces each keypoint's mean is shrunk towards the common offset, and that towards none, by empirical Bayes (Efron and Morris,
-1975), with variances over groups: faces of one person are not independent.
+The offset is the mean of label - prediction in px of the network's input. (As fractions of the interocular distance,
+rotated upright with the face, it was 0.1 to 4 % worse on three pairs of model and labels, and never better.) With few
+faces each keypoint's mean is shrunk towards the common offset, and that towards zero, by empirical Bayes (Efron and
+Morris, 1975), with variances over groups, since faces of one person are not independent.
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ from training.storage.runs.model.stored_predictions import (
 
 FEWEST = 20  # labelled faces
 FOLDS = 50
-MOST = 20_000  # faces, evenly spread: more of them tell no more of one offset a keypoint
-WORTH = 0.005  # of the RMSE: for less than that it isn't worth predicting all faces anew
+MOST = 20_000  # faces, evenly spread: more do not improve the estimate
+WORTH = 0.005  # of the RMSE: a smaller gain does not justify predicting all faces again
 
-Predict = Callable[[np.ndarray], np.ndarray]  # ids [N] -> points [N, K, 2] of the model itself, NaN where it cannot
+Predict = Callable[[np.ndarray], np.ndarray]  # ids [N] -> points [N, K, 2] of the bare model, NaN where it has none
 
 
 @dataclass(frozen=True)
 class Fit:
-    """adjustment: what would be used. before, after: RMSE of each keypoint on faces left out of the fit, [K], px of the
-    originals, NaN without labels. groups: how many people or photos it was fitted on."""
+    """adjustment: what would be used. before, after: [K], RMSE per keypoint on faces left out of the fit, in original
+    px, NaN without labels. groups: how many people or photos it was fitted on.
+    """
 
     adjustment: Adjustment
     before: np.ndarray
@@ -51,14 +52,13 @@ class Fit:
 
     @property
     def helps(self) -> bool:
-        """Whether faces it was not fitted on are predicted better with it, by an amount worth having."""
+        """Whether it improves predictions on faces it was not fitted on by a worthwhile amount."""
         return self.adjustment.after < (1 - WORTH) * self.adjustment.before
 
     @property
     def sentence(self) -> str:
-        """What it comes to, for people."""
         a = self.adjustment
-        verdict = "" if self.helps else " It does not help: this model places points as you do already."
+        verdict = "" if self.helps else " It does not help: this model already matches your labels."
         return (
             f"RMSE {a.before:.2f} → {a.after:.2f} px on faces it was not fitted on "
             f"({a.faces:,} faces of {self.groups:,} people or photos, each left out in turn).{verdict}"
@@ -66,7 +66,7 @@ class Fit:
 
 
 def fit_offsets(residual: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """The offset [K, 2] of residuals label less prediction [N, K, 2], NaN where there is no label. groups: int64 [N] from 0."""
+    """The offset [K, 2] of residuals label - prediction [N, K, 2], NaN where unlabelled. groups: int64 [N] from 0."""
     there = np.isfinite(residual).all(axis=-1)
     count = there.sum(axis=0)[:, None].astype(np.float64)  # [K, 1]
     mean = np.where(there[..., None], residual, 0).sum(axis=0) / np.maximum(count, 1)
@@ -74,7 +74,7 @@ def fit_offsets(residual: np.ndarray, groups: np.ndarray) -> np.ndarray:
     np.add.at(sums, groups, np.where(there[..., None], residual - mean, 0))
     spread = np.square(sums).sum(axis=0).sum(axis=0) / max(
         count.sum(), 1
-    )  # [2]: variance, times faces alike in a group
+    )  # [2]: variance, times the number of correlated faces in a group
     variance = np.where(count > 0, spread / np.maximum(count, 1), np.inf)  # [K, 2], of the mean
     weight = np.where(count > 0, 1 / np.maximum(variance, 1e-12), 0)
     common = (weight * mean).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-12)
@@ -88,7 +88,8 @@ def fit_offsets(residual: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def left_out(residual: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """residual less the offset fitted without the face's own group (in 50 parts where there are more groups), [N, K, 2]."""
+    """[N, K, 2]: residual minus the offset fitted without the face's own group (in 50 folds if there are more
+    groups)."""
     fold = np.random.default_rng(0).permutation(int(groups.max()) + 1)[groups] % FOLDS
     rest = np.full(residual.shape, np.nan)
     for part in np.unique(fold).tolist():
@@ -101,8 +102,8 @@ def left_out(residual: np.ndarray, groups: np.ndarray) -> np.ndarray:
 def fit_run(project: Project, run_dir: Path, *, predict: Predict | None = None) -> Fit:
     """Fit the model of a run or starter to the labels of faces that it was not trained on.
 
-    predict: asked where not all of these have a stored prediction of its present model. Raises UserError with fewer than 20
-    faces, NotPredictedError where there is nobody to ask, and Cancelled where the database's progress does.
+    predict: called if any of these lacks a prediction by the current model. Raises UserError with fewer than 20 faces,
+    NotPredictedError without `predict` where predictions are missing, and Cancelled where the database's progress does.
     """
     ids = spread_rows(_labelled(project, run_dir), MOST)
     _check_enough(len(ids), run_dir)
@@ -118,7 +119,8 @@ def fit_run(project: Project, run_dir: Path, *, predict: Predict | None = None) 
 
 
 def _labelled(project: Project, run_dir: Path) -> np.ndarray:
-    """Ids of the faces that the run has not learnt, with labels that no model gave; read block by block."""
+    """Ids of the faces that the run was not trained on and that have labels not made by a model; read block by
+    block."""
     kept = project.kept_ids()
     new = blocks(project.database, kept[~_trained_on(run_dir, len(project))[kept - 1]])
     found = [block[project.labels(block).vouched.any(axis=1)] for block in new]
@@ -128,8 +130,8 @@ def _labelled(project: Project, run_dir: Path) -> np.ndarray:
 def _check_enough(faces: int, run_dir: Path) -> None:
     if faces < FEWEST:
         raise UserError(
-            f"Fitting takes {FEWEST} labelled faces that {run_dir.name} was not trained on; there {_are(faces)}. "
-            "Label some more faces (those of val count too)."
+            f"Calibration needs {FEWEST} labelled faces that {run_dir.name} was not trained on; there {_are(faces)}. "
+            "Label more faces (those in val count too)."
         )
 
 
@@ -140,7 +142,7 @@ def _fit(project: Project, run_dir: Path, ids: np.ndarray, pred: np.ndarray) -> 
     groups = np.unique(names, return_inverse=True)[1]
     if groups.max() == 0:
         raise UserError(
-            "All these faces are of one person or photo, so nothing tells how it does on others. Label more."
+            "All these faces are of one person or photo, so the gain on others cannot be measured. Label more faces."
         )
     rest, scale = left_out(residual, groups), (sizes / side)[:, None]
     before, after = residual * scale, rest * scale
@@ -149,7 +151,6 @@ def _fit(project: Project, run_dir: Path, ids: np.ndarray, pred: np.ndarray) -> 
 
 
 def to_json(fit: Fit, titles: Sequence[str]) -> dict[str, Any]:
-    """Plain values; `from_json` gives the fit back."""
     a = fit.adjustment
     keypoints = {"offset": a.offset, "keypoint_before": fit.before, "keypoint_after": fit.after}
     per_keypoint = {name: dict(zip(titles, values.tolist(), strict=True)) for name, values in keypoints.items()}
@@ -157,33 +158,36 @@ def to_json(fit: Fit, titles: Sequence[str]) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> Fit:
-    """The fit of `to_json`, where numbers that are none became null."""
-    columns = {name: np.array(list(values[name].values()), np.float64) for name in ("offset", "keypoint_before", "keypoint_after")}  # fmt: skip
+    """The fit of `to_json`, where null stands for NaN."""
+    names = ("offset", "keypoint_before", "keypoint_after")
+    columns = {name: np.array(list(values[name].values()), np.float64) for name in names}
     adjustment = Adjustment(columns["offset"], values["faces"], values["rmse_before"], values["rmse_after"])
     return Fit(adjustment, columns["keypoint_before"], columns["keypoint_after"], values["people"])
 
 
 def use_fit(run_dir: Path, fit: Fit) -> None:
-    """From now on the model's predictions are adjusted; those stored before count as old and are made anew."""
+    """Apply the adjustment to the model's predictions from now on; stored predictions become outdated."""
     note_predicted(run_dir, "")
     write_adjustment(run_dir, fit.adjustment)
 
 
 def undo_fit(run_dir: Path) -> bool:
-    """Predict as the model itself again; whether there was an adjustment. What is stored counts as old: some of it may be
-    adjusted, and of the model itself there is no telling a later time from an earlier one."""
+    """Remove the adjustment; returns whether there was one. All stored predictions become outdated: some may be
+    adjusted, and the bare model's stamp cannot tell later ones from earlier ones.
+    """
     if adjust_path(run_dir).is_file():
         note_predicted(run_dir, "")
     return remove_adjustment(run_dir)
 
 
 def _trained_on(run_dir: Path, count: int) -> np.ndarray:
-    """bool [N]: samples whose labels the run has learnt from; of a starter none."""
+    """bool [N]: samples whose labels the run was trained on; none for a starter."""
     found = np.zeros(count, bool)
     if not is_starter(run_dir.name):
         snapshot = load_snapshot(run_dir)
         learnt = snapshot.ids[(snapshot.splits == 0) & np.isfinite(snapshot.points).any(axis=(1, 2))]
-        found[learnt[(learnt > 0) & (learnt <= count)] - 1] = True  # a run copied from another project may name others
+        # a run copied from another project may have other ids
+        found[learnt[(learnt > 0) & (learnt <= count)] - 1] = True
     return found
 
 

@@ -1,8 +1,8 @@
-"""Labels that sit off by a constant, to the left or the right: found, judged, told in a sentence. No torch.
+"""Detects a constant horizontal shift of the labels.
 
-A wrong origin or rounding in somebody's converter shifts all labels alike. Mirrored, the pictures say the opposite; that
-gives such a shift away, from the pictures alone (training/assist/offsets/symmetry.py) or by what a model learnt from pictures and
-mirrored pictures together. A shift up or down looks the same in the mirror and can't be found so.
+A wrong origin or rounding in a converter shifts all labels alike. In mirrored images the shift is reversed, which
+reveals it, either from the images alone (`mirror_axis`) or from a model trained on images and their mirror images. A
+vertical shift looks the same in the mirror and cannot be detected this way.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ KIND = "label-offset"
 
 @dataclass(frozen=True)
 class LabelOffset:
-    """How far labels lie too far to the right, px of their pictures (negative: to the left), with 95 % intervals.
+    """How far the labels are shifted to the right, in px of their images (negative: left), with 95 % intervals.
 
-    per_keypoint: [K], NaN where nothing can be told; margin: [K], half the width of the interval. by: "pictures", or the
-    run by whose predictions it was found. faces: how many were looked at. interocular: px, of the usual face.
+    per_keypoint: [K], NaN where unknown; margin: [K], half the width of the interval. by: "pictures", or the run whose
+    predictions it was found with. faces: how many were used. interocular: px, of the median face.
     """
 
     common: float
@@ -43,31 +43,30 @@ class LabelOffset:
 
     @property
     def worth_telling(self) -> bool:
-        """Whether the whole interval lies beyond 1 % of the interocular distance, on one side."""
+        """Whether the whole interval exceeds 1 % of the interocular distance, on one side."""
         return min(abs(self.low), abs(self.high)) > WORTH_TELLING * self.interocular and self.low * self.high > 0
 
     def scaled(self, factor: float) -> LabelOffset:
-        """The same in pixels that are 1 / factor as large."""
+        """The same offset in pixels 1 / factor as large."""
         names = ("common", "low", "high", "per_keypoint", "margin", "interocular")
         return replace(self, **{name: getattr(self, name) * factor for name in names})
 
     @property
     def mend(self) -> float:
-        """By how much to move the labels to the right, px to two digits."""
+        """The correction: how far to move the labels to the right, in px, to two decimals."""
         return -round(self.common, 2)
 
     @property
     def sentence(self) -> str:
-        """What was found, for people."""
         side = "right" if self.common > 0 else "left"
         low, high = sorted((abs(self.low), abs(self.high)))
         if not self.worth_telling:
             return (
-                f"The labels agree with the mirrored faces: they sit {self.common:+.2f} px to the right of where these say "
-                f"they should (95 % interval {self.low:+.2f} to {self.high:+.2f}, {self.faces:,} faces), less than matters."
+                f"The labels agree with the mirrored faces: they are shifted {self.common:+.2f} px to the right (95 % "
+                f"interval {self.low:+.2f} to {self.high:+.2f}, {self.faces:,} faces), which is negligible."
             )
         return (
-            f"The labels sit {abs(self.common):.1f} px too far to the {side} of where mirrored faces say they should "
+            f"The labels are shifted {abs(self.common):.1f} px to the {side} compared with mirrored faces "
             f"(95 % interval {low:.1f} to {high:.1f}, {self.faces:,} faces)."
         )
 
@@ -75,24 +74,25 @@ class LabelOffset:
 def from_pictures(
     picture: Picture, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray
 ) -> LabelOffset | None:
-    """The offset by the pictures' own symmetry; arguments as of `mirror_axis`. None where it can't be told."""
+    """The offset from the symmetry of the images; arguments as for `mirror_axis`. None where it can't be determined."""
     axis = mirror_axis(picture, points, schema, groups)
     if axis is None or not math.isfinite(axis.common):
         return None
     half = _SPREAD * float(axis.draws.std())
-    return LabelOffset(
-        axis.common, axis.common - half, axis.common + half, axis.shift, _SPREAD * axis.error, axis.faces, axis.interocular
-    )  # fmt: skip
+    low, high = axis.common - half, axis.common + half
+    return LabelOffset(axis.common, low, high, axis.shift, _SPREAD * axis.error, axis.faces, axis.interocular)
 
 
 def from_predictions(
     pred: np.ndarray, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray, *, widths: np.ndarray, by: str
 ) -> LabelOffset | None:
-    """The offset by what a model says that averages mirror images. pred, points: [N, K, 2] px, NaN where there is none.
+    """The offset from the predictions of a model that averages mirror images. pred, points: [N, K, 2] px, NaN if
+    missing.
 
-    Such a model's points are mirrored with the picture, so it can't have learnt s_k = (r_k + r_flip(k)) / 2 with r the x
-    residual label less prediction. A weak model draws faces to the middle: it errs by an odd function of where the face is
-    and looks. So s_k is fitted linearly to both, and what it is for a face in the middle, looking ahead, is the offset.
+    Such a model's points mirror with the image, so it cannot have learned s_k = (r_k + r_flip(k)) / 2, where r is the
+    residual label - prediction in x. A weak model pulls faces towards the middle: its error is an odd function of the
+    face's position and of the direction it looks in. So s_k is fitted linearly to both; its value for a centred face
+    that looks straight ahead is the offset.
     """
     flip = np.array(schema.flip)
     if (flip == np.arange(len(flip))).all() or not schema.interocular[0]:
@@ -117,13 +117,22 @@ def from_predictions(
     draws = _intercepts(squares, sums, weights.astype(np.float64)) @ weight / weight.sum()
     common, half = float(found @ weight / weight.sum()), _SPREAD * float(draws.std())
     return LabelOffset(
-        common, common - half, common + half, np.where(told, found, np.nan), np.where(told, margin, np.nan),
-        int(rows.sum()), float(np.median(distance)), by,
-    )  # fmt: skip
+        common,
+        common - half,
+        common + half,
+        np.where(told, found, np.nan),
+        np.where(told, margin, np.nan),
+        int(rows.sum()),
+        float(np.median(distance)),
+        by,
+    )
 
 
 def _odd(pred: np.ndarray, eyes: np.ndarray, flip: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """[N, 3]: 1, and what changes its sign in the mirror: how far right of the middle a face is, and how far right it looks."""
+    """[N, 3]: 1, and what changes sign in the mirror: how far right of the middle a face is and how far right it looks.
+
+    [N, 2] without the last column for keypoints that have none on the midline.
+    """
     where = (pred[..., 0].mean(axis=1) - (widths - 1) / 2) / widths
     middle = flip == np.arange(len(flip))
     nose = pred[:, middle, 0].mean(axis=1) if middle.any() else eyes[..., 0].mean(axis=1)
@@ -136,7 +145,7 @@ def _odd(pred: np.ndarray, eyes: np.ndarray, flip: np.ndarray, widths: np.ndarra
 
 
 def _normal_equations(values: np.ndarray, odd: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """X'X [G, K, P, P] and X'y [G, K, P] of each group, over its rows that have a value."""
+    """X'X [G, K, P, P] and X'y [G, K, P] of each group, over the rows that have a value."""
     there = np.isfinite(values)
     squares = np.einsum("nk,np,nq->nkpq", there.astype(np.float64), odd, odd)
     products = np.einsum("nk,np->nkp", np.where(there, values, 0), odd)
@@ -155,32 +164,32 @@ def _intercepts(squares: np.ndarray, sums: np.ndarray, weights: np.ndarray) -> n
 
 
 def learnt_offsets(model: Path) -> np.ndarray | None:
-    """What a model with label offsets has learnt of them: [K, 2], px of its input, label less place; None for others.
+    """[K, 2], input px: the offsets label - position that a model with label offsets learned; None for other models.
 
     Raises UserError where the file cannot be read.
     """
     try:
         with safetensors.safe_open(model, framework="numpy") as stored:
-            names = [n for n in stored.keys() if n.split(".")[-2:] == ["offsets", "common"]]  # noqa: SIM118  - not a dict
+            names = [n for n in stored.keys() if n.split(".")[-2:] == ["offsets", "common"]]  # noqa: SIM118
             return np.asarray(stored.get_tensor(names[0]), np.float64) if names else None
     except (safetensors.SafetensorError, OSError) as error:
-        raise UserError(f"The model file {model} cannot be read ({error}); train anew.") from error
+        raise UserError(f"The model file {model} cannot be read ({error}); train again.") from error
 
 
 def offset_troubles(
     picture: Picture, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray, *, scale: float, modelled: bool
 ) -> list[Trouble]:
-    """At most one sentence before a training, on labels in px of its input. scale: px of the originals a px of the input.
+    """At most one problem to report before training. points: in input px; scale: original px per input px.
 
-    modelled: the network learns such an offset beside the places.
+    modelled: the network learns such an offset separately.
     """
     found = from_pictures(picture, points, schema, groups)
     if found is None or not found.worth_telling:
         return []
     more = (
-        "The network learns that beside the places."
+        "The offset is learned as a separate constant."
         if modelled
-        else "Mirrored training pictures contradict the others, and no network can learn that. Look at it and mend it with "
-        "Offset of labels… in the menu Train or `fkp labels`, or switch label_offset on."
+        else "Mirrored training images contradict the others, which no network can learn. Inspect and correct it with "
+        "Label offset… in the Train menu or `fkp labels`, or turn on label_offset."
     )
     return [Trouble(KIND, f"{found.scaled(scale).sentence} {more}")]

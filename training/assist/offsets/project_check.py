@@ -1,4 +1,4 @@
-"""The check of a project's labels for a systematic offset, import by import, as `fkp labels` and the window do it. No torch."""
+"""Checks a project's labels for a systematic offset, import by import, for `fkp labels` and the window."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from training.storage.runs.folder import model_file
 from training.storage.runs.inputs.data import spread_rows
 from training.storage.runs.model.stored_predictions import model_config, raw_predictions
 
-LOOKED_AT = 20_000  # faces, evenly spread, at most: a few hundred tell an offset to a tenth of a pixel
+LOOKED_AT = 20_000  # faces, evenly spread, at most: a few hundred determine an offset to a tenth of a pixel
 CANNOT_TELL = (
-    f"Nothing can be told of these labels: that takes {FEWEST} labelled faces or more that look ahead, with their eyes labelled, and "
-    "keypoints that are mirror partners."
+    f"The offset of these labels cannot be determined: that takes at least {FEWEST} labelled frontal faces with "
+    "labelled eyes, and keypoints that are mirror partners."
 )
 ONLY_SIDEWAYS = (
-    "Mirroring tells only of shifts to the left or right; one up or down looks the same in a mirrored picture."
+    "Only shifts to the left or right can be detected; a shift up or down looks the same in a mirrored image."
 )
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The labels that came with one import. ids: int64, its samples. imported: how many points could be mended.
+    """The labels that came with one import. ids: int64, its samples. imported: how many points could be corrected.
 
-    found: None where nothing can be told. by_run: the same by the predictions of a run; None without one. before, after:
-    RMSE on val of that run against the labels as they are and mended, px; NaN without, and of a run that has learnt the
-    labels' offset.
+    found: None where it cannot be determined. by_run: the same from the predictions of a run; None without one. before,
+    after: RMSE on val of that run against the current and the corrected labels, px; NaN without a run, or for one that
+    has learned the labels' offset.
     """
 
     source: str
@@ -50,15 +50,15 @@ class Checked:
 
     @property
     def best(self) -> LabelOffset | None:
-        """What is told: by the pictures, or where these tell nothing by the run."""
+        """The offset to report: from the images, or else from the run."""
         return self.found or self.by_run
 
 
 def check_labels(project: Project, run_dir: Path | None = None) -> list[Checked]:
-    """Look at the labels of each import, those that a person set left out; with a run also at its predictions.
+    """Check the labels of each import, except those that a person set; with a run also against its predictions.
 
-    Labels are read block by block, and `LOOKED_AT` faces are looked at closely. Raises UserError, and Cancelled where the
-    database's progress does.
+    Labels are read block by block, and `LOOKED_AT` faces are used for the images. Raises UserError, and Cancelled where
+    the database's progress does.
     """
     imports = project.database.column("SELECT import FROM samples ORDER BY id")
     sources = [entry.source for entry in project.imports()]
@@ -71,7 +71,7 @@ def check_labels(project: Project, run_dir: Path | None = None) -> list[Checked]
 
 
 def mend_labels(project: Project, checked: Checked, dx: float) -> Accepted:
-    """Move the imported labels of that import by dx px to the right: one step of the journal."""
+    """Move the imported labels of that import by dx px to the right, as one step of the journal."""
     return shift_labels(project.database, dx, len(project.schema), ids=checked.ids)
 
 
@@ -87,7 +87,7 @@ def _check(project: Project, run_dir: Path | None, ids: np.ndarray, source: str)
         project.database.progress(row / len(looked_at), "")
         try:
             return project.picture(int(looked_at[row]), channels=1)
-        except UserError:  # one that cannot be read tells nothing
+        except UserError:  # unreadable images are skipped
             return None
 
     points = _imported(project, looked_at)
@@ -96,26 +96,27 @@ def _check(project: Project, run_dir: Path | None, ids: np.ndarray, source: str)
 
 
 def _kept(project: Project, ids: np.ndarray) -> np.ndarray:
-    """Those of `ids` that nobody has removed."""
+    """Those of `ids` that are not removed."""
     return ids[project.splits(ids) != REMOVED]
 
 
 def _imported(project: Project, ids: np.ndarray) -> np.ndarray:
-    """The labels of `ids` that came with the import, float64 [B, K, 2], NaN for all others."""
+    """The labels of `ids` that came with the import, float64 [B, K, 2], NaN elsewhere."""
     labels = project.labels(ids)
     return np.where(to_shift(labels)[..., None], labels.points, np.nan)
 
 
 def _groups(project: Project, ids: np.ndarray) -> np.ndarray:
-    """[B]: the person or photo of each."""
+    """[B]: each one's person or photo."""
     return np.array([name or f"alone {i}" for i, name in zip(ids.tolist(), project.groups(ids), strict=True)])
 
 
 def _with_run(project: Project, run_dir: Path, made: Checked) -> Checked:
-    """Besides what the run's predictions say: on val where that has faces enough, since train faces are known by heart."""
+    """Add what the run's predictions show, on val where it has enough faces, since the model has memorised
+    train faces."""
     config = model_config(run_dir)
     if not config.flip_average:
-        raise UserError(f"{run_dir.name} does not average mirror images (flip_average), so it can't tell of mirroring.")
+        raise UserError(f"{run_dir.name} does not average mirror images (flip_average), so it cannot reveal an offset.")
     val = spread_rows(made.ids[project.splits(made.ids) == 1], LOOKED_AT)
     points = _imported(project, val)
     ids = val
@@ -125,7 +126,7 @@ def _with_run(project: Project, run_dir: Path, made: Checked) -> Checked:
     learnt = learnt_offsets(model_file(run_dir))
     pred = raw_predictions(project, run_dir, ids)
     widths = read_sizes(project.database, ids)[:, 0]
-    if learnt is not None:  # the places without what the model learnt of the labels' offset
+    if learnt is not None:  # the positions without the label offset that the model learned
         pred = pred - learnt * (widths / config.input_size)[:, None, None]
     groups = _groups(project, ids)
     by_run = from_predictions(pred, points, project.schema, groups, widths=widths, by=run_dir.name)

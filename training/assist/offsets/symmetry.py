@@ -1,9 +1,9 @@
-"""How far labels lie to the right of where the pictures' own symmetry says they should: no model, no torch.
+"""Measures how far labels are shifted to the right relative to the mirror symmetry of faces in the images.
 
-A face looks like its mirror image. So the patch round a keypoint, against the mirrored patch round its partner (round itself,
-for a keypoint on the middle line), lies shifted by twice the x offset that both labels share. One face tells this badly; the
-normalised cross-correlations of hundreds of near-frontal faces, summed before the peak is looked for, tell it to a tenth
-of a pixel. What mirroring can't contradict is not told: y offsets, and labels of partners that lie apart.
+A face resembles its mirror image. So the patch around a keypoint, compared with the mirrored patch around its partner
+(around itself, for a keypoint on the midline), is shifted by twice the x offset that both labels share. One face gives
+a poor estimate; the normalised cross-correlations of hundreds of near-frontal faces, summed before the peak is located,
+give a tenth of a pixel. Mirroring cannot reveal y offsets, or opposite offsets of partners.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ import numpy as np
 
 from training.faces.labels.schema import KeypointSchema
 
-PATCH, REACH = 36, 8  # samples: side of a patch, farthest shift looked at
+PATCH, REACH = 36, 8  # samples: side of a patch, largest shift searched
 HALF = 0.45  # half a patch's side, in interocular distances
-FRONTAL = 0.12  # the middle line lies off the eyes' middle by at most so many interocular distances
+FRONTAL = 0.12  # largest distance of the midline from the eyes' midpoint, in interocular distances
 UPRIGHT = 0.4  # sine of the largest roll
-PATCHES = 8000  # pairs looked at, at most: a second or two
+PATCHES = 8000  # pairs used, at most: a second or two
 ROUNDS = 3
 DRAWS = 200  # of the bootstrap
-APART = 0.007  # of the interocular distance: how far keypoints may differ by what is in the pictures (hair, brows)
+APART = 0.007  # of the interocular distance: how far keypoints may differ because of the image content (hair, brows)
 ALONE = (
-    0.03  # of the interocular distance: a keypoint that far from the others' median hardly counts (shading of a nose)
+    0.03  # of the interocular distance: a keypoint this far from the others' median hardly counts (shading of a nose)
 )
 FEWEST = 60  # faces
-ROOM = 1.0  # of the interocular distance, kept of a picture round the labels: patches and what they are moved by
-FINEST = 2.0  # px between samples, at most: larger faces are shrunk, which keeps fine grain out and memory small
+ROOM = 1.0  # of the interocular distance: margin kept around the labels, for patches and their shifts
+FINEST = 2.0  # px between samples, at most: larger faces are shrunk, which saves memory and removes fine grain
 
 Picture = Callable[[int], np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Offsets to the right in px, positive: the labels lie too far to the right.
+    """Offsets in px, positive where the labels are shifted to the right.
 
-    shift: [K], NaN where nothing can be told. error: [K], one standard deviation. common: their weighted mean.
-    draws: [B], `common` in B bootstrap draws of groups. faces: how many were looked at. interocular: their median, px.
+    shift: [K], NaN where unknown. error: [K], one standard deviation. common: their weighted mean. draws: [B], `common`
+    in B bootstrap draws of groups. faces: how many were used. interocular: their median, px.
     """
 
     shift: np.ndarray
@@ -51,9 +51,9 @@ class Axis:
 
 
 def mirror_axis(picture: Picture, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray) -> Axis | None:
-    """The offset of labels [N, K, 2] (px, NaN where none); None where mirroring tells nothing of these labels.
+    """The offset of labels [N, K, 2] (px, NaN if missing); None where mirroring cannot determine it.
 
-    picture(row): uint8 [H, W] or [H, W, 3], or None for one that cannot be read. groups: [N], alike for one person or photo.
+    picture(row): uint8 [H, W] or [H, W, 3], or None if it cannot be read. groups: [N], equal for one person or photo.
     """
     rows = frontal_rows(points, schema)
     pairs = [k for k, partner in enumerate(schema.flip) if partner >= k]
@@ -79,12 +79,12 @@ def mirror_axis(picture: Picture, points: np.ndarray, schema: KeypointSchema, gr
 
 
 def _pair_of(schema: KeypointSchema, pairs: list[int]) -> np.ndarray:
-    """[K]: which of the pairs, named by their first keypoint, each keypoint belongs to."""
+    """[K]: the pair, identified by its first keypoint, that each keypoint belongs to."""
     return np.array([pairs.index(min(k, partner)) for k, partner in enumerate(schema.flip)])
 
 
 def frontal_rows(points: np.ndarray, schema: KeypointSchema) -> np.ndarray:
-    """The upright faces that look ahead, as far as their labels [N, K, 2] tell; none where no partners or eyes are known."""
+    """The upright, frontal faces, judged by their labels [N, K, 2]; empty where no partners or eyes are known."""
     flip = np.array(schema.flip)
     middle = flip == np.arange(len(flip))
     if middle.all() or not schema.interocular[0]:
@@ -105,12 +105,12 @@ def frontal_rows(points: np.ndarray, schema: KeypointSchema) -> np.ndarray:
 
 
 def _eyes(points: np.ndarray, schema: KeypointSchema) -> np.ndarray:
-    """[N, 2, 2]: the subject's left and right."""
+    """[N, 2, 2]: the subject's left and right eye."""
     return np.stack([points[:, list(group)].mean(axis=1) for group in schema.interocular], axis=1)
 
 
 def _across(eyes: np.ndarray) -> np.ndarray:
-    """Unit vectors [N, 2] from the right eye to the left: to the right in the picture."""
+    """Unit vectors [N, 2] from the right eye to the left, which is to the right in the image."""
     line = eyes[:, 0] - eyes[:, 1]
     return np.asarray(line / np.maximum(np.linalg.norm(line, axis=1), 1e-9)[:, None])
 
@@ -121,8 +121,9 @@ def _spread(rows: np.ndarray, most: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Part:
-    """The part of a picture that a face is in: float32 gray, None where it cannot be read. corner: (x, y) of its first pixel
-    in the picture, px. size: pixels of the part a pixel of the picture."""
+    """The part of an image that contains a face: float32 gray, None if unreadable. corner: (x, y) of its first pixel in
+    the image, px. size: pixels of the part per pixel of the image.
+    """
 
     image: np.ndarray | None
     corner: tuple[int, int] = (0, 0)
@@ -130,7 +131,7 @@ class _Part:
 
 
 def _face(picture: np.ndarray | None, points: np.ndarray, *, room: float, scale: float) -> _Part:
-    """The face of labels [K, 2] with `room` px round it; hundreds of whole photos would not fit in memory."""
+    """The face of labels [K, 2] with `room` px around it, since hundreds of whole photos would not fit in memory."""
     if picture is None:
         return _Part(None)
     height, width = picture.shape[:2]
@@ -147,10 +148,16 @@ def _face(picture: np.ndarray | None, points: np.ndarray, *, room: float, scale:
 
 
 def _surfaces(
-    images: list[np.ndarray | None], points: np.ndarray, across: np.ndarray, scale: np.ndarray,
-    schema: KeypointSchema, pairs: list[int],
-) -> np.ndarray:  # fmt: skip
-    """Correlations float32 [M, P, 2 REACH + 1, 2 REACH + 1] of patches with the mirrored ones of their partners; NaN without."""
+    images: list[np.ndarray | None],
+    points: np.ndarray,
+    across: np.ndarray,
+    scale: np.ndarray,
+    schema: KeypointSchema,
+    pairs: list[int],
+) -> np.ndarray:
+    """Correlations float32 [M, P, 2 REACH + 1, 2 REACH + 1] of patches with their partners' mirrored ones; NaN if
+    missing.
+    """
     side = 2 * REACH + 1
     found = np.full((len(points), len(pairs), side, side), np.nan, np.float32)
     for n, image in enumerate(images):
@@ -176,9 +183,9 @@ def _patch(image: np.ndarray, centre: np.ndarray, across: np.ndarray, scale: flo
 
 
 def _peaks(surfaces: np.ndarray) -> np.ndarray:
-    """How far to the right the highest point of each surface [P, ...] lies of its middle, in samples; NaN for a flat one.
+    """How far right of the middle the peak of each surface [P, ...] is, in samples; NaN for a flat surface.
 
-    A parabola through it and its neighbours; at the border the border itself, so that the next round looks on from there.
+    Refined by a parabola through its neighbours; at the border the border itself, so that the next round starts there.
     """
     found = np.full(len(surfaces), np.nan)
     for p, surface in enumerate(surfaces):
@@ -200,7 +207,9 @@ def _axis(
     schema: KeypointSchema,
     pairs: list[int],
 ) -> Axis:
-    """Spread and weighted mean by a bootstrap over groups. shift: [P], of each pair; surfaces: of the last round."""
+    """Standard deviations and weighted mean by a bootstrap over groups. shift: [P], per pair; surfaces: of the last
+    round.
+    """
     names, group = np.unique(groups, return_inverse=True)
     there = np.isfinite(surfaces[..., 0, 0])
     sums = np.zeros((len(names), surfaces[0].size))
@@ -218,9 +227,13 @@ def _axis(
     common = float(shift @ weight) if told.any() else float("nan")
     of_keypoint = _pair_of(schema, pairs)
     return Axis(
-        shift=np.where(told, shift, np.nan)[of_keypoint], error=error[of_keypoint], common=common,
-        draws=common + middle @ weight, faces=int(there.any(axis=1).sum()), interocular=distance,
-    )  # fmt: skip
+        shift=np.where(told, shift, np.nan)[of_keypoint],
+        error=error[of_keypoint],
+        common=common,
+        draws=common + middle @ weight,
+        faces=int(there.any(axis=1).sum()),
+        interocular=distance,
+    )
 
 
 def _drawn(sums: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""Faces in photographs, by the Haar cascades that come with OpenCV (Viola and Jones, CVPR 2001): quick, and good enough to cut by.
+"""Detects faces in photos with the Haar cascades that ship with OpenCV (Viola and Jones, CVPR 2001).
 
-A found face is a box round its 68 points, as the cascades' own boxes lie about them on 297 faces of all poses: frontal, 0.90
-of the cascade's box, 0.16 below its middle (0.07 and 0.04 deviation); in profile 0.76, and 0.08 towards where the face looks.
+A detected face is a box around its 68 points. How the cascades' own boxes relate to it was measured on 297 faces of all
+poses: frontal, 0.90 of the cascade's box, 0.16 below its middle (standard deviations 0.07 and 0.04); in profile 0.76,
+and 0.08 towards the side the face looks to.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ import numpy as np
 from training.errors import UserError
 from training.faces.images.reading import resize_picture
 
-ROOM = 0.15  # of the box, added on each side: as the faces lie in the crops that the starters learnt from
-_SIDE = 640  # px; larger pictures are looked at at this size
-_PROFILE_SIDE = 480  # px; the same for faces in profile, which cost as much again for either side
-_SMALLEST = 28  # px of the picture as it is looked at: a smaller face has nothing to place points on
-_STEP = 1.1  # from one size of face to the next
-_OVERLAP = 0.3  # of the smaller box: two finds that share more are one face
+ROOM = 0.15  # of the box, added on each side, as in the starters' training crops
+_SIDE = 640  # px; larger images are scaled down to this
+_PROFILE_SIDE = 480  # px; the same for faces in profile, since each direction costs another pass
+_SMALLEST = 28  # px of the scaled image: smaller faces are too small to place points on
+_STEP = 1.1  # between successive face sizes
+_OVERLAP = 0.3  # of the smaller box: detections that share more are one face
 
 
 @dataclass(frozen=True)
 class _Cascade:
-    """A trained cascade, and where in its box (in parts of its side) a face's own box lies. mirrored: of the mirror image."""
+    """A trained cascade, and where a face's own box lies in its box, in fractions of its side. mirrored: flips the
+    image.
+    """
 
     file: str
-    most: int  # px: the longer side of the picture as it is looked at
-    neighbours: int  # finds of nearly the same place, fewer are taken for chance
+    most: int  # px: longer side that the image is scaled down to
+    neighbours: int  # detections needed at nearly the same place; fewer are chance
     side: float
     right: float
     down: float
@@ -45,19 +48,19 @@ _OTHER_PROFILE = _Cascade(
 
 
 class FaceDetector:
-    """Finds faces. Use one in one thread at a time: it reads the cascades, 40 ms, when it is first asked."""
+    """Use from one thread at a time. The first call loads the cascades, which takes 40 ms."""
 
     def find(self, picture: np.ndarray) -> np.ndarray:
-        """Boxes float64 [F, 4] (x, y, width, height) px of an upright gray picture uint8 [H, W], the largest first.
+        """Boxes float64 [F, 4] (x, y, width, height) in px of an upright gray image uint8 [H, W], largest first.
 
-        F is 0 where none is found, which no picture of any content or size makes an error.
+        F is 0 if none is found; no image content or size raises an error.
         """
         boxes = np.concatenate([self._boxes(picture, cascade) for cascade in (_FRONTAL, _PROFILE, _OTHER_PROFILE)])
         boxes = boxes[_distinct(boxes)]
         return boxes[np.argsort(-boxes[:, 2], kind="stable")]
 
     def _boxes(self, picture: np.ndarray, cascade: _Cascade) -> np.ndarray:
-        """What one cascade finds, the surest first, as boxes of faces."""
+        """The detections of one cascade as face boxes, most certain first."""
         height, width = picture.shape[:2]
         scale = min(1.0, cascade.most / max(height, width))
         if scale < 1:
@@ -88,7 +91,7 @@ class FaceDetector:
 
 
 def _distinct(boxes: np.ndarray) -> np.ndarray:
-    """Rows of boxes [F, 4] that are faces of their own; of those that overlap the first stays."""
+    """Rows of boxes [F, 4] that are distinct faces; of overlapping ones the first is kept."""
     kept: list[int] = []
     for i, box in enumerate(boxes):
         if all(shared_area(box, boxes[k]) < _OVERLAP for k in kept):
@@ -97,6 +100,6 @@ def _distinct(boxes: np.ndarray) -> np.ndarray:
 
 
 def shared_area(a: np.ndarray, b: np.ndarray) -> float:
-    """The area that two boxes share, as a part of the smaller one."""
+    """The area that two boxes share, as a fraction of the smaller one."""
     sides = np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])
     return float(np.clip(sides, 0, None).prod() / min(a[2] * a[3], b[2] * b[3]))

@@ -1,4 +1,4 @@
-"""The size of a picture from the first bytes of its file, before any memory is taken for its pixels."""
+"""Reads an image's size from the first bytes of its file, before any memory is allocated for its pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PNM = re.compile(rb"P[2356](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})
 
 
 def header_size(data: bytes) -> Size | None:
-    """(width, height) as stored, without EXIF orientation; None where the bytes are no picture of a known kind.
+    """(width, height) as stored, without EXIF orientation; None where the bytes are not an image of a known format.
 
     Known: PNG, JPEG, BMP, WebP, PGM/PPM, TIFF, GIF.
     """
@@ -79,7 +79,7 @@ def _tiff_size(data: bytes) -> Size | None:
 
 
 def is_turned(data: bytes) -> bool:
-    """Whether the EXIF block of a JPEG says that it is to be turned or mirrored, or cannot be read."""
+    """Whether a JPEG's EXIF block asks for rotation or mirroring, or cannot be read."""
     at = data[:65536].find(b"Exif\0\0")
     if at < 0:
         return False
@@ -90,7 +90,7 @@ def is_turned(data: bytes) -> bool:
 
 
 def tiff_tags(data: bytes) -> dict[int, int]:
-    """The whole-number tags of the first directory of a TIFF file (or an EXIF block, which is one)."""
+    """The integer tags of the first directory of a TIFF file (or of an EXIF block, which is one)."""
     order = "<" if data[:2] == b"II" else ">"
     directory = struct.unpack_from(order + "I", data, 4)[0]
     count = struct.unpack_from(order + "H", data, directory)[0]

@@ -1,6 +1,6 @@
-"""The one place that reads, decodes and resizes pictures, and moves points with them.
+"""Reads, decodes and resizes images, and maps points accordingly.
 
-Pixels: the centre of the first pixel is (0, 0); resizing follows align_corners=False, so that a point moves by
+The centre of the first pixel is (0, 0); resizing follows align_corners=False, so that a point moves to
 x' = (x + 0.5) * new / old - 0.5.
 """
 
@@ -17,8 +17,8 @@ from training.faces.images.header import header_size, is_turned
 from training.files import reading
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff", ".gif")
-MAX_PIXELS = 120_000_000  # 360 MB as RGB: more than any camera's face, less than a decompression bomb
-MAX_SIDE = 65_535  # px: projects keep widths and heights in 16 bits
+MAX_PIXELS = 120_000_000  # 360 MB as RGB: more than any camera's image, less than a decompression bomb
+MAX_SIDE = 65_535  # px: projects store widths and heights in 16 bits
 _REDUCED_FROM = 4_000_000
 _REDUCED_MODES = {
     2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
@@ -28,22 +28,22 @@ _REDUCED_MODES = {
 
 cv2.utils.logging.setLogLevel(
     cv2.utils.logging.LOG_LEVEL_SILENT
-)  # OpenCV's own lines on stderr say nothing that the UserError does not
+)  # OpenCV's own messages on stderr add nothing to the UserError
 
 
 def read_picture(path: Path, *, channels: int = 1) -> np.ndarray:
-    """A picture file as uint8 [H, W] (channels 1) or [H, W, 3] RGB (channels 3), upright as its EXIF says.
+    """An image file as uint8 [H, W] (channels 1) or [H, W, 3] RGB (channels 3), with EXIF orientation applied.
 
-    Raises UserError naming the file where it cannot be read or is no complete picture.
+    Raises UserError naming the file where it cannot be read or is not a complete image.
     """
     return decode_picture(read_picture_bytes(path), name=str(path), channels=channels)
 
 
 def read_reduced(path: Path, *, channels: int, by: int) -> tuple[np.ndarray, int]:
-    """As read_picture, of a JPEG shrunk by 1, 2, 4 or 8, and by how much it was: others are read whole, in less time.
+    """As read_picture, for a JPEG shrunk by 1, 2, 4 or 8; returns the factor too. Other formats are read at full size.
 
-    Pixel (i, j) of the result covers the pixels from (by * i, by * j) on. A JPEG that EXIF turns is read whole, since its
-    blocks would begin at another corner.
+    Pixel (i, j) of the result covers the pixels from (by * i, by * j). A JPEG with EXIF rotation is read at full size,
+    since its blocks would start at another corner.
     """
     data = read_picture_bytes(path)
     if by == 1 or not data.startswith(b"\xff\xd8") or is_turned(data):
@@ -55,16 +55,16 @@ def read_reduced(path: Path, *, channels: int, by: int) -> tuple[np.ndarray, int
 
 
 def read_picture_bytes(path: Path) -> bytes:
-    """The bytes of a picture file; refuses those that no picture within MAX_PIXELS could need."""
+    """The bytes of an image file; refuses files larger than any image within MAX_PIXELS could need."""
     with reading(path):
         size = path.stat().st_size
         if size > 8 * MAX_PIXELS:
-            raise UserError(f"{path}: the file is {size / 1e9:.1f} GB, too large for a picture; leave it out.")
+            raise UserError(f"{path}: the file is {size / 1e9:.1f} GB, too large for an image; remove it.")
         return path.read_bytes()
 
 
 def decode_picture(data: bytes, *, name: str, channels: int = 1) -> np.ndarray:
-    """Like read_picture, of a file's bytes. 16-bit pictures are scaled to 8 bits."""
+    """As read_picture, from a file's bytes. 16-bit images are scaled to 8 bits."""
     check_header(data, name=name)
     if channels not in (1, 3):
         raise ValueError("channels must be 1 or 3")
@@ -73,29 +73,30 @@ def decode_picture(data: bytes, *, name: str, channels: int = 1) -> np.ndarray:
 
 
 def check_header(data: bytes, *, name: str) -> tuple[int, int]:
-    """(width, height) as stored in the header. Raises UserError for what is no picture or one too large to decode."""
+    """(width, height) as stored in the header. Raises UserError for non-images and images too large to decode."""
     if not data:
-        raise UserError(f"{name}: the file is empty; copy it again from where it came.")
+        raise UserError(f"{name}: the file is empty; copy it again from its source.")
     size = header_size(data)
     if size is None or min(size) <= 0:
         raise UserError(
-            f"{name}: this is not a picture (PNG, JPEG, BMP, WebP, PGM/PPM, TIFF or GIF); replace or remove it."
+            f"{name}: this is not an image (PNG, JPEG, BMP, WebP, PGM/PPM, TIFF or GIF); replace or remove it."
         )
     if size[0] * size[1] > MAX_PIXELS or max(size) > MAX_SIDE:
         raise UserError(
-            f"{name}: the picture says it is {size[0]} x {size[1]} pixels, more than the {MAX_PIXELS // 1_000_000} million"
-            f" (or {MAX_SIDE:,} on a side) that are opened; make it smaller."
+            f"{name}: the image claims {size[0]} x {size[1]} pixels, more than the {MAX_PIXELS // 1_000_000} million"
+            f" (or {MAX_SIDE:,} per side) supported; scale it down."
         )
     return size
 
 
 def examine_picture(data: bytes, *, name: str) -> tuple[tuple[int, int], np.ndarray]:
-    """((width, height) upright, a gray uint8 version for hashing, possibly smaller): proves that a picture can be read.
+    """((upright width, height), a gray uint8 version for hashing, possibly smaller): proves that an image can be read.
 
-    Large pictures are decoded at an eighth of their size, which still reads all their bytes.
+    Large images are decoded at an eighth of their size, which still reads all their bytes.
     """
     width, height = check_header(data, name=name)
-    if width * height < _REDUCED_FROM or 0 < abs(width - height) < 16:  # shrunk, it could not tell how EXIF turns it
+    # once shrunk, EXIF rotation could not be detected
+    if width * height < _REDUCED_FROM or 0 < abs(width - height) < 16:
         gray = _decode(data, cv2.IMREAD_GRAYSCALE, name)
         return (gray.shape[1], gray.shape[0]), gray
     gray = _decode(data, cv2.IMREAD_REDUCED_GRAYSCALE_8, name)
@@ -109,12 +110,12 @@ def _decode(data: bytes, mode: int, name: str) -> np.ndarray:
     except cv2.error:
         picture = None
     if picture is None:
-        raise UserError(f"{name}: the picture is damaged or cut off; copy it again or remove it.")
+        raise UserError(f"{name}: the image is damaged or cut off; copy it again or remove it.")
     return np.asarray(picture, np.uint8)
 
 
 def resize_picture(picture: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
-    """[H, W(, 3)] stretched to size x size, or (width, height). Shrinking averages over areas, so nothing flickers."""
+    """[H, W(, 3)] stretched to size x size, or (width, height). Shrinking averages over areas, to avoid aliasing."""
     width, height = (size, size) if isinstance(size, int) else size
     old_height, old_width = picture.shape[:2]
     if (old_width, old_height) == (width, height):
@@ -126,7 +127,7 @@ def resize_picture(picture: np.ndarray, size: int | tuple[int, int]) -> np.ndarr
 
 
 def resize_pictures(pictures: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray:
-    """B pictures [H, W] or [H, W, 3] of any sizes -> uint8 [B, size, size(, 3)]."""
+    """B images [H, W] or [H, W, 3] of any sizes -> uint8 [B, size, size(, 3)]."""
     if len(pictures) == 0:
         return np.zeros((0, size, size), np.uint8)
     out = np.empty((len(pictures), size, size, *pictures[0].shape[2:]), np.uint8)
@@ -138,9 +139,9 @@ def resize_pictures(pictures: Sequence[np.ndarray] | np.ndarray, size: int) -> n
 def resize_points(
     points: np.ndarray, old: np.ndarray | tuple[int, int], new: np.ndarray | tuple[int, int]
 ) -> np.ndarray:
-    """Points [..., 2] of a picture of size old = (width, height) in the same picture resized to new.
+    """Points [..., 2] of an image of size old = (width, height), mapped to the image resized to new.
 
-    Of N pictures at once: points [N, K, 2], and old or new, or both, [N, 2].
+    For N images at once: points [N, K, 2], and old or new, or both, [N, 2].
     """
     scale = np.asarray(new, np.float64) / np.asarray(old, np.float64)
     scale = scale[..., None, :] if scale.ndim == 2 else scale

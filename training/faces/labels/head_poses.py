@@ -1,6 +1,6 @@
-"""The head poses of a project's samples where they are known: `poses.csv` in its folder, columns sample, yaw, pitch, roll.
+"""Known head poses of a project's samples: `poses.csv` in its folder, with columns sample, yaw, pitch, roll in degrees.
 
-Degrees; yaw > 0 turns the face towards larger x. The demo project has one; anybody may put one beside their own data.
+yaw > 0 turns the face towards larger x. The demo project has this file; users may add one for their own data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_BYTES = 1 << 30
 
 
 def write_poses(project: Path, names: Sequence[str], poses: np.ndarray) -> None:
-    """Write the poses float [N, 3] of the samples `names` into a project's folder."""
+    """poses: float [N, 3], of the samples `names`."""
     with (project / POSES).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
@@ -28,21 +28,21 @@ def write_poses(project: Path, names: Sequence[str], poses: np.ndarray) -> None:
 
 
 def read_yaw(project: Path, names: Sequence[str]) -> np.ndarray | None:
-    """The yaw float [N] of the samples `names`, degrees, NaN where the file has none; None where there is no file.
+    """The yaw float [N] of the samples `names`, degrees, NaN where the file lacks it; None where there is no file.
 
-    Raises UserError for a file that cannot be read as such.
+    Raises UserError for an unreadable file.
     """
     path = project / POSES
     if not path.is_file():
         return None
     if path.stat().st_size > _MAX_BYTES:
-        raise UserError(f"{path} is too large for a table of poses. Remove it, or write one line a sample.")
+        raise UserError(f"{path} is too large for a table of poses. Remove it, or write one line per sample.")
     try:
         with path.open(encoding="utf-8", newline="") as file:
             known = {row["sample"]: _angle(row["yaw"]) for row in csv.DictReader(file)}
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(
-            f"{path} cannot be read: it needs the columns sample and yaw, in degrees ({error}). Mend or remove it."
+            f"{path} cannot be read: it needs the columns sample and yaw, in degrees ({error}). Fix or remove it."
         ) from error
     return np.array([known.get(name, math.nan) for name in names], np.float64)
 

@@ -1,4 +1,4 @@
-"""What a label is: its point, its state, and who made it."""
+"""Labels: each point's coordinates, its state, and who made it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PointState(IntEnum):
 
 
 class Origin(IntEnum):
-    """Who made a point (its provenance)."""
+    """Who made a point."""
 
     NONE = 0
     IMPORTED = 1
@@ -30,9 +30,9 @@ class Origin(IntEnum):
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of B samples with K keypoints each: values, states and provenance, always the same shapes.
+    """The labels of B samples with K keypoints each: coordinates, states and origins, always of the same shapes.
 
-    points: float64 [B, K, 2], pixels of the picture, centre of the first pixel at (0, 0); NaN where there is no point.
+    points: float64 [B, K, 2], pixels of the image, centre of the first pixel at (0, 0); NaN where there is no point.
     states: uint8 [B, K], PointState. origins: uint8 [B, K], Origin.
     runs: int32 [B, K], the number of the run that made a MODEL point, else 0.
     confidences: float32 [B, K], that run's confidence in 0..1, else NaN.
@@ -46,7 +46,7 @@ class Labels:
 
     @classmethod
     def empty(cls, count: int, keypoints: int) -> Labels:
-        """`count` samples of which nothing is known."""
+        """`count` samples with every point unset."""
         shape = (count, keypoints)
         return cls(
             points=np.full((*shape, 2), np.nan),
@@ -69,7 +69,6 @@ class Labels:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Labels]) -> Labels:
-        """One batch out of several."""
         return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})
 
     def __len__(self) -> int:
@@ -83,7 +82,7 @@ class Labels:
         return replace(self, **{f.name: getattr(self, f.name).copy() for f in fields(self)})
 
     def same_as(self, other: Labels) -> bool:
-        """Whether every value is equal (NaN equals NaN)."""
+        """Whether all values are equal (NaN equals NaN)."""
         return all(
             np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
             for a, b in ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
@@ -96,15 +95,16 @@ class Labels:
 
     @property
     def vouched(self) -> np.ndarray:
-        """bool [B, K]: points that a person or the source vouches for; one accepted from a model tells nothing of a model."""
+        """bool [B, K]: points from a person or the source; those accepted from a model are no ground truth for
+        models."""
         return self.mask & (self.origins != Origin.MODEL)
 
     @property
     def vouched_points(self) -> np.ndarray:
-        """float64 [B, K, 2], px: the points to measure a model by; NaN where none is vouched for."""
+        """float64 [B, K, 2], px: the points to evaluate a model against; NaN where not `vouched`."""
         return np.where(self.vouched[..., None], self.points, np.nan)
 
     @property
     def missing(self) -> np.ndarray:
-        """bool [B, K]: points nobody has looked at."""
+        """bool [B, K]: points that nobody has reviewed."""
         return self.states == PointState.UNSET

@@ -1,8 +1,8 @@
-"""Near-duplicate pictures, also mirrored ones, found by a perceptual hash without comparing every pair.
+"""Finds near-duplicate images, including mirrored ones, with a perceptual hash that avoids comparing all pairs.
 
-Each picture is looked at as 16 x 16 gray values. Its difference hash has one bit for each of 8 x 8 places: whether it
-gets brighter to the right. Two pictures whose hashes differ in at most 7 of 64 bits agree in at least one of eight
-bands of 8 bits, so only pictures that share a band are compared; what the hash proposes is confirmed on the gray values.
+Each image is reduced to 16 x 16 gray values. Its difference hash has one bit per cell of 8 x 8: whether it gets
+brighter to the right. Two images whose hashes differ in at most 7 of 64 bits agree in at least one of eight bands of 8
+bits, so only images that share a band are compared; candidates are confirmed on the gray values.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 
 LOOK = 16
 MAX_BITS = 7
-MIN_CORRELATION = 0.95  # on two sets of real faces it joins repeats and mirrored copies and never two people
-_LARGE = 200_000  # looks; from here on bands of 16 bits: pictures with up to 3 different bits are found for certain
-_MAX_STEPS = 400  # neighbours looked at in one bucket; only collections far from faces have larger buckets
+MIN_CORRELATION = 0.95  # on two sets of real faces this finds repeats and mirrored copies and never two people
+_LARGE = 200_000  # images; above this bands have 16 bits: images with up to 3 different bits are always found
+_MAX_STEPS = 400  # neighbours compared per bucket; only collections unlike faces have larger buckets
 
 
 def looks_of(pictures: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """Gray pictures [H, W] of any size -> uint8 [B, 16, 16], their means over areas."""
+    """Gray images [H, W] of any size -> uint8 [B, 16, 16], averaged over areas."""
     out = np.empty((len(pictures), LOOK, LOOK), np.uint8)
     for i, picture in enumerate(pictures):
         out[i] = cv2.resize(picture, (LOOK, LOOK), interpolation=cv2.INTER_AREA)
@@ -39,7 +39,7 @@ def difference_hash(looks: np.ndarray) -> np.ndarray:
 
 
 def group_near_duplicates(looks: np.ndarray) -> np.ndarray:
-    """Groups of near-duplicates, chains of them included: int64 [N], the index of the group's first picture."""
+    """Groups of near-duplicates, including chains: int64 [N], the index of the group's first image."""
     count = len(looks)
     if count < 2:
         return np.arange(count)
@@ -54,7 +54,7 @@ def group_near_duplicates(looks: np.ndarray) -> np.ndarray:
 
 
 def _near_pairs(hashes: np.ndarray, looks: np.ndarray, *, upright: int) -> np.ndarray:
-    """Pairs [P, 2] of rows that are near-duplicates; rows from `upright` on are mirrored, and not compared among them."""
+    """Pairs [P, 2] of near-duplicate rows; rows from `upright` on are mirrored, and not compared with each other."""
     unit = _unit(looks)
     found = [np.zeros((0, 2), np.int64)]
     bits = 8 if len(looks) < _LARGE else 16

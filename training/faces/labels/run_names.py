@@ -1,8 +1,8 @@
-"""Names and numbers of what predicts in a project: its runs, and the starter models that come with the program. Torch-free.
+"""Names and numbers of a project's predictors: its runs, and the starter models that ship with the program.
 
-A run `0007-ml-resnet` has the number 7. A starter `starter-15` has -15: points accepted from it keep that number, so their
-provenance can be told, and they can be taken back, as of a run. Its file is `resources/starters/face-15.safetensors`; in
-place of a run's folder it has only the path `PROJECT/runs/starter-15`, where nothing lies.
+A run `0007-ml-resnet` has the number 7. A starter `starter-15` has -15: points accepted from it carry that number, so
+that their origin is known and they can be undone, as for a run. Its file is `resources/starters/face-15.safetensors`;
+in place of a run's folder it has only the path `PROJECT/runs/starter-15`, where nothing exists.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from training.errors import UserError
 
-STARTERS = "FKP_STARTERS"  # environment: another folder of starters than the program's
+STARTERS = "FKP_STARTERS"  # environment variable: a folder of starters to use instead of the program's
 _STARTER = re.compile(r"starter-([1-9]\d{0,3})")
 _FILE = re.compile(r"face-([1-9]\d{0,3})\.safetensors")
 
 
 def starters_folder() -> Path:
-    """Where the starter models lie; the folder need not be there."""
+    """Where the starter models are; the folder need not exist."""
     return Path(os.environ.get(STARTERS) or str(files("resources") / "starters"))
 
 
@@ -36,7 +36,7 @@ def is_starter(run: str) -> bool:
 
 
 def starter_file(run: str) -> Path | None:
-    """The model file of a starter's name, whether it is there or not; None for the name of a run."""
+    """The model file of a starter, whether it exists or not; None for the name of a run."""
     found = _STARTER.fullmatch(run)
     return starters_folder() / f"face-{found.group(1)}.safetensors" if found else None
 
@@ -48,10 +48,10 @@ def run_number(run: str) -> int:
         return -int(starter.group(1))
     digits = run.split("-", 1)[0]
     if not digits.isdecimal() or not 0 < int(digits) < 2**31:
-        raise UserError(f"{run!r} is not the name of a run: it begins with a number, as in `0001-ml-resnet`.")
+        raise UserError(f"{run!r} is not the name of a run, which begins with a number, as in `0001-ml-resnet`.")
     return int(digits)
 
 
 def run_title(number: int) -> str:
-    """`run 7`, `starter-15`: who made a point, in a word or two."""
+    """`run 7` or `starter-15`: the origin of a point."""
     return f"starter-{-number}" if number < 0 else f"run {number}"

@@ -1,4 +1,4 @@
-"""Values that travel between readers, the import pipeline and the project."""
+"""Values passed between readers, the import pipeline and the project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.faces.labels.labels import Labels
 
 
 class Split(IntEnum):
-    """The part of the data a sample belongs to, as stored in `SampleBatch.splits`."""
+    """The split that a sample belongs to, as stored in `SampleBatch.splits`."""
 
     TRAIN = 0
     VAL = 1
@@ -22,12 +22,11 @@ class Split(IntEnum):
 
     @property
     def word(self) -> str:
-        """`train`, `val` or `test`."""
         return self.name.lower()
 
 
-FLAG_OUTSIDE = "outside"  # a keypoint lies outside the picture
-FLAG_NO_FACE = "no_face"  # a photograph in which no face was found
+FLAG_OUTSIDE = "outside"  # a keypoint is outside the image
+FLAG_NO_FACE = "no_face"  # a photo in which no face was found
 FLAG_HALF_POINT = "half_point"  # only x or only y was given; the point is left unset
 
 
@@ -35,16 +34,15 @@ FLAG_HALF_POINT = "half_point"  # only x or only y was given; the point is left 
 class SampleBatch:
     """B samples on their way into a project; every sequence has B entries.
 
-    names: unique within a project. sources: where each came from, for people and for export: `training.csv#12` (data
-    row 12), `test.csv#ImageId=5`, `helen/trainset/1.pts`.
-    Pictures are either pixels (uint8 [B, H, W], the same H and W in all batches of one import) or absolute paths.
-    widths, heights: int32 [B], pixels, after EXIF orientation.
-    groups: person, photo or near-duplicates; "" is a sample that belongs with no other. splits: uint8 [B], `Split`.
-    source_cells: per sample its 2K label cells as text exactly as in the file (x0, y0, x1, ...), or None.
-    flags: per sample the FLAG_ values found by the reader.
-    crops: int64 [B, 3], x, y, side of the square of the file that is the sample's picture, side 0 for the whole file;
-    widths, heights and points are then of the crop. boxes: float64 [B, 4], the face's x, y, width, height in the file as
-    the source gives it, NaN where it doesn't. subsets: the part of a protocol's data ("helen", "frontal"), "" for none.
+    names: unique within a project. sources: where each came from, for display and export: `training.csv#12` (data row
+    12), `test.csv#ImageId=5`, `helen/trainset/1.pts`. Images are either pixels (uint8 [B, H, W], the same H and W in
+    all batches of one import) or absolute paths. widths, heights: int32 [B], pixels, after EXIF orientation. groups:
+    person, photo or near-duplicates; "" is a sample in no group. splits: uint8 [B], `Split`. source_cells: per sample
+    its 2K label cells as text exactly as in the file (x0, y0, x1, ...), or None. flags: per sample the FLAG_ values
+    found by the reader. crops: int64 [B, 3], x, y, side of the square of the file that is the sample's image, side 0
+    for the whole file; widths, heights and points then refer to the crop. boxes: float64 [B, 4], the face's x, y,
+    width, height in the file as given by the source, else NaN. subsets: the part of a protocol's data ("helen",
+    "frontal"), "" for none.
     """
 
     names: tuple[str, ...]
@@ -64,11 +62,22 @@ class SampleBatch:
 
     def __post_init__(self) -> None:
         parts: list[Sequence[object] | np.ndarray | Labels] = [
-            self.sources, self.labels, self.widths, self.heights, self.groups, self.splits,
-        ]  # fmt: skip
+            self.sources,
+            self.labels,
+            self.widths,
+            self.heights,
+            self.groups,
+            self.splits,
+        ]
         optional = (
-            self.pixels, self.paths, self.source_cells, self.flags or None, self.crops, self.boxes, self.subsets or None,
-        )  # fmt: skip
+            self.pixels,
+            self.paths,
+            self.source_cells,
+            self.flags or None,
+            self.crops,
+            self.boxes,
+            self.subsets or None,
+        )
         parts += [part for part in optional if part is not None]
         if any(len(part) != len(self.names) for part in parts):
             raise ValueError("the parts of a SampleBatch must have the same length")
@@ -79,7 +88,7 @@ class SampleBatch:
         return len(self.names)
 
     def take(self, rows: np.ndarray) -> SampleBatch:
-        """These rows of every part."""
+        """The batch reduced to these rows."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         taken: dict[str, Any] = {
             name: tuple(part[i] for i in rows.tolist()) if isinstance(part, tuple) else part[rows]

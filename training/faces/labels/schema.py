@@ -1,4 +1,4 @@
-"""Keypoint schemas: names, mirror partners, lines to draw, where the points lie on a face, and normalisers."""
+"""Keypoint schemas: names, mirror partners, lines to draw, positions on an average face, and normalisers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Indices = tuple[int, ...]
 class KeypointSchema:
     """The keypoints of a data set. 'Left' is always the subject's left.
 
-    flip[k] is the keypoint that k becomes in a mirrored picture. template: one (x, y) a keypoint in the unit square,
-    y down, a frontal face seen by the camera (the subject's left is at large x). A normaliser is a pair of index
-    groups; the distance between the means of both groups is the unit of an NME:
-    interocular: outer eye corners where the schema has them as the field's standard measure (300-W); eye centres for
-    the Kaggle points, where only they are labelled on nearly every face. interpupil: eye centres (300-W: the mean of
-    each eye's six points). Empty groups: the schema has no such normaliser.
+    flip[k] is the keypoint that k becomes in a mirrored image. template: one (x, y) per keypoint in the unit square, y
+    down, of a frontal face seen by the camera (the subject's left is at large x). A normaliser is a pair of index
+    groups; the distance between the means of both groups is the unit of an NME. interocular: the outer eye corners
+    where that is the standard measure (300-W); the eye centres for the Kaggle points, where only they are labelled on
+    nearly every face. interpupil: the eye centres (300-W: the mean of each eye's six points). Empty groups: the schema
+    has no such normaliser.
     """
 
     name: str
@@ -39,7 +39,7 @@ class KeypointSchema:
         if k == 0 or len(set(self.keypoints)) != k:
             raise UserError(f"The schema {self.name!r} needs keypoints with different names.")
         if len(self.flip) != k or any(not 0 <= f < k or self.flip[f] != i for i, f in enumerate(self.flip)):
-            raise UserError(f"The left/right pairs of the schema {self.name!r} do not go both ways.")
+            raise UserError(f"The left/right pairs of the schema {self.name!r} are not symmetric.")
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -51,16 +51,15 @@ class KeypointSchema:
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """The keypoints' names as words for people: `left_eye_center` -> `left eye center`."""
+        """The keypoints' names for display: `left_eye_center` -> `left eye center`."""
         return tuple(name.replace("_", " ") for name in self.keypoints)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; `from_json` gives the schema back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> KeypointSchema:
-        """The schema of `to_json`'s values. Raises UserError where they are not one."""
+        """Raises UserError where the values are not a schema's."""
         try:
             return cls(
                 name=str(values["name"]),
@@ -81,7 +80,7 @@ def _groups(pair: Any) -> tuple[Indices, Indices]:
 
 
 def flip_pairs(names: Sequence[str]) -> Indices:
-    """Mirror partners found by name: `left_eye` and `right_eye`, `eye_l` and `eye_r`; all others are their own."""
+    """Mirror partners by name: `left_eye` and `right_eye`, `eye_l` and `eye_r`; others are their own partner."""
     where = {name: i for i, name in enumerate(names)}
     swap = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
@@ -95,7 +94,7 @@ def flip_pairs(names: Sequence[str]) -> Indices:
 
 
 def schema_from_names(names: Sequence[str], *, name: str = "custom", mean: np.ndarray | None = None) -> KeypointSchema:
-    """A schema for a CSV's own columns; the known one where the names are its. mean: [K, 2] mean points for the template."""
+    """A schema for a CSV's columns; a known one if the names match. mean: [K, 2] mean points for the template."""
     for known in SCHEMAS.values():
         if tuple(names) == known.keypoints:
             return known
@@ -151,7 +150,7 @@ KAGGLE_15 = KeypointSchema(
 )  # fmt: skip
 
 # 300-W (iBUG) 68 points: 0-16 jaw, 17-21 and 22-26 brows, 27-35 nose, 36-41 and 42-47 eyes, 48-67 mouth. In the
-# picture 0 is at the left edge, which is the subject's right.
+# image 0 is at the left edge, which is the subject's right.
 _IBUG_NAMES = (
     *(f"jaw_{i}" for i in range(17)),
     *(f"right_eyebrow_{i}" for i in range(5)),
@@ -172,10 +171,12 @@ _IBUG_TEMPLATE = (
     *((0.5 - 0.42 * float(np.cos(a)), 0.40 + 0.53 * float(np.sin(a))) for a in np.linspace(-0.1, np.pi + 0.1, 17)),
     (0.15, 0.27), (0.20, 0.22), (0.27, 0.20), (0.35, 0.21), (0.42, 0.24),
     (0.58, 0.24), (0.65, 0.21), (0.73, 0.20), (0.80, 0.22), (0.85, 0.27),
-    (0.50, 0.33), (0.50, 0.41), (0.50, 0.48), (0.50, 0.55), (0.42, 0.60), (0.46, 0.615), (0.50, 0.63), (0.54, 0.615), (0.58, 0.60),
+    (0.50, 0.33), (0.50, 0.41), (0.50, 0.48), (0.50, 0.55), (0.42, 0.60), (0.46, 0.615), (0.50, 0.63), (0.54, 0.615),
+    (0.58, 0.60),
     (0.23, 0.34), (0.28, 0.31), (0.34, 0.31), (0.40, 0.35), (0.34, 0.365), (0.28, 0.365),
     (0.60, 0.35), (0.66, 0.31), (0.72, 0.31), (0.77, 0.34), (0.72, 0.365), (0.66, 0.365),
-    (0.33, 0.75), (0.39, 0.72), (0.45, 0.70), (0.50, 0.715), (0.55, 0.70), (0.61, 0.72), (0.67, 0.75), (0.61, 0.80), (0.56, 0.825),
+    (0.33, 0.75), (0.39, 0.72), (0.45, 0.70), (0.50, 0.715), (0.55, 0.70), (0.61, 0.72), (0.67, 0.75), (0.61, 0.80),
+    (0.56, 0.825),
     (0.50, 0.83), (0.44, 0.825), (0.39, 0.80),
     (0.35, 0.75), (0.45, 0.74), (0.50, 0.745), (0.55, 0.74), (0.65, 0.75), (0.55, 0.775), (0.50, 0.78), (0.45, 0.775),
 )  # fmt: skip
@@ -192,15 +193,16 @@ IBUG_68 = KeypointSchema(
     flip=_IBUG_FLIP,
     edges=(
         *_chain(0, 16), *_chain(17, 21), *_chain(22, 26), *_chain(27, 30), *_chain(31, 35),
-        *_chain(36, 41, closed=True), *_chain(42, 47, closed=True), *_chain(48, 59, closed=True), *_chain(60, 67, closed=True),
+        *_chain(36, 41, closed=True), *_chain(42, 47, closed=True), *_chain(48, 59, closed=True),
+        *_chain(60, 67, closed=True),
     ),
     template=_IBUG_TEMPLATE,
     interocular=((45,), (36,)),
     interpupil=(tuple(range(42, 48)), tuple(range(36, 42))),
 )  # fmt: skip
 
-# AFLW without the two ears, in the order of its database, which names points as seen in the picture: its LeftBrowLeftCorner is
-# the outer end of the subject's right brow.
+# AFLW without the two ears, in the order of its database, which names points as seen in the image: its
+# LeftBrowLeftCorner is the outer end of the subject's right brow.
 AFLW_19 = KeypointSchema(
     name="aflw-19",
     keypoints=(
@@ -221,7 +223,7 @@ AFLW_19 = KeypointSchema(
     interpupil=((10,), (7,)),
 )  # fmt: skip
 
-# COFW: the 29 points of LFPW in its order, the subject's right (the left in the picture) first.
+# COFW: the 29 points of LFPW in its order, the subject's right (the left in the image) first.
 COFW_29 = KeypointSchema(
     name="cofw-29",
     keypoints=(
@@ -241,7 +243,8 @@ COFW_29 = KeypointSchema(
     template=(
         (0.14, 0.29), (0.86, 0.29), (0.41, 0.28), (0.59, 0.28), (0.28, 0.22), (0.28, 0.26), (0.72, 0.22), (0.72, 0.26),
         (0.21, 0.38), (0.79, 0.38), (0.40, 0.39), (0.60, 0.39), (0.31, 0.35), (0.31, 0.40), (0.69, 0.35), (0.69, 0.40),
-        (0.31, 0.375), (0.69, 0.375), (0.40, 0.58), (0.60, 0.58), (0.50, 0.56), (0.50, 0.62), (0.34, 0.75), (0.66, 0.75),
+        (0.31, 0.375), (0.69, 0.375), (0.40, 0.58), (0.60, 0.58), (0.50, 0.56), (0.50, 0.62), (0.34, 0.75),
+        (0.66, 0.75),
         (0.50, 0.71), (0.50, 0.735), (0.50, 0.765), (0.50, 0.81), (0.50, 0.97),
     ),
     interocular=((9,), (8,)),

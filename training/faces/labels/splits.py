@@ -1,4 +1,4 @@
-"""Which samples train, which validate: drawn by group, so that no person, photo or repeated picture is in two splits."""
+"""Draws the train, val and test splits by group, so that no person, photo or repeated image is in two splits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ DEFAULT_VAL = 0.15
 
 
 def grouped_split(groups: Sequence[str], *, val: float = DEFAULT_VAL, test: float = 0.0, seed: int = 0) -> np.ndarray:
-    """Draw a split by group: uint8 [N], `Split`. The group "" is a sample that belongs with no other.
+    """Draw a split by group: uint8 [N], `Split`. The group "" is a sample in no group.
 
     The order of the groups comes from a hash of seed and name, so it depends neither on the order of the samples nor on
-    what else is drawn. Shares are of samples and met as closely as whole groups allow; a group larger than what a share
-    still has room for is passed over. With val > 0 and at least two groups, val is never empty.
+    what else is drawn. Shares are of samples and met as closely as whole groups allow; a group larger than the
+    remaining share is skipped. With val > 0 and at least two groups, val is never empty.
     """
     units, members = _units(groups)
     sizes = np.bincount(members, minlength=len(units))
@@ -41,7 +41,7 @@ def _take(chosen: np.ndarray, order: list[int], *, sizes: np.ndarray, split: Spl
 
 
 def _units(groups: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Names of what is drawn as a whole, and for each sample the number of its unit."""
+    """Names of the units that are drawn as a whole, and for each sample the number of its unit."""
     numbers: dict[str, int] = {}
     members = [numbers.setdefault(group or f"\0{i}", len(numbers)) for i, group in enumerate(groups)]
     return list(numbers), np.array(members, np.int64)
@@ -71,10 +71,10 @@ def assign(
 ) -> Assigned:
     """Groups and splits for an import.
 
-    groups: as in the source, "" where it names none. splits: uint8 [N], valid where given (bool [N]); these are kept.
-    looks: uint8 [N, 16, 16], needed where no group is named at all: near-duplicates then make the groups.
-    known: groups that the project already has, with their split; their new members follow.
-    Where the source gives a split to some but no val to any, val is drawn from its train part.
+    groups: as in the source, "" where it has none. splits: uint8 [N], valid where given (bool [N]); these are kept.
+    looks: uint8 [N, 16, 16], needed where the source has no groups: near-duplicates then form the groups.
+    known: groups that the project already has, with their split, which new members join.
+    Where the source gives a split to some samples but val to none, val is drawn from its train part.
     """
     notes: list[str] = []
     names, out, fixed = list(groups), np.array(splits, np.uint8), np.array(given, bool)
@@ -83,8 +83,8 @@ def assign(
         repeated = sum(1 for name in names if name)
         if repeated:
             notes.append(
-                f"{repeated:,} faces share a photo with others, or have near-duplicates or mirrored copies; those that belong"
-                " together are in one split."
+                f"{repeated:,} faces share a photo with others, or have near-duplicates or mirrored copies; faces that"
+                " belong together are in one split."
             )
     if fixed.any() and not (out[fixed] == Split.VAL).any():
         redrawn = fixed & (out == Split.TRAIN)
@@ -102,9 +102,9 @@ def assign(
 
 
 def _duplicate_names(looks: np.ndarray, splits: np.ndarray, fixed: np.ndarray) -> list[str]:
-    """Group names for near-duplicates; samples with a split of their own only join others of the same split.
+    """Group names for near-duplicates; samples with a given split only join others of the same split.
 
-    The name is made of the first picture's content, so that the same picture in a later import finds its group.
+    The name is derived from the first image's content, so that the same image in a later import finds its group.
     """
     roots = group_near_duplicates(looks)
     unit = roots * 4 + np.where(fixed, splits + 1, 0)
@@ -120,7 +120,8 @@ def _duplicate_names(looks: np.ndarray, splits: np.ndarray, fixed: np.ndarray) -
 
 
 def _keep_together(names: list[str], splits: np.ndarray, fixed: np.ndarray) -> tuple[list[str], np.ndarray, list[str]]:
-    """No group in two given splits: such groups go to train as a whole; where that leaves no val, groups are dropped."""
+    """Keep each group in one given split: mixed groups go to train; if that leaves no val, groups are dropped
+    instead."""
     parts: dict[str, set[int]] = {}
     for i in np.flatnonzero(fixed):
         if names[i]:
@@ -134,14 +135,14 @@ def _keep_together(names: list[str], splits: np.ndarray, fixed: np.ndarray) -> t
     moved[in_mixed & fixed] = Split.TRAIN
     for split in (Split.VAL, Split.TEST):
         if (splits[fixed] == split).any() and not (moved[fixed] == split).any():
-            note = f"The splits were taken as they are and the groups left out, since groups such as {mixed[0]} lie in several splits."
+            note = f"The given splits were kept and the groups dropped, since groups such as {mixed[0]} span several."
             return [""] * len(names), splits, [note]
-    note = f"{len(mixed)} groups such as {mixed[0]} were in several splits; they are in train as a whole now."
+    note = f"{len(mixed)} groups such as {mixed[0]} were in several splits; each is now in train as a whole."
     return names, moved, [note]
 
 
 def _follow(names: list[str], splits: np.ndarray, fixed: np.ndarray, known: Mapping[str, int]) -> None:
-    """Samples join the split that their group has already: in the project, else in this import."""
+    """Put samples into the split that their group already has in the project, else in this import."""
     where = {names[i]: int(splits[i]) for i in np.flatnonzero(fixed) if names[i]} | dict(known)
     for i, name in enumerate(names):
         if name in where and (not fixed[i] or name in known):

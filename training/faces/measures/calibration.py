@@ -1,9 +1,9 @@
-"""How sure a prediction is: the disagreement between views of one picture, calibrated to a distribution of the error. NumPy only.
+"""Confidence of predictions: the disagreement between views of one image, calibrated to a distribution of the error.
 
-The confidence is the probability that a point's error is at most 10 % of the interocular distance (of the picture's width
-where a face has none), the field's usual limit of a failure; `training.faces.measures.error_curve` makes of it the probability for any
-limit. Both are fitted together on val at the end of a run: complementary log-log regression on the logarithms of the
-point's own disagreement, of its face's mean and of the face's predicted size, with an intercept a keypoint.
+The confidence is the probability that a point's error is at most 10 % of the interocular distance (of the image's width
+if a face has none), the usual failure threshold; `training.faces.measures.error_curve` extends it to any other threshold. Both are
+fitted together on val at the end of a run by complementary log-log regression on the logarithms of the point's own
+disagreement, its face's mean disagreement and the face's predicted size, with an intercept per keypoint.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.error_curve import CLOSE, LIMITS, ErrorCurve, usual_curve
 from training.faces.measures.hazard_fit import fit_hazards
 
-Views = Literal["moved", "heads"]  # what disagrees: `training.learning.inference.views.points_and_disagreement`
+Views = Literal[
+    "moved", "heads"
+]  # which views are compared: `training.learning.inference.views.points_and_disagreement`
 
-_FLOOR = 1e-4  # of the width: views never agree better than this
+_FLOOR = 1e-4  # of the width: the disagreement never falls below this
 _SMALLEST_FACE = 0.02  # of the width
 _USUAL_SLOPES = (-0.3, -0.5, 2.5)
 _USUAL_SIZE = 0.33  # of the width
@@ -30,10 +32,11 @@ _FEWEST = 20  # labelled points
 
 @dataclass(frozen=True)
 class Calibration:
-    """slopes: of the logarithms of the point's and of the face's disagreement, and of the face's size. intercepts: one a keypoint.
+    """slopes: of the logarithms of the point's and the face's disagreement and of the face's size. intercepts: per
+    keypoint.
 
-    fitted_on: labelled points used. curve: None in files of before there was one: two slopes, and log odds in place of
-    log hazards. views: those whose disagreement it was fitted to.
+    fitted_on: number of labelled points. curve: None in older files, which have two slopes and log odds in place of log
+    hazards. views: those whose disagreement was fitted.
     """
 
     slopes: tuple[float, ...]
@@ -44,13 +47,13 @@ class Calibration:
 
     @property
     def errors(self) -> ErrorCurve:
-        """What a confidence says of other limits than 10 %."""
+        """Extends a confidence to thresholds other than 10 %."""
         return self.curve or usual_curve()
 
     def probability(self, disagreement: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
-        """Disagreement [N, K] and `face_sizes` [N] (fractions of the picture's width) -> confidence float32 [N, K].
+        """Disagreement [N, K] and `face_sizes` [N] (fractions of the image's width) -> confidence float32 [N, K].
 
-        Without sizes all faces are taken for as large as usual.
+        Without sizes all faces are taken to be of the usual size.
         """
         features = _features(disagreement, sizes)[..., : len(self.slopes)]
         value = np.clip(features @ np.asarray(self.slopes) + np.asarray(self.intercepts), -30, 30)
@@ -58,17 +61,16 @@ class Calibration:
         return np.asarray(sure, np.float32)
 
     def wrong(self, disagreement: np.ndarray, sizes: np.ndarray | None = None, *, beyond: float = 0.05) -> np.ndarray:
-        """P(error > beyond) float64 [N, K]; beyond as a fraction of the interocular distance."""
+        """P(error > beyond), float64 [N, K]; beyond as a fraction of the interocular distance."""
         return self.errors.wrong(self.probability(disagreement, sizes), beyond)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; `from_json` gives the calibration back."""
         plain: dict[str, Any] = {
             "slopes": list(self.slopes),
             "intercepts": list(self.intercepts),
             "fitted_on": self.fitted_on,
         }
-        if self.views != "moved":  # absent in files of before there was a choice
+        if self.views != "moved":  # absent in older files
             plain["views"] = self.views
         return plain if self.curve is None else {**plain, "curve": self.curve.to_json()}
 
@@ -90,9 +92,9 @@ class Calibration:
 
 
 def face_sizes(points: np.ndarray, schema: KeypointSchema, *, width: float) -> np.ndarray:
-    """Predicted interocular distances [N] as fractions of the picture's width; 1 where the schema has no eyes.
+    """Predicted interocular distances [N] as fractions of the image's width; 1 where the schema has no eyes.
 
-    points [N, K, 2] in px of a square that the pictures were stretched to, of this width.
+    points [N, K, 2] in px of a square of this width that the images were stretched to.
     """
     left, right = schema.interocular
     if not left or not right:
@@ -102,29 +104,33 @@ def face_sizes(points: np.ndarray, schema: KeypointSchema, *, width: float) -> n
 
 
 def default_calibration(keypoints: int) -> Calibration:
-    """A cautious guess for a model that was not calibrated yet: one half where views differ by 0.5 % of the width."""
+    """A cautious guess for an uncalibrated model: 0.5 where the views differ by 0.5 % of the width."""
     intercept = float(np.log(np.log(2))) - sum(_USUAL_SLOPES[:2]) * float(np.log(0.005 + _FLOOR))
     intercept -= _USUAL_SLOPES[2] * float(np.log(_USUAL_SIZE))
     return Calibration(_USUAL_SLOPES, (intercept,) * keypoints, 0, usual_curve())
 
 
 def fit_calibration(disagreement: np.ndarray, errors: np.ndarray, sizes: np.ndarray | None = None) -> Calibration:
-    """disagreement [N, K] and sizes [N] as fractions of the width; errors [N, K] as fractions of the interocular distance,
-    NaN: no label.
+    """disagreement [N, K] and sizes [N] as fractions of the width; errors [N, K] as fractions of the interocular
+    distance, NaN where unlabelled.
 
-    The fewer labels there are, the more it leans on `default_calibration`; a keypoint with few leans on the common intercept.
+    With few labels the fit leans on `default_calibration`; a keypoint with few labels leans on the common intercept.
     """
     keypoints = errors.shape[1]
     usual = default_calibration(keypoints)
     features = _features(disagreement, sizes)
-    labelled = np.isfinite(errors) & np.isfinite(features).all(axis=-1)  # a network gone astray can say NaN of a face
+    labelled = np.isfinite(errors) & np.isfinite(features).all(axis=-1)  # a diverged network can output NaN
     if labelled.sum() < _FEWEST:
         return usual
     found = fit_hazards(
-        features[labelled], np.nonzero(labelled)[1], errors[labelled],
-        keypoints=keypoints, together=labelled.sum() / labelled.any(axis=1).sum(), limits=LIMITS,
+        features[labelled],
+        np.nonzero(labelled)[1],
+        errors[labelled],
+        keypoints=keypoints,
+        together=labelled.sum() / labelled.any(axis=1).sum(),
+        limits=LIMITS,
         usual=(_USUAL_SLOPES, usual.intercepts[0], usual.errors.log_hazards),
-    )  # fmt: skip
+    )
     shift = found.log_hazards[LIMITS.index(CLOSE)]
     curve = ErrorCurve(tuple(float(v - shift) for v in found.log_hazards))
     intercepts = tuple(float(v + shift) for v in found.intercepts)
@@ -132,7 +138,7 @@ def fit_calibration(disagreement: np.ndarray, errors: np.ndarray, sizes: np.ndar
 
 
 def _features(disagreement: np.ndarray, sizes: np.ndarray | None) -> np.ndarray:
-    """[N, K] and [N] -> [N, K, 3]: logarithms of the point's own disagreement, of its face's mean, of its face's size."""
+    """[N, K] and [N] -> [N, K, 3]: logarithms of the point's own disagreement, its face's mean, and its face's size."""
     own = np.log(np.asarray(disagreement, np.float64) + _FLOOR)
     face = np.log(disagreement.mean(axis=1, keepdims=True, dtype=np.float64) + _FLOOR)
     size = np.full(len(own), _USUAL_SIZE) if sizes is None else np.asarray(sizes, np.float64)

@@ -1,10 +1,10 @@
-"""The distribution of a point's error, told by one number a point: its confidence. NumPy only.
+"""The distribution of a point's error given its confidence.
 
-Errors follow a proportional-hazards law (Cox, Regression Models and Life-Tables, JRSS B 1972, with the error in the place of
-time): P(error > t) = exp(-h(t) * r), where h is the same for all points of a model and r is the point's own. With
-h(10 %) = 1 the confidence c = P(error <= 10 % of the interocular distance) says r, and so every other limit:
+Errors follow a proportional-hazards law (Cox, Regression Models and Life-Tables, JRSS B 1972, with the error in place
+of time): P(error > t) = exp(-h(t) * r), where h is the same for all points of a model and r is the point's own. With
+h(10 %) = 1 the confidence c = P(error <= 10 % of the interocular distance) determines r, and so every other threshold:
 
-    P(error > t) = (1 - c) ** h(t)
+P(error > t) = (1 - c) ** h(t)
 
 h(t) = (t / 10 %) ** k would be a Weibull distribution, k = 2 Rayleigh's; a model's h is measured on val.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from training.errors import UserError
 
-CLOSE = 0.10  # of the interocular distance: the limit that a confidence is about
+CLOSE = 0.10  # of the interocular distance: the threshold that defines a confidence
 LIMITS = (
     0.02,
     0.03,
@@ -30,50 +30,49 @@ LIMITS = (
     0.30,
 )  # fractions of the interocular distance at which h is measured
 USUAL_POWER = 1.8  # k of the networks measured in docs/confidence.md
-_SMALLEST = 2.0**-25  # 1 - c: single precision knows no confidence nearer to one
+_SMALLEST = 2.0**-25  # 1 - c: single precision has no confidence closer to one
 
 
 @dataclass(frozen=True)
 class ErrorCurve:
-    """log h at LIMITS, ascending, 0 at 10 %; between them straight lines over log t, beyond them the end slopes."""
+    """log h at LIMITS, ascending, 0 at 10 %; linear over log t in between, extrapolated with the end slopes."""
 
     log_hazards: tuple[float, ...]
 
     def __post_init__(self) -> None:
         values = np.asarray(self.log_hazards, np.float64)
         if values.shape != (len(LIMITS),) or not np.isfinite(values).all() or (np.diff(values) <= 0).any():
-            raise ValueError(f"the curve of errors needs {len(LIMITS)} ascending numbers")
+            raise ValueError(f"the error curve needs {len(LIMITS)} ascending numbers")
 
     def hazard(self, beyond: float) -> float:
-        """h of an error, a fraction of the interocular distance; 1 at 10 %."""
+        """h at an error given as a fraction of the interocular distance; 1 at 10 %."""
         return float(np.exp(_line(np.log(beyond), np.log(LIMITS), self.log_hazards)))
 
     def wrong(self, confidences: np.ndarray, beyond: float) -> np.ndarray:
-        """P(error > beyond) float64, of points so sure; NaN where the confidence is."""
+        """P(error > beyond), float64, for points of these confidences; NaN where the confidence is."""
         return np.asarray(np.exp(-self.hazard(beyond) * _rate(confidences)))
 
     def error(self, confidences: np.ndarray, *, share: float = 0.5) -> np.ndarray:
-        """The error, a fraction of the interocular distance, under which `share` of the points so sure lie: their scale."""
+        """The error, as a fraction of the interocular distance, below which `share` of the points with it lie."""
         wanted = np.log(-np.log1p(-share)) - np.log(_rate(confidences))  # log h
         return np.asarray(np.exp(_line(wanted, self.log_hazards, np.log(LIMITS))))
 
     def to_json(self) -> dict[str, list[float]]:
-        """Plain values; `from_json` gives the curve back."""
         return {"limits": list(LIMITS), "log_hazards": list(self.log_hazards)}
 
     @classmethod
     def from_json(cls, values: object) -> ErrorCurve:
-        """Raises UserError where the values are no curve."""
+        """Raises UserError where the values are not a curve."""
         try:
             if not isinstance(values, dict) or tuple(values["limits"]) != LIMITS:
                 raise ValueError("other limits")
             return cls(tuple(float(v) for v in values["log_hazards"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"The model file's curve of errors cannot be read ({error}).") from error
+            raise UserError(f"The model file's error curve cannot be read ({error}).") from error
 
 
 def usual_curve() -> ErrorCurve:
-    """For predictions whose model tells no curve of its own."""
+    """For predictions of models that have no curve of their own."""
     return ErrorCurve(tuple(USUAL_POWER * float(v) for v in np.log(np.asarray(LIMITS) / CLOSE)))
 
 
@@ -84,7 +83,7 @@ def _rate(confidences: np.ndarray) -> np.ndarray:
 
 
 def _line(x: np.ndarray | float, at: Sequence[float] | np.ndarray, values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """np.interp that goes on beyond its ends with their slopes; `at` ascending."""
+    """np.interp, extrapolated with the end slopes; `at` ascending."""
     at, values = np.asarray(at, np.float64), np.asarray(values, np.float64)
     part = np.clip(np.searchsorted(at, x) - 1, 0, len(at) - 2)
     slope = (values[part + 1] - values[part]) / (at[part + 1] - at[part])

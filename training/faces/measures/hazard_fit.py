@@ -1,8 +1,8 @@
-"""Complementary log-log regression of ordered limits: which share of errors lies under each, given features. NumPy only.
+"""Complementary log-log regression on ordered limits: the fraction of errors below each limit, given features.
 
 log(-log P(error > t_j)) = intercept_k + features . slopes + a_j (the grouped proportional-hazards model; Prentice and
-Gloeckler, Biometrics 1978), each limit counted as a yes or no of its own. With the same features at every limit the a_j
-ascend as the shares do.
+Gloeckler, Biometrics 1978), each limit being a binary outcome of its own. With the same features at every limit, the
+a_j ascend as the fractions do.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 _ROUNDS = 60  # of Newton's method, at most
-_SLOPES, _LEVELS = 4.0, 0.5  # the prior of the slopes, and of the curve and its height, weighs as much as so many faces
-_POINTS = 4.0  # that of a keypoint's own intercept as so many points
-_LEAST_STEP = 1e-3  # between two limits' log hazards
+_SLOPES, _LEVELS = 4.0, 0.5  # weights, in faces, of the priors of the slopes, and of the curve and its height
+_POINTS = 4.0  # weight, in points, of the prior of a keypoint's own intercept
+_LEAST_STEP = 1e-3  # between the log hazards of successive limits
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def fit_hazards(
 ) -> HazardFit:
     """features [M, F], keypoint of each point `which` [M], errors [M].
 
-    usual: slopes, intercept and log hazards of the prior. together: points a face; the errors of one face go together, so
-    that it takes so many to say as much as one that stands alone.
+    usual: slopes, intercept and log hazards of the prior. together: points per face; the errors of one face are
+    correlated, so this many count as one independent observation.
     """
     slopes, intercept, curve = np.asarray(usual[0]), usual[1], np.asarray(usual[2])
     middle, spread = features.mean(axis=0), features.std(axis=0)
@@ -56,13 +56,13 @@ def fit_hazards(
     end = design.shape[1]
     scaled = found[: len(slopes)] / spread
     hazards = found[end:].copy()
-    for j in range(1, len(hazards)):  # it ascends but for rounding
+    for j in range(1, len(hazards)):  # ascends except for rounding
         hazards[j] = max(hazards[j], hazards[j - 1] + _LEAST_STEP)
     return HazardFit(scaled, found[len(slopes)] - scaled @ middle + found[len(slopes) + 1 : end], hazards)
 
 
 def _newton(design: np.ndarray, under: np.ndarray, prior: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """The most probable weights [D + J] by Fisher scoring; each step is halved until it is no step backwards."""
+    """The most probable weights [D + J] by Fisher scoring; each step is halved until the cost does not rise."""
     weights, cost = prior.copy(), _cost(design, under, prior, prior, precision)
     for _ in range(_ROUNDS):
         slope, curvature = _derivatives(design, under, weights)
@@ -86,7 +86,7 @@ def _hazards(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _derivatives(design: np.ndarray, under: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gradient [D + J] and Fisher information of the log-likelihood; the limits together count as one observation."""
+    """Gradient [D + J] and Fisher information of the log-likelihood; all limits together count as one observation."""
     hazard = _hazards(design, weights)
     odds = hazard / np.expm1(hazard)
     slope = np.where(under, odds, -hazard) / under.shape[1]
@@ -100,7 +100,7 @@ def _derivatives(design: np.ndarray, under: np.ndarray, weights: np.ndarray) -> 
 def _cost(
     design: np.ndarray, under: np.ndarray, weights: np.ndarray, prior: np.ndarray, precision: np.ndarray
 ) -> float:
-    """Negative log-likelihood with the prior."""
+    """Negative log-likelihood plus prior."""
     hazard = _hazards(design, weights)
     terms = np.where(under, np.log(-np.expm1(-hazard)), -hazard)
     return float(-terms.sum() / under.shape[1] + 0.5 * np.sum(precision * np.square(weights - prior)))

@@ -1,6 +1,6 @@
-"""Measures of predicted points against labels: NumPy, in pixels of the original picture, each defined once.
+"""Measures of predicted points against labels, in pixels of the original image, each defined once.
 
-pred and target are [N, K, 2]; NaN in target is a point without a label and counts nowhere.
+pred and target are [N, K, 2]; NaN in target is an unlabelled point, which never counts.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ DETECTION_LIMIT = 0.10
 
 
 def point_errors(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Euclidean distances [N, K] in pixels; NaN where there is no label."""
+    """Euclidean distances [N, K] in pixels; NaN where unlabelled."""
     return np.sqrt(np.square(np.asarray(pred, np.float64) - target).sum(axis=-1))
 
 
 def rmse(pred: np.ndarray, target: np.ndarray) -> float:
-    """Root of the mean squared error over all present *coordinates* together, as on Kaggle; NaN without any."""
+    """Root mean squared error over all labelled *coordinates* together, as on Kaggle; NaN without any."""
     squared = np.square(np.asarray(pred, np.float64) - target)
     present = squared[np.isfinite(squared)]
     return float(np.sqrt(present.mean())) if present.size else float("nan")
@@ -37,13 +37,13 @@ def per_keypoint_error(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
 def normaliser(
     target: np.ndarray, kind: str, schema: KeypointSchema, *, sizes: np.ndarray, boxes: np.ndarray | None = None
 ) -> np.ndarray:
-    """The length [N] by which a face's errors are divided, px; NaN where the face lacks it.
+    """The length [N] that a face's errors are divided by, px; NaN where the face lacks it.
 
     interocular, interpupil: distance between the means of the schema's two groups of keypoints, all of them labelled.
-    box: sqrt(width * height) of the labelled points' bounding box, of faces with every label only (with some missing the
-    box would depend on which). face_box: sqrt(width * height) of the box that the data set gives, which for AFLW-Full's
-    square boxes is their width (Wing loss paper, 7.1). width: the picture's width. sizes: [N, 2], width and height.
-    boxes: [N, 4], x, y, width, height as the source gives them; None, or NaN in it: it gives none.
+    box: sqrt(width * height) of the labelled points' bounding box, for fully labelled faces only (otherwise it would
+    depend on which are missing). face_box: sqrt(width * height) of the box given by the data set, which for AFLW-Full's
+    square boxes is their width (Wing loss paper, 7.1). width: the image's width. sizes: [N, 2], width and height.
+    boxes: [N, 4], x, y, width, height as given by the source; None or NaN where it gives none.
     """
     if kind == "width":
         length = sizes[:, 0].astype(np.float64)
@@ -61,7 +61,7 @@ def normaliser(
 
 
 def nme_per_face(pred: np.ndarray, target: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Mean distance of a face's labelled points, divided by its length: [N], NaN where either is missing."""
+    """[N]: mean distance of a face's labelled points divided by its length, NaN where either is missing."""
     return _nanmean(point_errors(pred, target), axis=1) / lengths
 
 
@@ -74,33 +74,34 @@ def ced(errors: np.ndarray, axis: Sequence[float] = CED_AXIS) -> np.ndarray:
 
 
 def auc(errors: np.ndarray, limit: float = AUC_LIMIT) -> float:
-    """Area under the CED from 0 to limit, divided by limit: exact, 1 is perfect."""
+    """Area under the CED from 0 to limit, divided by limit: computed exactly; 1 is perfect."""
     counted = errors[np.isfinite(errors)]
     return float(np.maximum(0, limit - counted).mean() / limit) if counted.size else float("nan")
 
 
 def failure_rate(errors: np.ndarray, limit: float = FAILURE_LIMIT) -> float:
-    """The fraction of counted faces whose error is over limit."""
+    """The fraction of counted faces whose error exceeds limit."""
     counted = errors[np.isfinite(errors)]
     return float((counted > limit).mean()) if counted.size else float("nan")
 
 
 def detection_error(pred: np.ndarray, target: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
-    """Distance divided by the picture's width, [N, K] (masked-loss paper, Eq. 7, with the square it lacks)."""
+    """[N, K]: distance divided by the image's width (masked-loss paper, Eq. 7, with the square it omits)."""
     return point_errors(pred, target) / sizes[:, :1]
 
 
 def detection_failures(pred: np.ndarray, target: np.ndarray, *, sizes: np.ndarray) -> float:
-    """Average error rate of the masked-loss paper: the fraction of labelled points with a detection error over 10 %."""
+    """Average error rate of the masked-loss paper: the fraction of labelled points with a detection error above
+    10 %."""
     return failure_rate(detection_error(pred, target, sizes=sizes).ravel(), DETECTION_LIMIT)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All measures of one run on one split. nme_* and what follows are NaN where no face has the normaliser.
+    """All measures of one run on one split. nme_* and the following are NaN where no face has the normaliser.
 
-    auc, failure_rate and ced use `normaliser`. per_keypoint: mean distance in px, one a keypoint. left_out: why how many
-    samples were not counted ("no label", "no interocular distance", "no box: labels missing").
+    auc, failure_rate and ced use `normaliser`. per_keypoint: mean distance in px per keypoint. left_out: reason ->
+    number of samples not counted ("no label", "no interocular distance", "no box: labels missing").
     """
 
     n: int
@@ -119,7 +120,7 @@ class Evaluation:
 
     @property
     def nme(self) -> float:
-        """The NME by `normaliser`."""
+        """The NME with `normaliser`."""
         return float(getattr(self, f"nme_{self.normaliser}"))
 
 
@@ -132,7 +133,7 @@ LACKS = {
 
 
 def evaluate(pred: np.ndarray, target: np.ndarray, schema: KeypointSchema, *, sizes: np.ndarray) -> Evaluation:
-    """All measures of predictions [N, K, 2] against labels; sizes [N, 2]: width and height of the pictures."""
+    """All measures of predictions [N, K, 2] against labels. sizes [N, 2]: width and height of the images."""
     labelled = np.isfinite(target).all(axis=-1).any(axis=1)
     left_out = {"no label": int((~labelled).sum())} if not labelled.all() else {}
     pred, target, sizes = pred[labelled], target[labelled], sizes[labelled]
@@ -158,7 +159,7 @@ def evaluate(pred: np.ndarray, target: np.ndarray, schema: KeypointSchema, *, si
 
 
 def _nanmean(values: np.ndarray, axis: int) -> np.ndarray:
-    """np.nanmean without its warning: NaN where nothing is there."""
+    """np.nanmean without its warning: NaN where there are no values."""
     present = np.isfinite(values)
     count = present.sum(axis=axis)
     total = np.where(present, values, 0.0).sum(axis=axis)

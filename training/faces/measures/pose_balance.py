@@ -1,6 +1,6 @@
-"""Pose-based data balancing (PDB): which way faces look, how unevenly, and which to show more often.
+"""Pose-based data balancing (PDB): estimates head poses and how often to repeat each face so that poses are balanced.
 
-Wing loss paper (Feng et al., CVPR 2018), section 5, for any schema and for faces that lack points. NumPy only.
+From the Wing loss paper (Feng et al., CVPR 2018), section 5, extended to any schema and to faces with missing points.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import numpy as np
 from training.errors import UserError
 from training.faces.measures.shapes import LEAST_POINTS, ShapeModel, fit_shapes, to_complex, to_points
 
-ENOUGH = 0.75  # share of the pose's variance that a face's points must settle
-MOST_COPIES = 10  # a face is shown at most so often: the one face of a far bin may well be a wrong label
-FAR = 4.0  # root mean squares: what lies further out counts to the outermost bins
-RARE = 0.01  # a keypoint that fewer of the faces have is left out
+ENOUGH = 0.75  # fraction of the pose's variance that a face's points must determine
+MOST_COPIES = 10  # per face: the only face of an extreme bin may well be mislabelled
+FAR = 4.0  # root mean squares: anything further out goes to the outermost bins
+RARE = 0.01  # keypoints that a smaller fraction of the faces have are ignored
 
 
 @dataclass(frozen=True)
 class Pose:
-    """The poses of N faces, and what is needed to tell those of others with the same keypoints.
+    """The poses of N faces, and the model to compute those of others with the same keypoints.
 
-    coefficients: [N], in standard deviations of the fitted faces; above 0 the face looks to larger x. NaN where a
-    face's points do not settle it. mean_shape: [K, 2], of unit size. component: [K, 2], how one standard deviation
-    moves it. NaN in both for a keypoint that hardly a face has. share: of the variance of aligned shapes, 0..1.
+    coefficients: [N], in standard deviations of the fitted faces; above 0 the face looks towards larger x; NaN where a
+    face's points do not determine it. mean_shape: [K, 2], of unit size. component: [K, 2], how one standard deviation
+    moves it. Both are NaN for keypoints that hardly any face has. share: of the variance of aligned shapes, 0..1.
     """
 
     coefficients: np.ndarray
@@ -39,25 +39,26 @@ class Pose:
 
     @property
     def lacking(self) -> int:
-        """How many faces lack the points that would settle their pose."""
+        """How many faces lack the points that would determine their pose."""
         return int(np.isnan(self.coefficients).sum())
 
     def of(self, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """The coefficients [M] of other faces, [M, K, 2] with mask [M, K], as of the fitted ones."""
+        """The coefficients [M] of other faces with points [M, K, 2] and mask [M, K]."""
         return _coefficients(self.model, self.mode, self.sign, *to_complex(points[:, self.known], mask[:, self.known]))
 
 
 def pose_components(points: np.ndarray, mask: np.ndarray, *, flip: Sequence[int] | None = None) -> Pose:
     """The poses of faces with points [N, K, 2] where mask [N, K]; flip: the schema's mirror partners.
 
-    The shapes are aligned to their mean (generalised Procrustes analysis) and their PCA is taken. With pairs of left
-    and right each shape counts together with its mirror image, so that a mode is either symmetric or antisymmetric, and
-    the antisymmetric one of the largest variance carries the pose: turning the head is what moves left and right apart
-    most. The mirror image of a face then has its coefficient with the other sign, exactly. Without pairs it is the mode
-    of the largest variance.
+    The shapes are aligned to their mean (generalised Procrustes analysis) and decomposed by PCA. With left-right pairs
+    each shape is used together with its mirror image, so that a mode is either symmetric or antisymmetric. The
+    antisymmetric mode with the largest variance is the pose, since turning the head is what moves left and right apart
+    most; mirroring a face exactly negates its coefficient. Without pairs the pose is the mode with the largest
+    variance.
 
-    A face is fitted with the points it has; one with fewer than three, or whose points settle less than three quarters of the
-    coefficient's variance, has none. The same input gives the same numbers. Raises UserError where no pose can be told.
+    A face is fitted with the points it has. Its coefficient is NaN with fewer than three points, or if they determine
+    less than three quarters of the coefficient's variance. Deterministic. Raises UserError where poses cannot be
+    computed.
     """
     shapes, there = to_complex(points, mask)
     partners = np.arange(shapes.shape[1]) if flip is None else np.asarray(flip)
@@ -67,8 +68,8 @@ def pose_components(points: np.ndarray, mask: np.ndarray, *, flip: Sequence[int]
     usable &= there[:, known].sum(axis=1) >= LEAST_POINTS
     if usable.sum() < LEAST_POINTS:
         raise UserError(
-            f"Which way faces look cannot be told: it takes {LEAST_POINTS} faces with {LEAST_POINTS} labelled points "
-            f"each, and there are {usable.sum()}. Label some more points."
+            f"Head poses cannot be computed: this needs {LEAST_POINTS} faces with {LEAST_POINTS} labelled points each, "
+            f"and there are {usable.sum()}. Label more points."
         )
     shapes, there = shapes[:, known], there[:, known]
     pairs = _renumbered(partners, known)
@@ -96,14 +97,14 @@ def _coefficients(model: ShapeModel, mode: int, sign: float, shapes: np.ndarray,
 
 
 def _renumbered(partners: np.ndarray, known: np.ndarray) -> np.ndarray | None:
-    """The mirror partners among the known keypoints; None where there are no pairs."""
+    """The mirror partners among the known keypoints; None if there are no pairs."""
     number = np.cumsum(known) - 1
     pairs = number[partners[known]]
     return None if (pairs == np.arange(len(pairs))).all() else pairs
 
 
 def _sign(model: ShapeModel, mode: int) -> float:
-    """A face that turns to larger x moves what is near its middle (which lies in front) there, against what is far out."""
+    """When a face turns to larger x, points near its middle, which lie in front, move there relative to outer ones."""
     far = np.abs(model.mean.real)
     moved = float((model.modes[mode].real * (far.mean() - far)).sum())
     return 1.0 if moved >= 0 else -1.0
@@ -117,9 +118,9 @@ def _spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Balance:
-    """How often each of N faces is shown. edges: [K + 1], of the bins. bins: int [N], -1 for a face without a pose.
+    """How often each of N faces is used. edges: [K + 1], of the bins. bins: int [N], -1 for a face without a pose.
 
-    copies: int [N], 1 or more.
+    copies: int [N], at least 1.
     """
 
     edges: np.ndarray
@@ -128,28 +129,28 @@ class Balance:
 
     @property
     def before(self) -> np.ndarray:
-        """int [K], faces in each bin."""
+        """int [K]: faces per bin."""
         return np.bincount(self.bins[self.bins >= 0], minlength=len(self.edges) - 1)
 
     @property
     def after(self) -> np.ndarray:
-        """int [K], faces in each bin with their copies."""
+        """int [K]: faces per bin, copies included."""
         placed = self.bins >= 0
         counts = np.bincount(self.bins[placed], weights=self.copies[placed], minlength=len(self.edges) - 1)
         return counts.astype(np.int64)
 
     @property
     def rows(self) -> np.ndarray:
-        """int64: the row of each face as often as it is shown, ascending."""
+        """int64: each face's row, repeated as often as it is used, ascending."""
         return np.repeat(np.arange(len(self.copies)), self.copies)
 
 
 def balance(coefficients: np.ndarray, *, bins: int, seed: int) -> Balance:
-    """Duplicate the faces of the less filled bins until each bin holds as many as the fullest (Wing paper, section 5).
+    """Duplicate faces of the emptier bins until each bin holds as many as the fullest (Wing paper, section 5).
 
-    The paper does not say how far its bins are filled. Here: up to the fullest, but no face is shown more than ten
-    times. Within a bin faces are duplicated alike often; which ones get one copy more follows from the seed. A face
-    without a coefficient (NaN) is shown once.
+    The paper does not say how far its bins are filled. Here they are filled up to the fullest, with at most ten copies
+    of a face. Copies are spread evenly within a bin; the seed decides which faces get one more. A face without a
+    coefficient (NaN) is used once.
     """
     values = np.asarray(coefficients, np.float64)
     edges = pose_edges(values, bins=bins)
@@ -167,7 +168,8 @@ def balance(coefficients: np.ndarray, *, bins: int, seed: int) -> Balance:
 
 
 def pose_edges(coefficients: np.ndarray, *, bins: int) -> np.ndarray:
-    """The edges [K + 1] of bins of equal width from the least to the largest coefficient, 4 root mean squares at most."""
+    """[K + 1]: edges of bins of equal width from the smallest to the largest coefficient, within 4 root mean
+    squares."""
     values = coefficients[np.isfinite(coefficients)]
     if not len(values):
         return np.linspace(-1.0, 1.0, bins + 1)
@@ -177,14 +179,17 @@ def pose_edges(coefficients: np.ndarray, *, bins: int) -> np.ndarray:
 
 
 def bins_of(coefficients: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """The bin [N] of each coefficient; an edge belongs to the bin above it, what lies outside to the outermost; -1 for NaN."""
+    """[N]: the bin of each coefficient.
+
+    An edge belongs to the bin above, outliers to the outermost bins; -1 for NaN.
+    """
     places = np.clip(np.searchsorted(edges, coefficients, side="right") - 1, 0, len(edges) - 2)
     return np.where(np.isfinite(coefficients), places, -1)
 
 
 @dataclass(frozen=True)
 class PoseError:
-    """Faces of one bin of poses: low and high edge, how many have an error, and their mean error (NaN for none)."""
+    """Faces of one pose bin: its low and high edge, how many have an error, and their mean error (NaN if none)."""
 
     low: float
     high: float
@@ -193,9 +198,11 @@ class PoseError:
 
 
 def error_by_pose(errors: np.ndarray, coefficients: np.ndarray, edges: np.ndarray) -> list[PoseError]:
-    """The mean error of the faces in each bin. errors: [N], one a face, in any unit; NaN in either leaves a face out.
+    """The mean error of the faces in each bin. errors: [N], per face, in any unit; faces with NaN in either are
+    skipped.
 
-    coefficients: of `pose_components`, or true angles; edges: [K + 1] in their unit. Faces outside count to the outermost.
+    coefficients: from `pose_components`, or true angles; edges: [K + 1] in the same unit. Outliers go to the outermost
+    bins.
     """
     errors, coefficients = np.asarray(errors, np.float64), np.asarray(coefficients, np.float64)
     places = np.where(np.isfinite(errors), bins_of(coefficients, np.asarray(edges)), -1)

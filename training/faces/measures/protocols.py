@@ -1,6 +1,6 @@
-"""The evaluation protocols of the papers: which faces, which normaliser, which thresholds, and what the papers report.
+"""The papers' evaluation protocols: which faces, normaliser and thresholds, and the results that the papers report.
 
-Everything here is NumPy on predictions and labels; `training.learning.evaluation.evaluate` predicts.
+These functions evaluate given predictions; `training.learning.evaluation.evaluate` makes the predictions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from training.faces.measures.metrics import LACKS, auc, detection_failures, fail
 
 @dataclass(frozen=True)
 class Measure:
-    """An NME by one normaliser with the thresholds at which AUC and failure rate are told."""
+    """An NME with one normaliser, and the thresholds for its AUC and failure rate."""
 
     normaliser: str
     auc_limit: float = 0.08
@@ -32,7 +32,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Subset:
-    """Some of the faces of a split. parts: the subsets noted at the import that belong to it; (): all of the split."""
+    """Some faces of a split. parts: the subsets, noted at import, that belong to it; (): the whole split."""
 
     name: str
     split: str
@@ -41,11 +41,11 @@ class Subset:
 
 @dataclass(frozen=True)
 class Protocol:
-    """A protocol. with_rmse: also the RMSE and the failures of the masked-loss papers. reports: what papers write of it."""
+    """A protocol. with_rmse: adds RMSE and failures as in the masked-loss papers. reports: the papers' results."""
 
     name: str
     title: str
-    schemas: tuple[str, ...]  # of which the keypoints may be; (): any
+    schemas: tuple[str, ...]  # supported keypoint schemas; (): any
     subsets: tuple[Subset, ...]
     measures: tuple[Measure, ...]
     reports: tuple[str, ...]
@@ -53,15 +53,14 @@ class Protocol:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the values of a row."""
         plain = ("rmse", "detection_failures") if self.with_rmse else ()
         return (*plain, *(name for measure in self.measures for name in measure.names))
 
 
 @dataclass(frozen=True)
 class ProtocolRow:
-    """One subset's numbers. n: faces with a label. values: by the protocol's columns, NaN where no face counts.
-    left_out: why how many faces do not count."""
+    """One subset's results. n: faces with a label. values: by the protocol's columns, NaN where no face counts.
+    left_out: reason -> number of faces that do not count."""
 
     subset: str
     n: int
@@ -79,7 +78,7 @@ PROTOCOLS: dict[str, Protocol] = {
             (Subset("val", "val"), Subset("test", "test")),
             (Measure("interocular"),),
             (
-                "RMSE over labelled coordinates, px of the 96 x 96 pictures; Kaggle's own test labels are not public",
+                "RMSE over labelled coordinates, px of the 96 x 96 images; Kaggle's own test labels are not public",
                 "cascade report 2015: MLP 3.73; ML-ResNet 2017 (its test split): CNN 3.1, ML-CNN 2.36, ML-ResNet 2.23",
             ),
             with_rmse=True,
@@ -117,14 +116,14 @@ PROTOCOLS: dict[str, Protocol] = {
             ("cofw-29",),
             (Subset("test", "test"),),
             (Measure("interpupil", 0.10, 0.10), Measure("interocular", 0.10, 0.10)),
-            ("the papers here do not report COFW; the field tells inter-pupil NME and failures over 10 %",),
+            ("the papers here do not report COFW; the usual measures are inter-pupil NME and failures over 10 %",),
         ),
     )
 }
 
 
 def get_protocol(name: str, schema: KeypointSchema) -> Protocol:
-    """The protocol for a project's keypoints. Raises UserError where there is none, or it is for other keypoints."""
+    """The protocol, for a project's keypoints. Raises UserError for an unknown name or unsupported keypoints."""
     if name not in PROTOCOLS:
         raise UserError(f"There is no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}.")
     protocol = PROTOCOLS[name]
@@ -136,7 +135,7 @@ def get_protocol(name: str, schema: KeypointSchema) -> Protocol:
 
 
 def chosen_rows(protocol: Protocol, splits: Sequence[str], subsets: Sequence[str]) -> dict[str, np.ndarray]:
-    """For each subset of the protocol bool [N]: the samples in it. Raises UserError where none has any."""
+    """bool [N] per subset of the protocol: the samples in it. Raises UserError where all are empty."""
     split, part = np.array(splits, dtype=object), np.array(subsets, dtype=object)
     rows = {s.name: (split == s.split) & (np.isin(part, s.parts) if s.parts else True) for s in protocol.subsets}
     if not any(chosen.any() for chosen in rows.values()):
@@ -160,8 +159,9 @@ def measure_rows(
     sizes: np.ndarray,
     boxes: np.ndarray,
 ) -> tuple[ProtocolRow, ...]:
-    """The protocol's table. rows: bool [N] by subset. pred, target: [N, K, 2], NaN in target where there is no label, in
-    pred where the picture cannot be read. sizes [N, 2]: width and height. boxes [N, 4]: the source's, NaN where none."""
+    """The protocol's table. rows: bool [N] per subset. pred, target: [N, K, 2], NaN in target where unlabelled, in pred
+    where the image cannot be read. sizes [N, 2]: width and height. boxes [N, 4]: the source's, NaN where it gives none.
+    """
     table = []
     for name, chosen in rows.items():
         labelled = np.isfinite(target[chosen]).all(axis=-1).any(axis=1)
@@ -193,14 +193,14 @@ def _three(errors: np.ndarray, measure: Measure) -> tuple[float, float, float]:
 
 
 def shown(name: str, value: float) -> str:
-    """A value of a row for people: errors and rates in percent, - where no face counts."""
+    """A value of a row as text: errors and rates in percent, - where no face counts."""
     if value != value:
         return "-"
     return f"{100 * value:.2f}" if name.startswith(("nme_", "fr_", "detection_")) else f"{value:.4f}"
 
 
 def remarks(rows: Sequence[ProtocolRow]) -> list[str]:
-    """What was left out of which subset, and why."""
+    """How many faces of which subset do not count, and why."""
     return [
         f"left out of {row.subset}: {count:,} ({why})" if count else f"{row.subset}: {why}"
         for row in rows

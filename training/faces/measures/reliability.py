@@ -1,4 +1,5 @@
-"""Whether confidences come true: predicted and real shares of wrong points, and what is wrong among those accepted. Torch-free."""
+"""Whether confidences are calibrated: predicted and actual fractions of wrong points, overall and among
+those accepted."""
 
 from __future__ import annotations
 
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 BINS = 10
-STEPS = 200  # places of the curve of risk
+STEPS = 200  # points on the risk curve
 _BLOCK = 1024  # samples read at once
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Labelled points with a prediction. confidences float32 [M], errors float64 [M] (fractions of the interocular distance),
-    faces: how many they are of."""
+    """Labelled points with a prediction. confidences float32 [M], errors float64 [M] (fractions of the interocular
+    distance), faces: how many they belong to.
+    """
 
     confidences: np.ndarray
     errors: np.ndarray
@@ -35,9 +37,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Points in bins of equal count, the surest first: their mean P(wrong), the share that is, and how many. [B] each.
+    """Points in bins of equal count, most certain first: their mean P(wrong), the fraction wrong, and their number. [B]
+    each.
 
-    ece: the mean distance of both, weighted by count (expected calibration error). brier: mean (P - truth)^2.
+    ece: expected calibration error, the mean distance of the two weighted by count. brier: mean (P - truth)^2.
     """
 
     beyond: float
@@ -50,7 +53,9 @@ class Reliability:
 
 @dataclass(frozen=True)
 class RiskCurve:
-    """accepted: share of the points, the surest first, ascending [S]. real and expected: share of wrong ones among these [S]."""
+    """accepted: fraction of the points, most certain first, ascending [S]. real and expected: fraction of them wrong
+    [S].
+    """
 
     accepted: np.ndarray
     real: np.ndarray
@@ -60,9 +65,10 @@ class RiskCurve:
 def judge(
     points: np.ndarray, confidences: np.ndarray, target: np.ndarray, schema: KeypointSchema, *, sizes: np.ndarray
 ) -> Judged:
-    """Predictions [N, K, 2] and [N, K] against labels [N, K, 2] (NaN: none), px; sizes [N, 2] of the pictures.
+    """Predictions [N, K, 2] and [N, K] against labels [N, K, 2] (NaN if missing), px; sizes [N, 2] of the images.
 
-    Where an eye lacks its label the predicted interocular distance counts; without eyes in the schema the picture's width.
+    Where an eye is unlabelled the predicted interocular distance is used; without eyes in the schema, the image's
+    width.
     """
     widths = sizes[:, 0].astype(np.float64)
     unit = metrics.normaliser(target, "interocular", schema, sizes=sizes)
@@ -75,7 +81,7 @@ def judge(
 def judge_stored(
     project: Project, run: str, split: str = "val", *, cancelled: Callable[[], bool] = lambda: False
 ) -> Judged:
-    """The predictions a project keeps of a run, against the labels that a person or the source vouches for."""
+    """A run's stored predictions against the labels that come from a person or the source."""
     index = project.index()
     chosen = np.flatnonzero(index.splits == SPLITS.index(split))
     parts = [Judged(np.zeros(0, np.float32), np.zeros(0))]
@@ -95,7 +101,7 @@ def judge_stored(
 
 
 def reliability(judged: Judged, curve: ErrorCurve, *, beyond: float, bins: int = BINS) -> Reliability:
-    """How P(error > beyond) compares with what happened."""
+    """Compare P(error > beyond) with the actual outcomes."""
     wrong = curve.wrong(judged.confidences, beyond)
     truth = (judged.errors > beyond).astype(np.float64)
     order = np.argsort(wrong, kind="stable")
@@ -109,7 +115,7 @@ def reliability(judged: Judged, curve: ErrorCurve, *, beyond: float, bins: int =
 
 
 def risk_curve(judged: Judged, curve: ErrorCurve, *, beyond: float) -> RiskCurve:
-    """The share of wrong points among the surest, from few to all."""
+    """The fraction of wrong points among the most certain ones, from few to all."""
     count = len(judged.confidences)
     if not count:
         return RiskCurve(np.zeros(0), np.zeros(0), np.zeros(0))
@@ -121,7 +127,7 @@ def risk_curve(judged: Judged, curve: ErrorCurve, *, beyond: float) -> RiskCurve
 
 
 def budget_kept(judged: Judged, curve: ErrorCurve, budget: ErrorBudget) -> tuple[float, float, float]:
-    """(share accepted, share of these expected to be wrong, share that is) of judged points within a budget; NaN where none."""
+    """(fraction accepted, expected fraction of them wrong, actual fraction) within a budget; NaN where undefined."""
     found = affordable(judged.confidences, curve, budget)
     taken = judged.confidences >= np.float32(found.threshold)
     if not taken.any():

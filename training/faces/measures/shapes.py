@@ -1,4 +1,4 @@
-"""Shapes of faces whose points are partly missing: generalised Procrustes analysis and PCA. NumPy only.
+"""Shapes of faces with missing points: generalised Procrustes analysis and PCA.
 
 A shape is K complex numbers x + iy (px, y down), so that a similarity is one multiplication and one addition.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEAST_POINTS = 3  # a similarity takes four of a face's numbers; what is left must say something of its shape
-FIT_FACES = 4000  # the model is fitted to at most so many faces, evenly spread
+LEAST_POINTS = 3  # a similarity uses up four of a face's numbers; the rest must say something about its shape
+FIT_FACES = 4000  # the model is fitted to at most this many faces, evenly spread
 _MOST_MODES = 8
 _ROUNDS = 12
 _CHUNK = 8192
@@ -21,8 +21,8 @@ class ShapeModel:
     """A mean of unit size and orthonormal modes about it.
 
     mean: complex [K]. modes: complex [Q, K]. variances: [Q], descending within symmetric and antisymmetric modes.
-    noise: variance of a coordinate that no mode explains. antisymmetric: bool [Q], modes that a mirror negates; all
-    False without pairs of left and right.
+    noise: variance of a coordinate that no mode explains. antisymmetric: bool [Q], modes that mirroring negates; all
+    False without left-right pairs.
     """
 
     mean: np.ndarray
@@ -33,14 +33,14 @@ class ShapeModel:
 
     @property
     def total(self) -> float:
-        """The variance of a whole shape, similarity taken out."""
+        """The variance of a whole shape, similarity removed."""
         return float(self.variances.sum() + self.noise * max(2 * len(self.mean) - 4 - len(self.modes), 0))
 
     def fit(self, shapes: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each face's modes [N, Q] from the points it has, and the variance that is left of each [N, Q].
+        """Each face's modes [N, Q] from the points it has, and the remaining variance of each [N, Q].
 
         The similarity and all modes are solved for together by least squares, with the modes' variances as the prior
-        (the mean of a Gaussian given the points that are there). shapes: complex [N, K], there: bool [N, K].
+        (the mean of a Gaussian given the observed points). shapes: complex [N, K], there: bool [N, K].
         """
         means, rests = [], []
         for start in range(0, len(shapes), _CHUNK):
@@ -53,21 +53,21 @@ class ShapeModel:
 
 
 def to_complex(points: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[N, K, 2] with its mask [N, K] as complex [N, K], 0 where there is no point, and which are there."""
+    """[N, K, 2] with mask [N, K] -> complex [N, K], 0 where missing, and bool [N, K], which are present."""
     there = np.asarray(mask, bool) & np.isfinite(points).all(axis=-1)
     found = np.where(there[..., None], points, 0).astype(np.float64)
     return found[..., 0] + 1j * found[..., 1], there
 
 
 def to_points(shape: np.ndarray) -> np.ndarray:
-    """Complex [..., K] as [..., K, 2]."""
+    """Complex [..., K] -> [..., K, 2]."""
     return np.stack([shape.real, shape.imag], axis=-1)
 
 
 def align(shapes: np.ndarray, there: np.ndarray, mean: np.ndarray, *, by: np.ndarray | None = None) -> np.ndarray:
-    """Each face moved, turned and scaled to fit the mean best (least squares) at its points `by`, else at all it has.
+    """Move, rotate and scale each face to fit the mean (least squares) at its points `by`, or all it has.
 
-    0 where a point is not there.
+    0 where a point is missing.
     """
     by = there if by is None else by
     count = np.maximum(by.sum(axis=1), 1)[:, None]
@@ -79,15 +79,15 @@ def align(shapes: np.ndarray, there: np.ndarray, mean: np.ndarray, *, by: np.nda
 
 
 def mirror(shapes: np.ndarray, flip: np.ndarray) -> np.ndarray:
-    """Centred shapes as their mirror images, left and right swapped."""
+    """Mirror centred shapes, swapping left and right."""
     return -shapes[..., flip].conj()
 
 
 def fit_shapes(shapes: np.ndarray, there: np.ndarray, *, flip: np.ndarray | None) -> ShapeModel:
-    """The model of faces [N, K] of which each keypoint is there at least once.
+    """The model of faces [N, K], in which each keypoint occurs at least once.
 
-    Missing points are filled in from the model and the model is fitted again, in turns; a face counts by the share of
-    its points that are there. With mirror partners `flip`, every face counts together with its mirror image.
+    Alternates between filling in missing points from the model and fitting the model again; a face is weighted by the
+    fraction of its points that are present. With mirror partners `flip`, every face is used with its mirror image.
     """
     rows = np.linspace(0, len(shapes) - 1, min(len(shapes), FIT_FACES)).astype(np.int64)
     shapes, there = shapes[rows], there[rows]
@@ -105,7 +105,7 @@ def fit_shapes(shapes: np.ndarray, there: np.ndarray, *, flip: np.ndarray | None
 
 
 def _first_mean(shapes: np.ndarray, there: np.ndarray, flip: np.ndarray | None) -> np.ndarray:
-    """A first mean: of the faces with the most points as they stand in the picture, then of all, aligned to it."""
+    """An initial mean: of the faces with the most points, unaligned, then of all faces aligned to that."""
     counts = there.sum(axis=1)
     known = there[np.argmax(counts)]
     like = shapes[(there == known).all(axis=1)][:, known]
@@ -123,7 +123,7 @@ def _first_mean(shapes: np.ndarray, there: np.ndarray, flip: np.ndarray | None) 
 
 
 def _normalised(mean: np.ndarray, flip: np.ndarray | None) -> np.ndarray:
-    """Centred, of unit size, and its own mirror image where there are pairs."""
+    """Centred, of unit size, and symmetric where there are pairs."""
     mean = mean - mean.mean()
     if flip is not None:
         mean = (mean + mirror(mean, flip)) / 2
@@ -131,7 +131,7 @@ def _normalised(mean: np.ndarray, flip: np.ndarray | None) -> np.ndarray:
 
 
 def _similarity(mean: np.ndarray) -> np.ndarray:
-    """What growing, turning and moving do to the mean, to first order: complex [4, K], orthonormal."""
+    """How scaling, rotating and moving change the mean, to first order: complex [4, K], orthonormal."""
     even = np.full(len(mean), 1 / np.sqrt(len(mean)))
     return np.stack([mean, 1j * mean, even + 0j, 1j * even])
 
@@ -142,7 +142,7 @@ def _directions(model: ShapeModel) -> np.ndarray:
 
 
 def _solve(model: ShapeModel, aligned: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far each aligned face lies along each direction [N, Q + 4], and the variance that its points leave of it."""
+    """How far each aligned face is along each direction [N, Q + 4], and the variance that its points leave of it."""
     along = _directions(model)
     count = len(along)
     products = (along.conj()[:, None] * along[None]).real.reshape(count * count, -1).T  # [K, (Q + 4)^2]
@@ -158,7 +158,7 @@ def _solve(model: ShapeModel, aligned: np.ndarray, there: np.ndarray) -> tuple[n
 def _decompose(
     filled: np.ndarray, weights: np.ndarray, *, there: np.ndarray, mean: np.ndarray, flip: np.ndarray | None
 ) -> ShapeModel:
-    """PCA about the mean of aligned shapes [N, K] without gaps, similarity taken out."""
+    """PCA about the mean of aligned, complete shapes [N, K], similarity removed."""
     rest = filled - mean
     fixed = _similarity(mean)
     rest = rest - (rest @ fixed.conj().T).real @ fixed
@@ -169,7 +169,7 @@ def _decompose(
     negated = np.repeat(np.arange(len(found)) == 1, [len(variances) for variances, _ in found])
     freedom = max(2 * len(mean) - 4, 2)
     order = np.argsort(-values, kind="stable")[: min(_MOST_MODES, freedom // 2)]
-    if negated.any() and not negated[order].any():  # the pose is among them in any case
+    if negated.any() and not negated[order].any():  # always keep the pose
         order[-1] = np.flatnonzero(negated)[np.argmax(values[negated])]
     left = max(float(values.sum() - values[order].sum()), 0.0) / max(freedom - len(order), 1)
     noise = max(left / max(float(there.mean()), 1e-6), 1e-6 * float(values.sum()), 1e-15)

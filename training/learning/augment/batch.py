@@ -1,4 +1,6 @@
-"""A batch of uint8 pictures becomes the network's input: one affine warp and a few whole-batch operations, no loop."""
+"""Augmentation: turns a batch of uint8 images into the network's input, with one affine warp and whole-batch
+operations.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from training.storage.runs.settings.config import RunConfig
 
 
 def to_float(pictures: Tensor, *, channels: int) -> Tensor:
-    """uint8 [B, S, S] or [B, S, S, 3] -> float32 [B, channels, S, S] in 0..255; gray and colour are turned into each other."""
+    """uint8 [B, S, S] or [B, S, S, 3] -> float32 [B, channels, S, S] in 0..255; converts between gray and colour."""
     x = pictures.unsqueeze(1) if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
     x = x.float()
     if x.shape[1] == channels:
@@ -24,18 +26,18 @@ def to_float(pictures: Tensor, *, channels: int) -> Tensor:
 
 
 def prepare(pictures: Tensor, *, channels: int, pixels: str = "picture") -> Tensor:
-    """The network's input without augmentation: [B, C, S, S], channels last; pixels: the setting of this name."""
+    """The network's input without augmentation: [B, C, S, S], channels last. pixels: as the setting of that name."""
     return normalise(to_float(pictures, channels=channels), pixels)
 
 
 def augment(
     pictures: Tensor, points: Tensor, mask: Tensor, *, config: RunConfig, flip: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures uint8 [B, S, S(, 3)] with points [B, K, 2] (px) and mask [B, K] -> input [B, C, S, S], points, mask.
+    """Images uint8 [B, S, S(, 3)] with points [B, K, 2] (px) and mask [B, K] -> input [B, C, S, S], points, mask.
 
-    flip [K]: the keypoint each becomes in a mirrored picture. mask: bool, or weights with 0 where a point is missing.
-    Random numbers come from the generator (on the CPU), so that a batch is the same on every device and after a resume.
-    A point that leaves the picture keeps its label, or counts as missing with the setting outside = mask.
+    flip [K]: the keypoint that each becomes in a mirrored image. mask: bool, or weights with 0 where a point is
+    missing. Random numbers come from the generator on the CPU, so that a batch is the same on every device and after
+    resuming. A point that leaves the image keeps its label, or counts as missing with the setting outside = mask.
     """
     x = to_float(pictures, channels=config.channels)
     mirrored = uniform(len(x), generator=generator) < config.flip
@@ -56,11 +58,10 @@ def augment(
 
 
 def mirror(x: Tensor) -> Tensor:
-    """The network's input, mirrored."""
     return x.flip(-1)
 
 
 def mirror_points(points: Tensor, *, flip: Tensor, side: int) -> Tensor:
-    """Points [B, K, 2] (px) of the mirrored picture as points of the picture, or the other way round."""
+    """Points [B, K, 2] (px) of the mirrored image as points of the image, and vice versa."""
     swapped = points[:, flip]
     return torch.stack((side - 1 - swapped[..., 0], swapped[..., 1]), dim=-1)

@@ -1,4 +1,4 @@
-"""Random numbers of a batch, one row a picture: the same whether one process works on the batch or several share it."""
+"""Random numbers per image of a batch, the same whether one process handles the batch or several share it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 class BatchGenerator(torch.Generator):
-    """A generator whose draws are for a whole batch of `count` pictures, of which this process works on the rows `part`."""
+    """A generator that draws for a whole batch of `count` images, of which this process handles the rows `part`."""
 
     count: int
     part: slice
 
     @classmethod
     def of(cls, seed: int, *, count: int, part: slice) -> BatchGenerator:
-        """A generator with this seed; torch's own takes no further arguments when it is made."""
+        """A factory, since torch's constructor takes no further arguments."""
         generator = cls()
         generator.count, generator.part = count, part
         generator.manual_seed(seed)
@@ -24,12 +24,12 @@ class BatchGenerator(torch.Generator):
 
 
 def uniform(*shape: int, generator: torch.Generator) -> Tensor:
-    """Numbers 0..1 of this shape, [B, ...]; B: the pictures this process works on."""
+    """Uniform in 0..1, of this shape [B, ...]; B: the images this process handles."""
     return _draw(torch.rand, shape, generator)
 
 
 def normal(*shape: int, generator: torch.Generator) -> Tensor:
-    """Numbers of N(0, 1) of this shape, [B, ...]."""
+    """From N(0, 1), of this shape [B, ...]."""
     return _draw(torch.randn, shape, generator)
 
 
@@ -37,5 +37,5 @@ def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], generator: torch.
     if not isinstance(generator, BatchGenerator):
         return kind(shape, generator=generator)
     if shape[0] != len(range(generator.count)[generator.part]):
-        raise ValueError(f"numbers for {shape[0]} pictures; this process has the rows {generator.part}")
+        raise ValueError(f"numbers for {shape[0]} images; this process has the rows {generator.part}")
     return kind((generator.count, *shape[1:]), generator=generator)[generator.part]

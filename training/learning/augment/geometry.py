@@ -1,6 +1,6 @@
-"""Where the content of a picture goes in an augmentation: one affine map a picture, for its pixels and its points.
+"""The geometry of an augmentation: one affine map per image, for its pixels and its points.
 
-Coordinates are normalised: -1..1 from edge to edge of the picture, whatever its size (`align_corners=False`).
+Coordinates are normalised: -1..1 from edge to edge of the image, whatever its size (`align_corners=False`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from training.storage.runs.settings.config import RunConfig
 
 
 def moves(config: RunConfig) -> bool:
-    """Whether pictures are moved otherwise than mirrored: if not, no light has to be taken from between pixels."""
+    """Whether images are moved other than by mirroring; if not, no pixels need to be interpolated."""
     return any((config.rotation, config.scale, config.shift, config.box_corners))
 
 
 def random_transform(mirrored: Tensor, config: RunConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Matrices [B, 2, 2] and offsets [B, 2]: content at u goes to matrix @ u + offset. mirrored: bool [B].
 
-    In this order: mirror, rotation and scale about the centre, shift, box corners.
+    The order: mirror, rotation and scale about the centre, shift, box corners.
     """
     draw = uniform(len(mirrored), 4, generator=generator) * 2 - 1
     angle = draw[:, 0] * math.radians(config.rotation)
@@ -39,11 +39,12 @@ def random_transform(mirrored: Tensor, config: RunConfig, generator: torch.Gener
 
 
 def crop(matrix: Tensor, offset: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
-    """The map followed by a crop to the moved box, stretched to the whole picture again.
+    """The map followed by a crop to the moved box, stretched to the whole image again.
 
-    corners [B, 2, 2]: how far the upper left and the lower right corner move (x, y), in sides of the picture. As in the
-    Wing loss paper (section 6) these two move, each on its own: place, size and proportions of the box change, it stays
-    upright, and the map is exactly affine. (The other two corners follow; four free corners would need a perspective.)
+    corners [B, 2, 2]: how far the upper left and the lower right corner move (x, y), in sides of the image. As in the
+    Wing loss paper (section 6) these two move independently: position, size and aspect ratio of the box change, it
+    stays upright, and the map is exactly affine. (The other two corners follow; four free corners would need a
+    perspective map.)
     """
     upper, lower = corners[:, 0], corners[:, 1]
     centre, half = upper + lower, 1 + lower - upper  # a side is 2 long
@@ -51,30 +52,31 @@ def crop(matrix: Tensor, offset: Tensor, corners: Tensor) -> tuple[Tensor, Tenso
 
 
 def warp(x: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
-    """Move the content of pictures [B, C, S, S]; what comes in from outside repeats the border."""
-    back = inverse(matrix)  # a grid says where each output pixel comes from
+    """Move the content of images [B, C, S, S]; the border is repeated where content enters from outside."""
+    back = inverse(matrix)  # a grid maps output pixels to their source
     side = x.shape[-1]
     steps = (2 * torch.arange(side, device=x.device) + 1) / side - 1  # [S]
     columns = back[:, :, 0:1] * steps  # [B, 2, S]
     rows = back[:, :, 1:2] * steps - back @ offset.unsqueeze(-1)
-    # F.affine_grid's numbers as a sum of two vectors, several times faster than its product of matrices
+    # F.affine_grid's numbers as a sum of two vectors, several times faster than its matrix product
     grid = columns.unsqueeze(2) + rows.unsqueeze(3)  # [B, 2, S, S]
     return F.grid_sample(x, grid.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
 
 
 def inverse(matrix: Tensor) -> Tensor:
-    """Of matrices [B, 2, 2]: by its formula, in half of the time of torch.linalg.inv, which factorises each."""
+    """The inverses of matrices [B, 2, 2] by the closed formula, in half the time of torch.linalg.inv, which
+    factorises."""
     a, b, c, d = matrix.flatten(1).unbind(1)
     return torch.stack((d, -b, -c, a), dim=1).div_((a * d - b * c).unsqueeze(1)).view(-1, 2, 2)
 
 
 def transform_points(points: Tensor, matrix: Tensor, offset: Tensor, *, side: int) -> Tensor:
-    """Points [B, K, 2] (px) where the map takes them."""
+    """Map points [B, K, 2] (px)."""
     normal = (2 * points + 1) / side - 1
     moved = normal @ matrix.transpose(1, 2) + offset.unsqueeze(1)
     return ((moved + 1) * side - 1) / 2
 
 
 def inside(points: Tensor, *, side: int) -> Tensor:
-    """bool [B, K]: points [B, K, 2] (px) that lie on the picture, up to the edge of its outermost pixels."""
+    """bool [B, K]: points [B, K, 2] (px) that lie in the image, up to the outer edge of its border pixels."""
     return ((points >= -0.5) & (points <= side - 0.5)).all(dim=-1)

@@ -1,6 +1,6 @@
-"""What an augmentation does to the light of pictures [B, C, S, S] in 0..255. A step whose setting is 0 costs nothing.
+"""Augmentation of the pixel values of images [B, C, S, S] in 0..255. A step whose setting is 0 costs nothing.
 
-Random numbers come from a generator on the CPU, for the same batch on every device.
+Random numbers come from a generator on the CPU, so that a batch is the same on every device.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from torch import Tensor
 from training.learning.augment.batch_random import normal, uniform
 from training.storage.runs.settings.config import RunConfig
 
-_SMALLEST, _LARGEST = 0.02, 0.2  # area of an erased rectangle, as a fraction of the picture
-_ASPECT = 3.0  # at most, high or wide
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of red, green, blue in 0..1
-_UNIT_CONTRAST = 0.25  # of light in 0..1 the deviation within a usual picture
+_SMALLEST, _LARGEST = 0.02, 0.2  # area of an erased rectangle, as a fraction of the image
+_ASPECT = 3.0  # at most, either way
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and standard deviation of red, green, blue in 0..1
+_UNIT_CONTRAST = 0.25  # typical standard deviation within an image, values in 0..1
 
 
 def blur(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
-    """A Gaussian of sigma 1 pixel on this fraction of the pictures."""
+    """A Gaussian of sigma 1 pixel on this fraction of the images."""
     if fraction == 0:
         return x
     chosen = (uniform(len(x), generator=generator) < fraction).nonzero().squeeze(1).to(x.device)
@@ -29,7 +29,7 @@ def blur(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
 
 
 def gamma(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Light to the power of 1/(1 + strength) to 1 + strength, each picture its own, small and large alike likely."""
+    """Values to the power of 1/(1 + strength) to 1 + strength, drawn per image, log-uniformly."""
     if strength == 0:
         return x
     draw = (uniform(len(x), 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
@@ -38,13 +38,13 @@ def gamma(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
 
 
 def standardise(x: Tensor, *, gain: Tensor | float = 1.0, brightness: Tensor | float = 0.0) -> Tensor:
-    """Each picture [C, S, S] with mean 0 and standard deviation 1: light and contrast of the camera no longer count.
+    """Each image [C, S, S] to mean 0 and standard deviation 1, which removes the camera's brightness and contrast.
 
-    gain and brightness, a number or [B, 1, 1, 1]: by how much the result is multiplied, and what is added. Channels last.
+    gain and brightness, a number or [B, 1, 1, 1]: factor and offset applied to the result. Channels last.
     """
     flat = x.flatten(1)
     centred = flat - flat.mean(dim=1, keepdim=True)
-    # twice as fast as torch.std_mean, which takes one pass more careful than centred values need
+    # twice as fast as torch.std_mean, whose extra pass for accuracy centred values do not need
     spread = torch.linalg.vector_norm(centred, dim=1) / flat.shape[1] ** 0.5
     scale = gain / (spread.view(-1, 1, 1, 1) + 1e-3)
     result = centred.view(x.shape).mul_(scale)
@@ -54,10 +54,11 @@ def standardise(x: Tensor, *, gain: Tensor | float = 1.0, brightness: Tensor | f
 
 
 def normalise(x: Tensor, rule: str, *, gain: Tensor | float = 1.0, brightness: Tensor | float = 0.0) -> Tensor:
-    """The light of pictures [B, C, S, S] as the network sees it, channels last; gain and brightness as in `standardise`.
+    """The values of images [B, C, S, S] as the network sees them, channels last; gain and brightness as in
+    `standardise`.
 
-    rule: "picture": `standardise`; "unit": light / 256 (cascade report, 2015, 3.1); "imagenet": less ImageNet's mean colour,
-    by its deviation, as the published weights expect it; of gray pictures the means of the three.
+    rule: "picture": `standardise`; "unit": value / 256 (cascade report, 2015, 3.1); "imagenet": ImageNet's mean and
+    standard deviation, as the published weights expect; gray images use the averages over the three channels.
     """
     if rule == "picture":
         return standardise(x, gain=gain, brightness=brightness)
@@ -71,19 +72,19 @@ def normalise(x: Tensor, rule: str, *, gain: Tensor | float = 1.0, brightness: T
 
 
 def _contrast_unit(rule: str) -> float:
-    """The deviation of light within a usual picture, as the rule leaves it."""
+    """The typical standard deviation within an image after normalisation by the rule."""
     return _UNIT_CONTRAST if rule == "unit" else 1.0
 
 
 def _imagenet(x: Tensor) -> tuple[Tensor, Tensor]:
-    """ImageNet's mean and deviation [C, 1, 1], for light of 0..255."""
+    """ImageNet's mean and standard deviation [C, 1, 1], for values in 0..255."""
     both = 255 * torch.tensor(_IMAGENET, device=x.device)  # [2, 3]
     mean, spread = both if x.shape[1] == 3 else both.mean(dim=1, keepdim=True)
     return mean.view(-1, 1, 1), spread.view(-1, 1, 1)
 
 
 def light(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
-    """Normalised pictures with brightness and contrast of their own."""
+    """Normalised images with random brightness and contrast, drawn per image."""
     if config.brightness == 0 and config.contrast == 0:
         return normalise(x, config.pixels)
     draw = (uniform(len(x), 2, 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
@@ -91,7 +92,7 @@ def light(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
 
 
 def noise(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
-    """Gaussian noise on normalised pictures, each with a standard deviation of its own from 0 to the setting's."""
+    """Gaussian noise on normalised images, with a standard deviation drawn per image from 0 to the setting's."""
     if config.noise == 0:
         return x
     size = uniform(len(x), 1, 1, 1, generator=generator) * config.noise * _contrast_unit(config.pixels)
@@ -99,9 +100,9 @@ def noise(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
 
 
 def erase(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
-    """One random rectangle filled with the picture's mean in this fraction of pictures (Zhong et al., Random Erasing).
+    """A random rectangle filled with the image's mean in this fraction of images (Zhong et al., Random Erasing).
 
-    Points under it keep their labels: a network has to tell them from the rest of the face.
+    Points under it keep their labels: the network has to infer them from the rest of the face.
     """
     if fraction == 0:
         return x
@@ -118,9 +119,9 @@ def erase(x: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
 
 
 def _blur_matrix(side: int) -> Tensor:
-    """[S, S]: row i holds what pixel i takes from each pixel; beyond the border the outermost repeats.
+    """[S, S]: row i holds the weights of pixel i; beyond the border the outermost pixel repeats.
 
-    A product with it is five times faster on a CPU than a convolution with one channel a group.
+    Multiplying by it is five times faster on a CPU than a convolution with one channel per group.
     """
     taps = torch.exp(-0.5 * torch.arange(-3.0, 4.0).square())
     sources = (torch.arange(side)[:, None] + torch.arange(-3, 4)).clamp(0, side - 1)

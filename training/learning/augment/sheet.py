@@ -1,4 +1,4 @@
-"""A sheet of augmented faces with their points: what a training with given settings would see."""
+"""Draws sheets of augmented faces with their points, as a run with given settings would see them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_pictures
 from training.storage.runs.settings.config import RunConfig
 
-_GRAY, _CONTRAST = 127.5, 52.0  # how a standardised picture is shown: light at its mean, and of one standard deviation
+_GRAY, _CONTRAST = 127.5, 52.0  # gray value of a standardised image's mean, and of one standard deviation
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Faces:
 
 
 class Sheet:
-    """Draws faces augmented. The pictures of the last call are kept, so that changed settings are answered at once."""
+    """Draws augmented faces. Keeps the images of the last call, so that changed settings are shown at once."""
 
     def __init__(self) -> None:
         self._faces: _Faces | None = None
@@ -39,9 +39,9 @@ class Sheet:
     def draw(self, project: Project, ids: list[int], config: RunConfig, *, seed: int) -> dict[str, Any]:
         """{"size": [N, S, S, C], "pictures": uint8 values in base64, "points": [N][K][x, y], "mask": [N][K]}.
 
-        points: px of the pictures; mask: which of them there are. Raises UserError where a picture cannot be read.
+        points: px of the images; mask: which of them exist. Raises UserError where an image cannot be read.
         """
-        config = replace(config, pixels="picture")  # only this rule is shown, whatever the network wants
+        config = replace(config, pixels="picture")  # always shown by this rule, whatever the network uses
         faces = self._read(project, ids, config)
         points, mask = _labels(faces)
         generator = torch.Generator().manual_seed(seed)
@@ -68,7 +68,7 @@ class Sheet:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Beside a training that keeps the cores busy, threads that wait for each other take ten times as long for so little."""
+    """Next to a training that keeps the cores busy, several threads take ten times as long for such small work."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -78,7 +78,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _labels(faces: _Faces) -> tuple[Tensor, Tensor]:
-    """Points [N, K, 2] in px of the pictures, and mask [N, K]; read anew, for labels change."""
+    """Points [N, K, 2] in px of the images, and mask [N, K]; read again each time, since labels change."""
     labels = faces.project.labels(np.array(faces.ids, np.int64))
     side = faces.size[0]
     points = resize_points(np.nan_to_num(labels.points), faces.sides, (side, side))

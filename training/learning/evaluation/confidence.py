@@ -1,4 +1,4 @@
-"""The confidences of a run's best model on a split of its project, against the labels as they are now."""
+"""Evaluates the confidences of a run's best model on a split of its project, against the current labels."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ _CHUNK = 512
 def judge_run(
     project: Project, run_dir: Path, split: str = "val", *, device: str = "auto", adjusted: bool = True
 ) -> tuple[Judged, ErrorCurve]:
-    """Every point of the split with a label that a person or the source vouches for: its confidence and its error; and what
-    the confidences mean. adjusted: as of evaluate_run. Raises UserError."""
+    """Confidence and error of every point of the split that a person or the source labelled, and the model's error
+    curve.
+
+    adjusted: as in evaluate_run. Raises UserError.
+    """
     predictor = load_for(project, run_dir, device, adjusted=adjusted)
     index = project.index()
     chosen = np.flatnonzero(index.splits == SPLITS.index(split))
@@ -40,7 +43,7 @@ def judge_run(
         parts.append(judge(points, confidences, target, project.schema, sizes=sizes))
     if not any(len(part.errors) for part in parts):
         raise UserError(
-            f"The project {project.name} has no labelled point in its {split} split whose picture can be read."
+            f"The project {project.name} has no labelled point in its {split} split whose image can be read."
         )
     found = Judged(
         np.concatenate([p.confidences for p in parts]),

@@ -1,4 +1,4 @@
-"""The measures of a run's best model on a split of its project, with the labels as they are now."""
+"""Evaluates a run's best model on a split of its project, against the current labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNREADABLE = "picture cannot be read"
 def evaluate_protocol(
     project: Project, run_dir: Path, name: str, *, device: str = "auto"
 ) -> tuple[Protocol, tuple[ProtocolRow, ...]]:
-    """Measure the run's model itself, without a fit in use, as a protocol of `training.faces.measures.protocols` says. Raises UserError."""
+    """Evaluate the run's model, without calibration, by a protocol of `training.faces.measures.protocols`. Raises UserError."""
     protocol = get_protocol(name, project.schema)
     index, faces = project.index(), project.faces()
     rows = chosen_rows(protocol, [split_word(split) for split in index.splits.tolist()], faces.subsets)
@@ -33,21 +33,26 @@ def evaluate_protocol(
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]
     pred = predict_faces(load_for(project, run_dir, device, adjusted=False), project, ids, sizes=sizes)
     table = measure_rows(
-        protocol, {subset: chosen[some] for subset, chosen in rows.items()}, pred, project.labels(ids).vouched_points,
-        schema=project.schema, sizes=sizes, boxes=faces.boxes[some],
-    )  # fmt: skip
+        protocol,
+        {subset: chosen[some] for subset, chosen in rows.items()},
+        pred,
+        project.labels(ids).vouched_points,
+        schema=project.schema,
+        sizes=sizes,
+        boxes=faces.boxes[some],
+    )
     return protocol, table
 
 
 def evaluate_run(
     project: Project, run_dir: Path, split: str = "val", *, device: str = "auto", adjusted: bool = True
 ) -> Evaluation:
-    """Measure the run's predictions on a split. left_out counts the samples that do not take part and says why.
+    """Evaluate the run's predictions on a split. left_out: reason -> number of samples that do not count.
 
-    adjusted: False measures the model itself, without the fit in use. Raises UserError.
+    adjusted: False evaluates the bare model, without the calibration in use. Raises UserError.
     """
     if split not in SPLITS:
-        raise UserError(f"The splits are {', '.join(SPLITS)}, not {split!r}.")
+        raise UserError(f"The split must be one of {', '.join(SPLITS)}, not {split!r}.")
     predictor = load_for(project, run_dir, device, adjusted=adjusted)
     index = project.index()
     chosen = index.splits == SPLITS.index(split)
@@ -57,22 +62,22 @@ def evaluate_run(
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
     pred, unreadable = predict_samples(predictor, project, ids, sizes=sizes[chosen])
     if not len(pred):
-        raise UserError(f"None of the {len(ids):,} pictures can be read. {next(iter(unreadable.values()))}")
+        raise UserError(f"None of the {len(ids):,} images can be read. {next(iter(unreadable.values()))}")
     read = ~np.isin(ids, list(unreadable))
     found = evaluate(pred, project.labels(ids[read]).vouched_points, project.schema, sizes=sizes[chosen][read])
     return replace(found, left_out={**found.left_out, UNREADABLE: len(unreadable)}) if unreadable else found
 
 
 def load_for(project: Project, run_dir: Path, device: str, *, adjusted: bool) -> Predictor:
-    """The run's model, with or without the fit in use. Raises UserError where it finds other keypoints than the project's."""
+    """The run's model, with or without the calibration. Raises UserError if its keypoints are not the project's."""
     predictor = Predictor.load(run_dir, device, adjusted=adjusted)
     if predictor.info.schema.keypoints != project.schema.keypoints:
-        raise UserError(f"The model of {run_dir.name} has other keypoints than the project {project.name}.")
+        raise UserError(f"The model of {run_dir.name} has different keypoints from the project {project.name}.")
     return predictor
 
 
 def predict_faces(predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
-    """As `predict_samples`, points [N, K, 2] of all samples, NaN of those whose picture cannot be read."""
+    """As `predict_samples`, but points [N, K, 2] of all samples, NaN where the image cannot be read."""
     found, unreadable = predict_samples(predictor, project, ids, sizes=sizes)
     points = np.full((len(ids), len(project.schema), 2), np.nan)
     points[~np.isin(ids, list(unreadable))] = found
@@ -82,7 +87,7 @@ def predict_faces(predictor: Predictor, project: Project, ids: np.ndarray, *, si
 def predict_samples(
     predictor: Predictor, project: Project, ids: np.ndarray, *, sizes: np.ndarray
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Points [M, K, 2], px of the originals, of the samples whose picture can be read; of the others id -> what is wrong.
+    """Points [M, K, 2] in original px of the samples whose image can be read, and id -> reason for the others.
 
     sizes: [N, 2], width and height of the originals.
     """

@@ -1,4 +1,4 @@
-"""How the errors of a run depend on which way the faces look."""
+"""Evaluates a run's errors by head pose."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ YAW, COEFFICIENT = "yaw in degrees", "pose in standard deviations"
 
 @dataclass(frozen=True)
 class ErrorsByPose:
-    """pose: what the bins are of. bins: mean point error of their faces, as a share of the picture's larger side.
+    """pose: the quantity that is binned. bins: mean point error of their faces, as a fraction of the image's larger
+    side.
 
-    left_out: faces without a pose or without a label.
+    left_out: number of faces without a pose or a label.
     """
 
     pose: str
@@ -33,8 +34,8 @@ class ErrorsByPose:
 def evaluate_by_pose(
     project: Project, run_dir: Path, split: str = "val", *, bins: int, device: str = "auto", adjusted: bool = True
 ) -> ErrorsByPose:
-    """Bin the errors of a run's best model on a split by the true yaw where the project knows it, else by the pose that
-    the labelled points tell (the components are those of the train split). adjusted: as of evaluate_run. Raises UserError."""
+    """Bin the errors of a run's best model on a split by the true yaw where known, else by the pose computed from the
+    labelled points with the components of the train split. adjusted: as in evaluate_run. Raises UserError."""
     predictor = load_for(project, run_dir, device, adjusted=adjusted)
     index = project.index()
     chosen = index.splits == SPLITS.index(split)
@@ -48,7 +49,7 @@ def evaluate_by_pose(
     pose, name = _poses(project, ids[read], labels.points, labels.mask)
     used = np.isfinite(errors) & np.isfinite(pose)
     if not used.any():
-        raise UserError(f"None of the {len(ids):,} faces has both labels and a pose that its labels would tell.")
+        raise UserError(f"None of the {len(ids):,} faces has both labels and a pose that can be computed from them.")
     found = error_by_pose(errors, pose, pose_edges(pose[used], bins=bins))
     return ErrorsByPose(name, tuple(found), len(ids) - int(used.sum()))
 
@@ -61,7 +62,7 @@ def _poses(project: Project, ids: np.ndarray, points: np.ndarray, mask: np.ndarr
 
 
 def _mean(errors: np.ndarray) -> np.ndarray:
-    """Of each face's labelled points [N]; NaN where it has none."""
+    """[N]: mean over each face's labelled points; NaN without any."""
     there = np.isfinite(errors)
     total = np.where(there, errors, 0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
     return np.where(there.any(axis=1), total, np.nan)

@@ -1,18 +1,19 @@
-"""Keypoints with a large error weigh more in the loss: a running error of each keypoint, and weights made from it."""
+"""Weights keypoints in the loss by a running average of their errors."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-_KEEP = 0.98  # of the running error a step: it follows the last fifty or so
-_SMALLEST, _LARGEST = 0.2, 5.0  # weights: no keypoint is forgotten, and none drowns the others
+_KEEP = 0.98  # of the running error per step: averages over about fifty steps
+_SMALLEST, _LARGEST = 0.2, 5.0  # weights, so that no keypoint is ignored or dominates
 
 
 class HardPoints:
     """Weights of K keypoints, (running error / mean running error) ** strength, as the focal loss does for classes.
 
-    By keypoint, not by point: a single large error is as often a wrong label as a hard face. All 1 until there are errors.
+    Per keypoint rather than per point, since a single large error is as often a wrong label as a hard face. All 1 until
+    there are errors.
     """
 
     def __init__(self, keypoints: int, strength: float, device: torch.device) -> None:
@@ -21,15 +22,15 @@ class HardPoints:
 
     @torch.no_grad()
     def weights(self) -> Tensor:
-        """[K] to multiply the loss of each keypoint with."""
+        """[K]: factors for the loss of each keypoint."""
         seen = self.errors > 0
         mean = self.errors.sum() / seen.sum().clamp(min=1)
-        relative = torch.where(seen, self.errors / mean, 1)  # where nothing is seen the mean is 0, and not used
+        relative = torch.where(seen, self.errors / mean, 1)  # before any error the mean is 0, and unused
         return relative.pow(self.strength).clamp(_SMALLEST, _LARGEST)
 
     @torch.no_grad()
     def update(self, pred: Tensor, target: Tensor, mask: Tensor) -> None:
-        """Take in a batch: points [B, K, 2] px of the input, mask bool [B, K]."""
+        """Update the errors with a batch: points [B, K, 2], px of the input, mask bool [B, K]."""
         distance = torch.where(mask, torch.linalg.vector_norm(pred - target, dim=-1), 0)
         count = mask.sum(dim=0)
         error = distance.sum(dim=0) / count.clamp(min=1)

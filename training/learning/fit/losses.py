@@ -1,14 +1,13 @@
-"""Losses over present keypoints: pure functions of predicted points, target points and mask.
+"""Losses over labelled keypoints: pure functions of predicted points, target points and mask.
 
-All take pred and target [B, K, 2] in pixels of the network's input and mask [B, K] bool, and give a scalar. A missing
-point has no error and no gradient whatever stands in target there, NaN included. weight [B, K], 0 or more, multiplies the
-errors of each point; a weight of 0 is the same as a mask of False.
+All take pred and target [B, K, 2] in pixels of the network's input and mask [B, K] bool, and return a scalar. A missing
+point has no error and no gradient whatever target holds there, NaN included. weight [B, K], >= 0, multiplies the errors
+of each point; a weight of 0 is equivalent to a mask of False.
 
-reduction says what the sum of (weighted) errors is divided by:
-"mean": the weights of present coordinates, which is their number where there are no weights: sum(w * l) / sum(w) (ours:
-the step does not shrink where labels are missing);
-"masked-eq4": the number of all coordinates B*K*2 (masked-loss paper 2017, Eq. 4 with the mask of Eq. 5);
-"wing-eq3": the number of pictures B (Wing loss paper 2018, Eq. 3: the sum over a picture's coordinates).
+reduction is what the sum of (weighted) errors is divided by: "mean": the weights of labelled coordinates, or their
+number without weights: sum(w * l) / sum(w) (ours: the step does not shrink where labels are missing); "masked-eq4": the
+number of all coordinates B*K*2 (masked-loss paper 2017, Eq. 4 with the mask of Eq. 5); "wing-eq3": the number of images
+B (Wing loss paper 2018, Eq. 3: the sum over an image's coordinates).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from torch import Tensor
 
 
 class Loss(Protocol):
-    """A loss of this module with its parameters filled in."""
+    """A loss of this module with its parameters bound."""
 
     def __call__(self, pred: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None = None, /) -> Tensor: ...
 
@@ -46,7 +45,7 @@ def l1(pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean", w
 def smooth_l1(
     pred: Tensor, target: Tensor, mask: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
-    """Masked x^2 / 2 where |x| < 1 pixel, |x| - 1/2 else (Wing loss paper, Eq. 4)."""
+    """Masked x^2 / 2 where |x| < 1 pixel, else |x| - 1/2 (Wing loss paper, Eq. 4)."""
     return _reduce(_huber, pred, target, mask, reduction, weight)
 
 
@@ -62,7 +61,7 @@ def wing(
 ) -> Tensor:
     """Masked Wing loss (Wing loss paper, Eq. 5), w and epsilon in pixels of the input.
 
-    w ln(1 + |x| / epsilon) where |x| < w, |x| - C else, with C = w - w ln(1 + w / epsilon): no jump at |x| = w.
+    w ln(1 + |x| / epsilon) where |x| < w, else |x| - C, with C = w - w ln(1 + w / epsilon): continuous at |x| = w.
     """
     constant = w - w * math.log1p(w / epsilon)
 
@@ -74,7 +73,7 @@ def wing(
 
 
 def make_loss(name: str, *, w: float = 10.0, epsilon: float = 2.0, reduction: str = "mean") -> Loss:
-    """The loss of this name with its parameters filled in."""
+    """The loss of this name with its parameters bound."""
     options: dict[str, Any] = {"w": w, "epsilon": epsilon} if name == "wing" else {}
     chosen = partial(LOSSES[name], reduction=reduction, **options)
     return lambda pred, target, mask, weight=None: chosen(pred, target, mask, weight=weight)
@@ -96,9 +95,9 @@ def _reduce(
     reduction: str,
     weight: Tensor | None,
 ) -> Tensor:
-    """The weighted sum of error(pred - target), divided as reduction says; 0 with zero gradient where nothing is present."""
+    """The weighted sum of error(pred - target), divided according to reduction; 0 with zero gradient without labels."""
     weights = (mask.to(pred.dtype) if weight is None else mask * weight.to(pred.dtype)).unsqueeze(-1)  # [B, K, 1]
-    # Before the arithmetic: 0 * NaN is NaN, in the gradient too.
+    # Before any arithmetic, since 0 * NaN is NaN, in the gradient too.
     difference = torch.where(weights > 0, pred - target, torch.zeros_like(pred))
     total = (error(difference) * weights).sum()
     if reduction == "mean":
@@ -108,4 +107,4 @@ def _reduce(
         return total / max(pred.numel(), 1)
     if reduction == "wing-eq3":
         return total / max(len(pred), 1)
-    raise ValueError(f"no reduction {reduction!r}")
+    raise ValueError(f"unknown reduction {reduction!r}")

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from training.learning.models.learnt_offsets import OFFSET_RATE, SCHEME_DECAY, offsets_of
 from training.storage.runs.settings.config import RunConfig
 
-_AVERAGE_EVERY = 4  # steps: averaging each step costs as much memory traffic as a third of the optimiser
+_AVERAGE_EVERY = 4  # steps: averaging every step costs a third of the optimiser's memory traffic
 
 
 def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
-    """The config's optimiser. AdamW decays weights only, not biases and normalisation; Adam and SGD all, as the papers did.
+    """The config's optimiser. AdamW decays weights only, not biases and normalisation; Adam and SGD decay all, as in
+    the papers.
 
-    Label offsets have groups of their own: a larger rate ("rate", a multiple), and no decay of the common ones.
+    Label offsets have their own groups: a larger rate ("rate", a multiple), and no decay of the common ones.
     """
     groups = [*_network_groups(model, config), *_offset_groups(model)]
     if config.optimizer == "sgd":
@@ -51,13 +52,13 @@ def _fused(model: nn.Module) -> bool:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all groups; some have a multiple of it."""
+    """Set the learning rate of all groups, times the multiple that some have."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("rate", 1.0)
 
 
 def rate_at(config: RunConfig, done: float) -> float:
-    """The learning rate when `done` (0..1) of the budget is used: a rise over the warm-up, then the schedule."""
+    """The learning rate when `done` (0..1) of the budget is used: the warm-up, then the schedule."""
     if done < config.warmup:
         return config.learning_rate * (done / config.warmup * 0.99 + 0.01)
     left = (min(done, 1.0) - config.warmup) / max(1 - config.warmup, 1e-9)
@@ -79,7 +80,10 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """After optimiser step `step` (from 1). Young averages forget faster, so that a short run is not held back."""
+        """Call after optimiser step `step` (from 1).
+
+        Young averages decay faster, so that short runs are not held back.
+        """
         if self.decay == 0:
             return
         if step % _AVERAGE_EVERY == 0:

@@ -1,4 +1,4 @@
-"""First weights from a state dict of the user's, `.pth` or `.safetensors`, in the naming of the published ImageNet files."""
+"""Loads initial weights from a user's state dict, `.pth` or `.safetensors`, with the names of the ImageNet files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def load_pretrained(model: nn.Module, config: RunConfig) -> None:
-    """Give the config's model the weights of the file `config.pretrained`. Raises UserError, also for another network."""
+    """Give the config's model the weights of the file `config.pretrained`.
+
+    Raises UserError, also for other networks.
+    """
     if config.model != "resnet-50":
         raise UserError(
             f"Only resnet-50 starts from pretrained weights, not {config.model}: clear the setting pretrained."
@@ -31,10 +34,10 @@ def load_pretrained(model: nn.Module, config: RunConfig) -> None:
 
 
 def load_state_dict(network: nn.Module, path: Path) -> None:
-    """Give the network, but for its output, the weights of a file; of gray input the first convolution's colours are summed.
+    """Load a file's weights except for the output; for gray input the first convolution's colour channels are summed.
 
-    Shapes are compared before tensors are read where the format tells them (safetensors), sizes before anything is read.
-    Nothing in the file is executed. Raises UserError naming the file and the first keys that are wrong.
+    Sizes are checked before anything is read, shapes before tensors are read if the format allows (safetensors).
+    Nothing in the file is executed. Raises UserError naming the file and the first wrong keys.
     """
     wanted = {k: v for k, v in network.state_dict().items() if not k.startswith(_HEADS)}
     found = _read(path, wanted)
@@ -42,20 +45,20 @@ def load_state_dict(network: nn.Module, path: Path) -> None:
     strange = [k for k, v in found.items() if not _is_plain(v) and not k.endswith(_COUNTER)]
     if strange:
         raise UserError(
-            f"The pretrained weights {path} cannot be used: {_some(strange)} are not plain floating-point tensors (quantised, "
-            "sparse or without values). Save the weights of the network in float32."
+            f"The pretrained weights {path} cannot be used: {_some(strange)} are not plain floating-point tensors "
+            "(quantised, sparse or without values). Save the weights of the network in float32."
         )
     state = {k: _as_channels(v, wanted.get(k)) for k, v in found.items() if _is_plain(v)}
     broken = [k for k, v in state.items() if not torch.isfinite(v).all()]
     if broken:
         raise UserError(
-            f"The pretrained weights {path} cannot be used: {_some(broken)} hold values that are no numbers."
+            f"The pretrained weights {path} cannot be used: {_some(broken)} hold values that are not finite."
         )
     network.load_state_dict(state, strict=False)  # ours: the output; theirs: compared above
 
 
 def _read(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The file's tensors without its classes. Raises UserError."""
+    """The file's tensors, without the classifier. Raises UserError."""
     if not path.is_file():
         raise UserError(f"There is no file {path} with pretrained weights; correct the setting pretrained or clear it.")
     with reading(path):
@@ -68,7 +71,7 @@ def _read(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _unpacked(path: Path) -> int:
-    """What a zip file, which a `.pth` is, holds unpacked; 0 for another file."""
+    """Unpacked size of a zip file, as `.pth` files are; 0 for another file."""
     try:
         with zipfile.ZipFile(path) as archive:
             return sum(entry.file_size for entry in archive.infolist())
@@ -92,7 +95,8 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a damaged or malicious file raises a dozen different types
         raise UserError(
             f"The pretrained weights {path} cannot be read: the file is damaged, or holds more than tensors "
-            f"({type(error).__name__}). Nothing in it was executed; save `model.state_dict()` alone, best as .safetensors."
+            f"({type(error).__name__}). Nothing in it was executed; save `model.state_dict()` alone, best as "
+            ".safetensors."
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(
@@ -102,12 +106,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 
 
 def _is_plain(value: Tensor) -> bool:
-    """Whether a tensor holds floating-point numbers one after another, as a network's weights."""
+    """Whether a tensor holds contiguous floating-point numbers, like a network's weights."""
     return value.layout == torch.strided and value.device.type == "cpu" and value.dtype in _FLOATS
 
 
 def _as_channels(value: Tensor, wanted: Tensor | None) -> Tensor:
-    """A colour convolution for gray pictures: the same answer as for a gray picture given three times."""
+    """A colour convolution adapted to gray images: the same output as for the gray image in all three channels."""
     if wanted is None or value.ndim != 4 or not _is_colour_of(tuple(value.shape), tuple(wanted.shape)):
         return value
     return value.float().sum(dim=1, keepdim=True)
@@ -118,7 +122,7 @@ def _is_colour_of(shape: tuple[int, ...], gray: tuple[int, ...]) -> bool:
 
 
 def _compare(path: Path, wanted: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises UserError where keys are missing, too many or of another shape."""
+    """Raises UserError where keys are missing, unexpected or of another shape."""
     ours = {k: tuple(v.shape) for k, v in wanted.items()}
     missing = [k for k in ours if k not in shapes and not k.endswith(_COUNTER)]
     unexpected = [k for k in shapes if k not in ours]
@@ -132,7 +136,7 @@ def _compare(path: Path, wanted: Mapping[str, Tensor], shapes: Mapping[str, tupl
     if faults:
         raise UserError(
             f"The pretrained weights {path} do not fit the network: {'; '.join(faults)}. "
-            "It takes a ResNet-50 in the naming of torchvision (conv1, bn1, layer1.0.conv1...)."
+            "They must be a ResNet-50 with torchvision's names (conv1, bn1, layer1.0.conv1...)."
         )
 
 

@@ -1,8 +1,9 @@
-"""Self-training: where a face of the train split lacks a label, the running average of the weights says where the point is.
+"""Self-training: unlabelled points of train faces are learned from the predictions of the averaged weights.
 
-A picture costs the same whether four of its points are labelled or all. From a third of the budget on, the average model's
-points of such pictures are taken for labels, as far as its heads and the mirrored picture agree on them, and are renewed
-while it gets better (pseudo-labels: Lee, 2013; the average as teacher: Tarvainen and Valpola, Mean teachers, 2017).
+An image costs the same whether four of its points are labelled or all. After a third of the budget, the average model's
+predictions become labels for missing points, weighted by how far its heads and the mirrored image agree; they are
+renewed as the model improves (pseudo-labels: Lee, 2013; the average as teacher: Tarvainen and Valpola, Mean teachers,
+2017).
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from torch import Tensor
 
 from training.storage.runs.inputs.data import RunData
 
-_FROM = 0.35  # of the budget: before that the model knows too little
-_ROUNDS = 5  # from then on, at equal distances
-_SHARE = 0.25  # of the pictures seen so far, at most, are predicted in a round: large sets take several rounds
+_FROM = 0.35  # of the budget: before that the model is not accurate enough
+_ROUNDS = 5  # after that, at equal distances
+_SHARE = 0.25  # of the images seen so far, at most, are predicted per round: large sets take several rounds
 
 
 class SelfTraining:
-    """Points [N, K, 2] (px of the input, where labels would stand) and weights [N, K] of points that nobody has labelled.
+    """Points [N, K, 2] (px of the input, shifted like labels) and weights [N, K] of points that nobody has labelled.
 
-    strength: the weight of a point that all views agree on; it halves where they deviate by a pixel of 96. Only points in
-    the state unset of train rows take part.
+    strength: the weight of a point that all views agree on; it halves where they deviate by a pixel in 96. Only points
+    of train rows in the state unset are used.
     """
 
     def __init__(self, data: RunData, unset: np.ndarray, *, strength: float, seed: int, device: torch.device) -> None:
@@ -33,22 +34,22 @@ class SelfTraining:
         self.points = torch.zeros((*unset.shape, 2), device=device)
         self.weight = torch.zeros(unset.shape, device=device)
         self.rows = np.random.default_rng(seed).permutation(np.flatnonzero(unset.any(axis=1)))
-        self.round, self.next = 0, 0  # rounds begun; the next of rows
+        self.round, self.next = 0, 0  # rounds begun; the next row
 
     @classmethod
     def of(cls, data: RunData, *, strength: float, seed: int, device: torch.device) -> SelfTraining | None:
-        """None where the setting is off or nothing is unset."""
+        """None if the setting is off or no point is unset."""
         if strength == 0 or data.unset is None:
             return None
         unset = data.unset & np.isin(np.arange(len(data.points)), data.train)[:, None]
         return cls(data, unset, strength=strength, seed=seed, device=device) if unset.any() else None
 
     def is_due(self, done: float) -> bool:
-        """Whether a round is to begin; done: how much of the budget is used, 0..1."""
+        """Whether a round is to begin. done: fraction of the budget used, 0..1."""
         return self._rounds(done) > self.round
 
     def begin(self, done: float, *, seen: int) -> Tensor:
-        """The rows to predict in this round, int64; seen: pictures trained on so far."""
+        """The rows to predict in this round, int64. seen: images trained on so far."""
         self.round = self._rounds(done)
         count = min(len(self.rows), max(1, int(_SHARE * seen)))
         chosen = np.take(self.rows, np.arange(self.next, self.next + count), mode="wrap")
@@ -56,15 +57,15 @@ class SelfTraining:
         return torch.from_numpy(np.sort(chosen))
 
     def take(self, rows: Tensor, points: Tensor, spread: Tensor) -> None:
-        """What the model says of rows: points [B, K, 2] and their views' deviation [B, K], px."""
+        """Store the model's predictions for rows: points [B, K, 2] and their views' deviation [B, K], px."""
         agreement = self.strength / (1 + (spread / self.pixel).square())
         self.points[rows] = points.float()
         self.weight[rows] = torch.where(self.unset[rows], agreement.float(), 0.0)
 
     def complete(self, rows: Tensor, points: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Labels [B, K, 2] and weights [B, K] (bool, or 0 where missing) of rows with the model's own points added.
+        """Labels [B, K, 2] and weights [B, K] (bool, or 0 where missing) of rows, with the model's own points added.
 
-        The weights of these are negative, so that they are never taken for labels.
+        Weights of the latter are negative, which marks them as no labels.
         """
         own = self.weight[rows]
         return (
@@ -73,12 +74,12 @@ class SelfTraining:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Tensors and plain values for the saved state; of the points only the unset ones."""
+        """Tensors and plain values for the saved state; only the unset points are saved."""
         values = {"points": self.points[self.unset], "weight": self.weight[self.unset]}
         return {"round": self.round, "next": self.next, **values}
 
     def from_json(self, values: dict[str, Any]) -> None:
-        """Go on from saved values. Raises KeyError, RuntimeError or TypeError where they do not fit."""
+        """Restore saved values. Raises KeyError, RuntimeError or TypeError where they do not fit."""
         self.round, self.next = int(values["round"]), int(values["next"])
         self.points[self.unset] = values["points"].to(self.points.device)
         self.weight[self.unset] = values["weight"].to(self.weight.device)

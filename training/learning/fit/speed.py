@@ -1,4 +1,4 @@
-"""How many pictures a second a recipe's network takes on this machine, forward and in training."""
+"""Measures how many images/s a recipe's network handles on this machine, forward and in training."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from training.learning.models.staged import StagedNet
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.settings.config import RunConfig
 
-MANY = 32  # pictures at once
-_SECONDS, _REPEATS = 1.0, 3  # of each measurement, at least so often
+MANY = 32  # images at once
+_SECONDS, _REPEATS = 1.0, 3  # per measurement, at least this many
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Pictures a second: forward one at a time and MANY at once; in training, whole steps with the recipe's batch.
+    """Images/s: forward one at a time and MANY at once; in training, whole steps with the recipe's batch.
 
-    precision and threads are those a run would choose. Of a model with stages forward is both, training the first.
+    precision and threads are those a run would choose. For a staged model, forward is both stages, training the first.
     """
 
     one: float
@@ -37,7 +37,7 @@ class Speed:
 
 
 def measure_speed(config: RunConfig, *, seconds: float = _SECONDS) -> Speed:
-    """Measure on this machine's processor, for about three times `seconds`; medians, after a first that doesn't count."""
+    """Measure on this machine's CPU for about three times `seconds`; medians, after a warm-up that does not count."""
     keep_memory()
     session = Session(replace(config, device="cpu", pretrained=""), _noise(config))
     session.settle()
@@ -71,7 +71,7 @@ def _median(work: Callable[[], None], seconds: float) -> float:
 
 
 def _noise(config: RunConfig) -> RunData:
-    """Random pictures with random points, a batch and what a model with stages keeps from its first."""
+    """Random images with random points: one batch, plus what a staged model holds out from its first stage."""
     rng = np.random.default_rng(0)
     side, count = config.input_size, 8 + 2 * config.batch_size
     shape = (count, side, side) if config.channels == 1 else (count, side, side, 3)

@@ -1,6 +1,6 @@
-"""Training in stages: first the first network, then the second one on what the first gets wrong on faces it never saw.
+"""Training in stages: first the first network, then the second on the first's errors on faces it was not trained on.
 
-Two of the models have stages (cnn-6-7, cascade). The others have one that takes the whole budget.
+Two of the models have two stages (cnn-6-7, cascade). The others have one, which takes the whole budget.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from training.learning.models.staged import Lesson, Source, StagedNet
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.settings.config import RunConfig
 
-_HELD_OUT = 0.15  # of the train rows are kept from stage 1: its mistakes on them are what it does to new faces
+_HELD_OUT = 0.15  # of the train rows are held out from stage 1: its errors on them represent those on new faces
 
 
 class Stages:
-    """The stage a run is in: its settings, its rows, its share of the budget and what it teaches.
+    """The stage a run is in: its settings, its rows, its share of the budget and its training targets.
 
-    Everything follows from config, data and what `to_json` saves, so that a resumed run goes on exactly.
+    Everything follows from config, data and what `to_json` saves, so that a resumed run continues exactly.
     """
 
     def __init__(self, model: nn.Module, config: RunConfig, data: RunData) -> None:
@@ -33,7 +33,7 @@ class Stages:
         self.count = 1 if self.staged is None else 2
         self.number = 1
         self._whole, self._data = config, data
-        self._began = 0.0  # how much of the budget was used when the stage began
+        self._began = 0.0  # fraction of the budget used when the stage began
         self.first_step = self.first_epoch = 0  # optimiser steps and whole epochs before the stage
         self.held = held_out(data, config.seed) if self.staged else data.train[:0]
         self.mistakes = torch.empty(0)
@@ -44,23 +44,23 @@ class Stages:
 
     @property
     def trained(self) -> nn.Module:
-        """The network whose weights are moved now; the rest of the model is fixed."""
+        """The network being trained; the rest of the model is frozen."""
         return self.staged.trained if self.staged else self.model
 
     @property
     def rows(self) -> np.ndarray:
-        """The rows to train on now, int64."""
+        """The rows to train on in this stage, int64."""
         train = self._data.train
         kept = train[~np.isin(train, self.held)]
         return kept if self.number < self.count and len(kept) else train
 
     @property
     def unit(self) -> float:
-        """px of the stage's own input, in which its loss counts, for each px of the model's input."""
+        """px of the stage's own input, which its loss is in, per px of the model's input."""
         return self.staged.unit() if self.staged else 1.0
 
     def done(self, done: float) -> float:
-        """How much of the stage's share of the budget is used, 0..1; done: of the whole budget."""
+        """The fraction of the stage's share of the budget that is used, 0..1. done: of the whole budget."""
         end = self._end() if self.number < self.count else 1.0
         return min(1.0, (done - self._began) / max(end - self._began, 1e-9))
 
@@ -69,14 +69,14 @@ class Stages:
         return self.number < self.count and done >= self._end()
 
     def _end(self) -> float:
-        """Where in the budget stage 1 ends: with a budget of epochs, at the end of one."""
+        """Where in the budget stage 1 ends: with a budget of epochs, at the end of an epoch."""
         split, epochs = self._whole.stage_split, self._whole.epochs
         if epochs is None or self._whole.minutes is not None:
             return split
         return min(max(round(split * epochs), 1), max(epochs - 1, 1)) / epochs
 
     def advance(self, done: float, *, step: int, epoch: int, points_of: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Go to stage 2; points_of: the model's points [n, K, 2] of rows, px of the input."""
+        """Go to stage 2. points_of: the model's points [n, K, 2] for rows, px of the input."""
         if self.staged is None:
             raise ValueError("this model has one stage")
         pred = torch.from_numpy(points_of(self.held))
@@ -93,7 +93,7 @@ class Stages:
         self.config = self._settings()
 
     def lesson(self, x: Tensor, points: Tensor, mask: Tensor, generator: torch.Generator) -> Lesson:
-        """The model's points of a batch [B, C, S, S] and the labels they are compared with, px of the stage's input."""
+        """The model's points for a batch [B, C, S, S] and the labels to compare them with, px of the stage's input."""
         if isinstance(self.model, LightPoints):
             return Lesson(self.model.heads(x), points, mask)
         if self.staged is None:
@@ -112,7 +112,7 @@ class Stages:
         }
 
     def from_json(self, values: dict[str, Any]) -> None:
-        """Go on from saved values. Raises KeyError, TypeError or ValueError where they are not whole."""
+        """Restore saved values. Raises KeyError, TypeError or ValueError where they are incomplete."""
         number, mistakes = int(values["number"]), values["mistakes"]
         if not 1 <= number <= self.count or (number > 1) != (len(mistakes) > 0):
             raise ValueError(f"stage {number} of {self.count}")
@@ -124,7 +124,9 @@ class Stages:
 
 
 def held_out(data: RunData, seed: int) -> np.ndarray:
-    """Train rows to keep from stage 1: whole groups (people) until there are enough, single rows where groups are too large."""
+    """Train rows to hold out from stage 1: whole groups (people) until there are enough, or rows where groups are too
+    large.
+    """
     train = data.train
     wanted = max(1, math.floor(_HELD_OUT * len(train)))
     rng = np.random.default_rng(seed)

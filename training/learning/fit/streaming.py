@@ -1,4 +1,4 @@
-"""Pictures that stay where they are (on the disk, or in the computer's memory when the graphics card's is small) and come batch by batch."""
+"""Streams images batch by batch from the disk, or from main memory if they do not fit on the GPU."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor
 
 from training.storage.project.network_pixels import MappedPictures
 
-_AHEAD = 2  # batches that are read while a step is computed
-_SHARE = 0.5  # of the free memory that a run's pictures may take
+_AHEAD = 2  # batches read while a step is computed
+_SHARE = 0.5  # of the free memory that a run's images may use
 
 
 class StreamedPictures:
-    """To be used as the tensor uint8 [N, S, S(, 3)] on the device would be: len, shape and [rows].
+    """Stands in for a tensor uint8 [N, S, S(, 3)] on the device: len, shape and [rows].
 
-    A thread reads the batches of `expect` ahead of the steps that ask for them; other rows are read when asked for.
+    A thread reads the batches of `expect` ahead of the steps that use them; other rows are read when requested.
     """
 
     def __init__(self, source: np.ndarray | MappedPictures, device: torch.device) -> None:
@@ -30,14 +30,14 @@ class StreamedPictures:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As of a tensor."""
+        """As a tensor's."""
         return self.source.shape
 
     def __len__(self) -> int:
         return len(self.source)
 
     def expect(self, batches: Iterable[Tensor]) -> None:
-        """The rows that will be asked for next, batch by batch."""
+        """Announce the rows that will be requested next, batch by batch."""
         for _, future in self._read:
             future.cancel()
         self._read.clear()
@@ -62,12 +62,12 @@ class StreamedPictures:
 
 
 def take(pictures: Tensor | StreamedPictures, rows: Tensor) -> Tensor:
-    """pictures[rows]; of a tensor several times faster than by indexing, which looks at each element's place."""
+    """pictures[rows]; for a tensor several times faster than indexing, which locates each element."""
     return pictures[rows] if isinstance(pictures, StreamedPictures) else pictures.index_select(0, rows)
 
 
 def on_device(pictures: np.ndarray | MappedPictures, device: torch.device) -> Tensor | StreamedPictures:
-    """The pictures where steps find them: on the device, or streamed where they are in a file or the device is too small."""
+    """The images for training: on the device, or streamed where they are in a file or the device is too small."""
     if isinstance(pictures, MappedPictures):
         return StreamedPictures(pictures, device)
     if device.type == "cuda" and pictures.nbytes > _SHARE * torch.cuda.mem_get_info(device)[0]:

@@ -1,7 +1,7 @@
-"""A training that begins with the weights of another model: a starter, or any model file of the same network.
+"""Initialises a run with the weights of another model: a starter, or any model file of the same network.
 
-All tensors of the same name and shape are taken over. Where the keypoints differ, the network's own weights and the points of
-the same names are; label offsets, which say how somebody else's labels lie, never are.
+All tensors of the same name and shape are copied. Where the keypoints differ, the network's own weights and the
+keypoints with the same names are copied; label offsets never are, since they describe other labels.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from training.learning.models.registry import make_model
 from training.storage.runs.model.starters import Starter, starters
 from training.storage.runs.settings.config import RunConfig
 
-FEW = 1000  # labelled faces to train on: with fewer, "auto" begins with the starter
-_ENOUGH = 0.5  # of the network's values that must fit
+FEW = 1000  # labelled train faces: with fewer, "auto" starts from the starter
+_ENOUGH = 0.5  # fraction of the network's values that must fit
 _OFFSETS = "offsets."
 
 
 def warm_start(model: nn.Module, config: RunConfig, schema: KeypointSchema, *, faces: int) -> str:
-    """Give the config's model the weights that `start_from` names. faces: labelled ones of train.
+    """Give the config's model the weights that `start_from` names. faces: number of labelled train faces.
 
-    Returns in words where they are from, "" where nothing was taken over. Raises UserError where what was asked for, other than
-    by "auto", is not there or is another network.
+    Returns a description of their source, "" where nothing was copied. Raises UserError where the requested weights,
+    other than "auto", are missing or from another network.
     """
     wanted = config.start_from
     if not wanted or (wanted == "auto" and faces >= FEW):
@@ -45,13 +45,14 @@ def warm_start(model: nn.Module, config: RunConfig, schema: KeypointSchema, *, f
         return ""
     if found is None:
         raise UserError(
-            f"There is no starter of the network {config.model} to start from; clear the setting start_from, or name a model file."
+            f"There is no starter of the network {config.model} to start from; clear the setting start_from or name a "
+            "model file."
         )
     return _take(model, config, schema, found.path, name=starter_name(found.path))
 
 
 def closest(schema: KeypointSchema, config: RunConfig) -> Starter | None:
-    """The starter of the config's network that shares most keypoints with the schema."""
+    """The starter of the config's network that shares the most keypoints with the schema."""
     same = ("model", "input_size", "channels", "width")
     fitting = [s for s in starters() if all(getattr(s.config, n) == getattr(config, n) for n in same)]
     common = {s.name: len({*s.schema.keypoints} & {*schema.keypoints}) for s in fitting}
@@ -63,8 +64,8 @@ def _take(model: nn.Module, config: RunConfig, schema: KeypointSchema, path: Pat
     taken = copy_weights(model, config, source.state_dict(), ours=schema.keypoints, theirs=info.schema.keypoints)
     if taken is None:
         raise UserError(
-            f"{path} is a model of the network {info.config.model} ({info.config.input_size} px) whose weights do not fit "
-            f"{config.model} ({config.input_size} px): correct the setting start_from or clear it."
+            f"{path} is a model of the network {info.config.model} ({info.config.input_size} px), whose weights do "
+            f"not fit {config.model} ({config.input_size} px): correct the setting start_from or clear it."
         )
     points = f"{taken} of {len(schema)} points" if taken else "none of the points"
     return f"{name}: its network and {points}"
@@ -73,9 +74,9 @@ def _take(model: nn.Module, config: RunConfig, schema: KeypointSchema, path: Pat
 def copy_weights(
     model: nn.Module, config: RunConfig, source: Mapping[str, Tensor], *, ours: Sequence[str], theirs: Sequence[str]
 ) -> int | None:
-    """Copy what fits of a state dict into the config's model; how many keypoints were found by name in both.
+    """Copy what fits of a state dict into the config's model; returns how many keypoints both have by name.
 
-    None, and nothing copied, where less than half of the network's values fit.
+    None, with nothing copied, where less than half of the network's values fit.
     """
     axes = keypoint_axes(config, len(ours))
     pairs = [(k, theirs.index(name)) for k, name in enumerate(ours) if name in theirs]
@@ -95,7 +96,7 @@ def copy_weights(
 def _copy_points(
     value: Tensor, source: Tensor, *, each: int, pairs: list[tuple[int, int]], counts: tuple[int, int]
 ) -> None:
-    """Copy the rows of keypoints: value [each * K, ...] from source [each * K', ...]."""
+    """Copy the rows of shared keypoints: value [each * K, ...] from source [each * K', ...]."""
     if source.shape[1:] != value.shape[1:] or source.shape[0] != each * counts[1]:
         return
     into, out_of = value.unflatten(0, (counts[0], each)), source.unflatten(0, (counts[1], each))
@@ -104,9 +105,9 @@ def _copy_points(
 
 
 def keypoint_axes(config: RunConfig, keypoints: int) -> dict[str, int]:
-    """The tensors of the config's model whose first axis counts keypoints: name -> rows a keypoint.
+    """The tensors of the config's model whose first axis counts keypoints: name -> rows per keypoint.
 
-    Found by making the model, without memory, for one keypoint more.
+    Found by building the model, without memory, for one more keypoint.
     """
     plain = replace(config, label_offset=False)
     with torch.device("meta"):

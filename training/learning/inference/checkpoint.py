@@ -1,4 +1,4 @@
-"""The files a run leaves: `model.safetensors` with everything needed to predict, and `resume.pt`."""
+"""Reads and writes a run's `model.safetensors`, which holds everything needed to predict, and `resume.pt`."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from training.storage.runs.settings.config import RunConfig
 
 FORMAT = 1
 _KEY = "fkp-studio"
-_NORMALISATION = {  # in words, for other programs; the setting pixels decides
+_NORMALISATION = {  # described for other programs; keyed by the setting pixels
     "picture": "each picture: mean 0, standard deviation 1",
     "unit": "light of 0..255, divided by 256",
     "imagenet": "light of 0..1, less (0.485, 0.456, 0.406), by (0.229, 0.224, 0.225)",
 }
-_FULL = 1 << 20  # bytes free: with less, a failed write of megabytes met a full disk
+_FULL = 1 << 20  # bytes free: with less, a failed write is put down to a full disk
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model file tells beside the weights. metrics: of val, as in EpochDone. precision: it was trained in.
+    """A model file's header. metrics: on val, as in EpochDone. precision: used in training.
 
-    schemes: the marking schemes it can speak, the default one first; () where it knows only one.
+    schemes: the marking schemes the model knows, the default first; () if there is only one.
     """
 
     config: RunConfig
@@ -52,7 +52,7 @@ class ModelInfo:
     schemes: tuple[str, ...] = ()
 
     def to_text(self) -> str:
-        """One JSON text for the file's header."""
+        """JSON for the file's header."""
         return json.dumps(
             {
                 "format": FORMAT,
@@ -69,12 +69,12 @@ class ModelInfo:
 
     @classmethod
     def from_text(cls, text: str) -> ModelInfo:
-        """Raises UserError for a header of another kind or of a newer program."""
+        """Raises UserError for an invalid header or one from a newer version."""
         try:
             values: dict[str, Any] = json.loads(text)
             if values["format"] != FORMAT:
                 raise UserError(
-                    f"The model file is of format {values['format']}, this program reads {FORMAT}; update FKP Studio."
+                    f"The model file has format {values['format']}, but this version reads {FORMAT}; update FKP Studio."
                 )
             calibration = values["calibration"]
             return cls(
@@ -91,7 +91,7 @@ class ModelInfo:
 
 
 def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None:
-    """Write the weights and the header beside, then rename: the file is whole at any time."""
+    """Write weights and header to a temporary file, then rename, so that the file is always complete."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     beside = path.with_name(f".{path.name}.new")
     try:
@@ -102,28 +102,31 @@ def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None
 
 
 def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
-    """The model of a run folder, a starter or a model file, on the CPU, ready to predict. Raises UserError where it is missing or damaged."""
+    """The model of a run folder, a starter or a model file, on the CPU, ready to predict.
+
+    Raises UserError where it is missing or damaged.
+    """
     file = model_file(path)
     if not file.is_file():
-        raise UserError(f"There is no model in {path}: it is written when the first epoch of a run is done.")
+        raise UserError(f"There is no model in {path}: a run writes it after its first epoch.")
     with reading(file):
-        file.open("rb").close()  # safetensors tells a missing permission as a missing file
+        file.open("rb").close()  # safetensors reports a missing permission as a missing file
     try:
         with safetensors.safe_open(file, framework="pt") as stored:
             text = (stored.metadata() or {}).get(_KEY)
             if text is None:
-                raise UserError(f"{file} is not a model of FKP Studio: its header lacks {_KEY!r}.")
+                raise UserError(f"{file} is not an FKP Studio model: its header lacks {_KEY!r}.")
             info = ModelInfo.from_text(text)
-            shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118  - not a dict
+            shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
             model = _matching_model(info, shapes, file)
             model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
     except (safetensors.SafetensorError, OSError, RuntimeError) as error:
-        raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train anew.") from error
+        raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train again.") from error
     return model.eval(), info
 
 
 def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> nn.Module:
-    """An empty model of the header's config, after checking that the file holds as much as it needs; then each tensor."""
+    """An untrained model of the header's config, after checking the file's total number of values, then each tensor."""
     held = sum(math.prod(shape) for shape in shapes.values())
     schemes = max(1, len(info.schemes))
     if held < recipe_parameters(info.config, len(info.schema), schemes=schemes):
@@ -132,33 +135,35 @@ def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: P
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     wrong = [name for name in wanted.keys() | shapes.keys() if wanted.get(name) != shapes.get(name)]
     if wrong:
-        raise UserError(f"The model file {file} does not fit its header: {min(wrong)} is missing or of another size.")
+        raise UserError(
+            f"The model file {file} does not fit its header: {min(wrong)} is missing or has the wrong size."
+        )
     return model
 
 
 def save_resume(path: Path, state: dict[str, Any]) -> None:
-    """Write a training state (tensors and plain values) beside, then rename."""
+    """Write a training state (tensors and plain values) to a temporary file, then rename."""
     beside = path.with_name(f".{path.name}.new")
     try:
         torch.save(state, beside)
-    except RuntimeError as error:  # torch's writer tells a full disk as RuntimeError
+    except RuntimeError as error:  # torch's writer reports a full disk as RuntimeError
         raise _write_error(beside, path, error) from error
     _put(beside, path)
 
 
 def load_resume(path: Path) -> dict[str, Any]:
-    """The state of `save_resume`; only tensors and plain values are read. Raises UserError."""
+    """The state written by `save_resume`; only tensors and plain values are read. Raises UserError."""
     if not path.is_file():
-        raise UserError(f"The run {path.parent.name} has no saved state to go on from; train anew.")
+        raise UserError(f"The run {path.parent.name} has no saved state to resume from; train again.")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file raises a dozen different types
-        raise UserError(f"The saved state {path} is damaged ({type(error).__name__}); train anew.") from error
+        raise UserError(f"The saved state {path} is damaged ({type(error).__name__}); train again.") from error
     return state
 
 
 def _write_error(beside: Path, path: Path, error: Exception) -> OSError:
-    """What a writer that does not pass on the system's error must have met; removes what it wrote."""
+    """The likely system error behind one that a writer hides; removes the partial file."""
     full = shutil.disk_usage(path.parent).free < _FULL
     beside.unlink(missing_ok=True)
     if full:
@@ -169,5 +174,5 @@ def _write_error(beside: Path, path: Path, error: Exception) -> OSError:
 def _put(beside: Path, path: Path) -> None:
     with beside.open("rb") as file:
         os.fsync(file.fileno())
-    beside.chmod(default_mode())  # safetensors gives it to its owner alone
+    beside.chmod(default_mode())  # safetensors makes it readable by the owner only
     beside.replace(path)

@@ -1,7 +1,7 @@
-"""A trained model in half the size: its weights as 16-bit numbers, to be passed on or put beside a program.
+"""Writes a trained model with 16-bit weights, at half the size, for distribution.
 
-Every reader of models takes them: weights become 32-bit numbers again when they are loaded. A half-precision number has 11
-binary digits, far more than a point's place needs.
+Every reader of models accepts these files: the weights become 32-bit again on loading. Half precision has 11
+significant bits, far more than the accuracy of a point requires.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HALF = torch.float16
 
 
 def write_compact(model: Path, out: Path) -> int:
-    """Write the model of a run folder, a starter or a file to `out` with 16-bit weights; the file's size in bytes.
+    """Write the model of a run folder, a starter or a file to `out` with 16-bit weights; returns the size in bytes.
 
     Raises UserError where there is no model.
     """
@@ -27,7 +27,7 @@ def write_compact(model: Path, out: Path) -> int:
 
 
 def _halved(value: Tensor) -> Tensor:
-    """As 16-bit numbers, unless it holds others than floating-point ones, or some too large for them."""
+    """As float16, unless the tensor is not floating-point or has values too large for it."""
     if not value.is_floating_point() or not bool(value.to(_HALF).isfinite().all()):
         return value
     return value.to(_HALF)

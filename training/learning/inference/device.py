@@ -1,4 +1,4 @@
-"""Where and in which number format to compute."""
+"""Chooses the device, the number format and the number of threads to compute with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # float16 would
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name; auto is cuda, then mps, then cpu. Raises UserError for one that is not there."""
+    """The device of a name; auto is cuda, then mps, then cpu. Raises UserError for one this machine lacks."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, ok in there.items() if ok))
@@ -28,9 +28,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def keep_memory() -> None:
-    """Have glibc keep freed memory for the process: giving activations back after each step costs more than computing them.
+    """Make glibc keep freed memory: returning activations to the system after each step costs more than computing them.
 
-    Measured two to four times on the backward passes of large activations in a virtual machine. Elsewhere no effect.
+    Measured speed-up of two to four times for backward passes with large activations in a virtual machine. No effect
+    without glibc.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
@@ -41,22 +42,22 @@ def keep_memory() -> None:
 
 
 def set_threads(count: int) -> int:
-    """Use so many processor threads (0: every core this process may use); returns the number."""
+    """Use this many CPU threads (0: every core this process may use); returns the number."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(min(count, 4 * cores) if count else cores)
     return torch.get_num_threads()
 
 
 def mixed_precision(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """The context in which the network computes: autocast for bfloat16, none for float32."""
+    """The context to run the network in: autocast for bfloat16, none for float32."""
     return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
 
 
 def choose_precision(wanted: str, device: torch.device, step: Callable[[str], None], *, repeats: int = 2) -> str:
-    """The number format to train in: the one wanted, or for auto the one whose `step(precision)` takes less work.
+    """The number format to train in: the one wanted, or for auto the one whose `step(precision)` takes less CPU time.
 
-    On a CPU with bf16 matrix units bfloat16 is several times faster, on others slower: measured, not assumed. In
-    processor time of one thread, so that other work on the machine does not decide.
+    bfloat16 is several times faster on a CPU with bf16 matrix units and slower on others, so it is measured, in CPU
+    time of one thread, so that other work on the machine has no influence.
     """
     if wanted != "auto":
         return wanted
@@ -74,10 +75,9 @@ def choose_precision(wanted: str, device: torch.device, step: Callable[[str], No
 
 
 def choose_threads(wanted: int, device: torch.device, step: Callable[[], None], *, repeats: int = 4) -> int:
-    """Settle and set the number of threads: the one wanted, or for 0 every core, unless one thread is clearly faster.
+    """Choose and set the number of threads: the one wanted, or for 0 every core, unless one thread is clearly faster.
 
-    It is where other programs keep the cores busy: threads that wait for each other after every layer then lose more than
-    they win.
+    One thread is faster where other programs keep the cores busy, since threads wait for each other after every layer.
     """
     every = set_threads(wanted)
     if wanted or device.type != "cpu" or every == 1:
@@ -91,7 +91,7 @@ def choose_threads(wanted: int, device: torch.device, step: Callable[[], None], 
 
 
 def _least(step: Callable[[str], None], name: str, clock: Callable[[], float], repeats: int) -> float:
-    """The least seconds of a step; the first one, which takes memory and prepares kernels, does not count."""
+    """The minimum seconds per step; the first, which allocates memory and prepares kernels, does not count."""
     step(name)
     costs = []
     for _ in range(repeats):
@@ -102,5 +102,5 @@ def _least(step: Callable[[str], None], name: str, clock: Callable[[], float], r
 
 
 def to_channels_last(model: nn.Module) -> nn.Module:
-    """The model with its convolutions' weights in the layout that is fastest on CPUs and tensor cores."""
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a Module method torch leaves untyped
+    """Use the memory layout for convolution weights that is fastest on CPUs and tensor cores."""
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # untyped in torch

@@ -1,4 +1,6 @@
-"""A trained model as it predicts fastest: the same function with fewer operations. The model itself can be trained no more."""
+"""Rewrites a trained model for faster prediction: the same function with fewer operations, which can't be trained
+further.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from training.learning.models.layers import WideStem
 
 
 def for_inference(model: nn.Module, example: Tensor) -> nn.Module:
-    """The model, changed in place: batch normalisation goes into the convolution before it, what is fixed is computed once.
+    """Change the model in place: fold batch normalisation into the preceding convolution, and precompute constants.
 
-    example: an input [B, C, S, S] on the model's device, to see which layer follows which.
+    example: an input [B, C, S, S] on the model's device, to trace which layer follows which.
     """
     model.eval().requires_grad_(requires_grad=False)
     for first, then in _pairs(model, example):
@@ -28,7 +30,7 @@ def for_inference(model: nn.Module, example: Tensor) -> nn.Module:
 
 
 def halve_weights(model: nn.Module) -> None:
-    """Keep the weights of convolutions and linear layers in bfloat16, which autocast would else make of them at each call."""
+    """Store convolution and linear weights in bfloat16, which autocast would otherwise convert at each call."""
     for part in model.modules():
         if isinstance(part, (nn.Conv2d, nn.Linear, FoldedStem)):
             part.to(torch.bfloat16)
@@ -54,7 +56,7 @@ class FoldedStem(nn.Module):
 
 
 def _pairs(model: nn.Module, example: Tensor) -> list[tuple[str, str]]:
-    """(convolution, batch normalisation) by name, where the one's output is the other's input and both run once."""
+    """(convolution, batch normalisation) by name, where one's output is the other's input and both run once."""
     made: dict[int, str] = {}  # a convolution's output -> its name
     kept: list[Tensor] = []  # outputs stay alive, so that no other tensor gets their identity
     calls: dict[str, int] = {}

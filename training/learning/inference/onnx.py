@@ -1,7 +1,8 @@
-"""A trained model as an ONNX file: one graph from pictures at network size to points, checked against torch when it is written.
+"""Exports a trained model to ONNX: one graph from images at network size to points, checked against torch.
 
-Input `pictures` [B, C, S, S], uint8 or float32 in 0..255, any B; C is 1 (gray) or 3 (RGB). Output `points` float32 [B, K, 2],
-px of the input. The light's normalisation, the label offset and, where wanted, the mirrored view are inside.
+Input `pictures` [B, C, S, S], uint8 or float32 in 0..255, any B; C is 1 (gray) or 3 (RGB). Output `points` float32 [B,
+K, 2], px of the input. Normalisation, label offset and, optionally, averaging with the mirrored view are part of the
+graph.
 """
 
 from __future__ import annotations
@@ -35,18 +36,18 @@ from training.storage.runs.inputs.data import load_readable, spread_rows
 from training.storage.runs.inputs.marking_schemes import scheme_number
 from training.storage.runs.model.adjustment import read_adjustment
 
-INPUTS = ("uint8", "float32")
-PICTURES = 64  # that the file is checked with
-CLOSE = 2e-4  # of the largest coordinate: beyond this the file is not the model; rounding gives a hundredth of it
-_OPSET = 17  # of onnx 1.12 on; 16 brought grid_sample
+PICTURES = 64  # images that the file is checked with
+CLOSE = 2e-4  # of the largest coordinate: above this the export is wrong; rounding causes a hundredth of it
+_OPSET = 17  # needs onnx 1.12; grid_sample came with 16
 _EXTRA = ("onnx", "onnxruntime")
 _LICENCE = "unknown: the labels and pictures that the model was trained on decide; ask whoever trained it"
 
 
 @dataclass(frozen=True)
 class OnnxReport:
-    """What was written. difference: the largest, px, between torch and onnxruntime on `pictures` pictures. moved: by how much
-    8-bit numbers move a coordinate, px, RMS over pictures of the project; None where they are not used."""
+    """What was written. difference: the largest between torch and onnxruntime on `pictures` images, px. moved: how far
+    8-bit numbers move a coordinate, px, RMS over images of the project; None without them.
+    """
 
     out: Path
     size: int  # bytes
@@ -58,14 +59,13 @@ class OnnxReport:
 
     @property
     def sentence(self) -> str:
-        """For people."""
         channels, side, _ = self.shape
         kind = "gray" if channels == 1 else "RGB"
         before = "" if self.moved is None else " before its convolutions became 8-bit"
         after = "" if self.moved is None else f" They move the project's points by {self.moved:.2f} px (RMS)."
         return (
-            f"{self.out}: {self.size / 1e6:.1f} MB, {side} x {side} {kind} pictures to {self.keypoints} points; against torch "
-            f"the largest difference is {self.difference:.4f} px on {self.pictures} pictures{before}.{after}"
+            f"{self.out}: {self.size / 1e6:.1f} MB, {side} x {side} {kind} images to {self.keypoints} points; the "
+            f"largest difference from torch is {self.difference:.4f} px on {self.pictures} images{before}.{after}"
         )
 
 
@@ -79,11 +79,12 @@ def export_onnx(
     scheme: str | None = None,
     int8_from: Path | None = None,
 ) -> OnnxReport:
-    """Write a run's or a model file's best model, with what fits it to a person's way of placing points.
+    """Write the best model of a run, or a model file, including the calibration to an annotator's labels.
 
-    mirrored: average with the mirrored view; upright: look at faces on their side once more, upright, which takes the graph two
-    passes for every face (None: as the model's settings say). scheme: the marking scheme it speaks (None:
-    the model's first). int8_from: compute convolutions with 8-bit numbers, whose ranges come from this project's pictures.
+    mirrored: average with the mirrored view; upright: look again at rotated faces, turned upright, which costs the
+    graph two passes for every face (None: as the model's settings say). scheme: the marking scheme of the points (None:
+    the model's first). int8_from: compute convolutions with 8-bit numbers, whose ranges come from this project's
+    images.
 
     Raises UserError where the extra `onnx` is missing, the model cannot be read or the file cannot be written.
     """
@@ -104,8 +105,8 @@ def export_onnx(
     difference, largest = _difference(data, graph, pictures)
     if not difference <= CLOSE * largest:
         raise UserError(
-            f"The ONNX graph of {info.config.model} is {difference:.3f} px off the model; it was not written. "
-            "Another version of torch or onnxruntime may do it."
+            f"The points of the ONNX graph of {info.config.model} differ from the model's by {difference:.3f} px, so "
+            "it was not written. Try another version of torch or onnxruntime."
         )
     moved = None
     if int8_from is not None:
@@ -117,25 +118,25 @@ def export_onnx(
 
 
 def _quantised(data: bytes, pictures: np.ndarray) -> tuple[bytes, float]:
-    """The graph with 8-bit convolutions, and by how much they move a coordinate, px (RMS)."""
+    """The graph with 8-bit convolutions, and how far they move a coordinate, px (RMS)."""
     smaller = int8(data, pictures)
     change = _found(smaller, pictures) - _found(data, pictures)
     return smaller, float(np.sqrt(np.square(change).mean()))
 
 
 def _project_pictures(path: Path, info: ModelInfo, input_type: str) -> np.ndarray:
-    """Pictures of the project, evenly spread, as the graph takes them. Raises UserError where it has none."""
+    """Images of the project, evenly spread, in the graph's input format. Raises UserError where it has none."""
     with Project.open(path, read_only=True) as project:
         ids = spread_rows(project.ids(), CALIBRATION)
         found, _ = load_readable(project, ids, info.config)
     if not len(found):
-        raise UserError(f"{path} has no picture that can be read; 8-bit numbers get their ranges from some.")
+        raise UserError(f"{path} has no readable image, and --int8 needs some to choose the ranges of 8-bit numbers.")
     planes = found[:, None] if found.ndim == 3 else found.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(planes).astype(input_type)
 
 
 def check_installed() -> None:
-    """Raise UserError where the packages of the extra are missing."""
+    """Raises UserError where packages of the extra are missing."""
     missing = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
@@ -145,7 +146,8 @@ def check_installed() -> None:
 
 
 class PointGraph(nn.Module):
-    """Pictures [B, C, S, S] of light 0..255 -> points [B, K, 2], px of them: all that a prediction is, in one module."""
+    """Images [B, C, S, S], values 0..255 -> points [B, K, 2], px of the input: the complete prediction in one
+    module."""
 
     flip: Tensor
     offset: Tensor
@@ -178,7 +180,7 @@ class PointGraph(nn.Module):
 
 
 class _OneStage(nn.Module):
-    """A model of two stages that stays at the one it was left in: a graph cannot branch on a weight."""
+    """A two-stage model fixed to its current stage, since a graph cannot branch on a weight."""
 
     def __init__(self, model: StagedNet) -> None:
         super().__init__()
@@ -190,7 +192,7 @@ class _OneStage(nn.Module):
 
 
 def _pictures(info: ModelInfo, count: int, input_type: str) -> np.ndarray:
-    """Blurred noise: light that changes from place to place, the same each time."""
+    """Blurred noise, the same each time."""
     side, channels = info.config.input_size, info.config.channels
     noise = torch.rand(count, channels, side // 8 + 2, side // 8 + 2, generator=torch.Generator().manual_seed(0))
     smooth = nn.functional.interpolate(noise, size=(side, side), mode="bilinear", align_corners=False)
@@ -198,14 +200,14 @@ def _pictures(info: ModelInfo, count: int, input_type: str) -> np.ndarray:
 
 
 def _exported(graph: PointGraph, example: np.ndarray) -> Any:
-    """The graph as an onnx ModelProto. By tracing: the newer exporter (dynamo) takes thirty times as long for the same points."""
+    """The graph as an onnx ModelProto. By tracing: the newer exporter (dynamo) takes thirty times as long."""
     file = io.BytesIO()
     batch = {0: "batch"}
     with _quiet(), torch.no_grad():
         torch.onnx.export(
             graph,
             (torch.from_numpy(example),),
-            cast(Any, file),  # torch's annotation knows paths alone
+            cast(Any, file),  # torch's annotation only allows paths
             dynamo=False,
             opset_version=_OPSET,
             input_names=["pictures"],
@@ -218,11 +220,12 @@ def _exported(graph: PointGraph, example: np.ndarray) -> Any:
 
 
 def _described(model: Any, info: ModelInfo, graph: PointGraph, input_type: str) -> bytes:
-    """The file's bytes, with what somebody needs who has nothing else."""
+    """The file's bytes, with metadata that makes it usable on its own."""
     config, schema = info.config, info.schema
     model.producer_name, model.producer_version = "FKP Studio", training.__version__
     model.doc_string = (
-        "Facial keypoints: pictures [B, C, S, S], light 0..255 -> points [B, K, 2], px; first pixel's centre is (0, 0)."
+        "Facial keypoints: pictures [B, C, S, S], values 0..255 -> points [B, K, 2], px; first pixel's centre is (0, "
+        "0)."
     )
     properties: dict[str, Any] = {
         "keypoints": list(schema.keypoints),
@@ -247,7 +250,7 @@ def _described(model: Any, info: ModelInfo, graph: PointGraph, input_type: str) 
 
 
 def _difference(data: bytes, graph: PointGraph, pictures: np.ndarray) -> tuple[float, float]:
-    """The largest distance of a coordinate, px, between the graph in onnxruntime and in torch, and the largest coordinate."""
+    """The largest difference of a coordinate between onnxruntime and torch, and the largest coordinate, px."""
     found = _found(data, pictures)
     with torch.no_grad():
         wanted = graph(torch.from_numpy(pictures)).numpy()
@@ -255,7 +258,7 @@ def _difference(data: bytes, graph: PointGraph, pictures: np.ndarray) -> tuple[f
 
 
 def _found(data: bytes, pictures: np.ndarray) -> np.ndarray:
-    """Points [B, K, 2] that onnxruntime finds."""
+    """Points [B, K, 2] by onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -267,7 +270,7 @@ def _found(data: bytes, pictures: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's remarks on its own workings are nothing a user could act on."""
+    """Silence the exporter's warnings about its internals, which users cannot act on."""
     names = ("torch.onnx",)
     before = {name: logging.getLogger(name).level for name in names}
     try:

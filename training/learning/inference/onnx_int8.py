@@ -1,4 +1,4 @@
-"""An ONNX graph whose convolutions compute with 8-bit numbers, their ranges taken from real pictures."""
+"""Converts an ONNX graph's convolutions to 8-bit numbers, with ranges taken from real images."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 
 from training.errors import UserError
 
-CALIBRATION = 100  # pictures that the ranges are taken from
+CALIBRATION = 100  # images that the ranges are taken from
 _BATCH = 10
 
 
 def int8(graph: bytes, pictures: np.ndarray) -> bytes:
-    """The graph with 8-bit convolutions (weights a range for each channel); pictures [N, C, S, S] as it takes them.
+    """The graph with 8-bit convolutions (weights with a range per channel). pictures [N, C, S, S]: in its input format.
 
-    What is not a convolution stays as it is: normalisation, soft-argmax and offsets need their fine steps. Raises UserError
-    where there is no convolution.
+    Everything else is unchanged: normalisation, soft-argmax and offsets need full precision. Raises UserError where
+    there is no convolution.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
@@ -33,7 +33,7 @@ def int8(graph: bytes, pictures: np.ndarray) -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
         source, out = Path(scratch) / "float.onnx", Path(scratch) / "int8.onnx"
         source.write_bytes(graph)
-        logger.setLevel(logging.ERROR)  # it advises a pre-processing that these graphs do not need
+        logger.setLevel(logging.ERROR)  # it recommends a pre-processing that these graphs do not need
         try:
             quantize_static(
                 source,
@@ -54,7 +54,7 @@ def _reader(pictures: np.ndarray) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
-        """Hands out the pictures, batch by batch."""
+        """Supplies the images batch by batch."""
 
         def __init__(self) -> None:
             self._batches: Iterator[np.ndarray] = (pictures[n : n + _BATCH] for n in range(0, len(pictures), _BATCH))

@@ -1,4 +1,4 @@
-"""Points and confidences for pictures of any size, from a run's best model or a model file."""
+"""Predicts points and confidences for images of any size with a run's best model or a model file."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _BATCH = 64
 
 
 class Predictor:
-    """A loaded model. Use one instance in one thread at a time."""
+    """A loaded model. Use an instance from one thread at a time."""
 
     def __init__(
         self, model: nn.Module, info: ModelInfo, device: torch.device, *, adjustment: Adjustment | None = None
     ) -> None:
         self.info, self.device = info, device
-        self.scheme = 0  # the marking scheme it speaks where a sample's own is not known
+        self.scheme = 0  # the marking scheme to use where a sample's own is unknown
         self._run: Path | None = None  # whose samples' schemes are known
         self._known: tuple[np.ndarray, np.ndarray] | None = None  # ids and their schemes
         self.offset = np.zeros((1, 2)) if adjustment is None else adjustment.offset  # [K, 2], px of the input
@@ -45,9 +45,9 @@ class Predictor:
 
     @classmethod
     def load(cls, path: Path, device: str = "auto", *, adjusted: bool = True) -> Predictor:
-        """The model of a run folder or a `.safetensors` file, with what fits it to a person's way of placing points.
+        """The model of a run folder or a `.safetensors` file, with its calibration to an annotator's labels.
 
-        adjusted: False gives the points of the model itself. Raises UserError where a file is missing or damaged.
+        adjusted: False gives the bare model. Raises UserError where a file is missing or damaged.
         """
         model, info = load_model(path)
         adjustment = read_adjustment(path, keypoints=len(info.schema)) if adjusted else None
@@ -58,15 +58,14 @@ class Predictor:
 
     @property
     def schema(self) -> KeypointSchema:
-        """The keypoints the model finds."""
         return self.info.schema
 
     def speak(self, scheme: str) -> None:
-        """Place all points as a marking scheme of this name does. Raises UserError where the model does not know it."""
+        """Place all points by the marking scheme of this name. Raises UserError where the model does not know it."""
         self.scheme, self._known = scheme_number(self.info.schemes, scheme), None
 
     def schemes_of(self, project: Path, ids: np.ndarray) -> np.ndarray | None:
-        """The marking schemes int64 [B] of samples of a project, as the run learnt them; None where all are alike to it."""
+        """int64 [B]: marking schemes of a project's samples, as the run learned them; None if it knows only one."""
         if self._known is None or self._run is None or self._run.parent.parent != project.absolute():
             return None
         known, schemes = self._known
@@ -74,11 +73,10 @@ class Predictor:
         return np.where(known[at] == ids, schemes[at], self.scheme)
 
     def predict(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of these pictures, and confidences [B, K].
+        """Images uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of the images, and confidences [B, K].
 
-        schemes: int64 [B], as of `schemes_of`; None: all in the one it speaks.
-        A confidence is the probability that a point's error is at most 10 % of the interocular distance; with it
-        `calibration.errors` tells that of any other limit.
+        schemes: int64 [B], from `schemes_of`; None: `speak`'s for all. A confidence is the probability that a point's
+        error is at most 10 % of the interocular distance; `calibration.errors` extends it to any other threshold.
         """
         found = [self._predict_batch(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
         if not found:
@@ -89,7 +87,7 @@ class Predictor:
         return self._to_pictures(points, pictures), self.calibration.probability(spread, sizes)
 
     def predict_points(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> np.ndarray:
-        """As predict, the points only: half the work."""
+        """As `predict`, but the points only, for half the work."""
         parts = [self._points(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
         return self._to_pictures(np.concatenate(parts), pictures)
 
@@ -110,9 +108,14 @@ class Predictor:
         config = self.info.config
         with mixed_precision(self.device, self.precision):
             points, spread = points_and_disagreement(
-                self.model, x, flip=self.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme,
+                self.model,
+                x,
+                flip=self.flip,
+                flip_average=config.flip_average,
+                upright=config.upright,
+                scheme=scheme,
                 views=self.calibration.views,
-            )  # fmt: skip
+            )
         return points.float().cpu().numpy(), spread.float().cpu().numpy()
 
     @torch.inference_mode()
@@ -130,7 +133,7 @@ class Predictor:
         return resize_points(points + self.offset, (side, side), (width, height)).astype(np.float32)
 
     def _faster_precision(self, example: Tensor) -> str:
-        """A model trained in half precision may stand on a machine that is slow at it."""
+        """A model trained in half precision may run on a machine where that is slow."""
         x = example.repeat(4, 1, 1, 1)
 
         @torch.inference_mode()

@@ -1,11 +1,11 @@
 """The prediction worker: JSON lines on stdin are answered with JSON lines on stdout.
 
-{"id": n, "cmd": "predict", "project": path, "run": run_dir, "ids": [...]} is answered by one or more
-{"id": n, "ids": [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "model": its stamp, "done":
-bool}, or one {"id": n, "error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is
-answered by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see training/learning/augment/sheet.py;
-it goes before all others. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
-end of stdin ends the worker. A request with one id goes before the rest of a long one.
+{"id": n, "cmd": "predict", "project": path, "run": run_dir, "ids": [...]} is answered by one or more {"id": n, "ids":
+[...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "model": its stamp, "done": bool}, or one {"id": n,
+"error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is answered
+by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see `Sheet.draw`; it is
+handled before all others. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
+end of stdin ends the worker. A request with a single id is handled before the rest of a long one.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from training.storage.runs.inputs.data import load_pictures
 from training.storage.runs.model.stored_predictions import model_stamp
 from training.storage.runs.settings.config import RunConfig
 
-CHUNK = 256  # samples a reply, at most
-_SLICE_SECONDS = 0.05  # a long request is worked on in pieces of about this length, so that a short one need not wait
+CHUNK = 256  # samples per reply, at most
+_SLICE_SECONDS = 0.05  # length of the pieces of a long request, so that a short one need not wait
 _MODELS = 3  # kept loaded
 
 
@@ -46,7 +46,7 @@ class _Request:
     run: Path
     ids: list[int]
     at: int = 0
-    stamp: str = ""  # of the model that what is gathered is by
+    stamp: str = ""  # of the model that the gathered predictions are by
     points: list[np.ndarray] = field(default_factory=list)
     confidences: list[np.ndarray] = field(default_factory=list)
 
@@ -65,7 +65,7 @@ class _SheetRequest:
 
 
 class Worker:
-    """Keeps projects and models open, and works on requests piece by piece."""
+    """Keeps projects and models open, and handles requests piece by piece."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out
@@ -76,12 +76,12 @@ class Worker:
         self.piece = 16
 
     def take(self, message: dict[str, Any]) -> None:
-        """Queue or drop a request; one id goes to the front."""
+        """Queue or drop a request; one with a single id goes to the front."""
         if message["cmd"] == "cancel":
             self.waiting = deque(r for r in self.waiting if r.number != int(message["id"]))
             return
         if message["cmd"] not in ("predict", "augment"):
-            raise ValueError(f"no command {message['cmd']!r}")
+            raise ValueError(f"unknown command {message['cmd']!r}")
         ids = [int(i) for i in message["ids"]]
         if message["cmd"] == "augment":
             config, seed = dict(message["config"]), int(message["seed"])
@@ -94,7 +94,7 @@ class Worker:
             self.waiting.append(request)
 
     def work(self) -> None:
-        """One piece of the request in front; an error ends this request only."""
+        """Do one piece of the front request; an error ends only that request."""
         request = self.waiting[0]
         try:
             if isinstance(request, _SheetRequest):
@@ -155,10 +155,10 @@ class Worker:
         self.out.flush()
 
     def _predict(self, request: _Request, ids: np.ndarray, predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
-        """Points [B, K, 2] in px of the original pictures, and confidences [B, K]."""
+        """Points [B, K, 2] in px of the original images, and confidences [B, K]."""
         project = self._project(request.project)
         if predictor.schema.keypoints != project.schema.keypoints:
-            raise UserError(f"The model of {request.run.name} has other keypoints than the project {project.name}.")
+            raise UserError(f"The model of {request.run.name} has different keypoints from the project {project.name}.")
         config = predictor.info.config
         points, confidences = predictor.predict(
             load_pictures(project, ids, config), predictor.schemes_of(project.path, ids)
@@ -173,7 +173,7 @@ class Worker:
         return resize_points(points, (config.input_size, config.input_size), sizes), confidences
 
     def _model(self, run: Path) -> tuple[str, Predictor]:
-        """The run's model and adjustment as they are on the disk now, and their stamp: a run in training writes better ones."""
+        """The current model and adjustment of the run, which training replaces by better ones, and their stamp."""
         key = (run, model_stamp(run))
         if key not in self.models:
             self.models = {k: m for k, m in list(self.models.items())[1 - _MODELS :] if k[0] != run}
@@ -187,7 +187,6 @@ class Worker:
         return self.projects[path]
 
     def close(self) -> None:
-        """Close the projects."""
         for project in self.projects.values():
             project.close()
         self.projects.clear()
@@ -207,7 +206,7 @@ def serve(source: TextIO, out: TextIO) -> None:
                 if not _accept(line, worker):
                     return
             worker.work()
-    except BrokenPipeError:  # whoever asked is gone
+    except BrokenPipeError:  # the reader has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         worker.close()
@@ -220,7 +219,7 @@ def _read(source: TextIO, lines: queue.SimpleQueue[str]) -> None:
 
 
 def _accept(line: str, worker: Worker) -> bool:
-    """Take a line in; False ends the worker."""
+    """Handle a line; False ends the worker."""
     if not line:
         return False
     try:

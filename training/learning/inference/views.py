@@ -1,4 +1,6 @@
-"""Predicting one picture from several views: plain, mirrored, shifted, upright. Their mean is better, their spread tells how sure."""
+"""Predicts an image from several views (plain, mirrored, shifted, upright): their mean is the points, their spread the
+doubt.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ def averaged_points(
 ) -> Tensor:
     """Input [B, C, S, S] -> points [B, K, 2], px of the input: the mean of the plain and the mirrored view.
 
-    upright: faces that are turned are looked at once more, upright (`look_twice`). Points stand as labels of the marking scheme
-    would (one number, or int64 [B]), where the model has learnt label offsets.
+    upright: look again at rotated faces, turned upright (`look_twice`). scheme: one number, or int64 [B]; points are
+    shifted like labels of that marking scheme, where the model has learned label offsets.
     """
 
     def look(seen: Tensor) -> tuple[Tensor]:
@@ -32,19 +34,25 @@ def averaged_points(
 
 
 def views_of(model: nn.Module) -> Views:
-    """The views to calibrate a model's confidence with: a model with two heads tells of itself how sure it is."""
+    """The views to calibrate a model's confidence with: its own heads, if it has two."""
     return "heads" if isinstance(model, LightPoints) else "moved"
 
 
 def points_and_disagreement(
-    model: nn.Module, x: Tensor, *, flip: Tensor, flip_average: bool, upright: bool = False, scheme: int | Tensor = 0,
+    model: nn.Module,
+    x: Tensor,
+    *,
+    flip: Tensor,
+    flip_average: bool,
+    upright: bool = False,
+    scheme: int | Tensor = 0,
     views: Views = "moved",
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """As `averaged_points`, with the views' disagreement [B, K]: their deviation from their mean, a fraction of the side.
+) -> tuple[Tensor, Tensor]:
+    """As `averaged_points`, with the views' disagreement [B, K]: their deviation from their mean, as a fraction of the
+    side.
 
     views: "moved" - plain, mirrored, moved right and up by 3 % of the side, moved left and down, all in one batch.
-    "heads" - what the heads of the plain view say, and of the mirrored one with flip_average: no pass that the points
-    do not need.
+    "heads" - the heads of the plain view, and of the mirrored one with flip_average, which needs no extra pass.
     """
     see = _see_heads if views == "heads" else _see_moved
 
@@ -74,13 +82,15 @@ def _see_moved(model: nn.Module, x: Tensor, *, flip: Tensor, mirrored: bool) -> 
 
 
 def points_and_spread(model: nn.Module, x: Tensor, *, flip: Tensor, scheme: int | Tensor = 0) -> tuple[Tensor, Tensor]:
-    """The mean of the model's heads on the plain and the mirrored view, [B, K, 2], and their deviation [B, K]; px of the input."""
+    """[B, K, 2]: the mean of the model's heads on the plain and the mirrored view, and their deviation [B, K]; px of
+    the input.
+    """
     seen = _heads(model, x, flip=flip, mirrored=True)
     return labelled(model, seen.mean(dim=1), scheme), _deviation(seen)
 
 
 def _heads(model: nn.Module, x: Tensor, *, flip: Tensor, mirrored: bool) -> Tensor:
-    """The points of the heads [B, heads, K, 2] of the plain view, then of the mirrored one, where the plain view has them."""
+    """The heads' points [B, heads, K, 2] on the plain view, then on the mirrored one, mapped back to the plain view."""
     if not mirrored:
         return heads_of(model, x)
     plain, other = heads_of(model, torch.cat((x, mirror(x)))).chunk(2)
@@ -89,12 +99,12 @@ def _heads(model: nn.Module, x: Tensor, *, flip: Tensor, mirrored: bool) -> Tens
 
 
 def _deviation(seen: Tensor) -> Tensor:
-    """Points [B, views, K, 2] -> their deviation from their mean [B, K]."""
+    """Points [B, views, K, 2] -> their deviation from their mean, [B, K]."""
     return seen.std(dim=1).square().sum(dim=-1).sqrt()
 
 
 def _moved(x: Tensor, right: int, down: int) -> Tensor:
-    """The content moved by whole pixels; the border is repeated."""
+    """The content moved by whole pixels, with the border repeated."""
     pad = max(abs(right), abs(down))
     y = F.pad(x, (pad, pad, pad, pad), mode="replicate")
     height, width = x.shape[-2:]

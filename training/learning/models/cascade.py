@@ -1,7 +1,7 @@
 """The two-level cascade (Facial Keypoint Detection, report on cascaded CNNs, 2015, section 4).
 
-Level 1 sees the whole picture and gives all points. In level 2 each keypoint has a small network of its own that sees a patch
-round level 1's point and gives the point again. The K small networks are one grouped network.
+Level 1 sees the whole image and predicts all points. In level 2 a small network per keypoint sees a patch around level
+1's point and predicts the point again. The K small networks are computed as one grouped network.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Cascade(StagedNet):
         self.side = input_size
 
     def settings(self, config: RunConfig) -> RunConfig:
-        """Both levels see pictures moved alike; level 2 may have its own rate."""
+        """Both levels use the same augmentation; level 2 may have its own rate."""
         rate = config.learning_rate * (1 if self.number == 1 else config.stage_rate)
         return replace(config, learning_rate=rate)
 
     def unit(self) -> float:
-        """Both levels count in px of the input."""
+        """Both levels work in px of the input."""
         return 1.0
 
     def first_points(self, x: Tensor) -> Tensor:
@@ -53,12 +53,14 @@ class Cascade(StagedNet):
         return points
 
     def refine(self, x: Tensor, points: Tensor) -> Tensor:
-        """Level 2's points from patches round these; px of the input."""
+        """Level 2's points from patches around `points`; px of the input."""
         offsets = self.second(patches(x, points)).float().unflatten(1, (-1, 2))
         return points + PATCH / 2 * offsets
 
     def mistakes(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-        """Level 1's errors [n, K, 2], px; each keypoint's own, repeated to fill n. All keypoints' where one has no label."""
+        """Level 1's errors [n, K, 2], px, per keypoint, repeated to fill n; those of all keypoints where one has no
+        label.
+        """
         off = pred - points
         pool = off[mask > 0]
         pool = pool if len(pool) else torch.zeros_like(off[:1, 0])
@@ -67,7 +69,7 @@ class Cascade(StagedNet):
         return torch.stack([own[rows % len(own)] for own in columns], dim=1)
 
     def lesson(self, x: Tensor, points: Tensor, mask: Tensor, source: Source) -> Lesson:
-        """Level 1: the picture. Level 2: patches where the labels are, put off by mistakes of level 1 with that keypoint."""
+        """Level 1: the image. Level 2: patches at the labels, shifted by level 1's errors for that keypoint."""
         if self.number == 1:
             return Lesson(self.first(x), points, mask)
         mistakes = source.mistakes
@@ -77,9 +79,9 @@ class Cascade(StagedNet):
 
 
 def patches(x: Tensor, centres: Tensor) -> Tensor:
-    """Squares of PATCH px round centres [B, K, 2] (px) of pictures [B, C, S, S]: [B, K * C, PATCH, PATCH].
+    """Squares of PATCH px around centres [B, K, 2] (px) of images [B, C, S, S]: [B, K * C, PATCH, PATCH].
 
-    What lies outside of the picture repeats its border.
+    Outside the image its border is repeated.
     """
     side = x.shape[-1]
     inside = pixel_centres(PATCH, like=x).unsqueeze(1) * (PATCH / side)  # [1, 1, PATCH * PATCH, 2]
@@ -96,6 +98,5 @@ def cascade_networks(*, input_size: int, channels: int, outputs: int, dropout: f
 
 
 def cascade_parameters(*, input_size: int, channels: int, outputs: int) -> int:
-    """The number of parameters, without making the networks."""
     first = plain_cnn_parameters(Level1.widths, input_size=input_size, channels=channels, outputs=outputs)
     return first + patch_nets_parameters(keypoints=outputs // 2, channels=channels, side=PATCH)

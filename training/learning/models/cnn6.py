@@ -1,4 +1,6 @@
-"""CNN-6 (Wing Loss for Robust Facial Landmark Localisation with CNNs, CVPR 2018, Fig. 3), and what it shares with CNN-7."""
+"""CNN-6 (Wing Loss for Robust Facial Landmark Localisation with CNNs, CVPR 2018, Fig. 3), and the base shared with
+CNN-7.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ _HIDDEN = 1024
 
 
 class PlainCNN(nn.Module):
-    """As often as there are widths conv 3x3, ReLU, max pool / 2, then 1024 features: [B, C, S, S] -> [B, 2K]."""
+    """Per width conv 3x3, ReLU, max pool / 2, then 1024 features: [B, C, S, S] -> [B, 2K]."""
 
-    # The largest of four is larger than one: with He's sqrt(2) the features grow tenfold through five pools.
+    # The maximum of four exceeds the mean: with He's sqrt(2) the features would grow tenfold through five pools.
     gain = 1.2
     widths: tuple[int, ...]
 
@@ -36,18 +38,16 @@ class CNN6(PlainCNN):
 
 
 def stage(channels: int, out: int) -> nn.Sequential:
-    """[B, channels, S, S] -> [B, out, S/2, S/2]. ReLU after the pool: the same numbers, a quarter of the work."""
+    """[B, channels, S, S] -> [B, out, S/2, S/2]. ReLU after the pool: the same result for a quarter of the work."""
     return nn.Sequential(nn.Conv2d(channels, out, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(inplace=True))
 
 
 def plain_cnn_parameters(widths: tuple[int, ...], *, input_size: int, channels: int, outputs: int) -> int:
-    """The number of parameters, without making the network."""
     stages = sum((9 * i + 1) * out for i, out in pairwise((channels, *widths)))
     return stages + (_features(widths, input_size) + 1) * _HIDDEN + (_HIDDEN + 1) * outputs
 
 
 def cnn6_parameters(*, input_size: int, channels: int, outputs: int) -> int:
-    """The number of parameters, without making the network."""
     return plain_cnn_parameters(CNN6.widths, input_size=input_size, channels=channels, outputs=outputs)
 
 

@@ -1,4 +1,6 @@
-"""CNN-7 (Wing Loss for Robust Facial Landmark Localisation with CNNs, CVPR 2018, section 6): CNN-6 for twice the side."""
+"""CNN-7 (Wing Loss for Robust Facial Landmark Localisation with CNNs, CVPR 2018, section 6): CNN-6 for twice the side
+length.
+"""
 
 from __future__ import annotations
 
@@ -12,5 +14,4 @@ class CNN7(PlainCNN):
 
 
 def cnn7_parameters(*, input_size: int, channels: int, outputs: int) -> int:
-    """The number of parameters, without making the network."""
     return plain_cnn_parameters(CNN7.widths, input_size=input_size, channels=channels, outputs=outputs)

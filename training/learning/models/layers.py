@@ -1,4 +1,4 @@
-"""Layers the networks share."""
+"""Layers that several networks share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 class WideStem(nn.Module):
     """Convolution of an odd size, 'same' padding, stride 1, then max pool 2x2: [B, C, S, S] -> [B, out, S/2, S/2].
 
-    Computed as one convolution of half the resolution: 2x2 pixels become channels, and the four outputs that a pool
-    cell compares are four groups of channels. The result is the same number for number; with one input channel the
-    plain form is several times slower on a CPU, most of it in the pool's backward pass.
+    Computed as one convolution at half the resolution: 2x2 pixels become channels, and the four outputs that a pool
+    cell compares become four groups of channels. The result is identical; with one input channel the plain form is
+    several times slower on a CPU, mostly in the pool's backward pass.
     """
 
     def __init__(self, channels: int, out: int, *, size: int) -> None:
@@ -42,7 +42,8 @@ class WideStem(nn.Module):
 
 
 class _MaxOfFour(torch.autograd.Function):
-    """The largest of four groups of channels: [B, 4c, H, W] -> [B, c, H, W]; of equal ones the first has the gradient."""
+    """The maximum of four groups of channels: [B, 4c, H, W] -> [B, c, H, W]; among equals the first gets the
+    gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

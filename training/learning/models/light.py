@@ -1,8 +1,9 @@
-"""The light network: a heat map a keypoint at a quarter of the resolution, and a small head that gives coordinates.
+"""The light network: one heat map per keypoint at a quarter of the resolution, and a small head that regresses
+coordinates.
 
-A map's point is the mean of its cells' places under its softmax (soft-argmax: Sun et al., Integral Human Pose Regression,
-ECCV 2018), so a point is found between cells and the gradient reaches each of them. The coordinate head sees the whole face
-and gives a sane point where a map sees nothing. Both are trained, and their mean is the answer.
+A map's point is the mean of its cells' positions under its softmax (soft-argmax: Sun et al., Integral Human Pose
+Regression, ECCV 2018), which gives sub-cell accuracy and a gradient for every cell. The coordinate head sees the whole
+face and gives a plausible point where a map has no evidence. Both are trained, and their mean is the prediction.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from torch import Tensor, nn
 from training.learning.models.layers import conv3
 from training.learning.models.points import origin_of
 
-_STRIDE = 4  # px of the input a cell of a map
+_STRIDE = 4  # input px per cell of a map
 _WIDTHS = (32, 48, 80, 128)  # channels of the stem and at a quarter, an eighth and a sixteenth of the resolution
 _BLOCKS = 2  # residual blocks at each resolution
-_REDUCED = 32  # channels that the coordinate head sees
+_REDUCED = 32  # input channels of the coordinate head
 
 
 class Residual(nn.Module):
-    """x + two convolutions 3x3 with BN: [B, c, H, W] -> [B, c, H, W]. It begins near the identity."""
+    """x + two convolutions 3x3 with BN: [B, c, H, W] -> [B, c, H, W]. Initially near the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -38,7 +39,8 @@ class Residual(nn.Module):
 
 
 class Light(nn.Module):
-    """Pictures [B, C, S, S] -> maps [B, K, S/4, S/4] (logits) and offsets [B, 2K]. With 96x96x1 and 15 keypoints 1.13 M parameters.
+    """Images [B, C, S, S] -> maps [B, K, S/4, S/4] (logits) and offsets [B, 2K]. 1.13 M parameters for 96x96x1 and K =
+    15.
 
     width multiplies the channels.
     """
@@ -73,9 +75,10 @@ class Light(nn.Module):
 
 
 class LightPoints(nn.Module):
-    """Pictures [B, C, S, S] -> points [B, K, 2], px of the input: the mean of both heads.
+    """Images [B, C, S, S] -> points [B, K, 2], px of the input: the mean of both heads.
 
-    networks: one Light. The coordinate head counts in half sides from the mean shape [K, 2], or from the centre.
+    networks: one Light. The coordinate head's unit is half the side; its origin is the mean shape [K, 2], or the
+    centre.
     """
 
     origin: Tensor
@@ -90,7 +93,7 @@ class LightPoints(nn.Module):
         return self.heads(x).mean(dim=1)
 
     def heads(self, x: Tensor) -> Tensor:
-        """The points of the maps and those of the coordinate head, [B, 2, K, 2]; both are taught."""
+        """The points of the maps and of the coordinate head, [B, 2, K, 2]; both are trained."""
         maps, offsets = self.network(x)
         places = self.origin + self.half_side * offsets.float().unflatten(1, (-1, 2))
         return torch.stack((soft_argmax(maps, stride=_STRIDE), places), dim=1)
@@ -102,7 +105,7 @@ def heads_of(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def soft_argmax(maps: Tensor, *, stride: int) -> Tensor:
-    """Logits [B, K, H, W] -> points [B, K, 2], px of a picture with `stride` pixels a cell: the mean place under the softmax."""
+    """Logits [B, K, H, W] -> points [B, K, 2], px of an image with `stride` px per cell: the mean under the softmax."""
     share = maps.to(torch.promote_types(maps.dtype, torch.float32)).flatten(2).softmax(dim=-1).view(-1, *maps.shape[1:])
     places = [(torch.arange(n, device=maps.device) + 0.5) * stride - 0.5 for n in maps.shape[2:]]
     y = (share.sum(dim=3) * places[0]).sum(dim=-1)
@@ -111,9 +114,9 @@ def soft_argmax(maps: Tensor, *, stride: int) -> Tensor:
 
 
 def each_head(pred: Tensor, points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Points of several heads [B, heads, K, 2] as so many pictures [B * heads, K, 2], each with the picture's labels and mask.
+    """Points of several heads [B, heads, K, 2] as a batch [B * heads, K, 2], each with its image's labels and mask.
 
-    Points of one [B, K, 2] stay as they are.
+    Points of a single head [B, K, 2] are unchanged.
     """
     if pred.ndim == 3:
         return pred, points, mask
@@ -129,7 +132,6 @@ def light_networks(*, input_size: int, channels: int, outputs: int, dropout: flo
 
 
 def light_parameters(*, input_size: int, channels: int, outputs: int, width: float = 1.0) -> int:
-    """The number of parameters, without making the network."""
     stem, fine, middle, coarse = scaled_widths(width)
     steps = ((stem, fine), (fine, middle), (middle, coarse))
     path = sum(9 * i * o + 2 * o + _BLOCKS * 2 * (9 * o * o + 2 * o) for i, o in steps)

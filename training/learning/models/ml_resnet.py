@@ -28,9 +28,9 @@ class Block(nn.Module):
 
 
 class MLResNet(nn.Module):
-    """Pictures [B, C, S, S] -> outputs [B, 2K]. With 96x96x1 and 15 keypoints 9.3 M parameters.
+    """Images [B, C, S, S] -> outputs [B, 2K]. With 96x96x1 and 15 keypoints 9.3 M parameters.
 
-    residual=False is the same six weight layers without shortcuts: ML-CNN.
+    residual=False gives ML-CNN: the same six weight layers without residual connections.
     """
 
     def __init__(self, *, input_size: int, channels: int, outputs: int, dropout: float, residual: bool = True) -> None:
@@ -51,7 +51,6 @@ class MLResNet(nn.Module):
 
 
 def ml_resnet_parameters(*, input_size: int, channels: int, outputs: int, residual: bool = True) -> int:
-    """The number of parameters, without making the network."""
     stem = 121 * channels * 32 + 32 + 2 * 32
     blocks = sum(9 * out * (i + out) + 4 * out + residual * i * out for i, out in ((32, 32), (32, 64)))
     return stem + blocks + (64 * (input_size // 8) ** 2 + 1) * 1000 + 1001 * outputs

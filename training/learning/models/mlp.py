@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-HIDDEN = 500  # the report does not say how many
+HIDDEN = 500  # not given in the report
 
 
 class MLP(nn.Module):
@@ -22,5 +22,4 @@ class MLP(nn.Module):
 
 
 def mlp_parameters(*, input_size: int, channels: int, outputs: int) -> int:
-    """The number of parameters, without making the network."""
     return (channels * input_size**2 + 1) * HIDDEN + (HIDDEN + 1) * outputs

@@ -1,4 +1,4 @@
-"""K small networks, each for its own patch, computed as one network of K groups."""
+"""K small networks, each for its own patch, computed as one network with K groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HIDDEN = 64
 
 
 class GroupedReLU(nn.ReLU):
-    """The ReLU of several networks in one: the units are theirs in turn, as many for each."""
+    """The ReLU of several networks in one: consecutive, equally large blocks of units belong to each."""
 
     def __init__(self, groups: int) -> None:
         super().__init__()
@@ -21,11 +21,12 @@ class GroupedReLU(nn.ReLU):
 
 
 class PatchNets(nn.Module):
-    """Patches [B, K * C, P, P], the C channels of a keypoint side by side -> [B, 2K], an x and a y from each patch.
+    """Patches [B, K * C, P, P], a keypoint's C channels adjacent -> [B, 2K], an x and a y from each patch.
 
-    Each network: 2x2 pixels become channels (a quarter of the work), conv 3x3, pool, conv 3x3, pool, conv 3x3, 64 features.
-    No weight is shared and no network sees another's patch. In one grouped network a step in bf16 takes a fifth less time than
-    in a loop over K networks, in float32 as much (benchmarks/patch_nets.py); batched products of unfolded patches take longer.
+    Each network: 2x2 pixels become channels (a quarter of the work), conv 3x3, pool, conv 3x3, pool, conv 3x3, 64
+    features. No weights are shared and no network sees another's patch. As one grouped network a step in bf16 is a
+    fifth faster than a loop over K networks, in float32 equal (benchmarks/patch_nets.py); batched products of unfolded
+    patches are slower.
     """
 
     gain = 1.2
@@ -49,6 +50,5 @@ class PatchNets(nn.Module):
 
 
 def patch_nets_parameters(*, keypoints: int, channels: int, side: int) -> int:
-    """The number of parameters, without making the networks."""
     convs = sum((9 * i + 1) * o for i, o in pairwise((4 * channels, *_WIDTHS)))
     return keypoints * (convs + (_WIDTHS[-1] * (side // 8) ** 2 + 1) * _HIDDEN + (_HIDDEN + 1) * 2)

@@ -1,4 +1,4 @@
-"""The wrapper that turns a network's outputs into points."""
+"""Wraps a network so that its outputs are points."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class PointNet(nn.Module):
-    """A network whose outputs are read as points: pictures [B, C, S, S] -> points [B, K, 2], px of the input.
+    """A network whose outputs are points: images [B, C, S, S] -> points [B, K, 2], px of the input.
 
-    The outputs count in half sides from `origin` [K, 2] (px): the mean shape, or the picture's centre.
+    The outputs' unit is half the side; their origin [K, 2] (px) is the mean shape, or the image's centre.
     """
 
     origin: Tensor
@@ -26,5 +26,5 @@ class PointNet(nn.Module):
 
 
 def origin_of(mean_shape: Tensor, *, targets: str, side: int) -> Tensor:
-    """Where outputs of 0 are, [K, 2] px: the mean shape for targets "offset", the centre of the side for "points"."""
+    """The points for outputs of 0, [K, 2] px: the mean shape for targets "offset", the centre for "points"."""
     return torch.full_like(mean_shape, (side - 1) / 2) if targets == "points" else mean_shape

@@ -1,4 +1,4 @@
-"""Networks by name."""
+"""Creates networks by name."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from training.storage.runs.settings.config import RunConfig
 
 @dataclass(frozen=True)
 class Entry:
-    """How a network is made, how large it gets, and what its input size must be a multiple of."""
+    """How a network is created, its number of parameters, and what its input size must be a multiple of."""
 
     make: Callable[..., nn.Module]
     parameters: Callable[..., int]
     multiple: int
-    whole: type[TwoStage] | type[Cascade] | type[LightPoints] | None = None  # what makes one model of the networks
-    has_width: bool = False  # whether the setting width is its
+    whole: type[TwoStage] | type[Cascade] | type[LightPoints] | None = None  # combines the networks into one model
+    has_width: bool = False  # whether the setting width applies
 
 
 MODELS: dict[str, Entry] = {
@@ -50,14 +50,15 @@ MODELS: dict[str, Entry] = {
 
 
 def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None = None, schemes: int = 1) -> nn.Module:
-    """The config's network. mean_shape: [K, 2], px of the input. schemes: how many marking schemes it tells apart.
+    """The config's network. mean_shape: [K, 2], px of the input. schemes: number of marking schemes.
 
-    Raises UserError for an input size it can't take, or where it can't have label offsets.
+    Raises UserError for an unsupported input size, or where label offsets are not supported.
     """
     entry = MODELS[config.model]
     if config.input_size % entry.multiple:
         raise UserError(
-            f"The network {config.model} needs an input size that is a multiple of {entry.multiple}, not {config.input_size}."
+            f"The network {config.model} needs an input size that is a multiple of {entry.multiple}, not "
+            f"{config.input_size}."
         )
     network = entry.make(**_size(config, keypoints), dropout=config.dropout)
     parts = list(network) if isinstance(network, nn.ModuleList) else [network]
@@ -68,7 +69,7 @@ def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None =
     model = _whole(entry, parts, shape, config)
     if config.label_offset:
         if isinstance(model, StagedNet):
-            raise UserError(f"The network {config.model} has two stages and cannot have the setting label_offset.")
+            raise UserError(f"The network {config.model} has two stages and does not support the setting label_offset.")
         model.offsets = LabelOffsets(keypoints, schemes)
     return model
 
@@ -86,18 +87,20 @@ def _whole(entry: Entry, parts: list[nn.Module], shape: Tensor, config: RunConfi
 
 
 def count_parameters(model: nn.Module) -> int:
-    """The number of trained values."""
+    """The number of trained parameters."""
     return sum(p.numel() for p in model.parameters())
 
 
 def recipe_parameters(config: RunConfig, keypoints: int, *, schemes: int = 1) -> int:
-    """The parameters of a recipe's network, without making it."""
+    """The number of parameters of a recipe's network, without creating it."""
     network = MODELS[config.model].parameters(**_size(config, keypoints))
     return network + (offset_parameters(keypoints, schemes) if config.label_offset else 0)
 
 
 def _initialise(network: nn.Module, rule: str) -> None:
-    """He's rule with the network's own gain, small at the output so that training starts at the origin; Xavier's; or N(0, 0.02)."""
+    """He's rule with the network's own gain, small at the output so that training starts at the origin; Xavier; N(0,
+    0.02).
+    """
     gain: float = getattr(network, "gain", 2**0.5)
     for name, value in network.named_parameters():
         if value.ndim < 2:

@@ -1,7 +1,7 @@
-"""ResNet-50 (Deep Residual Learning for Image Recognition, CVPR 2016, Table 1), with the points in place of the classes.
+"""ResNet-50 (Deep Residual Learning for Image Recognition, CVPR 2016, Table 1), with points instead of classes.
 
-Names of weights are those of the published ImageNet state dicts, so that these can be loaded. As in those, a block that
-halves the resolution does it in its 3x3 convolution ("v1.5").
+Weight names match the published ImageNet state dicts, so that these can be loaded. As in those, a block that halves the
+resolution does so in its 3x3 convolution ("v1.5").
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ _STEM = 64
 
 
 class Bottleneck(nn.Module):
-    """1x1 to `width`, 3x3 (/ stride), 1x1 to 4 * width, each with batch normalisation; plus the input, projected where sizes differ."""
+    """1x1 to `width`, 3x3 (/ stride), 1x1 to 4 * width, each with batch norm; plus the input, projected if sizes
+    differ.
+    """
 
     def __init__(self, channels: int, width: int, *, stride: int) -> None:
         super().__init__()
@@ -72,7 +74,7 @@ class ResNet50(nn.Module):
 
 
 def _layer(channels: int, level: int) -> nn.Sequential:
-    """The blocks of one resolution; the first of all but the first level halves it."""
+    """The blocks of one resolution; the first block of every level except the first halves it."""
     width = _WIDTHS[level]
     first = Bottleneck(channels, width, stride=1 if level == 0 else 2)
     others = (Bottleneck(width * _EXPANSION, width, stride=1) for _ in range(_BLOCKS[level] - 1))
@@ -85,7 +87,7 @@ def resnet50_parameters(
     channels: int,
     outputs: int,
 ) -> int:
-    """The number of parameters, without making the network; the same for every input size."""
+    """The same for every input size."""
     total, inputs = 49 * channels * _STEM + 2 * _STEM, _STEM
     for width, blocks in zip(_WIDTHS, _BLOCKS, strict=True):
         out = width * _EXPANSION

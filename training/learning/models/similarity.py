@@ -1,6 +1,6 @@
-"""Similarities of the plane (turn, size, shift) for a batch at once, and pictures cut along them.
+"""Batched similarity transforms of the plane (rotation, scale, shift), and crops of images along them.
 
-All coordinates are normalised: -1..1 over a square picture of side S, (2x + 1) / S - 1 for x px (align_corners=False).
+All coordinates are normalised: -1..1 over a square image of side S, (2x + 1) / S - 1 for x px (align_corners=False).
 Written without matrix products, which mixed precision would round.
 """
 
@@ -12,27 +12,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_SIZES = (0.2, 5.0)  # of what is fitted: points that fell on one spot must not give a picture of one pixel
+_SIZES = (0.2, 5.0)  # limits of fitted scales: coinciding points must not give a crop of one pixel
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """p -> turn * p + shift as complex numbers. turn, shift: [B, 2]; turn is size * (cos, sin) of the angle."""
+    """p -> turn * p + shift as complex numbers. turn, shift: [B, 2]; turn is scale * (cos, sin) of the angle."""
 
     turn: Tensor
     shift: Tensor
 
     def apply(self, points: Tensor) -> Tensor:
-        """Points [B, n, 2] (or [1, n, 2]) moved."""
+        """Transform points [B, n, 2] (or [1, n, 2])."""
         return multiply(points, self.turn.unsqueeze(1)) + self.shift.unsqueeze(1)
 
     def inverse(self) -> Similarity:
-        """What undoes it."""
         back = _reciprocal(self.turn)
         return Similarity(back, -multiply(self.shift, back))
 
     def after(self, first: Similarity) -> Similarity:
-        """First the other, then this one."""
+        """The composition: `first`, then this one."""
         return Similarity(multiply(self.turn, first.turn), multiply(self.turn, first.shift) + self.shift)
 
 
@@ -43,10 +42,11 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
 
 
 def fit_similarity(source: Tensor, target: Tensor, weight: Tensor) -> Similarity:
-    """The similarity that brings source [B or 1, K, 2] nearest to target [B, K, 2], least squares with weight [B or 1, K].
+    """The similarity that maps source [B or 1, K, 2] closest to target [B, K, 2]; least squares with weight [B or 1,
+    K].
 
     Umeyama, Least-squares estimation of transformation parameters between two point patterns, 1991; in the plane its
-    solution is a quotient of complex numbers. With fewer than two weighted points size and angle are left alone.
+    solution is a quotient of complex numbers. With fewer than two weighted points scale and angle stay unchanged.
     """
     weight = weight.to(target.dtype).unsqueeze(-1)
     total = weight.sum(dim=1, keepdim=True).clamp(min=1e-12)
@@ -61,9 +61,9 @@ def fit_similarity(source: Tensor, target: Tensor, weight: Tensor) -> Similarity
 
 
 def cut(x: Tensor, frame: Similarity, *, side: int) -> Tensor:
-    """Squares [B, C, side, side] out of pictures [B, C, S, S]; frame: from the square's coordinates to the picture's.
+    """Squares [B, C, side, side] from images [B, C, S, S]; frame: from the square's coordinates to the image's.
 
-    What lies outside of the picture repeats its border.
+    Outside the image its border is repeated.
     """
     grid = frame.apply(pixel_centres(side, like=x)).unflatten(1, (side, side))
     square = F.grid_sample(x.float(), grid, padding_mode="border", align_corners=False)
@@ -71,19 +71,19 @@ def cut(x: Tensor, frame: Similarity, *, side: int) -> Tensor:
 
 
 def pixel_centres(side: int, *, like: Tensor) -> Tensor:
-    """Normalised coordinates [1, side * side, 2] of a picture's pixels, row by row."""
+    """Normalised coordinates [1, side * side, 2] of an image's pixels, row by row."""
     steps = (2 * torch.arange(side, device=like.device, dtype=torch.float32) + 1) / side - 1
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     return torch.stack((x, y), dim=-1).view(1, -1, 2)
 
 
 def to_normal(points: Tensor, *, side: int) -> Tensor:
-    """px of a picture of this side -> normalised."""
+    """px of an image of this side -> normalised."""
     return (2 * points + 1) / side - 1
 
 
 def to_pixels(points: Tensor, *, side: int) -> Tensor:
-    """Normalised -> px of a picture of this side."""
+    """Normalised -> px of an image of this side."""
     return ((points + 1) * side - 1) / 2
 
 
@@ -92,7 +92,7 @@ def _reciprocal(turn: Tensor) -> Tensor:
 
 
 def _limited(turn: Tensor) -> Tensor:
-    """The same angle with a size within _SIZES; a size of 0 has no angle and becomes upright."""
+    """The same angle with a scale within _SIZES; a scale of 0 has no angle and becomes upright."""
     size = turn.square().sum(dim=-1, keepdim=True).sqrt()
     upright = size.clamp(min=_SIZES[0]) * size.new_tensor((1.0, 0.0))
     return torch.where(size > 1e-6, turn * (size.clamp(*_SIZES) / size.clamp(min=1e-6)), upright)

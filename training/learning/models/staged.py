@@ -1,4 +1,4 @@
-"""What models with two stages have in common: a first network finds all points, a second one refines them."""
+"""The base of two-stage models: a first network finds all points, a second one refines them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from training.storage.runs.settings.config import RunConfig
 
 
 class Lesson(NamedTuple):
-    """What the loss of a training step compares: pred, target [B, K, 2] in px of the input of the stage under way.
+    """What the loss of a training step compares: pred, target [B, K, 2] in px of the current stage's input.
 
-    mask [B, K]: as it came, and 0 where the stage cannot see a point that may not lie outside of the picture. A model with several heads is taught each: pred is [B, heads, K, 2] then.
+    mask [B, K]: as given, but 0 for points that the stage cannot see because they are outside its image. A model with
+    several heads trains each: pred is then [B, heads, K, 2].
     """
 
     pred: Tensor
@@ -24,7 +25,10 @@ class Lesson(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """What a training step draws from. mistakes: of `StagedNet.mistakes`, empty in stage 1. config: of the whole run."""
+    """What a training step draws from.
+
+    mistakes: from `StagedNet.mistakes`, empty in stage 1. config: of the whole run.
+    """
 
     mistakes: Tensor
     config: RunConfig
@@ -32,13 +36,13 @@ class Source:
 
 
 class StagedNet(nn.Module):
-    """Pictures [B, C, S, S] -> points [B, K, 2], px of the input. In stage 1 by `first` alone, in stage 2 by both.
+    """Images [B, C, S, S] -> points [B, K, 2], px of the input. In stage 1 by `first` alone, in stage 2 by both.
 
-    The stage is part of the saved weights: a model kept from stage 1 predicts with stage 1.
+    The stage is part of the saved weights: a model saved in stage 1 predicts with stage 1.
     """
 
     stage: Tensor
-    first: nn.Module  # trained in stage 1, fixed in stage 2
+    first: nn.Module  # trained in stage 1, frozen in stage 2
     second: nn.Module  # trained in stage 2
 
     def __init__(self, first: nn.Module, second: nn.Module) -> None:
@@ -48,20 +52,19 @@ class StagedNet(nn.Module):
 
     @property
     def trained(self) -> nn.Module:
-        """The network of the stage under way."""
+        """The network of the current stage."""
         return self.first if self.number == 1 else self.second
 
     @property
     def number(self) -> int:
-        """The stage under way: 1 or 2."""
+        """The current stage: 1 or 2."""
         return int(self.stage)
 
     def begin(self, number: int) -> None:
-        """Go to a stage."""
         self.stage.fill_(number)
 
     def train(self, mode: bool = True) -> StagedNet:
-        """As of any module; a network that is fixed keeps out of it (dropout)."""
+        """As of any module, except that a frozen network stays in evaluation mode (dropout)."""
         super().train(mode)
         for part in (self.first, self.second):
             part.train(mode and part is self.trained)
@@ -71,7 +74,7 @@ class StagedNet(nn.Module):
         return self.stage_points(x)[-1]
 
     def stage_points(self, x: Tensor) -> list[Tensor]:
-        """The points after each stage, [B, K, 2] px of the input; the last are those of `forward`."""
+        """The points after each stage, [B, K, 2], px of the input; the last are those of `forward`."""
         points = self.first_points(x)
         return [points] if self.number == 1 else [points, self.refine(x, points)]
 
@@ -80,24 +83,24 @@ class StagedNet(nn.Module):
         raise NotImplementedError
 
     def refine(self, x: Tensor, points: Tensor) -> Tensor:
-        """The second network's points, given those of the first; px of the input."""
+        """The second network's points, given the first's; px of the input."""
         raise NotImplementedError
 
     def settings(self, config: RunConfig) -> RunConfig:
-        """The settings of the stage under way."""
+        """The settings of the current stage."""
         raise NotImplementedError
 
     def unit(self) -> float:
-        """How many px of the stage's own input a px of the input is, on average."""
+        """px of the stage's own input per px of the model's input, on average."""
         raise NotImplementedError
 
     def mistakes(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-        """What the first network did wrong on pictures it never saw: the values that stage 2 draws from, [n, ...].
+        """The first network's errors on images it was not trained on, for stage 2 to draw from: [n, ...].
 
         pred, points: [N, K, 2], px of the input; mask: [N, K].
         """
         raise NotImplementedError
 
     def lesson(self, x: Tensor, points: Tensor, mask: Tensor, source: Source) -> Lesson:
-        """One batch for the stage under way. points: px of the input; mask [B, K]: > 0 where there is a label."""
+        """One batch for the current stage. points: px of the input; mask [B, K]: > 0 where labelled."""
         raise NotImplementedError

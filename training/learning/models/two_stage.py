@@ -1,7 +1,7 @@
 """CNN-6/7 (Wing Loss for Robust Facial Landmark Localisation with CNNs, CVPR 2018, section 6).
 
-CNN-6 finds the points on the picture at 64 px. The similarity from the mean shape to its points tells where the face is and
-how it is turned; the picture is cut again along it, upright, and CNN-7 finds the points there.
+CNN-6 finds the points on the image at 64 px. The similarity from the mean shape to its points gives the face's position
+and rotation; the image is cropped along it, upright, and CNN-7 finds the points there.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from training.learning.models.similarity import Similarity, cut, fit_similarity,
 from training.learning.models.staged import Lesson, Source, StagedNet
 from training.storage.runs.settings.config import RunConfig
 
-FIRST_SIDE = 64  # px of the picture that CNN-6 sees
-_FILL = 0.7  # of the second picture's side is taken by the larger side of the mean shape's box
-_WING = 2 / 3  # Wing's w and epsilon of stage 1 in those of stage 2: 10 and 2 px against 15 and 3 px (section 7.1)
-_LESS = 1 / 3  # of stage 1's random rotation is stage 2's: 10 against 30 degrees (section 7.1); so with scale and shift
+FIRST_SIDE = 64  # px of the image that CNN-6 sees
+_FILL = 0.7  # fraction of the crop's side that the larger side of the mean shape's box fills
+_WING = 2 / 3  # Wing's w and epsilon of stage 1 relative to stage 2's: 10 and 2 px against 15 and 3 px (section 7.1)
+# stage 2's random rotation relative to stage 1's: 10 against 30 degrees (section 7.1); also scale and shift
+_LESS = 1 / 3
 
 
 class TwoStage(StagedNet):
@@ -48,18 +49,18 @@ class TwoStage(StagedNet):
             PointNet(networks[1], origin_of(upright, targets=targets, side=input_size), input_size=input_size),
         )
         self.side, self.small = input_size, small
-        self.register_buffer("reference", _filling(shape))  # [K, 2], normalised: the mean shape in the second picture
+        self.register_buffer("reference", _filling(shape))  # [K, 2], normalised: the mean shape in the crop
         self.register_buffer("zoom", _zoom(shape))
 
     def settings(self, config: RunConfig) -> RunConfig:
-        """Stage 1 has its own Wing; stage 2 cuts pictures itself, so that nothing is moved before."""
+        """Stage 1 has its own Wing parameters; stage 2 makes its own crops, so images are not moved before."""
         if self.number == 1:
             return replace(config, wing_w=config.wing_w * _WING, wing_epsilon=config.wing_epsilon * _WING)
         rate = config.learning_rate * config.stage_rate
         return replace(config, learning_rate=rate, rotation=0.0, scale=0.0, shift=0.0, box_corners=0.0)
 
     def unit(self) -> float:
-        """Stage 1 counts in px of the small picture, stage 2 in px of the one that was cut."""
+        """Stage 1 works in px of the small image, stage 2 in px of the crop."""
         return self.small / self.side if self.number == 1 else float(self.zoom)
 
     def first_points(self, x: Tensor) -> Tensor:
@@ -67,15 +68,15 @@ class TwoStage(StagedNet):
         return to_pixels(to_normal(self.first(self._shrunk(x)), side=self.small), side=self.side)
 
     def refine(self, x: Tensor, points: Tensor) -> Tensor:
-        """CNN-7's points of the picture that is cut along these ones; px of the input."""
+        """CNN-7's points from the crop along `points`; px of the input."""
         frame = self._frame(points, points.new_ones(1, points.shape[1]))
         inside = self.second(cut(x, frame, side=self.side))
         return to_pixels(frame.apply(to_normal(inside, side=self.side)), side=self.side)
 
     def mistakes(self, pred: Tensor, points: Tensor, mask: Tensor) -> Tensor:
-        """Where stage 1 puts the second picture, seen from where it should be: turn and shift [n, 4].
+        """Where stage 1 places the crop relative to the correct one: turn and shift [n, 4].
 
-        Of faces with at least half of their labels; where there are none, of all with two.
+        From faces with at least half of their labels; where there are none, from all with two.
         """
         count = (mask > 0).sum(dim=1)
         enough = count >= mask.shape[1] / 2
@@ -86,7 +87,7 @@ class TwoStage(StagedNet):
         return found if len(found) else found.new_tensor([[1.0, 0.0, 0.0, 0.0]])
 
     def lesson(self, x: Tensor, points: Tensor, mask: Tensor, source: Source) -> Lesson:
-        """Stage 1: the small picture. Stage 2: pictures cut where the face is, put off by mistakes of stage 1."""
+        """Stage 1: the small image. Stage 2: crops at the face, displaced by stage 1's errors."""
         there = to_normal(points, side=self.side)
         if self.number == 1:
             return Lesson(self.first(self._shrunk(x)), to_pixels(there, side=self.small), mask)
@@ -101,18 +102,18 @@ class TwoStage(StagedNet):
         return Lesson(self.second(square), target, mask)
 
     def _shrunk(self, x: Tensor) -> Tensor:
-        """The picture at CNN-6's side; each of its pixels is the mean of those it covers."""
+        """The image at CNN-6's side, averaged over areas."""
         if self.small == self.side:
             return x
         return F.interpolate(x, size=(self.small, self.small), mode="area")
 
     def _frame(self, points: Tensor, weight: Tensor) -> Similarity:
-        """From the second picture to the picture, both normalised; points: px of the input."""
+        """From the crop to the image, both normalised; points: px of the input."""
         return fit_similarity(self.reference.unsqueeze(0), to_normal(points, side=self.side), weight)
 
 
 def completed(points: Tensor, mask: Tensor, pred: Tensor) -> Tensor:
-    """Labels where there are any; elsewhere the prediction, shifted as the face's labels are from it. All [B, K, 2] px."""
+    """Labels where present; elsewhere the prediction, shifted like the face's labels. All [B, K, 2] px."""
     there = (mask > 0).unsqueeze(-1)
     apart = torch.where(there, points - pred, 0.0)
     shift = apart.sum(dim=1, keepdim=True) / there.sum(dim=1, keepdim=True).clamp(min=1)
@@ -120,7 +121,6 @@ def completed(points: Tensor, mask: Tensor, pred: Tensor) -> Tensor:
 
 
 def two_stage_networks(*, input_size: int, channels: int, outputs: int, dropout: float) -> nn.ModuleList:
-    """CNN-6 and CNN-7."""
     size = {"channels": channels, "outputs": outputs, "dropout": dropout}
     return nn.ModuleList(
         [CNN6(input_size=_first_side(input_size), **size), CNN7(input_size=input_size, **size)]  # type: ignore[arg-type]
@@ -128,22 +128,21 @@ def two_stage_networks(*, input_size: int, channels: int, outputs: int, dropout:
 
 
 def two_stage_parameters(*, input_size: int, channels: int, outputs: int) -> int:
-    """The number of parameters, without making the networks."""
     first = cnn6_parameters(input_size=_first_side(input_size), channels=channels, outputs=outputs)
     return first + cnn7_parameters(input_size=input_size, channels=channels, outputs=outputs)
 
 
 def _drawn(count: int, source: Source) -> Similarity:
-    """Mistakes of stage 1, one a picture."""
+    """Errors of stage 1, one per image."""
     rows = (uniform(count, generator=source.generator) * len(source.mistakes)).long()
     turn, shift = source.mistakes[rows.to(source.mistakes.device)].split(2, dim=1)
     return Similarity(turn, shift)
 
 
 def _jitter(count: int, source: Source) -> Similarity:
-    """A little more than what stage 1 did wrong: a third of the settings' rotation, scale and shift, and the box corners.
+    """Displacement beyond stage 1's errors: a third of the settings' rotation, scale and shift, and the box corners.
 
-    A box whose upper left and lower right corner move is moved and grown; its proportions are kept here.
+    Moving a box's upper left and lower right corner moves and scales it; its aspect ratio is kept here.
     """
     config = source.config
     draw = (uniform(count, 8, generator=source.generator) * 2 - 1).to(source.mistakes.device)
@@ -159,13 +158,13 @@ def _first_side(input_size: int) -> int:
 
 
 def _filling(shape: Tensor) -> Tensor:
-    """The shape [K, 2] (normalised) in the middle, its box's larger side _FILL of the picture's."""
+    """The shape [K, 2] (normalised), centred, with its box's larger side _FILL of the crop's."""
     middle = (shape.amin(dim=0) + shape.amax(dim=0)) / 2
     return (shape - middle) * _zoom(shape)
 
 
 def _zoom(shape: Tensor) -> Tensor:
-    """How many times larger the shape is in the second picture; 1 where all points are one."""
+    """How many times larger the shape is in the crop; 1 where all points coincide."""
     size = _size(shape)
     return torch.where(size > 1e-6, 2 * _FILL / size.clamp(min=1e-6), torch.ones_like(size))
 

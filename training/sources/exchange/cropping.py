@@ -1,4 +1,4 @@
-"""The step of an import that turns pictures with faces into samples that are faces: chunk in, chunk out."""
+"""The import step that crops images with faces into one sample per face, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from training.faces.labels.samples import FLAG_OUTSIDE, SampleBatch
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.reader import Chunk, check_points
 
-_LEFT_OUT = -1  # the side of a crop that can't be
-_SMALL = 0.4  # of the picture's longer side: faces smaller than this want to be cut out
+_LEFT_OUT = -1  # side of a crop that is impossible
+_SMALL = 0.4  # of the image's longer side: smaller faces should be cropped
 
 
 @dataclass
 class Cropper:
-    """Cuts the faces of one source out of its pictures. options None: as the source's crop columns say, or not at all."""
+    """Crops the faces of one source. options None: by the source's crop columns if it has any, else not at all."""
 
     options: CropOptions | None
     findings: Findings
     _outside: int = 0
-    _shares: list[float] = field(default_factory=list)  # of the picture that faces take, where none are cut out
+    _shares: list[float] = field(default_factory=list)  # of the image that faces fill, where none are cropped
 
     def __call__(self, chunk: Chunk) -> Chunk:
         """Raises UserError where the source has nothing to crop by."""
@@ -41,7 +41,7 @@ class Cropper:
         return Chunk(self._moved(batch), chunk.looks[kept], chunk.given[kept])
 
     def notes(self) -> list[str]:
-        """What to tell when all is read."""
+        """Remarks to report when everything is read."""
         notes = []
         if self._outside:
             notes.append(
@@ -50,21 +50,21 @@ class Cropper:
         if self.faces_are_small:
             share = round(100 * float(np.median(self._shares)))
             notes.append(
-                f"The faces take about {share} % of their pictures' sides; import with --crop points to cut them out."
+                f"The faces fill about {share} % of their images' sides; import with --crop points to crop them."
             )
         return notes
 
     @property
     def faces_are_small(self) -> bool:
-        """Whether whole pictures were kept of which the faces are but a small part."""
+        """Whether images were kept whole although their faces are only a small part of them."""
         return bool(self._shares) and float(np.median(self._shares)) < _SMALL
 
     def _check_pixels(self, batch: SampleBatch) -> None:
         if len(batch) and self.options is not None and self.options.by != "none":
-            raise UserError("Kaggle's pictures are cut out already; import them without a crop.")
+            raise UserError("Kaggle's images are already cropped; import them without --crop.")
 
     def _crops(self, batch: SampleBatch) -> np.ndarray | None:
-        """int64 [B, 3], side 0 for a picture that stays whole, -1 for one left out; None where all stay whole."""
+        """int64 [B, 3], side 0 for an image kept whole, -1 for one skipped; None where all are kept whole."""
         options = self.options
         if options is None:
             return self._given(batch) if batch.crops is not None and batch.crops[:, 2].any() else None
@@ -75,14 +75,15 @@ class Cropper:
             boxes = around
         elif batch.boxes is None:
             raise UserError(
-                "There are no columns of the faces' boxes (box_x, box_y, box_w, box_h); add them, or crop by the points."
+                "There are no columns with the faces' boxes (box_x, box_y, box_w, box_h); add them, or crop by the "
+                "points."
             )
         else:
             boxes = np.where(np.isfinite(batch.boxes).all(axis=1, keepdims=True), batch.boxes, around)
         return np.array([self._crop(batch, i, boxes[i], options) for i in range(len(batch))], np.int64)
 
     def _given(self, batch: SampleBatch) -> np.ndarray:
-        """The crops that the source has, without those that its pictures cannot have."""
+        """The source's crops, except those that do not fit their images."""
         crops = np.array(batch.crops, np.int64)
         for i, crop in enumerate(crops.tolist()):
             fault = crop_fault((crop[0], crop[1], crop[2]), _size(batch, i)) if crop[2] else ""
@@ -102,11 +103,11 @@ class Cropper:
         file, _, row = batch.sources[i].rpartition("#")
         in_table = bool(file) and row.isdecimal()
         where, file = (f"{file}, row {row}", file) if in_table else (batch.sources[i],) * 2
-        self.findings.left_out.append(Problem(f"{where}: left out: {fault}; correct it.", file))
+        self.findings.left_out.append(Problem(f"{where}: skipped: {fault}; correct it.", file))
         return 0, 0, _LEFT_OUT
 
     def _moved(self, batch: SampleBatch) -> SampleBatch:
-        """Sizes, points and flags of the crops in place of those of the files."""
+        """Sizes, points and flags relative to the crops instead of the files."""
         crops = batch.crops if batch.crops is not None else np.zeros((len(batch), 3), np.int64)
         sides, whole = crops[:, 2].astype(np.int32), crops[:, 2] == 0
         widths, heights = np.where(whole, batch.widths, sides), np.where(whole, batch.heights, sides)

@@ -1,4 +1,7 @@
-"""A project's labels, or the predictions of a run, in the formats of others. Files are written beside and renamed."""
+"""Exports a project's labels, or a run's predictions, to other formats.
+
+Files are written beside `out`, then renamed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _Writer = Callable[[Values, Path, Progress], tuple[int, Sequence[str]]]
 
 @dataclass(frozen=True)
 class ExportReport:
-    """out: the file or folder written. count: samples in it (submission: rows). notes: what one should know about it."""
+    """out: the file or folder written. count: samples in it (submission: rows). notes: remarks for the user."""
 
     out: Path
     count: int
@@ -39,12 +42,12 @@ def export_project(
     progress: Report | None = None,
     cancelled: IsCancelled | None = None,
 ) -> ExportReport:
-    """Write `out`: a file, for pts a folder.
+    """Write `out`: a file, or a folder for pts.
 
-    kaggle: training.csv; label cells nobody touched come back byte by byte. submission: RowId,Location for `lookup`
-    (Kaggle's IdLookupTable.csv). csv: image, group, split, coordinates; with `states` also one column a keypoint.
-    pts: 300-W files with their pictures. run: predictions of this run instead of labels.
-    Raises UserError for what the user can mend, Cancelled; then `out` is as it was.
+    kaggle: training.csv; untouched label cells are preserved byte for byte. submission: RowId,Location for `lookup`
+    (Kaggle's IdLookupTable.csv). csv: image, group, split, coordinates; with `states` also one column per keypoint.
+    pts: 300-W files with their images. run: predictions of this run instead of labels.
+    Raises UserError for what the user can fix, and Cancelled; `out` is then unchanged.
     """
     out = Path(out)
     values = Values(project, run)
@@ -58,7 +61,8 @@ def _writer(kind: str, *, lookup: Path | None, states: bool) -> _Writer:
     if kind == "submission":
         if lookup is None:
             raise UserError(
-                "A submission needs Kaggle's IdLookupTable.csv, which says what is asked; give it with --lookup."
+                "A submission needs Kaggle's IdLookupTable.csv, which lists the requested coordinates; pass it with "
+                "--lookup."
             )
         return lambda values, out, tell: write_submission(values, out, tell, lookup=lookup)
     if kind == "csv":

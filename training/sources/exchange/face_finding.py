@@ -1,4 +1,4 @@
-"""The step of an import of photographs that makes one sample of each face found: chunk in, chunk out."""
+"""The import step for photos that makes one sample per detected face, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch
 from training.sources.formats.csv_folder import face_name
 from training.sources.formats.reader import Chunk
 
-FACES = ("whole", "detect")  # what becomes of a photograph without labels
-CHUNK = 8  # pictures between two looks at whether the user has cancelled
-_ENOUGH = 640  # px; a larger JPEG is decoded smaller, as the detector would make it
-_WHOLE = 0.9  # of the picture's shorter side: a face that fills so much was cut out before
+FACES = ("whole", "detect")  # how photos without labels are imported
+CHUNK = 8  # images between checks for cancelling
+_ENOUGH = 640  # px; larger JPEGs are decoded at a reduced size, as the detector shrinks them anyway
+_WHOLE = 0.9  # of the image's shorter side: a face that fills this much is already cropped
 
 
 class FaceFinder:
-    """Finds the faces of photographs. One without any stays whole and is counted."""
+    """Detects the faces of photos. Photos without any are kept whole and counted."""
 
     def __init__(self, room: float = ROOM) -> None:
-        """room: round each face's box, see training.faces.images.face_detector."""
+        """room: margin around each face's box, see training.faces.images.face_detector."""
         self.photos = self.faces = self.empty = 0
         self._detector, self._room = FaceDetector(), room
 
     def __call__(self, chunk: Chunk) -> Chunk:
-        """Samples with crop and box of each face in place of the pictures; those keep their place and order."""
+        """The images replaced by samples with crop and box of each face, in the same order."""
         batch = chunk.batch
         if batch.paths is None or len(batch) == 0:
             return chunk
@@ -45,21 +45,22 @@ class FaceFinder:
         return Chunk(new, chunk.looks[rows], chunk.given[rows])
 
     def notes(self) -> list[str]:
-        """What to tell when all is read."""
-        notes = [f"{_count(self.faces, 'face')} found in {_count(self.photos, 'picture')}."]
+        """Remarks to report when everything is read."""
+        notes = [f"{_count(self.faces, 'face')} found in {_count(self.photos, 'image')}."]
         if self.empty:
             notes.append(
-                f"{_count(self.empty, 'picture')} without a face found: kept whole and flagged; draw a box round the face there, or remove it."
+                f"{_count(self.empty, 'image')} without a detected face: kept whole and flagged; draw a box around "
+                "the face there, or remove it."
             )
         return notes
 
     def _find(self, batch: SampleBatch, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Crops int64 [F, 3] and boxes [F, 4] of one picture; a crop of side 0 is the whole picture."""
+        """Crops int64 [F, 3] and boxes [F, 4] of one image; a crop of side 0 is the whole image."""
         width, height = int(batch.widths[i]), int(batch.heights[i])
         by = next((by for by in (8, 4, 2) if max(width, height) >= by * _ENOUGH), 1)
         try:
             picture, by = read_reduced((batch.paths or ())[i], channels=1, by=by)
-        except UserError:  # it could be read a moment ago
+        except UserError:  # it was readable a moment ago
             picture = np.zeros((1, 1), np.uint8)
         boxes = np.round(self._detector.find(picture) * by, 2)  # px
         self.photos += 1

@@ -1,4 +1,4 @@
-"""Bringing data into a project: all of a source, or (after a fault or a cancel) nothing of it."""
+"""Imports a source into a project: all of it, or nothing after an error or a cancel."""
 
 from __future__ import annotations
 
@@ -36,21 +36,29 @@ from training.storage.project.project import Project
 from training.storage.runs.model.starters import room_for
 
 __all__ = [
-    "IMPORT_FORMATS", "Cancelled", "ColumnMapping", "ImportReport", "PreviewFace", "Problem", "SourcePreview",
-    "detect_format", "import_source", "preview",
-]  # fmt: skip
+    "IMPORT_FORMATS",
+    "Cancelled",
+    "ColumnMapping",
+    "ImportReport",
+    "PreviewFace",
+    "Problem",
+    "SourcePreview",
+    "detect_format",
+    "import_source",
+    "preview",
+]
 
 PREVIEW_FACES = 9
-PREVIEW_PHOTOS = 4  # looked through for faces: half a second each
-PREVIEW_SIDE = 256  # px: a crop without labels may be decoded as small as this
-_READ = 0.9  # the share of reading in the time of an import
+PREVIEW_PHOTOS = 4  # searched for faces: half a second each
+PREVIEW_SIDE = 256  # px: crops without labels may be decoded as small as this
+_READ = 0.9  # fraction of an import's time spent reading
 
 
 @dataclass(frozen=True)
 class PreviewFace:
-    """One of the first samples. picture: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where there is none.
+    """One of the first samples. picture: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where missing.
 
-    cut: the picture is a part of its file; where nothing is labelled it may be smaller than that part.
+    cut: the picture is a part of its file; without labels it may be smaller than that part.
     """
 
     name: str
@@ -63,7 +71,7 @@ class PreviewFace:
 
 @dataclass(frozen=True)
 class SourcePreview:
-    """What would be imported. count is exact or an estimate. columns: all of the CSV's; mapping: how they are read now."""
+    """What would be imported. count is exact or an estimate. columns: all of the CSV's; mapping: how they are read."""
 
     format: str
     schema: KeypointSchema
@@ -73,12 +81,13 @@ class SourcePreview:
     mapping: ColumnMapping | None
     faces: tuple[PreviewFace, ...]
     problems: tuple[Problem, ...]
-    small: bool  # the faces fill so little of their pictures that they should be cut out
+    small: bool  # the faces fill so little of their images that they should be cropped
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did. left_out: what could not be imported; flagged: imported, but to be looked at. seconds: in all."""
+    """What an import did. left_out: could not be imported; flagged: imported, but should be checked. seconds:
+    in total."""
 
     format: str
     count: int
@@ -101,7 +110,7 @@ def preview(
     faces: str = "whole",
     schema: KeypointSchema | None = None,
 ) -> SourcePreview:
-    """Look at a source's first faces without importing anything. Raises UserError as the import would."""
+    """Read a source's first faces without importing anything. Raises UserError as the import would."""
     kind, reader = open_reader(Path(source), format=format, images=images, mapping=mapping, several=_cuts(crop))
     schema = reader.schema or schema or KAGGLE_15
     count, exact = reader.count()
@@ -112,10 +121,16 @@ def preview(
     chunk = chunk and cropper(finder(chunk) if finder else chunk)
     shown = [] if chunk is None else _preview_faces(chunk)
     return SourcePreview(
-        format=kind, schema=schema, count=count, exact=exact, columns=getattr(reader, "header", ()),
-        mapping=getattr(reader, "mapping", None), faces=tuple(shown),
-        problems=(*reader.findings.left_out, *reader.findings.flagged), small=cropper.faces_are_small,
-    )  # fmt: skip
+        format=kind,
+        schema=schema,
+        count=count,
+        exact=exact,
+        columns=getattr(reader, "header", ()),
+        mapping=getattr(reader, "mapping", None),
+        faces=tuple(shown),
+        problems=(*reader.findings.left_out, *reader.findings.flagged),
+        small=cropper.faces_are_small,
+    )
 
 
 def _preview_faces(chunk: Chunk) -> list[PreviewFace]:
@@ -147,20 +162,20 @@ def import_source(
     progress: Report | None = None,
     cancelled: IsCancelled | None = None,
 ) -> ImportReport:
-    """Import a source into a project, which is made where there is none; else the samples are added to it.
+    """Import a source into a project, which is created if it does not exist; otherwise the samples are added to it.
 
-    Pictures that the project has already are left as they are: importing a folder again adds what is new in it.
-    schema: for a source without labels, of a new project. crop: how faces are cut out of their pictures; None: as the columns
-    crop_x, crop_y, crop_side of an export say, and by the boxes of a table without points; else not. faces: of photographs without labels, "whole" or "detect": one sample
-    of each face found. seed: of the split drawn where the source has none.
-    progress: called with 0..1 and a few words; cancelled: asked often; where it says yes, Cancelled is raised.
-    Raises UserError for all that the user can mend. After any exception nothing of the source is in the project, and a
-    project that was not there before is not there.
+    Images that the project already has are unchanged: importing a folder again adds what is new in it. schema: of a new
+    project, for a source without labels. crop: how faces are cropped; None: by an export's columns crop_x, crop_y,
+    crop_side, or by the boxes of a table without points, else not at all. faces: for photos without labels, "whole" or
+    "detect": one sample per detected face. seed: of the split drawn where the source has none. progress: called with
+    0..1 and a few words; cancelled: called often; if it returns True, Cancelled is raised. Raises UserError for
+    everything that the user can fix. After any exception the project has nothing of the source, and a project that did
+    not exist before does not exist.
     """
     begun = time.perf_counter()
     source, project_path = Path(source), Path(project_path).absolute()
     tell = Progress(progress, cancelled)
-    tell(0.0, f"Looking at {source.name}")
+    tell(0.0, f"Reading {source.name}")
     kind, reader = open_reader(source, format=format, images=images, mapping=mapping, several=_cuts(crop))
     with _target(project_path, reader.schema, schema or KAGGLE_15) as project:
         cropper = Cropper(_crop_of(reader, crop, project.schema), reader.findings)
@@ -169,10 +184,16 @@ def import_source(
     tell_splits = np.bincount(assigned.splits, minlength=3)
     found = reader.findings
     return ImportReport(
-        format=kind, count=len(assigned.groups), left_out=tuple(found.left_out), flagged=tuple(found.flagged),
-        notes=(*found.notes, *(finder.notes() if finder else ()), *cropper.notes(), *assigned.notes), train=int(tell_splits[0]), val=int(tell_splits[1]), test=int(tell_splits[2]),
+        format=kind,
+        count=len(assigned.groups),
+        left_out=tuple(found.left_out),
+        flagged=tuple(found.flagged),
+        notes=(*found.notes, *(finder.notes() if finder else ()), *cropper.notes(), *assigned.notes),
+        train=int(tell_splits[0]),
+        val=int(tell_splits[1]),
+        test=int(tell_splits[2]),
         seconds=time.perf_counter() - begun,
-    )  # fmt: skip
+    )
 
 
 def _cuts(crop: CropOptions | None) -> bool | None:
@@ -180,20 +201,20 @@ def _cuts(crop: CropOptions | None) -> bool | None:
 
 
 def _crop_of(reader: Reader, crop: CropOptions | None, schema: KeypointSchema) -> CropOptions | None:
-    """How faces are cut out: by the boxes, as the starter expects it, where the source has nothing but boxes."""
+    """How faces are cropped: by the boxes, as the starter expects, for a source that has only boxes."""
     return CropOptions("box", room_for(schema)) if crop is None and getattr(reader, "boxes_only", False) else crop
 
 
 def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSchema) -> FaceFinder | None:
-    """What finds the faces, where that is asked for. Raises UserError for a source whose labels say where they are."""
+    """The face finder, if requested. Raises UserError for a source whose labels say where the faces are."""
     if faces not in FACES:
-        raise UserError(f"Photographs are imported with their faces {' or '.join(FACES)}, not {faces!r}.")
+        raise UserError(f"The faces of photos can be imported {' or '.join(FACES)}, not {faces!r}.")
     if faces == "whole":
         return None
     if kind != PICTURES or crop is not None:
         raise UserError(
-            f"Faces are looked for in pictures without labels and without a crop of their own; this source is {kind}: leave out "
-            "--faces, or --crop."
+            f"Faces are only detected in images without labels and crops, but this source is {kind}: leave out "
+            "--faces or --crop."
         )
     return FaceFinder(room_for(schema))
 
@@ -211,7 +232,7 @@ def _fill(
         if not len(ids):
             _refuse_nothing(reader, known)
             return Assigned((), np.zeros(0, np.uint8), known.notes(""))
-        tell(_READ, "Looking for near-duplicate pictures")
+        tell(_READ, "Looking for near-duplicate images")
         names, before = known.names(getattr(reader, "images", reader.source))
         assigned = assign(
             _with_photos([group for batch_groups, *_ in seen for group in batch_groups], _photos(names, seen)),
@@ -233,7 +254,7 @@ def _fill(
 
 
 def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any]) -> np.ndarray:
-    """Add chunk by chunk; the ids of all samples. Memory holds one chunk, and 256 bytes a sample."""
+    """Add chunk by chunk; returns the ids of all samples. Memory holds one chunk, plus 256 bytes per sample."""
     ids = [np.zeros(0, np.int64)]
     for chunk in chunks:
         batch = chunk.batch
@@ -246,14 +267,14 @@ def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any]) 
 
 
 def _refuse_nothing(reader: Reader, known: KnownPictures) -> None:
-    """Raises UserError where nothing was read, not even what the project has already."""
+    """Raises UserError where nothing was read, not even images that the project already has."""
     if not known.there:
         first = reader.findings.left_out[0].sentence if reader.findings.left_out else "the source is empty"
-        raise UserError(f"{reader.source}: no picture could be read, so nothing was imported. The first: {first}")
+        raise UserError(f"{reader.source}: no image could be read, so nothing was imported. The first: {first}")
 
 
 def _photos(names: Sequence[str], seen: Sequence[Any]) -> list[str]:
-    """The photo that each sample was cut out of, "" where pictures are whole."""
+    """The photo that each sample was cropped from, "" where images are whole."""
     files = [file for _, files, *_ in seen for file in files]
     return [
         f"photo {PurePosixPath(name).parent / file}" if file else "" for name, file in zip(names, files, strict=True)
@@ -261,25 +282,25 @@ def _photos(names: Sequence[str], seen: Sequence[Any]) -> list[str]:
 
 
 def _with_photos(groups: list[str], photos: list[str]) -> list[str]:
-    """As the source has them; where it has some, an ungrouped face goes with the others of its photo."""
+    """The source's groups; if it has some, an ungrouped face joins the others of its photo."""
     return [group or photo for group, photo in zip(groups, photos, strict=True)] if any(groups) else groups
 
 
 def _known_groups(project: Project) -> dict[str, int]:
-    """The split of each group, as the samples have it that nobody has removed."""
+    """The split of each group, from the samples that are not removed."""
     splits = project.index().splits.tolist()
     return {group: split for group, split in zip(project.groups(), splits, strict=True) if group and split != REMOVED}
 
 
 @contextmanager
 def _target(path: Path, found: KeypointSchema | None, default: KeypointSchema) -> Iterator[Project]:
-    """The project to fill: the one at `path`, or a new one that appears there when the block has ended well."""
+    """The project to fill: the one at `path`, or a new one that appears there when the block ends normally."""
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         with Project.open(path) as project:
             if found is not None and found.keypoints != project.schema.keypoints:
                 raise UserError(
-                    f"{path}: the project has the {len(project.schema)} keypoints of {project.schema.name}, the source has "
-                    f"{len(found)} ({found.name}); import it into a new project."
+                    f"{path}: the project has the {len(project.schema)} keypoints of {project.schema.name}, but the "
+                    f"source has {len(found)} ({found.name}); import it into a new project."
                 )
             yield project
         return

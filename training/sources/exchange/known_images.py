@@ -1,7 +1,8 @@
-"""What a project has of the pictures that are imported: nothing is added twice, and no two samples get the same name.
+"""Compares an import with the project's images, so that nothing is added twice and no two samples get the same name.
 
-A picture file is known by where it lies. Names are paths below the source; where other files have such names in the project,
-all of the source's begin with its folder: second/00000.png. The same folder gets the same names each time.
+An image file is identified by its location. Names are paths below the source; if the project has such names from other
+files, all names of the source are prefixed with its folder: second/00000.png. The same folder gets the same names each
+time.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from training.sources.formats.csv_folder import face_name
 from training.sources.formats.reader import Chunk
 from training.storage.project.project import Project
 
-_File = tuple[str, str]  # its folder, without links, and its name
+_File = tuple[str, str]  # folder with links resolved, and file name
 _Crop = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A sample of the project. crop: None where it is the whole file; faceless: in which no face was found."""
+    """A sample of the project. crop: None for the whole file; faceless: no face was found in it."""
 
     id: int
     crop: _Crop | None
@@ -34,12 +35,12 @@ class _Held:
 
 
 class KnownPictures:
-    """The pictures that a project had before an import. there: how many samples of the source it has already."""
+    """The images that a project had before an import. there: how many samples of the source are already in it."""
 
     def __init__(self, project: Project) -> None:
         self.there = 0
         self._files: dict[_File, list[_Held]] = {}
-        self._places: dict[str, tuple[_File, ...]] = {}  # of each name; none where the project keeps the pixels
+        self._places: dict[str, tuple[_File, ...]] = {}  # of each name; empty where the project stores the pixels
         self._real: dict[str, str] = {}
         self._seen: dict[str, _File] = {}  # all names of the source
         self._new: list[tuple[str, _File | None]] = []
@@ -67,13 +68,13 @@ class KnownPictures:
         return self._real[path]
 
     def drop_files(self, chunk: Chunk) -> Chunk:
-        """The chunk without picture files of which the project has anything: nobody needs to look for faces there."""
+        """The chunk without image files that the project has any sample of, which need no face detection."""
         return self._drop(chunk, lambda held, _: bool(held))
 
     def take(self, chunk: Chunk) -> Chunk:
-        """The chunk without samples that the project has: the same file as a whole, or about the same square of it.
+        """The chunk without samples that the project has: the same whole file, or about the same square of it.
 
-        Raises UserError for pixels under a name that is there.
+        Raises UserError for pixels under an existing name.
         """
         batch = chunk.batch
         if batch.paths is not None:
@@ -82,7 +83,7 @@ class KnownPictures:
             return chunk
         twice = next((name for name in batch.names if name in self._places), None)
         if twice is not None:
-            raise UserError(f"The project has a sample {twice} already; import this source into a new project.")
+            raise UserError(f"The project already has a sample {twice}; import this source into a new project.")
         self._new += [(name, None) for name in batch.names]
         return chunk
 
@@ -101,43 +102,44 @@ class KnownPictures:
         return self._folder(str(path.parent)), path.name
 
     def names(self, folder: Path) -> tuple[list[str], str]:
-        """The names of all samples taken, in their order, and what was put before them. folder: of the source's pictures.
+        """The names of all samples taken, in order, and their prefix. folder: of the source's images.
 
-        Raises UserError where none can be found.
+        Raises UserError where no unique names can be found.
         """
         before = next((text for text in _beginnings(folder) if self._fits(text)), None)
         if before is None:
             raise UserError(
-                f"{folder}: the project has other pictures of these names; rename this folder, then import it."
+                f"{folder}: the project has other images with these names; rename this folder, then import it."
             )
         used = set(self._places)
         return [self._name(before + name, file, used) for name, file in self._new], before
 
     def _fits(self, before: str) -> bool:
-        """Whether no name means two files then; several samples of one file are numbered."""
+        """Whether with this prefix no name stands for two files; several samples of one file are numbered."""
         return all(file in self._places.get(before + name, {file}) for name, file in self._seen.items())
 
     def _name(self, name: str, file: _File | None, used: set[str]) -> str:
         picture, number = name, 2
         if name in used and file is not None:
-            picture = (PurePosixPath(name).parent / file[1]).as_posix()  # of a#2.jpg it is a.jpg
+            picture = (PurePosixPath(name).parent / file[1]).as_posix()  # a.jpg for a#2.jpg
         while name in used:
             name, number = face_name(picture, number), number + 1
         used.add(name)
         return name
 
     def notes(self, before: str) -> tuple[str, ...]:
-        """What to tell: what was there already, and what was put before the names."""
+        """Remarks: what the project already had, and the prefix of the names."""
         notes = []
         if self.there:
-            kept = "stays as it is, with its" if self.there == 1 else "stay as they are, with their"
-            notes.append(f"{_count(self.there, 'picture')} that the project has already {kept} labels.")
+            kept = "is unchanged, with its" if self.there == 1 else "are unchanged, with their"
+            notes.append(f"{_count(self.there, 'image')} that the project already has {kept} labels.")
         if before:
-            notes.append(f"The project has other pictures of these names: the names of this source begin with {before}")
+            notes.append(f"The project has other images with these names: the names of this source begin with {before}")
         return tuple(notes)
 
     def mates(self) -> dict[int, np.ndarray]:
-        """Of the samples taken (by their place) that are further faces of a photo in the project: the ids of its others."""
+        """For samples taken (by position) that are further faces of a photo in the project: the ids of its other
+        faces."""
         held = {n: self._files.get(file, []) for n, (_, file) in enumerate(self._new) if file is not None}
         return {n: np.array([one.id for one in others], np.int64) for n, others in held.items() if others}
 
@@ -160,7 +162,7 @@ def _is_held(held: list[_Held], crop: _Crop | None) -> bool:
 
 
 def _beginnings(folder: Path) -> Iterator[str]:
-    """Nothing, then the name of the folder, then with that of the one above it, and so on."""
+    """ "", then the name of the folder, then that preceded by its parent's, and so on."""
     parts = Path(os.path.abspath(folder)).parts[1:]  # noqa: PTH100 - resolve() would follow links
     yield ""
     for first in range(len(parts) - 1, -1, -1):

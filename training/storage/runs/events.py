@@ -1,4 +1,4 @@
-"""The events of a run: one JSON object a line in the run folder's `events.jsonl`; window, command line and tests read them."""
+"""The events of a run: one JSON object per line in the run folder's `events.jsonl`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Event:
-    """Base of all events. `time` is seconds since the epoch, set by whoever writes the line."""
+    """Base of all events. `time`, added by whoever writes the line, is in seconds since the epoch."""
 
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """Training begins (or goes on, when `epoch` > 0)."""
+    """Training starts, or resumes if `epoch` > 0."""
 
     recipe: str
     parameters: int
@@ -25,48 +25,48 @@ class RunStarted(Event):
     device: str
     precision: str
     threads: int
-    epochs: int | None  # the planned number, where it is known
+    epochs: int | None  # the planned number, if known
     minutes: float | None
-    epoch: int  # epochs that were done before: 0, or more after a resume
-    mean_shape_rmse: float  # what predicting the mean shape gets on val: anything worse has learnt nothing
-    started_from: str = ""  # whose weights it began with, in words; "" for none
-    schemes: tuple[str, ...] = ()  # marking schemes told apart, the default one first
+    epoch: int  # epochs done before: > 0 after resuming
+    mean_shape_rmse: float  # of predicting the mean shape on val: a run above it has learned nothing
+    started_from: str = ""  # a description of the weights it started from; "" for none
+    schemes: tuple[str, ...] = ()  # the marking schemes, the default first
 
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """Some batches were done. At most about five a second."""
+    """Some batches are done. At most about five per second."""
 
-    epoch: int  # the epoch under way, from 1
+    epoch: int  # the current epoch, from 1
     batch: int
     batches: int
     loss: float
     images_per_second: float
     done: float  # 0..1 of the whole budget
     seconds_left: float
-    stage: int = 1  # of `stages`: models that are trained in stages begin anew in each
+    stage: int = 1  # of `stages`: staged models start again in each
     stages: int = 1
 
 
 @dataclass(frozen=True)
 class EpochDone(Event):
-    """An epoch and its evaluation on val. Errors are NaN where val has no such labels."""
+    """An epoch and its evaluation on val are done. Errors are NaN where val lacks the labels."""
 
     epoch: int  # from 1
     train_loss: float
     val_loss: float
-    rmse: float  # px of the original picture
+    rmse: float  # px of the original image
     nme: float  # by `normaliser`
     normaliser: str  # "interocular", "box"...
     ced: tuple[float, ...]  # fraction of val faces with nme <= CED_AXIS[i]
     auc: float  # at 0.08
     failure_rate: float  # at 0.10
-    per_keypoint: tuple[float, ...]  # mean point error, px, one a keypoint
+    per_keypoint: tuple[float, ...]  # mean point error per keypoint, px
     learning_rate: float
     images_per_second: float
-    seconds: float  # of training so far, over all resumes
+    seconds: float  # of training so far, including before resumes
     best: bool  # the best rmse so far: this model is kept
-    stage: int = 1  # losses of different stages have different units and can't be compared; rmse and nme can
+    stage: int = 1  # losses of different stages are not comparable; rmse and nme are
     stages: int = 1
 
 
@@ -80,7 +80,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True)
 class Trouble(Event):
-    """Something is off, told as a sentence with what to do."""
+    """A problem, described in a sentence with advice."""
 
     kind: str  # "nan", "exploding", "overfitting", "label-scale"... (training.learning.fit.troubles.watch)
     sentence: str
@@ -88,7 +88,7 @@ class Trouble(Event):
 
 @dataclass(frozen=True)
 class RunFinished(Event):
-    """The run came to its end. reason: "done" (budget used), "stopped" (by the user)."""
+    """The run ended. reason: "done" (budget used) or "stopped" (by the user)."""
 
     reason: str
     epochs: int
@@ -100,7 +100,7 @@ class RunFinished(Event):
 
 @dataclass(frozen=True)
 class RunFailed(Event):
-    """The run ended in an error: what it said, and a hint what to do."""
+    """The run ended with an error: its message, and a hint on what to do."""
 
     message: str
     hint: str
@@ -114,7 +114,7 @@ CED_AXIS: tuple[float, ...] = tuple(round(i * 0.002, 3) for i in range(101))  # 
 
 
 def to_line(event: Event, *, time: float) -> str:
-    """One JSON line (no newline inside, strict JSON: a number that is not finite becomes null)."""
+    """One line of strict JSON: non-finite numbers become null."""
     values = {"event": type(event).__name__, "time": round(time, 3), **asdict(event)}
     return json.dumps(_finite(values), allow_nan=False, separators=(",", ":"))
 
@@ -122,16 +122,16 @@ def to_line(event: Event, *, time: float) -> str:
 def from_line(line: str) -> Event:
     """The event of a line; null in a float field is NaN.
 
-    Raises ValueError for a line that is not a whole event (the last line of a killed run may be torn).
+    Raises ValueError for an incomplete event (the last line of a killed run may be cut off).
     """
     values: Any = json.loads(line)
     if not isinstance(values, dict):
-        raise ValueError("an event is a JSON object")
+        raise ValueError("not a JSON object")
     kind = EVENTS.get(str(values.get("event")))
     if kind is None:
-        raise ValueError(f"no event of this name: {values.get('event')!r}")
+        raise ValueError(f"unknown event: {values.get('event')!r}")
     try:
-        told = (f for f in fields(kind) if f.name in values or f.default is MISSING)  # older files lack what came later
+        told = (f for f in fields(kind) if f.name in values or f.default is MISSING)  # older files lack newer fields
         return kind(**{f.name: _value(values[f.name], str(f.type)) for f in told})
     except KeyError as error:
         raise ValueError(f"{kind.__name__} lacks {error}") from None

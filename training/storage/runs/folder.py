@@ -1,7 +1,9 @@
-"""The run folder `runs/NNNN-recipe`: made before a training starts, written by it, read by window and command line.
+"""The run folder `runs/NNNN-recipe`: made before training starts, written by it, read by the window and the command
+line.
 
-config.json (settings, schema, label hash), labels.npz (the snapshot), events.jsonl, metrics.csv, model.safetensors (the
-best), fill.npz (how its errors go together), resume.pt, log.txt, lock (held with flock while training), stop (its presence asks the trainer to stop). Torch-free.
+It holds config.json (settings, schema, label hash), labels.npz (the snapshot), events.jsonl, metrics.csv,
+model.safetensors (the best), fill.npz (how its errors correlate), resume.pt, log.txt, lock (locked while training) and
+stop (its presence asks the trainer to stop).
 """
 
 from __future__ import annotations
@@ -40,13 +42,16 @@ NUMBERS = ".numbers"  # in the folder of the runs: one empty file for each numbe
 _ARRAYS = ("ids", "points", "states", "splits", "sizes")  # of labels.npz, as in Snapshot
 _OPTIONAL = ("origins", "schemes", "scheme_names")  # too, but not in every run
 _NAME = re.compile(r"(\d{4,})-(.+)")
-_GONE = ".gone-"  # a run's folder on its way out
+_GONE = ".gone-"  # a run's folder that is being removed
 _PROGRESS = b'{"event":"Progress"'
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run as its folder tells it. status: queued, running, done, stopped, failed, interrupted (can be resumed)."""
+    """A run as its folder describes it.
+
+    status: queued, running, done, stopped, failed, interrupted (can be resumed).
+    """
 
     path: Path
     name: str  # "0001-ml-resnet"
@@ -58,26 +63,25 @@ class RunInfo:
     last: EpochDone | None
     best: EpochDone | None
     message: str  # why it failed, with the hint; else ""
-    label_hash: str  # of the labels it was trained on; another one than the project's now: stale; "" of a starter
-    search: str = ""  # "NAME/7": the random search and the trial it is; "" for a run of its own
+    label_hash: str  # of the labels it was trained on: outdated if the project's differs; "" for a starter
+    search: str = ""  # "NAME/7": the random search and the trial it is; "" for a run outside a search
 
     @property
     def is_starter(self) -> bool:
-        """Whether it is a model that came with the program: nothing of it is in the project but its predictions."""
+        """Whether it is a model that ships with the program, of which the project has only predictions."""
         return self.number < 0
 
     @property
     def least_error(self) -> float:
-        """RMSE on val of its best epoch, px; infinite where nothing was measured."""
+        """RMSE on val of the best epoch, px; infinite without any."""
         return math.inf if self.best is None else self.best.rmse
 
     @property
     def has_model(self) -> bool:
-        """Whether there is a model to predict with."""
         return model_file(self.path).is_file()
 
     def is_stale(self, label_hash: str) -> bool:
-        """Whether the project's labels, whose hash this is, changed since; a hash with more behind it is of a part of them."""
+        """Whether the project's labels, which have this hash, changed since; a longer hash is of a part of them."""
         return bool(self.label_hash) and self.label_hash.partition("-")[0] != label_hash
 
 
@@ -85,10 +89,10 @@ class RunInfo:
 class Snapshot:
     """The labels of N samples as a run uses them.
 
-    ids: int64 [N]. points: float64 [N, K, 2], px of the original picture, NaN where none. states: uint8 [N, K].
-    splits: uint8 [N], 0 train, 1 val, 2 test. sizes: int32 [N, 2], width and height of the original pictures.
-    origins: uint8 [N, K], Origin: who made a point; None in runs of before they were kept.
-    schemes: int64 [N], the marking scheme of each, a number of scheme_names (str [S]); both None where there is one.
+    ids: int64 [N]. points: float64 [N, K, 2], px of the original image, NaN where missing. states: uint8 [N, K].
+    splits: uint8 [N], 0 train, 1 val, 2 test. sizes: int32 [N, 2], width and height of the original images.
+    origins: uint8 [N, K], Origin: who made a point; None in older runs.
+    schemes: int64 [N], the marking scheme of each, an index into scheme_names (str [S]); both None where there is one.
     """
 
     ids: np.ndarray
@@ -104,12 +108,12 @@ class Snapshot:
 
 
 def model_file(run: Path) -> Path:
-    """The model of a run folder, of a starter's path, or the model file itself. It need not be there."""
+    """The model of a run folder, of a starter's path, or the model file itself. It need not exist."""
     return run / MODEL if run.is_dir() else starter_file(run.name) or run
 
 
 def snapshot_project(project: Project) -> Snapshot:
-    """The labels of all samples of a project as they are now."""
+    """The current labels of all samples of a project."""
     index = project.index()
     labels = project.labels(index.ids)
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
@@ -126,15 +130,15 @@ def snapshot_project(project: Project) -> Snapshot:
 
 
 def create_run(project: Project, config: RunConfig) -> Path:
-    """Make the folder of a new run in the project, with the labels as they are now. Not quick: call it off the interface thread.
+    """Make the folder of a new run in the project, with the current labels. Slow: call it off the interface thread.
 
-    Raises UserError where there is nothing to train on or the folder can't be written.
+    Raises UserError where there is nothing to train on or the folder cannot be written.
     """
     return write_run(project.runs_dir, config, with_schemes(project, snapshot_project(project), config))
 
 
 def with_schemes(project: Project, snapshot: Snapshot, config: RunConfig) -> Snapshot:
-    """A snapshot of the project, with the marking schemes that the settings ask for."""
+    """A snapshot of the project with the marking schemes that the settings ask for."""
     labelled = np.isfinite(snapshot.points).all(axis=-1)
     if snapshot.origins is not None:
         labelled &= ~np.isin(snapshot.origins, (Origin.MODEL, Origin.INTERPOLATED))
@@ -144,7 +148,7 @@ def with_schemes(project: Project, snapshot: Snapshot, config: RunConfig) -> Sna
 
 
 def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot, *, search: str = "") -> Path:
-    """Make a run folder from a snapshot: written beside, then renamed; its number is one more than the largest.
+    """Make a run folder from a snapshot: written under another name, then renamed to one more than the largest number.
 
     search: as in RunInfo.
     """
@@ -163,12 +167,11 @@ def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot, *, search: 
             raise
     except OSError as error:
         raise UserError(
-            f"The run cannot be made in {runs_dir}: {error.strerror}. Check free space and write permission."
+            f"The run cannot be created in {runs_dir}: {error.strerror}. Check free space and write permission."
         ) from error
 
 
 def write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot, *, search: str = "") -> None:
-    """Write config.json and labels.npz."""
     there = [name for name in (*_ARRAYS, *_OPTIONAL) if getattr(snapshot, name) is not None]
     np.savez(folder / LABELS, **{name: getattr(snapshot, name) for name in there})
     about = {
@@ -182,9 +185,9 @@ def write_inputs(folder: Path, config: RunConfig, snapshot: Snapshot, *, search:
 
 
 def _take_number(beside: Path, runs_dir: Path, recipe: str) -> Path:
-    """Rename to the next number that no run ever had: points accepted from a discarded run keep its number.
+    """Rename to the next number never used by a run, since points accepted from a discarded run keep its number.
 
-    A number is taken by making its file in `.numbers`, which only one process can.
+    A number is claimed by creating its file in `.numbers`, which only one process can do.
     """
     taken = runs_dir / NUMBERS
     taken.mkdir(exist_ok=True)
@@ -192,7 +195,7 @@ def _take_number(beside: Path, runs_dir: Path, recipe: str) -> Path:
         number = max(_numbers(runs_dir), default=0) + 1
         try:
             (taken / str(number)).touch(exist_ok=False)
-        except FileExistsError:  # another process was quicker
+        except FileExistsError:  # another process was faster
             continue
         run_dir = runs_dir / f"{number:04d}-{recipe}"
         beside.rename(run_dir)
@@ -215,18 +218,20 @@ def load_snapshot(run_dir: Path) -> Snapshot:
     except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         what = "damaged" if (run_dir / LABELS).is_file() else "missing"
         raise UserError(
-            f"The labels of the run {run_dir.name} cannot be read: {LABELS} is {what}; train anew."
+            f"The labels of the run {run_dir.name} cannot be read: {LABELS} is {what}; train again."
         ) from error
     return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
 
 
 def load_schemes(run_dir: Path, count: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Samples (ascending) and their marking schemes, int64 [N], as a run of `count` schemes learnt them; None where it has none."""
+    """Samples (ascending) and their marking schemes, int64 [N], from a run with `count` schemes; None where it has
+    none.
+    """
     try:
         with zipfile.ZipFile(run_dir / LABELS) as archive:
             ids, schemes = read_array(archive, "ids"), read_array(archive, "schemes")
     except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
-        return None  # the model speaks its default scheme without it
+        return None  # the model then uses its default scheme
     whole = ids.shape == schemes.shape == (len(ids),) and len(ids) > 0
     return (ids, schemes) if whole and schemes.min() >= 0 and schemes.max() < count else None
 
@@ -243,11 +248,11 @@ def _read_about(run_dir: Path) -> dict[str, Any]:
         return {**known, "search": str(about.get("search", ""))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = "damaged" if (run_dir / CONFIG).is_file() else "missing"
-        raise UserError(f"The run {run_dir} cannot be read: its {CONFIG} is {what}. Train anew.") from error
+        raise UserError(f"The run {run_dir} cannot be read: its {CONFIG} is {what}. Train again.") from error
 
 
 def damaged_runs(runs_dir: Path) -> dict[str, str]:
-    """The run folders that `list_runs` leaves out: name -> what is wrong."""
+    """The run folders that `list_runs` skips: name -> what is wrong."""
     sentences: dict[str, str] = {}
     for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
         if _NAME.fullmatch(path.name) and path.is_dir():
@@ -259,7 +264,7 @@ def damaged_runs(runs_dir: Path) -> dict[str, str]:
 
 
 def list_runs(runs_dir: Path) -> list[RunInfo]:
-    """All runs by number; folders that are not readable runs are left out."""
+    """All runs by number; folders that are not readable runs are skipped."""
     if not runs_dir.is_dir():
         return []
     found = []
@@ -273,7 +278,7 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
 
 
 def read_run(run_dir: Path) -> RunInfo:
-    """What the folder tells of a run. Raises UserError where it is not one."""
+    """Raises UserError where the folder is not a run."""
     about = _read_about(run_dir)
     name = _NAME.fullmatch(run_dir.name)
     config = RunConfig.from_json(about["config"])
@@ -299,7 +304,7 @@ def read_run(run_dir: Path) -> RunInfo:
 
 
 def has_begun(run_dir: Path) -> bool:
-    """Whether something was trained, though its events may be lost or damaged."""
+    """Whether anything was trained, even if its events are lost or damaged."""
     events = run_dir / EVENTS
     return (run_dir / RESUME).exists() or (events.is_file() and events.stat().st_size > 0)
 
@@ -313,10 +318,10 @@ def _status(run_dir: Path, end: Event | None) -> str:
 
 
 def read_events(run_dir: Path, *, after: int = 0, progress: bool = True) -> tuple[list[Event], int]:
-    """The events after a byte offset, and the offset to go on from. A line not finished yet is left for later.
+    """The events after a byte offset, and the offset to continue from. An unfinished last line is left for later.
 
-    After a resume the file can be shorter than `after` (it was cut to the last checkpoint): then it is read from its
-    start. progress=False leaves out Progress, which are most lines of a long run.
+    After resuming, the file can be shorter than `after` (it is cut to the last checkpoint); it is then read from the
+    start. progress=False skips Progress events, which are most lines of a long run.
     """
     try:
         with (run_dir / EVENTS).open("rb") as file:
@@ -332,7 +337,7 @@ def read_events(run_dir: Path, *, after: int = 0, progress: bool = True) -> tupl
 
 
 def _parse(line: bytes) -> Event | None:
-    """The event of a line, or None for one torn by a power cut."""
+    """The event of a line, or None for one cut off by a power failure."""
     try:
         return from_line(line.decode("utf-8"))
     except (ValueError, AttributeError):  # the latter: JSON, but no object
@@ -352,17 +357,17 @@ def is_running(run_dir: Path) -> bool:
 
 
 def request_stop(run_dir: Path) -> None:
-    """Ask the trainer to finish its batch, keep the best model and end. Also ends a run that has not begun."""
+    """Ask the trainer to finish its batch, keep the best model and end. Also ends a run that has not started."""
     (run_dir / STOP).touch()
 
 
 def discard_run(run_dir: Path) -> None:
-    """Remove the run's folder. Raises UserError while it is training."""
+    """Raises UserError while the run is training."""
     if is_running(run_dir):
         raise UserError(f"The run {run_dir.name} is still training; stop it first.")
     try:
         run_dir.rename(run_dir.with_name(f"{_GONE}{uuid.uuid4().hex}"))
     except OSError as error:
         raise UserError(f"The run {run_dir.name} cannot be removed: {error.strerror}.") from error
-    for gone in run_dir.parent.glob(f"{_GONE}*"):  # and what was left when somebody was killed at this
+    for gone in run_dir.parent.glob(f"{_GONE}*"):  # and what an interrupted removal left behind
         shutil.rmtree(gone, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""`metrics.csv`: one line an epoch, for spreadsheets and other programs."""
+"""Writes `metrics.csv`: one line per epoch, for spreadsheets and other programs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,26 @@ from training.storage.runs.events import EpochDone, Event
 from training.storage.runs.folder import METRICS
 
 COLUMNS = (
-    "epoch", "seconds", "train_loss", "val_loss", "rmse", "nme", "normaliser", "auc", "failure_rate", "learning_rate", "images_per_second", "best",
-)  # fmt: skip
+    "epoch",
+    "seconds",
+    "train_loss",
+    "val_loss",
+    "rmse",
+    "nme",
+    "normaliser",
+    "auc",
+    "failure_rate",
+    "learning_rate",
+    "images_per_second",
+    "best",
+)
 
 
 class MetricsFile:
-    """Appends a line an epoch to the run's metrics.csv."""
+    """Appends a line per epoch to the run's metrics.csv."""
 
     def __init__(self, run_dir: Path, past: Iterable[Event] = ()) -> None:
-        """Begin anew with the epochs among past events."""
+        """Start a new file with the epochs among past events."""
         self.path = run_dir / METRICS
         with self.path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow(COLUMNS)
@@ -26,7 +37,7 @@ class MetricsFile:
             self.write(event)
 
     def write(self, event: Event) -> None:
-        """Append the event if it is an epoch."""
+        """Append the event if it is an epoch; others are ignored."""
         if isinstance(event, EpochDone):
             with self.path.open("a", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerow([_text(getattr(event, name)) for name in COLUMNS])

@@ -1,4 +1,4 @@
-"""The measured speed of each recipe: on this machine where that was done, else on the machine named here. Torch-free."""
+"""The measured speed of each recipe: on this machine if it was measured, else on the reference machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.files import replacing
 REFERENCE_MACHINE = "two cores of an Intel Xeon with bf16 matrix units"
 KEYS = ("one", "many", "training")  # as in training.learning.fit.speed.Speed
 
-# Pictures a second: one at a time, 32 at once, in training. `fkp recipes --measure` on REFERENCE_MACHINE.
+# Images/s: one at a time, 32 at once, in training. `fkp recipes --measure` on REFERENCE_MACHINE.
 REFERENCE: dict[str, tuple[float, float, float]] = {
     "recommended": (152, 866, 207),
     "fast": (152, 1530, 331),
@@ -34,7 +34,7 @@ REFERENCE: dict[str, tuple[float, float, float]] = {
 
 
 def speed_of(name: str) -> dict[str, Any]:
-    """`one`, `many`, `training` in pictures a second, and `where` that was measured."""
+    """`one`, `many`, `training` in images/s, and `where` they were measured."""
     here = _read().get(name)
     if here is not None:
         return {**here, "where": "this machine"}
@@ -42,9 +42,9 @@ def speed_of(name: str) -> dict[str, Any]:
 
 
 def remember(speeds: Mapping[str, Mapping[str, Any]]) -> None:
-    """Keep what was measured on this machine; a folder that cannot be written keeps nothing."""
+    """Store what was measured on this machine; does nothing where the folder cannot be written."""
     path = _path()
-    with suppress(OSError, UserError):  # a convenience only: it can be measured again
+    with suppress(OSError, UserError):  # a convenience: it can be measured again
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(json.dumps({**_read(), **speeds}).encode())
@@ -62,6 +62,6 @@ def _read() -> dict[str, dict[str, Any]]:
 
 
 def _path() -> Path:
-    """In the user's cache; a home may be shared by machines, so each has its own."""
+    """In the user's cache, with a file per machine, since machines may share a home folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "fkp-studio" / f"speeds-{platform.node() or 'here'}.json"

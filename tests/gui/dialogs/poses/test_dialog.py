@@ -130,7 +130,7 @@ def test_where_no_pose_can_be_told_it_says_why(qtbot: QtBot, session: Session) -
     session.store.project.set_splits(session.store.ids(), np.ones(24, np.uint8))
     dialog = PosesDialog(session)
     qtbot.addWidget(dialog)
-    qtbot.waitUntil(lambda: "no faces in the train split" in dialog.about.text())
+    qtbot.waitUntil(lambda: "No labelled face in the train split" in dialog.about.text())
     assert not dialog.use.isEnabled()
 
 

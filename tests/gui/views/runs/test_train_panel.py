@@ -98,7 +98,7 @@ def test_a_run_that_cannot_be_made_says_why(panel: TrainingPanel, session: Sessi
     runs_dir.write_text("a file where the folder should be")
     panel.train()
     qtbot.waitUntil(lambda: panel.fault.isVisible())
-    assert "cannot be made" in panel.fault.text()
+    assert "cannot be created" in panel.fault.text()
 
 
 def test_every_setting_is_in_the_form_with_its_words(qtbot: QtBot) -> None:

@@ -48,7 +48,7 @@ def test_a_planted_offset_is_found_in_the_pictures(faces: tuple[np.ndarray, np.n
     assert found.mend == pytest.approx(-dx, abs=0.15)
     side = "right" if dx > 0 else "left"
     assert found.sentence.startswith(
-        f"The labels sit {abs(found.common):.1f} px too far to the {side} of where mirrored faces"
+        f"The labels are shifted {abs(found.common):.1f} px to the {side} compared with mirrored faces"
     )
 
 
@@ -77,7 +77,7 @@ def test_before_a_training_it_is_told_in_pixels_of_the_originals(
     )
     assert [t.kind for t in troubles] == [KIND]
     one = found_in(faces, 1.2)
-    assert f"{2 * one.common:.1f} px too far to the right" in troubles[0].sentence
+    assert f"{2 * one.common:.1f} px to the right" in troubles[0].sentence
     assert "fkp labels" in troubles[0].sentence
 
 
@@ -200,7 +200,7 @@ def test_the_command_tells_mends_and_then_has_nothing_to_say(
     path = make_project(tmp_path, 1.2)
     assert main(["labels", str(path)]) == 0
     told = capsys.readouterr()
-    assert "px too far to the right" in told.out
+    assert "px to the right" in told.out
     assert "up or down" in told.err
     assert main(["labels", str(path), "--mend"]) == 0
     assert "imported labels" in capsys.readouterr().out

@@ -45,7 +45,7 @@ def test_every_kind_tells_its_size_and_decodes(suffix: str) -> None:
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
 def test_a_cut_off_picture_is_refused(suffix: str, share: float) -> None:
     data = encoded(suffix, textures(1, side=40)[0])
-    with pytest.raises(UserError, match=r"face\.x: .*(damaged or cut off|not a picture)"):
+    with pytest.raises(UserError, match=r"face\.x: .*(damaged or cut off|not an image)"):
         decode_picture(data[: int(len(data) * share)], name="face.x")
 
 

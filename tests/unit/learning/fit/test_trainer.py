@@ -290,4 +290,4 @@ def test_pictures_that_cannot_be_read_are_told_once(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, tiny_config(epochs="1"), snapshot)
     events = list(fit(run_dir, data=replace(data, left_out=("a.png is gone.", "b.png is gone."))))
     told = [e.sentence for e in events if isinstance(e, Trouble)]
-    assert told == ["2 pictures were left out, since they cannot be read; the first: a.png is gone."]
+    assert told == ["2 images were skipped because they cannot be read; the first: a.png is gone."]

@@ -66,14 +66,19 @@ def test_the_unsolved_failure_of_the_cascade_report_is_named_with_its_cause() ->
     """Deep convolutions with Xavier's weights on light of 0..1: the same points for every picture, carried by the output's bias."""
     (found,) = troubles(model="cnn-6", **REPORT)
     assert found.kind == "faint-signal"
-    for words in ("same points whatever the picture", "output's bias outweighs", "mean shape", "init he"):
+    for words in ("same points for every image", "output's bias", "outweighs the signal", "mean shape", "init he"):
         assert words in found.sentence
 
 
 def test_dead_layers_are_told_from_faint_ones_and_laid_to_the_learning_rate() -> None:
     (found,) = troubles(model="cnn-6", learning_rate="0.3", warmup="0", ema="0")
     assert found.kind == "dead-units"
-    for words in ("same points whatever the picture", "are dead", "bias alone", "learning rate ten times smaller"):
+    for words in (
+        "same points for every image",
+        "are dead",
+        "only the output's bias is left",
+        "learning rate ten times smaller",
+    ):
         assert words in found.sentence
 
 
@@ -109,7 +114,7 @@ def test_labels_in_fractions_are_told_before_the_training(tmp_path: Path) -> Non
     train_run(make_run(tmp_path, config, make_data(train=4)[1]), data=data, on_event=events.append)
     assert isinstance(events[1], Trouble)
     assert events[1].kind == "label-scale"
-    assert "fractions taken for pixels" in events[1].sentence
+    assert "fractions that were read as pixels" in events[1].sentence
 
 
 def label_kinds(points: np.ndarray, side: float = 96) -> list[str]:
@@ -135,7 +140,7 @@ def test_labels_at_the_scale_of_their_pictures_hear_nothing(labels: np.ndarray) 
 def test_each_mistake_of_scale_is_named(labels: np.ndarray) -> None:
     assert "between 0 and 1" in label_kinds(labels / 96)[0]
     assert "between -1 and 1" in label_kinds((labels - 48) / 48)[0]
-    assert "outside their pictures" in label_kinds(labels * 4)[0]
+    assert "outside their images" in label_kinds(labels * 4)[0]
     assert "upper left" in label_kinds(labels, side=400)[0]
     mixed = labels.copy()
     mixed[:12] /= 96
@@ -154,17 +159,17 @@ def test_small_faces_of_large_photographs_are_not_taken_for_a_scale(labels: np.n
 
 def test_pictures_that_cannot_be_read_are_counted() -> None:
     assert unreadable_pictures(("a.png is cut off.",)).sentence == (
-        "1 picture was left out, since it cannot be read: a.png is cut off."
+        "1 image was skipped because it cannot be read: a.png is cut off."
     )
     assert unreadable_pictures(("a.png is cut off.", "b")).sentence == (
-        "2 pictures were left out, since they cannot be read; the first: a.png is cut off."
+        "2 images were skipped because they cannot be read; the first: a.png is cut off."
     )
 
 
 def test_what_is_kept_of_a_run_that_ends_without_a_number() -> None:
     assert "no model to keep" in not_a_number(1, best_epoch=0).sentence
     assert "in epoch 7" in not_a_number(7, best_epoch=5).sentence
-    assert "of epoch 5, is kept" in not_a_number(7, best_epoch=5).sentence
+    assert "from epoch 5, is kept" in not_a_number(7, best_epoch=5).sentence
 
 
 def test_dead_units_are_counted_per_layer() -> None:

@@ -65,7 +65,7 @@ def test_damaged_and_foreign_model_files_are_told(model_file: Path, tmp_path: Pa
     with pytest.raises(UserError, match="damaged"):
         load_model(model_file)
     safetensors.torch.save_file({"a": torch.zeros(1)}, model_file)
-    with pytest.raises(UserError, match="not a model of FKP Studio"):
+    with pytest.raises(UserError, match="not an FKP Studio model"):
         load_model(model_file)
     save_model(model_file, model.state_dict(), replace(info, schema=KAGGLE_15))
     with pytest.raises(UserError, match="does not fit its header"):

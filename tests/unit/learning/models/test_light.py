@@ -263,9 +263,9 @@ def test_a_small_project_has_one_scheme_and_words_name_several(project_path: Pat
         assert runs.with_schemes(project, snapshot, tiny()) is snapshot
     assert scheme_words(()) == ""
     assert scheme_words(("a", "b")) == (
-        'Points are placed as each face\'s own source does, on other faces as "a" (the model knows "a" and "b").'
+        'Points follow the scheme of each face\'s own source, and "a" on other faces (the model knows "a" and "b").'
     )
-    assert scheme_words(("a", "b"), "b").startswith('Points are placed as "b" ')
+    assert scheme_words(("a", "b"), "b").startswith('Points follow the scheme "b" ')
 
 
 # ---- what the model teaches itself

@@ -137,10 +137,8 @@ def test_crops_that_a_picture_cannot_have_are_left_out(tmp_path: Path) -> None:
     report = import_source(table, tmp_path / "a.fkp")
     assert report.count == 1
     far, large = (str(problem) for problem in report.left_out)
-    assert far.startswith(
-        "crops.csv, row 2: left out: the crop at (5000, 8) of 30 x 30 pixels lies outside the picture"
-    )
-    assert large.startswith("crops.csv, row 3: left out: the crop at (0, 0) of 900000 x 900000 pixels is too large")
+    assert far.startswith("crops.csv, row 2: skipped: the crop at (5000, 8) of 30 x 30 pixels lies outside the image")
+    assert large.startswith("crops.csv, row 3: skipped: the crop at (0, 0) of 900000 x 900000 pixels is too large")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +163,7 @@ def test_a_file_with_a_number_sign_is_not_taken_for_a_row(tmp_path: Path) -> Non
     (source / "afw" / "0.JPG").rename(source / "afw" / "a#2.JPG")
     (source / "afw" / "0.pts").unlink()
     report = import_source(source, tmp_path / "p.fkp", crop=BY_POINTS)
-    assert str(report.left_out[0]).startswith("afw/a#2.JPG: left out: there is neither")
+    assert str(report.left_out[0]).startswith("afw/a#2.JPG: skipped: there is neither")
 
 
 def test_faces_of_a_photo_stay_together_where_only_a_later_face_has_a_group(tmp_path: Path) -> None:

@@ -133,9 +133,9 @@ def test_boxes_at_fault_are_left_out_with_their_row(tmp_path: Path) -> None:
     said = [str(problem) for problem in report.left_out]
     assert report.count == 2 and len(said) == 3
     assert said[0].startswith(
-        "faces.csv, row 1: left out: the box at (200, 10) of 20 x 20 pixels lies outside the picture"
+        "faces.csv, row 1: skipped: the box at (200, 10) of 20 x 20 pixels lies outside the image"
     )
-    assert "row 2: left out: the box at (5, 5) of 0 x 20 pixels has no area" in said[1]
+    assert "row 2: skipped: the box at (5, 5) of 0 x 20 pixels has no area" in said[1]
     assert "row 3" in said[2] and "too large" in said[2]
 
 
@@ -160,7 +160,7 @@ def test_faults_in_a_table_of_faces_are_named(tmp_path: Path, column: int, text:
 
 def test_what_cannot_be_cropped_is_said(tmp_path: Path) -> None:
     source = tree_300w(tmp_path / "in", {"lfpw/trainset": 2, "afw": 1})
-    with pytest.raises(UserError, match=r"no columns of the faces' boxes \(box_x"):
+    with pytest.raises(UserError, match=r"no columns with the faces' boxes \(box_x"):
         import_source(source, tmp_path / "p.fkp", crop=BY_BOX)
     (source / "afw" / "0.pts").unlink()
     report = import_source(source, tmp_path / "p.fkp", crop=BY_POINTS)
@@ -183,7 +183,7 @@ def test_points_outside_a_tight_crop_are_flagged_and_small_faces_told(tmp_path: 
         assert project.sample(1).flags == (FLAG_OUTSIDE,) and project.sample(2).flags == ()
     one = write_rows(tmp_path / "in" / "one.csv", [lines[5]], header=lines[0])
     report = import_source(one, tmp_path / "r.fkp")
-    assert any("about 32 % of their pictures' sides; import with --crop points" in note for note in report.notes)
+    assert any("about 32 % of their images' sides; import with --crop points" in note for note in report.notes)
     assert preview(one).small and not preview(one, crop=BY_BOX).small
 
 

@@ -65,7 +65,7 @@ def test_a_folder_again_adds_what_is_new_and_leaves_labels(two: tuple[Path, Path
     for folder in (first, second):
         report = import_source(folder, path)
         assert report.count == 0 and report.notes == (
-            "2 pictures that the project has already stay as they are, with their labels.",
+            "2 images that the project already has are unchanged, with their labels.",
         )
     pictures(second, ["00001.png", "new.png"], seed=4)
     link = path.parent / "link"
@@ -86,7 +86,7 @@ def test_a_project_that_moved_with_its_pictures_knows_them(two: tuple[Path, Path
 def test_the_command_says_what_is_there(two: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["import", str(two[1]), str(two[2])]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("0 samples imported") and "2 pictures that the project has already" in said.err
+    assert said.out.startswith("0 samples imported") and "2 images that the project already has" in said.err
 
 
 @pytest.fixture

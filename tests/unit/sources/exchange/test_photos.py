@@ -73,8 +73,8 @@ def test_faces_of_one_photo_stay_in_one_split(project: Project) -> None:
 def test_a_photo_without_a_face_stays_whole_and_is_told(project: Project, imported: tuple[Path, list[str]]) -> None:
     wall = project.sample(project.names().index("wall.png") + 1)
     assert (wall.width, wall.height, wall.flags) == (120, 90, ("no_face",))
-    assert "3 faces found in 3 pictures." in imported[1]
-    assert any(note.startswith("1 picture without a face found") and "draw a box" in note for note in imported[1])
+    assert "3 faces found in 3 images." in imported[1]
+    assert any(note.startswith("1 image without a detected face") and "draw a box" in note for note in imported[1])
     assert "text.jpg" in project.imports()[0].problems[0]
 
 
@@ -87,7 +87,7 @@ def test_by_default_pictures_stay_whole(photos: Path, tmp_path: Path) -> None:
 def test_faces_are_not_looked_for_where_labels_say_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "a.pts").write_text("version: 1\nn_points: 2\n{\n1 1\n5 5\n}\n")
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((9, 9), np.uint8))
-    with pytest.raises(UserError, match="pictures without labels"):
+    with pytest.raises(UserError, match="images without labels"):
         import_source(tmp_path, tmp_path / "p.fkp", faces="detect")
     assert not (tmp_path / "p.fkp").exists()
 
@@ -140,7 +140,7 @@ def test_a_box_round_the_face_unflags_a_whole_picture(project: Project) -> None:
     assert project.sample(number).flags == () and not project.index().flagged[number - 1]
     project.undo_step(done.step)
     assert project.sample(number).flags == ("no_face",) and not project.faces([number]).crops.any()
-    with pytest.raises(UserError, match="outside the picture"):
+    with pytest.raises(UserError, match="outside the image"):
         cut_again(project, number, np.array([500.0, 10, 40, 40]), photo=(120, 90))
 
 
@@ -201,7 +201,7 @@ def test_a_face_that_was_missed_is_added_to_its_photo(photos: Path, tmp_path: Pa
         assert numbers(project)[0] == [*was[0], "b#2.jpg"]
         with pytest.raises(UserError, match="in the project already"):
             add_face(project, alone, np.array([6.0, 11, 40, 50]), photo=(220, 240))
-        with pytest.raises(UserError, match="outside the picture"):
+        with pytest.raises(UserError, match="outside the image"):
             add_face(project, alone, np.array([600.0, 11, 40, 50]), photo=(220, 240))
         assert len(project) == 5
     assert import_source(photos, tmp_path / "p.fkp", faces="detect").count == 0

@@ -293,7 +293,7 @@ def test_sources_that_are_nothing(tmp_path: Path) -> None:
         import_source(write_picture(tmp_path / "a.png", textures(1)[0]), tmp_path / "p.fkp")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match="no picture could be read, so nothing was imported"):
+    with pytest.raises(UserError, match="no image could be read, so nothing was imported"):
         import_source(tmp_path / "in", tmp_path / "p.fkp")
     assert not (tmp_path / "p.fkp").exists()
 

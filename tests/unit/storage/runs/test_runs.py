@@ -155,5 +155,5 @@ def test_a_damaged_run_is_named(run_dir: Path) -> None:
     assert runs.damaged_runs(runs_dir) == runs.damaged_runs(runs_dir / "nowhere") == {}
     (run_dir / runs.CONFIG).write_text('{"config": ')
     assert runs.damaged_runs(runs_dir) == {
-        run_dir.name: f"The run {run_dir} cannot be read: its config.json is damaged. Train anew."
+        run_dir.name: f"The run {run_dir} cannot be read: its config.json is damaged. Train again."
     }

@@ -1,4 +1,4 @@
-"""Labels whose scale does not fit their pictures, found before a training starts. NumPy only."""
+"""Checks before a training run that the labels' scale fits their images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNIT = 1.05
 
 
 def label_troubles(points: np.ndarray, sizes: np.ndarray) -> list[Trouble]:
-    """At most one sentence on the labels [N, K, 2] (px of the original, NaN where none) of pictures of sizes [N, 2]."""
+    """At most one problem with the labels [N, K, 2] (original px, NaN where missing) of images of sizes [N, 2]."""
     present = np.isfinite(points).all(axis=-1)
     if present.any(axis=1).sum() < _FEWEST:
         return []
@@ -33,8 +33,8 @@ def _normalised(values: np.ndarray) -> Trouble | None:
     low = -1 if np.quantile(values, 0.1) < -0.1 else 0
     return Trouble(
         "label-scale",
-        f"Nearly all labels lie between {low} and 1: they are fractions taken for pixels. Multiply them by the pictures' width "
-        "and height and import them again; a training can't learn from these.",
+        f"Nearly all labels lie between {low} and 1: they are fractions that were read as pixels. Multiply them by the "
+        "images' width and height and import them again; nothing can be learned from these.",
     )
 
 
@@ -45,8 +45,8 @@ def _outside(points: np.ndarray, sizes: np.ndarray, present: np.ndarray) -> Trou
         return None
     return Trouble(
         "label-scale",
-        f"{outside:.0%} of the labels lie outside their pictures: they were made for pictures of another size, or x and y are "
-        "swapped. Look at some faces, and import labels and pictures that belong together.",
+        f"{outside:.0%} of the labels lie outside their images: they were made for images of another size, or x and y "
+        "are swapped. Check some faces, and import labels and images that belong together.",
     )
 
 
@@ -56,16 +56,17 @@ def _corner(points: np.ndarray, sizes: np.ndarray, present: np.ndarray) -> Troub
         return None
     return Trouble(
         "label-scale",
-        f"All labels lie in the upper left {max(reach, 0.01):.0%} of their pictures: they were made for pictures of "
-        f"about {max(reach, 0.01) * 1.2:.0%} of the size. Look at some faces, and import labels and pictures that belong together.",
+        f"All labels lie in the upper left {max(reach, 0.01):.0%} of their images: they were made for images of about "
+        f"{max(reach, 0.01) * 1.2:.0%} of the size. Check some faces, and import labels and images that belong "
+        "together.",
     )
 
 
 def _two_scales(points: np.ndarray, present: np.ndarray) -> Trouble | None:
-    """Two groups of faces, each of one size, with none between: some labels came at another scale than the others.
+    """Two groups of faces, each of one size, with none between: some labels are at another scale than the others.
 
-    Small faces in large photographs are such a group too; but they lie anywhere, labels that shrank in the upper left, and
-    labels that grew outside of their pictures.
+    Small faces in large photographs form such a group too, but they lie anywhere; labels at too small a scale lie in
+    the upper left, and labels at too large a scale lie outside their images.
     """
     found, reach = _face_sizes(points, present)
     order = np.argsort(found)
@@ -84,13 +85,17 @@ def _two_scales(points: np.ndarray, present: np.ndarray) -> Trouble | None:
     which = "smaller" if len(small) < len(large) else "larger"
     return Trouble(
         "label-scale",
-        f"The labels of {fewer:,} faces are about {np.exp(apart):.0f} times {which} than those of the others, with none between: "
-        "two scales were mixed. Import these faces again at the pictures' own scale, or leave them out.",
+        f"The labels of {fewer:,} faces are about {np.exp(apart):.0f} times {which} than those of the others, with "
+        "none in between: two scales were mixed. Import these faces again at the scale of their images, or leave "
+        "them out.",
     )
 
 
 def _face_sizes(points: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How large each face with three labels or more is, against the usual face's same points; its largest coordinate."""
+    """Size of each face with at least three labels, relative to the same points of the median face, and its reach.
+
+    The reach is the face's largest coordinate.
+    """
     usual = np.nanmedian(np.where(present[..., None], points, np.nan)[:, present.any(axis=0)], axis=0)
     points, present = points[:, present.any(axis=0)], present[:, present.any(axis=0)]
     chosen = present.sum(axis=1) >= 3
@@ -101,7 +106,7 @@ def _face_sizes(points: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _spread(points: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """The root mean square distance of a face's points from their centre, [N]."""
+    """[N]: the root mean square distance of each face's points from their centre."""
     count = present.sum(axis=1)
     values = np.where(present[..., None], points, 0)
     centred = np.where(present[..., None], values - (values.sum(axis=1) / count[:, None])[:, None], 0)
@@ -109,5 +114,5 @@ def _spread(points: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def _fractions(points: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Labels as fractions of their picture, 0..1 inside."""
+    """Labels as fractions of their image, 0..1 inside."""
     return np.asarray((points + 0.5) / sizes[:, None])

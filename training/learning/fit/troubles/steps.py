@@ -1,4 +1,4 @@
-"""What the steps of a training show: how large the gradients are, and how far a step moves the weights."""
+"""Measures of the training steps: the gradients' size, and how far a step moves the weights."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import statistics
 import torch
 from torch import Tensor, nn
 
-_EVERY = 64  # steps between looks; at first at 0, 1, 2, 4, 8...
+_EVERY = 64  # steps between samples; at first at 0, 1, 2, 4, 8...
 _ROWS = 8  # of each weight, evenly spread, whose movement is measured
-_RECENT = 8  # looks
-_EXPLODED = 100.0  # times the largest gradient of the first looks
-_FIRST = 3  # looks
-LOW, HIGH = 1e-5, 0.1  # relative movement of the weights in one step, between which training is usually found
+_RECENT = 8  # samples
+_EXPLODED = 100.0  # times the largest gradient of the first samples
+_FIRST = 3  # samples
+LOW, HIGH = 1e-5, 0.1  # usual range of the weights' relative movement per step
 
 
 class Pulse:
-    """Looks at a step now and then, at well under a hundredth of its cost."""
+    """Samples a step now and then, at well under 1 % of its cost."""
 
     def __init__(self) -> None:
         self.norms: list[float] = []  # of the whole gradient
         self.ratios: list[float] = []  # |step| / |weights|, the median over the layers before the output
         self.steps = 0  # done
-        self._before: list[tuple[Tensor, Tensor]] = []  # views of weights, and what they were
+        self._before: list[tuple[Tensor, Tensor]] = []  # views of weights, and their former values
 
     def look(self, model: nn.Module, step: int) -> None:
-        """Between the backward pass and the optimiser's step; step: how many of the stage were done."""
+        """Call between the backward pass and the optimiser's step. step: how many steps of the stage are done."""
         self.steps = step
         if self._before:
             self.ratios.append(_movement(self._before))
@@ -37,7 +37,7 @@ class Pulse:
             self._before = [(view, view.clone()) for view in _views(model)]
 
     def exploded(self) -> float:
-        """How many times larger than at first the last gradient is, where that is too much (inf: no number); else 0."""
+        """How many times larger the last gradient is than at first if that is too much (inf: not finite), else 0."""
         if not self.norms:
             return 0.0
         if not math.isfinite(self.norms[-1]):
@@ -47,16 +47,16 @@ class Pulse:
         return times if times > _EXPLODED else 0.0
 
     def largest_ratio(self) -> float:
-        """The largest movement seen; NaN before enough looks."""
+        """The largest movement seen; NaN before enough samples."""
         return max(self.ratios) if len(self.ratios) > _FIRST else math.nan
 
     def usual_ratio(self) -> float:
-        """The usual movement of late; NaN before enough looks."""
+        """The median of the recent movements; NaN before enough samples."""
         return statistics.median(self.ratios[-_RECENT:]) if len(self.ratios) > _FIRST else math.nan
 
 
 def _views(model: nn.Module) -> list[Tensor]:
-    """Some rows of each weight that is trained, without the output's: it begins near zero, so its steps look large."""
+    """Some rows of each trained weight except the output's, which starts near zero, so that its steps look large."""
     weights = [
         p.detach()
         for name, p in model.named_parameters()

@@ -1,4 +1,4 @@
-"""Which units of a network ever fire, seen over pictures while it is evaluated."""
+"""Records which units of a network ever fire while it is evaluated."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from training.learning.models.patches import GroupedReLU
 
 _PICTURES = 256  # are enough
-_FEWEST = 20  # pictures, before a unit that was never seen to fire may be called dead
+_FEWEST = 20  # images before a unit that has never fired counts as dead
 
 
 @dataclass
 class Layer:
-    """A layer of ReLUs: per unit (a feature, or a channel anywhere in the picture) the largest output over the pictures.
+    """A layer of ReLUs. largest: per unit (a feature, or a channel anywhere in the image) the largest output so far.
 
-    groups: how many networks share the layer, each with as many units.
+    groups: how many networks share the layer, each with the same number of units.
     """
 
     largest: Tensor
@@ -33,26 +33,26 @@ class Layer:
 
     @property
     def dead(self) -> float:
-        """The share of units that never fired; of several networks in the one that has the most such units."""
+        """The fraction of units that never fired; with several networks, of the one that has the most of them."""
         if self.pictures < _FEWEST:
             return 0.0
         return float((self.largest <= 0).float().view(self.groups, -1).mean(dim=1).max())
 
     @property
     def strength(self) -> float:
-        """The median unit's largest output, of those that fire; 0 where none does."""
+        """The median of the largest outputs, over the units that fire; 0 if none does."""
         alive = self.largest[self.largest > 0]
         return float(alive.median()) if len(alive) else 0.0
 
 
 @dataclass
 class Units:
-    """The layers by name, in the order they are computed; one that is used twice is two."""
+    """The layers by name, in the order they are computed; a layer used twice is listed twice."""
 
     layers: dict[str, Layer] = field(default_factory=dict)
 
     def worst(self, *, within: str = "") -> tuple[str, Layer] | None:
-        """The layer with the largest share of dead units, the first of equals; within: of those whose name begins so."""
+        """The first layer with the largest fraction of dead units. within: prefix of the names to consider."""
         found = [item for item in self.layers.items() if item[0].startswith(within)]
         return max(found, key=lambda item: item[1].dead) if found else None
 
@@ -61,7 +61,7 @@ class Units:
         return next(reversed(self.layers.values()), None)
 
     def add(self, name: str, output: Tensor, *, groups: int = 1) -> None:
-        """Take in the outputs [B, units] or [B, units, H, W] of a layer that `groups` networks share."""
+        """Record the outputs [B, units] or [B, units, H, W] of a layer that `groups` networks share."""
         known = self.layers.get(name)
         if known is not None and known.pictures >= _PICTURES:
             return
@@ -75,7 +75,7 @@ class Units:
 
 @contextmanager
 def watched_units(model: nn.Module) -> Iterator[Units]:
-    """Within, the outputs of the model's ReLUs are taken in."""
+    """Record the outputs of the model's ReLUs within the block."""
     units = Units()
     calls: dict[str, int] = {}
 

@@ -1,4 +1,4 @@
-"""Balance by pose of a project's train faces and of a run, which keeps it in its folder as balance.json. Torch-free."""
+"""Pose balance of a project's train faces, and of a run, which stores it in its folder as balance.json."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _PART = 4096
 
 @dataclass(frozen=True)
 class RunBalance:
-    """The balance of a run's train faces: ids int64 [T], the samples; where they are not of a project, the rows."""
+    """The balance of a run's train faces.
+
+    ids: int64 [T], their samples, or their rows if they are not from a project.
+    """
 
     ids: np.ndarray
     balance: Balance
@@ -33,33 +36,33 @@ class RunBalance:
 
 @dataclass(frozen=True)
 class ProjectPoses:
-    """The faces of the train split that have a label: ids [T], ascending, and their poses."""
+    """The labelled faces of the train split: ids [T], ascending, and their poses."""
 
     ids: np.ndarray
     pose: Pose
 
     def balanced(self, *, bins: int, seed: int = 0) -> Balance:
-        """How a run with this many bins and this seed balances them."""
+        """As a run with this many bins and this seed balances them."""
         return balance(self.pose.coefficients, bins=bins, seed=seed)
 
 
 def project_poses(project: Project) -> ProjectPoses:
-    """The poses of the train faces as they are labelled now. Not quick. Raises UserError where none can be told."""
+    """The poses of the currently labelled train faces. Slow. Raises UserError where they cannot be computed."""
     index = project.index()
     ids = index.ids[index.splits == 0]
     parts = [project.labels(ids[start : start + _PART]) for start in range(0, len(ids), _PART)]
     if not parts:
-        raise UserError("There are no faces in the train split to tell the poses of.")
+        raise UserError("No labelled face in the train split, so poses cannot be computed.")
     points, mask = np.concatenate([p.points for p in parts]), np.concatenate([p.mask for p in parts])
     labelled = mask.any(axis=1)
     return ProjectPoses(ids[labelled], pose_components(points[labelled], mask[labelled], flip=project.schema.flip))
 
 
 def row_weights(data: RunData, config: RunConfig) -> tuple[np.ndarray, RunBalance | None]:
-    """How often each row is drawn, relative to the others [N], and the balance where the config asks for one.
+    """[N]: how often each row is drawn relative to the others, and the balance where the config asks for one.
 
-    With sampling "labels" in proportion to the row's labels, else alike; with balance "pose" the train rows times their
-    copies. Raises UserError where no pose can be told.
+    With sampling "labels" in proportion to the row's labels, else equal; with balance "pose" train rows are multiplied
+    by their copies. Raises UserError where poses cannot be computed.
     """
     weights = data.mask.sum(axis=1).astype(np.float64) if config.sampling == "labels" else np.ones(len(data.mask))
     if config.balance == "none":
@@ -71,15 +74,15 @@ def row_weights(data: RunData, config: RunConfig) -> tuple[np.ndarray, RunBalanc
     )
     if not (found.bins >= 0).any():
         raise UserError(
-            "Balancing by pose needs labels that tell which way the faces look, and no face has them. "
-            "Train with balance at none, or label more points."
+            "Balancing by pose needs labels from which poses can be computed, and no face has them. Set balance to "
+            "none, or label more points."
         )
     weights[rows] *= found.copies
     return weights, RunBalance(rows if data.ids is None else data.ids[rows], found)
 
 
 def write_balance(run_dir: Path, found: RunBalance) -> None:
-    """Keep it in the run's folder. Raises UserError where it cannot be written."""
+    """Raises UserError where it cannot be written."""
     balanced = found.balance
     columns = {name: getattr(balanced, name).tolist() for name in ("edges", "before", "after", "bins", "copies")}
     with replacing(run_dir / BALANCE) as file:
@@ -87,7 +90,7 @@ def write_balance(run_dir: Path, found: RunBalance) -> None:
 
 
 def read_balance(run_dir: Path) -> RunBalance | None:
-    """What the run balanced; None where it did not. Raises UserError where the file is damaged."""
+    """The run's balance; None where it has none. Raises UserError where the file is damaged."""
     try:
         values: Any = json.loads((run_dir / BALANCE).read_text(encoding="utf-8"))
         edges = np.array(values["edges"], np.float64)
@@ -100,4 +103,4 @@ def read_balance(run_dir: Path) -> RunBalance | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise UserError(f"What the run {run_dir.name} balanced cannot be read: {BALANCE} is damaged.") from error
+        raise UserError(f"The pose balance of the run {run_dir.name} cannot be read: {BALANCE} is damaged.") from error

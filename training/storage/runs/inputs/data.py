@@ -1,4 +1,4 @@
-"""The pictures and labels of a run: one uint8 array at network size, in memory or in a file, points scaled with it."""
+"""The images and labels of a run: one uint8 array at network size, in memory or in a file, with points scaled to it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from training.storage.runs.settings.config import RunConfig
 
 _CHUNK = 512
 _SHARE = 0.5  # of the free memory that a run's pictures may take
-MAX_VAL = 2000  # pictures evaluated each epoch; evenly spread where there are more
+MAX_VAL = 2000  # images evaluated per epoch; evenly spread if there are more
 
 
 @dataclass(frozen=True)
 class RunData:
     """N samples with side S.
 
-    pictures: uint8 [N, S, S] or [N, S, S, 3]; of a stand-in for more than memory holds only len, shape and [rows] can be used. points: float32 [N, K, 2], px of the picture at side S, NaN where there is
-    no label. sizes: int32 [N, 2], width and height of the originals. train, val: int64 rows. val_is_train: there is no
-    val split, so val holds rows of train. left_out: a sentence on each sample whose picture cannot be read.
-    weight: float32 [N, K], what each point counts in the loss; None: all alike. groups: int64 [N], alike for pictures of one
-    person or photo; None: not known.
-    ids: int64 [N], the samples of a project; None where they are not of one. unset: bool [N, K], points nobody has looked at.
-    schemes: int64 [N], which of scheme_names each is marked by; None where there is one.
+    pictures: uint8 [N, S, S] or [N, S, S, 3]; a stand-in for images larger than memory supports only len, shape and
+    [rows]. points: float32 [N, K, 2], px of the image at side S, NaN where unlabelled. sizes: int32 [N, 2], width and
+    height of the originals. train, val: int64 rows. val_is_train: there is no val split, so val holds rows of train.
+    left_out: a sentence per sample whose image cannot be read. weight: float32 [N, K], loss weight of each point; None:
+    all equal. groups: int64 [N], equal for images of one person or photo; None: unknown. ids: int64 [N], the samples of
+    a project; None if they are from none. unset: bool [N, K], points not yet reviewed. schemes: int64 [N], index into
+    scheme_names; None if there is one.
     """
 
     pictures: np.ndarray | MappedPictures
@@ -54,7 +54,7 @@ class RunData:
 
     @property
     def side(self) -> int:
-        """S, pixels."""
+        """S, in pixels."""
         return int(self.pictures.shape[1])
 
     @property
@@ -63,18 +63,18 @@ class RunData:
         return np.isfinite(self.points).all(axis=-1)
 
     def fingerprint(self) -> str:
-        """Names the labels, the rows and some of the pictures: alike where two processes train on the same."""
+        """Identifies the labels, the rows and some of the images: equal if two processes train on the same data."""
         found = hashlib.sha256(repr((self.pictures.shape, self.left_out)).encode())
         for values in (self.points, self.sizes, self.train, self.val, self.pictures[:16], self.pictures[-16:]):
             found.update(np.ascontiguousarray(values).data)
         return found.hexdigest()
 
     def original_points(self) -> np.ndarray:
-        """points in px of the original pictures."""
+        """points in px of the original images."""
         return resize_points(self.points, (self.side, self.side), self.sizes)
 
     def mean_shape(self) -> np.ndarray:
-        """The mean of the train rows' labels [K, 2], px at side S; the picture's centre for a keypoint nobody labelled."""
+        """[K, 2]: mean of the train rows' labels, px at side S; the image's centre for a keypoint without labels."""
         points = self.points[self.train].astype(np.float64)
         present = np.isfinite(points)
         mean = np.where(present, points, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
@@ -82,9 +82,9 @@ class RunData:
 
 
 def load_run_data(run_dir: Path, config: RunConfig, *, memory: int | None = None) -> RunData:
-    """The run's label snapshot with the pictures of its project (the folder above `runs`). Raises UserError.
+    """The run's label snapshot with the images of its project (the folder above `runs`). Raises UserError.
 
-    memory: bytes that pictures may take, None for half of what is free; more are left in a file of the project.
+    memory: bytes that images may use, None for half of what is free; if they need more, they are kept in a file.
     """
     snapshot = load_snapshot(run_dir)
     points = np.where(_is_used(snapshot, config)[..., None], snapshot.points, np.nan)
@@ -97,23 +97,32 @@ def load_run_data(run_dir: Path, config: RunConfig, *, memory: int | None = None
     groups = groups[~np.isin(snapshot.ids[used], gone)]
     used, train, val = (rows[~np.isin(snapshot.ids[rows], gone)] for rows in (used, train, val))
     if not len(train):
-        raise UserError(f"There is nothing to train on: no picture can be read. {next(iter(unreadable.values()))}")
+        raise UserError(f"There is nothing to train on: no image can be read. {next(iter(unreadable.values()))}")
     scaled = resize_points(points[used], snapshot.sizes[used], (config.input_size, config.input_size)).astype(
         np.float32
     )
     train, val = np.searchsorted(used, train), np.searchsorted(used, val)
     fallback = spread_rows(train, MAX_VAL) if not len(val) else val
     return RunData(
-        pictures, scaled, snapshot.sizes[used], train, fallback, snapshot.schema,
-        val_is_train=not len(val), left_out=tuple(unreadable.values()), weight=point_weights(snapshot, config, used), groups=groups,
-        ids=snapshot.ids[used], unset=snapshot.states[used] == PointState.UNSET,
+        pictures,
+        scaled,
+        snapshot.sizes[used],
+        train,
+        fallback,
+        snapshot.schema,
+        val_is_train=not len(val),
+        left_out=tuple(unreadable.values()),
+        weight=point_weights(snapshot, config, used),
+        groups=groups,
+        ids=snapshot.ids[used],
+        unset=snapshot.states[used] == PointState.UNSET,
         schemes=None if snapshot.schemes is None else snapshot.schemes[used],
         scheme_names=() if snapshot.scheme_names is None else tuple(snapshot.scheme_names.tolist()),
-    )  # fmt: skip
+    )
 
 
 def choose_rows(points: np.ndarray, splits: np.ndarray, *, rows: str) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to train on (all with a label, or the complete ones) and the val rows with a label. Raises UserError."""
+    """The rows to train on (all labelled ones, or the complete ones) and the labelled val rows. Raises UserError."""
     present = np.isfinite(points).all(axis=-1)
     usable = present.all(axis=1) if rows == "complete" else present.any(axis=1)
     train = np.flatnonzero((splits == 0) & usable)
@@ -128,7 +137,7 @@ def choose_rows(points: np.ndarray, splits: np.ndarray, *, rows: str) -> tuple[n
 
 
 def numbered(groups: list[str]) -> np.ndarray:
-    """Names as numbers, int64; "" is a group of its own each time."""
+    """Names as numbers, int64; each "" is a group of its own."""
     _, numbers = np.unique(np.array(groups), return_inverse=True)
     alone = np.array([not name for name in groups], bool)
     return np.where(alone, numbers.size + np.arange(numbers.size), numbers).astype(np.int64)
@@ -142,14 +151,14 @@ def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
 def _run_pictures(
     project: Project, ids: np.ndarray, config: RunConfig, *, memory: int | None
 ) -> tuple[np.ndarray | MappedPictures, dict[int, str]]:
-    """As `load_readable`; where the pictures would take too much memory, which is found out before, from a file."""
+    """As `load_readable`; from a file if the images would take too much memory, which is estimated beforehand."""
     if math.prod(_shape(len(ids), config)) <= (_SHARE * free_memory() if memory is None else memory):
         return load_readable(project, ids, config)
     return network_pictures(project, ids, size=config.input_size, channels=config.channels)
 
 
 def load_readable(project: Project, ids: np.ndarray, config: RunConfig) -> tuple[np.ndarray, dict[int, str]]:
-    """The pictures at network size of those samples whose picture can be read; of the others id -> what is wrong."""
+    """The images at network size of the samples whose image can be read, and id -> reason for the others."""
     pictures = np.empty(_shape(len(ids), config), np.uint8)
     unreadable: dict[int, str] = {}
     for start in range(0, len(ids), _CHUNK):
@@ -159,7 +168,7 @@ def load_readable(project: Project, ids: np.ndarray, config: RunConfig) -> tuple
 
 
 def load_pictures(project: Project, ids: np.ndarray, config: RunConfig) -> np.ndarray:
-    """The pictures at network size, uint8 [N, S, S] or [N, S, S, 3]."""
+    """The images at network size, uint8 [N, S, S] or [N, S, S, 3]."""
     pictures = np.empty(_shape(len(ids), config), np.uint8)
     for start in range(0, len(ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
@@ -181,7 +190,10 @@ def point_weights(snapshot: Snapshot, config: RunConfig, rows: np.ndarray) -> np
 
 
 def _is_used(snapshot: Snapshot, config: RunConfig) -> np.ndarray:
-    """bool [N, K]: points with coordinates. Those accepted from a model are for training alone, where they have a weight."""
+    """bool [N, K]: points with coordinates.
+
+    Points accepted from a model count in train only, where they are weighted.
+    """
     of_model = _by_model(snapshot)
     if config.model_weight > 0:
         of_model &= (snapshot.splits != 0)[:, None]
@@ -189,7 +201,7 @@ def _is_used(snapshot: Snapshot, config: RunConfig) -> np.ndarray:
 
 
 def _by_model(snapshot: Snapshot) -> np.ndarray:
-    """bool [N, K]: points accepted from a model, as far as the run knows."""
+    """bool [N, K]: points accepted from a model, as far as the snapshot records it."""
     return np.zeros(snapshot.states.shape, bool) if snapshot.origins is None else snapshot.origins == Origin.MODEL
 
 

@@ -1,8 +1,8 @@
-"""Marking schemes: rows of different sources place points by different rules. Which rows go together is found here. Torch-free.
+"""Marking schemes: groups of rows whose points were placed by the same rules.
 
-A scheme is an import (or a part of it, where its file says which), or within it the rows that have exactly the same few
-keypoints: those of one file with fifteen points and those with four were marked by different hands. The first scheme is the
-default: the one with the most labelled points.
+A scheme is an import (or a part of one, where its file says which), or the rows within it that have exactly the same
+few keypoints: rows of one file with fifteen points and rows with four were labelled differently. The first scheme, the
+one with the most labelled points, is the default.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from training.errors import UserError
 if TYPE_CHECKING:
     from training.storage.project.project import Project
 
-_FEWEST = 50  # labelled train rows: the offset of a scheme with fewer is less sure than it is worth
+_FEWEST = 50  # labelled train rows; with fewer, a scheme's offset is too uncertain to be useful
 
 
 @dataclass(frozen=True)
 class Schemes:
-    """names: of S schemes, the default one first. rows: int64 [N], which one each sample is marked by."""
+    """names: of the S schemes, the default first. rows: int64 [N], the scheme of each sample."""
 
     names: tuple[str, ...]
     rows: np.ndarray
 
 
 def project_schemes(project: Project, labelled: np.ndarray, splits: np.ndarray, *, how: str) -> Schemes | None:
-    """The schemes of all N samples of a project. labelled: bool [N, K], points that a person or their file gave; splits: [N].
+    """The schemes of all N samples of a project; None if there is only one.
 
-    None where there is only one.
+    labelled: bool [N, K], points from a person or an imported file; splits: [N].
     """
     if how == "one":
         return None
@@ -43,9 +43,10 @@ def project_schemes(project: Project, labelled: np.ndarray, splits: np.ndarray, 
 
 
 def find_schemes(marked: np.ndarray, places: Sequence[str], *, train: np.ndarray, how: str) -> Schemes | None:
-    """marked: bool [N, K], points that the source gave. places: where each of the N rows is from. train: bool [N].
+    """marked: bool [N, K], points that the source gave. places: where each of the N rows comes from. train: bool [N].
 
-    how: "import" tells rows apart by place, "pattern" by which points they have, "auto" by both. None where that is one scheme.
+    how: "import" separates rows by place, "pattern" by which points they have, "auto" by both. None for a single
+    scheme.
     """
     _, place_of = np.unique(np.array(places), return_inverse=True)
     key = np.zeros(len(marked), np.int64)
@@ -61,17 +62,20 @@ def find_schemes(marked: np.ndarray, places: Sequence[str], *, train: np.ndarray
 
 
 def scheme_words(schemes: Sequence[str], chosen: str | None = None, *, own: bool = True) -> str:
-    """Which marking scheme predicted points speak. own: samples that the model knows have each their own. "" with one scheme."""
+    """Which marking scheme predicted points follow; "" with one scheme.
+
+    own: samples known to the model follow their own.
+    """
     if not schemes:
         return ""
     known = f"the model knows {_listed(schemes)}"
     if chosen is None and own:
-        return f'Points are placed as each face\'s own source does, on other faces as "{schemes[0]}" ({known}).'
-    return f'Points are placed as "{chosen or schemes[0]}" ({known}).'
+        return f'Points follow the scheme of each face\'s own source, and "{schemes[0]}" on other faces ({known}).'
+    return f'Points follow the scheme "{chosen or schemes[0]}" ({known}).'
 
 
 def scheme_number(schemes: Sequence[str], name: str) -> int:
-    """The number of a marking scheme by its name. Raises UserError where the model, which knows `schemes`, has no such."""
+    """The number of a marking scheme by its name. Raises UserError where it is not among the model's `schemes`."""
     if name not in schemes:
         there = f"it knows {_listed(schemes)}" if schemes else "it knows only one"
         raise UserError(f'The model knows no marking scheme "{name}"; {there}.')
@@ -79,13 +83,13 @@ def scheme_number(schemes: Sequence[str], name: str) -> int:
 
 
 def _listed(schemes: Sequence[str]) -> str:
-    """In quotes: a name can have a comma."""
+    """The names in quotes, since a name may contain a comma."""
     *first, last = (f'"{name}"' for name in schemes)
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def _patterns(marked: np.ndarray, place: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """int64 [N]: 0, or more for rows with exactly the same few points, where enough of their place are such rows."""
+    """int64 [N]: > 0 for rows with exactly the same few points, if their place has enough such rows, else 0."""
     kinds = np.zeros(len(marked), np.int64)
     few = (marked.sum(axis=1) > 0) & (marked.sum(axis=1) <= marked.shape[1] / 2)
     for where in np.unique(place):
@@ -102,7 +106,7 @@ def _patterns(marked: np.ndarray, place: np.ndarray, train: np.ndarray) -> np.nd
 
 
 def _merged(keys: np.ndarray, marked: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """The keys numbered by their labelled train points, most first; those of too few rows are the first."""
+    """The keys renumbered by their labelled train points, most first; keys with too few rows become the first."""
     size = int(keys.max(initial=0)) + 1
     points = np.bincount(keys, weights=marked.sum(axis=1) * train, minlength=size)
     faces = np.bincount(keys, weights=marked.any(axis=1) & train, minlength=size)
@@ -113,7 +117,7 @@ def _merged(keys: np.ndarray, marked: np.ndarray, train: np.ndarray) -> np.ndarr
 
 
 def _names(rows: np.ndarray, count: int, marked: np.ndarray, places: Sequence[str] | None) -> tuple[str, ...]:
-    """Each scheme's import, with how many points its rows have where that tells them apart."""
+    """Each scheme's import, with the number of points of its rows where needed to distinguish schemes."""
     firsts = [np.flatnonzero(rows == n) for n in range(count)]
     imports = ["" if places is None else _usual([places[i] for i in chosen.tolist()]) for chosen in firsts]
     points = [int(np.bincount(marked[chosen].sum(axis=1)).argmax()) for chosen in firsts]
@@ -133,8 +137,8 @@ def _usual(texts: list[str]) -> str:
 
 
 def _sources(project: Project) -> list[str]:
-    """The name of each import: one imported again, or grown, is the same source; one of the same name whose pictures lie
-    elsewhere is another, with a number."""
+    """The name of each import. An import that was repeated or extended is the same source; one of the same name whose
+    images are elsewhere is another, with a number."""
     folders: dict[int, list[str]] = {}
     query = "SELECT DISTINCT import, absolute FROM samples JOIN folders ON folders.id = samples.folder"
     for number, folder in project.database.all(query):
@@ -153,7 +157,7 @@ def _sources(project: Project) -> list[str]:
 
 
 def _places(project: Project) -> list[str]:
-    """The source of each sample, and the part of it that its file says it belongs to."""
+    """The source of each sample, and the part of it that its file names."""
     names = _sources(project)
     imports = project.database.all("SELECT import FROM samples ORDER BY id")
     parts = project.faces().subsets
@@ -166,7 +170,7 @@ def _places(project: Project) -> list[str]:
 def _as_imported(project: Project, labelled: np.ndarray) -> np.ndarray:
     """bool [N, K]: the points that each sample's file gave, `labelled` where there is no such file.
 
-    A point that is filled in later does not make it another source's row.
+    Points filled in later must not change a row's source.
     """
     marked = labelled.copy()
     for n, cells in enumerate(project.source_cells(project.ids())):

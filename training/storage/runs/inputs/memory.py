@@ -1,20 +1,20 @@
-"""How much memory a process may still take: of the machine, and of the group of processes it is confined to."""
+"""How much memory the process may still use, within the machine and its control groups."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-_UNLIMITED = 1 << 60  # what version 1 of control groups says where there is no limit is larger
+_UNLIMITED = 1 << 60  # control groups v1 report a larger number where there is no limit
 
 
 def free_memory(root: Path = Path("/")) -> int:
-    """Bytes that can be taken without swapping; root: where the system's files are."""
+    """Bytes that can be allocated without swapping. root: of the system's files."""
     return max(0, min(_of_machine(root), _of_group(root)))
 
 
 def _of_machine(root: Path) -> int:
-    """What Linux calls available; elsewhere half of what is built in."""
+    """What Linux reports as available; elsewhere half of the installed memory."""
     try:
         for line in (root / "proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -25,7 +25,7 @@ def _of_machine(root: Path) -> int:
 
 
 def _of_group(root: Path) -> int:
-    """What the control group (a container, a batch system's job) leaves; cached files in it can be given back."""
+    """What the control group (of a container or batch job) leaves, counting its cached files as free."""
     group = root / "sys/fs/cgroup"
     found = [
         _left(folder, *names)
@@ -39,7 +39,7 @@ def _of_group(root: Path) -> int:
 
 
 def _own_groups(root: Path) -> list[str]:
-    """The process's groups and those they are in, as paths; "" is the outermost."""
+    """The process's control groups and their parents, as paths; "" is the outermost."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:

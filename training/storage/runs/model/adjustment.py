@@ -1,8 +1,8 @@
-"""What a person's way of placing points differs by from a model's: an offset a keypoint, kept beside the model. No torch.
+"""The per-keypoint offset that adapts a model to one annotator, stored beside the model.
 
-`adjust.json` beside a run's model (of a starter, a hidden file among the project's runs): {"format": 1, "offset": [[x, y], ...]
-in px of the network's input, added to what it predicts, "faces": how many it was fitted on, "before" and "after": RMSE px on
-faces it was not fitted on}.
+`adjust.json` lies beside a run's model (for a starter, in a hidden file among the project's runs): {"format": 1,
+"offset": [[x, y], ...] in px of the network's input, added to its predictions, "faces": how many it was fitted on,
+"before" and "after": RMSE in px on faces it was not fitted on}.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ _MOST = 1 << 20  # bytes
 
 @dataclass(frozen=True)
 class Adjustment:
-    """offset: float64 [K, 2], px of the network's input. faces: it was fitted on so many. before, after: RMSE, px of the
-    original, on faces left out of the fit."""
+    """offset: float64 [K, 2], px of the network's input. faces: number it was fitted on. before, after: RMSE in
+    original px on faces left out of the fit.
+    """
 
     offset: np.ndarray
     faces: int
@@ -34,19 +35,20 @@ class Adjustment:
     after: float
 
     def in_pictures(self, sizes: np.ndarray, side: int) -> np.ndarray:
-        """The offsets in px of pictures of sizes [N, 2] (width, height), for a network with inputs of `side`: [N, K, 2]."""
+        """[N, K, 2]: the offsets in px of images of sizes [N, 2] (width, height), for a network with inputs of
+        `side`."""
         return np.asarray(self.offset * (np.asarray(sizes, np.float64) / side)[:, None])
 
 
 def adjust_path(run_dir: Path) -> Path:
-    """Where the adjustment of a run, a starter or a model file is kept."""
+    """Where the adjustment of a run, a starter or a model file is stored."""
     if is_starter(run_dir.name):
         return run_dir.with_name(f".{run_dir.name}.{ADJUST}")
     return run_dir.with_name(ADJUST) if run_dir.suffix == ".safetensors" else run_dir / ADJUST
 
 
 def adjust_stamp(run_dir: Path) -> str:
-    """Tells one adjustment from a later one; "" while there is none."""
+    """Distinguishes an adjustment from later ones; "" if there is none."""
     try:
         status = adjust_path(run_dir).stat()
     except OSError:
@@ -68,11 +70,11 @@ def read_adjustment(run_dir: Path, *, keypoints: int) -> Adjustment | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read ({error}). Remove it, or fit again with `fkp adjust`.") from error
+        raise UserError(f"{path} cannot be read ({error}). Remove it, or calibrate again with `fkp adjust`.") from error
 
 
 def write_adjustment(run_dir: Path, adjustment: Adjustment) -> None:
-    """Keep it beside the model. Raises UserError where it cannot be written."""
+    """Raises UserError where it cannot be written."""
     path = adjust_path(run_dir)
     values = {
         "format": FORMAT,
@@ -88,7 +90,7 @@ def write_adjustment(run_dir: Path, adjustment: Adjustment) -> None:
 
 
 def remove_adjustment(run_dir: Path) -> bool:
-    """Predict as the model itself again; whether there was an adjustment. Raises UserError where it cannot be removed."""
+    """Returns whether there was an adjustment. Raises UserError where it cannot be removed."""
     path = adjust_path(run_dir)
     there = path.is_file()
     with writing(path):

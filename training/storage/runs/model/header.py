@@ -1,4 +1,4 @@
-"""The curve of errors of a run's model, read from the header of its file, without the network. Torch-free."""
+"""Reads the error curve of a run's model from the header of its file, without loading the network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ HEADER = "fkp-studio"  # key of the model file's metadata
 
 
 def run_curve(run_dir: Path) -> ErrorCurve:
-    """What the run's confidences say of other limits than 10 %; the usual curve where its model is gone or tells none."""
+    """Extends the run's confidences to thresholds other than 10 %; the usual curve where the model is gone or
+    has none."""
     try:
         with safetensors.safe_open(model_file(run_dir), framework="numpy") as stored:
             values = json.loads((stored.metadata() or {})[HEADER])["calibration"]

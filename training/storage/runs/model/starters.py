@@ -1,7 +1,7 @@
-"""Starter models: networks that come with the program, so that a folder of photos has predictions before anything is trained.
+"""Starter models: networks that ship with the program, so that photos get predictions before anything is trained.
 
-Each is `resources/starters/face-K.safetensors` with K keypoints, a model file as a run writes it. In a project a starter is
-used as a run of the name `starter-K` is; see training.faces.labels.run_names. Torch-free: only the header of a file is read.
+Each is `resources/starters/face-K.safetensors` for K keypoints, a model file like those that runs write. In a project a
+starter is used like a run named `starter-K`; see training.faces.labels.run_names. Only a file's header and mean shape are read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from training.faces.labels.schema import IBUG_68, KeypointSchema
 from training.storage.runs.folder import RunInfo
 from training.storage.runs.settings.config import RunConfig
 
-CARD = "CARD.md"  # beside the starters: what they were trained on, and how good they are
+CARD = "CARD.md"  # beside the starters: what they were trained on and how accurate they are
 _HEADER, _MEAN_SHAPE = "fkp-studio", "origin"  # as training.learning.inference.checkpoint writes them
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Starter:
-    """A starter model as its file tells it. card: the text about all starters, "" where there is none.
+    """A starter model as described by its file. card: the text about all starters, "" if there is none.
 
-    room: round a face's box (see training.faces.images.face_detector), a part of the box on each side, as in the crops that it learnt from.
+    room: margin around a face's box (see training.faces.images.face_detector), a fraction of the box on each side, as in its training
+    crops.
     """
 
     name: str  # "starter-15"
@@ -44,12 +45,11 @@ class Starter:
 
     @property
     def title(self) -> str:
-        """In words, for a choice of keypoints."""
         return f"{len(self.schema)} points ({self.schema.name})"
 
 
 def starters(folder: Path | None = None) -> tuple[Starter, ...]:
-    """All that can be read, the smallest first. folder: another one than the program's (or the environment's)."""
+    """All readable starters, the one with the fewest keypoints first. folder: instead of the program's own."""
     where = folder or starters_folder()
     files = [path for path in where.glob("face-*.safetensors") if starter_name(path)] if where.is_dir() else []
     found = []
@@ -67,7 +67,7 @@ def starter_for(schema: KeypointSchema) -> Starter | None:
 
 
 def room_for(schema: KeypointSchema) -> float:
-    """The room with which faces of these keypoints are cut out: as their starter expects it."""
+    """The margin with which faces of these keypoints are cropped: as their starter expects it."""
     starter = starter_for(schema)
     return ROOM if starter is None else starter.room
 
@@ -102,7 +102,7 @@ def _read(path: Path) -> Starter:
     return _as_it_was(path, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=16)  # each face that is cut out asks
+@lru_cache(maxsize=16)  # asked for every face that is cropped
 def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
     try:
         with safetensors.safe_open(path, framework="numpy") as stored:
@@ -110,13 +110,13 @@ def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
             schema, config = KeypointSchema.from_json(values["schema"]), RunConfig.from_json(values["config"])
             room = _room(stored.get_tensor(_MEAN_SHAPE), schema, config)
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a model of FKP Studio ({error}); install FKP Studio again.") from error
+        raise UserError(f"{path} is not a valid FKP Studio model ({error}); install FKP Studio again.") from error
     card = path.with_name(CARD)
     return Starter(starter_name(path), path, schema, config, card.read_text("utf-8") if card.is_file() else "", room)
 
 
 def _room(mean_shape: np.ndarray, schema: KeypointSchema, config: RunConfig) -> float:
-    """From where the starter expects the points [K, 2], px of its input. Only 68 points reach round the whole face."""
+    """The room from the expected points [K, 2], input px. Only the 68 points span the whole face."""
     if schema.keypoints != IBUG_68.keypoints:
         return ROOM
     return float(np.clip((config.input_size / np.ptp(mean_shape.astype(np.float64), axis=0).max() - 1) / 2, 0.0, 1.0))

@@ -1,4 +1,4 @@
-"""Which model the stored predictions of a run are by: one in training, or resumed, gets better models."""
+"""Tracks which model file a run's stored predictions come from, since training and resuming replace it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from training.storage.runs.model.adjustment import adjust_stamp, read_adjustment
 from training.storage.runs.model.starters import starters
 from training.storage.runs.settings.config import RunConfig
 
-STAMP = "predicted"  # file in the run folder (of a starter beside it): the model that all stored predictions are by
+STAMP = "predicted"  # file in the run folder (of a starter beside it): the model that all stored predictions come from
 
 
 def model_stamp(run_dir: Path) -> str:
-    """Tells one model file of a run, and its adjustment, from a later one; "" while there is no model."""
+    """Distinguishes a run's model file and adjustment from later ones; "" if there is no model."""
     try:
         status = model_file(run_dir).stat()
     except OSError:
@@ -29,9 +29,9 @@ def model_stamp(run_dir: Path) -> str:
 
 
 def lacking(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
-    """The samples to predict so that all of `ids` have predictions of the run's present model.
+    """The samples to predict so that all of `ids` have predictions by the run's current model.
 
-    Where the stored ones are by an earlier model, they are among these too, whether in `ids` or not.
+    Includes samples outside `ids` whose stored predictions are by an older model.
     """
     stored = project.predicted_ids(run_dir.name)
     stamp = model_stamp(run_dir)
@@ -41,14 +41,14 @@ def lacking(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
 
 
 def note_predicted(run_dir: Path, stamp: str) -> None:
-    """Remember beside the run that all stored predictions are by the model of this stamp."""
-    # a read-only or removed run folder: it costs no more than predicting again next time
+    """Record beside the run that all stored predictions are by the model with this stamp."""
+    # with a read-only or removed run folder, the only cost is predicting again next time
     with suppress(UserError), replacing(_stamp_path(run_dir)) as file:
         file.write(stamp.encode())
 
 
 def stored_stamp(run_dir: Path) -> str:
-    """The stamp of the model that all stored predictions are by; "" where they are not all there."""
+    """The stamp of the model that all stored predictions are by; "" where they are incomplete."""
     try:
         return _stamp_path(run_dir).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -56,21 +56,21 @@ def stored_stamp(run_dir: Path) -> str:
 
 
 def is_predicted(project: Project, run_dir: Path) -> bool:
-    """Whether all samples that nobody has removed have predictions of the run's present model."""
+    """Whether all samples that are not removed have predictions by the run's current model."""
     return bool(model_stamp(run_dir)) and not len(lacking(project, run_dir, project.kept_ids()))
 
 
 class NotPredictedError(UserError):
-    """Not all faces that are asked for have a prediction by the run's present model."""
+    """Some of the requested faces have no prediction by the run's current model."""
 
 
 def raw_predictions(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
-    """Stored points float64 [B, K, 2], px of the pictures, as the model itself gives them: without the adjustment in use.
+    """Stored points float64 [B, K, 2], px of the images, of the bare model: without the adjustment in use.
 
-    Raises NotPredictedError where not all of them are predicted by the run's present model.
+    Raises NotPredictedError where some are not predicted by the run's current model.
     """
     if not model_stamp(run_dir) or len(lacking(project, run_dir, ids)):
-        raise NotPredictedError(f"Not all faces are predicted with {run_dir.name} yet: predict all faces first.")
+        raise NotPredictedError(f"{run_dir.name} has not predicted all faces yet; predict all faces first.")
     points = project.predictions(run_dir.name, ids).points.astype(np.float64)
     adjustment = read_adjustment(run_dir, keypoints=len(project.schema))
     if adjustment is None:
@@ -81,15 +81,15 @@ def raw_predictions(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndar
 
 
 def model_config(run_dir: Path) -> RunConfig:
-    """The settings of a run, or of a starter by the path that stands for it. Raises UserError."""
+    """The settings of a run, or of a starter given by its path. Raises UserError."""
     if not is_starter(run_dir.name):
         return load_config(run_dir)
     found = [starter.config for starter in starters() if starter.name == run_dir.name]
     if not found:
-        raise UserError(f"The starter model {run_dir.name} is not there; install FKP Studio again.")
+        raise UserError(f"The starter model {run_dir.name} is missing; install FKP Studio again.")
     return found[0]
 
 
 def _stamp_path(run_dir: Path) -> Path:
-    """A starter has no folder in the project: its note is a hidden file among the runs."""
+    """A starter has no folder in the project, so its stamp is a hidden file among the runs."""
     return run_dir.with_name(f".{run_dir.name}.{STAMP}") if is_starter(run_dir.name) else run_dir / STAMP

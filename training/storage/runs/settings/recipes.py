@@ -1,4 +1,4 @@
-"""The named recipes, our own and the papers': network, loss and settings under one name. Torch-free."""
+"""The recipes, our own and the papers': a network, a loss and settings under one name."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _CASCADE_REPORT = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """A configuration with a name. config: own values that learn within minutes on a CPU; paper: the paper's own, if any.
+    """A named configuration. config: our values, which learn within minutes on a CPU; paper: the paper's own, if any.
 
-    space: what a random search draws besides or in place of `default_space`.
+    space: what a random search draws in addition to `default_space`, or in place of its entries.
     """
 
     name: str
@@ -35,54 +35,65 @@ class Recipe:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants there are: default, and paper where the recipe is of one."""
         return ("default",) if self.paper is None else ("default", "paper")
 
 
 # Table 2 of the Wing paper tries w from 4 to 14 and epsilon from 0.5 to 3.
 _WING_SPACE = {"wing_w": Range(4.0, 16.0), "wing_epsilon": Range(0.5, 4.0, log=True)}
 
-# Own values: measured on real faces with minutes of two CPU cores (docs/results.md).
+# Our values: measured on real faces, with minutes of training on two CPU cores (docs/results.md).
 _BASE = RunConfig()
 
 # Adam, 1e-4, decay 5e-4, batch 256, N(0, 0.02), 1,000 epochs, mirror images.
 _MASKED = RunConfig(
-    variant="paper", optimizer="adam", learning_rate=1e-4, weight_decay=5e-4, schedule="constant", warmup=0.0, batch_size=256,
-    epochs=1000, minutes=None, ema=0.0, init="normal", targets="points", dropout=0.5, loss="mse", reduction="masked-eq4",
-    flip=0.5, rotation=0.0, scale=0.0, shift=0.0, brightness=0.0, contrast=0.0, flip_average=False,
-    sampling="rows",
+    variant="paper", optimizer="adam", learning_rate=1e-4, weight_decay=5e-4, schedule="constant", warmup=0.0,
+    batch_size=256, epochs=1000, minutes=None, ema=0.0, init="normal", targets="points", dropout=0.5, loss="mse",
+    reduction="masked-eq4", flip=0.5, rotation=0.0, scale=0.0, shift=0.0, brightness=0.0, contrast=0.0,
+    flip_average=False, sampling="rows",
 )  # fmt: skip
 
-# SGD, batch 8, 120k iterations (about 48 epochs of 20,000 AFLW pictures), 3e-5 -> 3e-7, rotation to 30 degrees, box
-# corners moved by 5 %, blur of sigma 1 on half of the pictures.
+# SGD, batch 8, 120k iterations (about 48 epochs of 20,000 AFLW images), 3e-5 -> 3e-7, rotation up to 30 degrees, box
+# corners moved by 5 %, blur of sigma 1 on half of the images.
 _WING = RunConfig(
-    recipe="cnn-6", variant="paper", model="cnn-6", input_size=64, channels=3, optimizer="sgd", momentum=0.9, learning_rate=3e-5, final_rate=0.01,
-    schedule="geometric", warmup=0.0, weight_decay=5e-4, batch_size=8, epochs=48, minutes=None, ema=0.0, targets="points", dropout=0.0,
-    loss="wing", wing_w=10.0, wing_epsilon=2.0, reduction="wing-eq3", flip=0.5, rotation=30.0, box_corners=0.05, scale=0.0, shift=0.0,
-    brightness=0.0, contrast=0.0, blur=0.5, flip_average=False,
-    sampling="rows",
+    recipe="cnn-6", variant="paper", model="cnn-6", input_size=64, channels=3, optimizer="sgd", momentum=0.9,
+    learning_rate=3e-5, final_rate=0.01, schedule="geometric", warmup=0.0, weight_decay=5e-4, batch_size=8, epochs=48,
+    minutes=None, ema=0.0, targets="points", dropout=0.0, loss="wing", wing_w=10.0, wing_epsilon=2.0,
+    reduction="wing-eq3", flip=0.5, rotation=30.0, box_corners=0.05, scale=0.0, shift=0.0, brightness=0.0,
+    contrast=0.0, blur=0.5, flip_average=False, sampling="rows",
 )  # fmt: skip
 
-# Light / 256, points as (y - 48) / 48, Xavier, complete rows, 10,000 epochs; dropout 0.5 was worse than none. The report does
-# not tell optimiser, learning rate and batch: ours. A rate for errors in pixels is 48^2 times smaller than for (y - 48) / 48.
+# Pixels / 256, points as (y - 48) / 48, Xavier, complete rows, 10,000 epochs; dropout 0.5 was worse than none. The
+# report gives no optimiser, learning rate or batch size: these are ours. A rate for errors in pixels is 48^2 times
+# smaller than one for (y - 48) / 48.
 _MLP = RunConfig(
-    recipe="mlp", variant="paper", model="mlp", pixels="unit", init="xavier", targets="points", dropout=0.0, optimizer="sgd",
-    momentum=0.9, learning_rate=1e-5, schedule="constant", warmup=0.0, weight_decay=0.0, batch_size=128, epochs=10_000,
-    minutes=None, ema=0.0, loss="mse", rows="complete", flip=0.0, rotation=0.0, scale=0.0, shift=0.0, brightness=0.0,
-    contrast=0.0, flip_average=False, sampling="rows",
+    recipe="mlp", variant="paper", model="mlp", pixels="unit", init="xavier", targets="points", dropout=0.0,
+    optimizer="sgd", momentum=0.9, learning_rate=1e-5, schedule="constant", warmup=0.0, weight_decay=0.0,
+    batch_size=128, epochs=10_000, minutes=None, ema=0.0, loss="mse", rows="complete", flip=0.0, rotation=0.0,
+    scale=0.0, shift=0.0, brightness=0.0, contrast=0.0, flip_average=False, sampling="rows",
 )  # fmt: skip
 
-# The paper starts from ImageNet weights (`pretrained`) and gives neither rate nor w for 224 pixels: those of CNN-7.
+# The paper starts from ImageNet weights (`pretrained`) and gives neither rate nor w for 224 pixels: we take CNN-7's.
 _RESNET: dict[str, Any] = {
     "recipe": "resnet-50", "model": "resnet-50", "input_size": 224, "channels": 3, "pixels": "imagenet",
     "loss": "wing", "wing_w": 15.0, "wing_epsilon": 3.0,
 }  # fmt: skip
 
-# Found on the val split of faces15 (docs/results.md): absolute errors of both heads, few and light changes to the pictures.
+# Found on the val split of faces15 (docs/results.md): absolute errors of both heads, light augmentation.
 _LIGHT = RunConfig(
-    recipe="recommended", model="light", start_from="auto", loss="l1", learning_rate=2e-3, weight_decay=1e-2, warmup=0.05, ema=0.998, dropout=0.0,
-    label_offset=True, schemes="auto", self_training=0.7, upright=True,
-)  # fmt: skip
+    recipe="recommended",
+    model="light",
+    start_from="auto",
+    loss="l1",
+    learning_rate=2e-3,
+    weight_decay=1e-2,
+    warmup=0.05,
+    ema=0.998,
+    dropout=0.0,
+    label_offset=True,
+    schemes="auto",
+    self_training=0.7,
+    upright=True,
+)
 
 RECIPES: dict[str, Recipe] = {
     r.name: r
@@ -90,23 +101,23 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             "recommended",
             _OURS,
-            "Recommended: the best for its time",
-            "A light network with a heat map a keypoint and a small head for coordinates; a constant offset of the labels is "
-            "found and taken into account.",
+            "Recommended: best accuracy for the time",
+            "A light network with one heat map per keypoint and a small coordinate head; it learns a constant label "
+            "offset separately.",
             _LIGHT,
         ),
         Recipe(
             "fast",
             _OURS,
             "Fast: for many faces and video",
-            "The same at half the width, and one view a picture: quick to train, and the quickest to predict with.",
+            "Half the width and one view per image: quick to train, and the fastest at prediction.",
             replace(_LIGHT, recipe="fast", width=0.5, minutes=3.0, flip_average=False),
         ),
         Recipe(
             "best",
             _OURS,
-            "Best: half an hour for the last tenth",
-            "The same, wider, and trained for half an hour.",
+            "Best: most accurate, takes half an hour",
+            "As recommended, but wider and trained for half an hour.",
             replace(_LIGHT, recipe="best", width=1.5, minutes=30.0),
         ),
         Recipe(
@@ -121,7 +132,7 @@ RECIPES: dict[str, Recipe] = {
             "ml-cnn",
             _MASKED_PAPER,
             "ML-CNN, masked MSE",
-            "The same six layers without shortcuts; every row counts with the labels it has.",
+            "The same six layers without residual connections; every row counts with the labels it has.",
             replace(_BASE, recipe="ml-cnn", model="ml-cnn"),
             replace(_MASKED, recipe="ml-cnn", model="ml-cnn"),
         ),
@@ -129,7 +140,7 @@ RECIPES: dict[str, Recipe] = {
             "cnn",
             _MASKED_PAPER,
             "CNN, plain MSE",
-            "The same network as ML-CNN, trained only on rows that have every label: what the mask is measured against.",
+            "The same network as ML-CNN, trained on complete rows only: the baseline for the masked loss.",
             replace(_BASE, recipe="cnn", model="ml-cnn", rows="complete"),
             replace(_MASKED, recipe="cnn", model="ml-cnn", rows="complete"),
         ),
@@ -137,7 +148,7 @@ RECIPES: dict[str, Recipe] = {
             "cnn-6",
             _WING_PAPER,
             "CNN-6, masked Wing loss",
-            "A small, fast network of five convolutions on 64 pixels; Wing loss minds small errors more.",
+            "A small, fast network of five convolutions on 64-pixel images; Wing loss gives small errors more weight.",
             replace(
                 _BASE,
                 recipe="cnn-6",
@@ -155,7 +166,7 @@ RECIPES: dict[str, Recipe] = {
             "cnn-7",
             _WING_PAPER,
             "CNN-7, masked Wing loss",
-            "Six convolutions on 128 pixels: slower and finer than CNN-6.",
+            "Six convolutions on 128-pixel images: slower and more precise than CNN-6.",
             replace(
                 _BASE,
                 recipe="cnn-7",
@@ -182,7 +193,7 @@ RECIPES: dict[str, Recipe] = {
             "cnn-6-7",
             _WING_PAPER,
             "CNN-6/7 in two stages, masked Wing loss",
-            "CNN-6 finds the face's place and turn, CNN-7 the points in the picture that is cut again along it.",
+            "CNN-6 finds the face's position and rotation; CNN-7 finds the points in the crop aligned to it.",
             replace(
                 _BASE,
                 recipe="cnn-6-7",
@@ -211,16 +222,16 @@ RECIPES: dict[str, Recipe] = {
             "cascade",
             _CASCADE_REPORT,
             "Two-level cascade, masked MSE",
-            "Level 1 finds all points, then one small network a keypoint finds its point again in a patch round it.",
+            "Level 1 finds all points, then one small network per keypoint refines its point within a patch around it.",
             replace(_BASE, recipe="cascade", model="cascade"),
-            # The report trains each small network on every row that has its keypoint; its learning rate is not told.
+            # The report trains each small network on every row that has its keypoint; it gives no learning rate.
             replace(_MLP, recipe="cascade", model="cascade", init="he", rows="all", epochs=1000),
         ),
         Recipe(
             "mlp",
             _CASCADE_REPORT,
             "MLP, masked MSE",
-            "One hidden layer, no convolution: quick, and what every other network is measured against.",
+            "One hidden layer, no convolution: quick to train, the baseline for every other network.",
             replace(_BASE, recipe="mlp", model="mlp"),
             _MLP,
         ),
@@ -228,8 +239,8 @@ RECIPES: dict[str, Recipe] = {
             "resnet-50",
             _WING_PAPER,
             "ResNet-50, masked Wing loss",
-            "The largest network, 224 pixels: on a CPU slow, hours rather than minutes, unless it starts from ImageNet weights "
-            "(the setting pretrained).",
+            "The largest network, on 224-pixel images: slow on a CPU, hours rather than minutes, unless it starts from "
+            "ImageNet weights (the setting pretrained).",
             replace(_BASE, **_RESNET, batch_size=16),
             replace(_WING, **_RESNET, learning_rate=1e-5, rotation=10.0),
         ),
@@ -238,7 +249,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 def recipe_config(name: str, variant: str = "default") -> RunConfig:
-    """The settings of a recipe. Raises UserError for a name or variant that is not there."""
+    """The settings of a recipe. Raises UserError for an unknown name or variant."""
     recipe = RECIPES.get(name)
     if recipe is None:
         raise UserError(f"There is no recipe {name!r}; the recipes are {', '.join(RECIPES)}.")
@@ -247,10 +258,10 @@ def recipe_config(name: str, variant: str = "default") -> RunConfig:
     if variant == "default":
         return recipe.config
     if recipe.paper is None:
-        raise UserError(f"The recipe {name} is of no paper: it has the variant default only.")
+        raise UserError(f"The recipe {name} is not from a paper: it has only the variant default.")
     return recipe.paper
 
 
 def recipe_space(name: str, variant: str = "default") -> dict[str, Dimension]:
-    """What a random search of this recipe draws unless told otherwise. Raises UserError as `recipe_config`."""
+    """What a random search of this recipe draws by default. Raises UserError like `recipe_config`."""
     return {**default_space(recipe_config(name, variant)), **RECIPES[name].space}
