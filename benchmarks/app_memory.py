@@ -1,4 +1,4 @@
-"""Memory of the app with 1,000,000 samples open, after looking around; beside it with 7,049 and an empty Qt window.
+"""Memory of the app with 1,000,000 samples open, after browsing; for comparison 7,049 samples and an empty Qt window.
 
 python benchmarks/app_memory.py [--samples 7049 1000000] [--times N] [--keep DIR]
 """
@@ -51,7 +51,7 @@ def wait(seconds):
     loop.exec()
 wait(3)
 count = len(window.session.store)
-for part in range(20):  # all over the project, so that the gallery draws other faces each time
+for part in range(20):  # across the project, so that the gallery draws new faces each time
     window.session.set_sample(1 + part * (count - 1) // 19)
     wait(0.2)
 for _ in range(50):
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, nargs="+", default=[7049, 1_000_000])
     parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--keep", type=Path, help="keep the projects here for the next time")
+    parser.add_argument("--keep", type=Path, help="keep the projects here and reuse them")
     arguments = parser.parse_args()
     print(f"memory of the app, median of {arguments.times}, {where()}")
     with tempfile.TemporaryDirectory() as home, project_folder(arguments.keep) as folder:

@@ -1,11 +1,11 @@
-"""How much of the error of several models is the same in all: what neither another seed nor an average of models takes away.
+"""The error that several models have in common, which neither another seed nor an ensemble removes.
 
     python -m benchmarks.common_error PROJECT MODEL MODEL [...] [--source photos15.csv]
 
-MODEL: the folder of a run, of any project with these keypoints. source: only val faces that were imported from it. For each model
-the RMSE in px on val; the RMSE of the models' average; and for each pair the correlation of their errors (a coordinate a value).
-Where models that differ in seed, size or training data make the same errors, those are of the labels, or of what the pictures
-and the training faces cannot tell. sqrt(mean product of two models' errors) is the common part in px.
+MODEL: a run folder of any project with these keypoints. source: use only val faces imported from it. Prints each
+model's RMSE in px on val, the RMSE of the models' average, and for each pair the correlation of their errors, per
+coordinate. Errors shared by models that differ in seed, size or training data come from the labels, or from what the
+images and the training faces do not determine. The common part in px is sqrt(mean product of two models' errors).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def tell(errors: dict[str, np.ndarray]) -> None:
-    """errors: [N, K, 2] px of each model, NaN where there is no label."""
+    """Print the measures. errors: [N, K, 2] px per model, NaN without a label."""
     for name, error in errors.items():
         print(f"{name}, {len(error)} faces: RMSE {rms(error):.3f} px")
     print(f"the average of all: RMSE {rms(np.mean(list(errors.values()), axis=0)):.3f} px")

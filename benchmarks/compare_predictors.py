@@ -1,13 +1,13 @@
-"""Our models beside what one would take instead, on faces that none of ours has seen: tables in markdown.
+"""Compares our models with alternatives on faces that none of ours has seen; prints markdown tables.
 
     python -m benchmarks.compare_predictors --points DIR --models starter-15=resources/starters/face-15.safetensors \\
         [--sets faces15,photos15] [--data ../shared/data] [--draws 200] [--faces 20]
 
-DIR holds what `foreign_points.py` wrote for the lists of `comparison_data.py`, as `SET.NAME.npz`; a model is a run folder or a
-model file, `NAME=PATH` or `NAME=PATH@SCHEME`. Errors are px of the frame at 96x96. A face that a predictor does not find gets
-the mean of the train labels. With offsets: for each keypoint the mean difference to the labels of `--faces` train faces of
-different people that it finds is added; median over the draws, and 5 % to 95 %. The difference to the first model of each set is RMSE minus its
-RMSE, with 95 % from a paired bootstrap over people.
+DIR holds the output of `foreign_points.py` for the lists of `comparison_data.py`, as `SET.NAME.npz`; a model is a run
+folder or a model file, `NAME=PATH` or `NAME=PATH@SCHEME`. Errors are px of the frame at 96x96. A face that a predictor
+does not find gets the mean of the train labels. With offsets: per keypoint, the mean difference to the labels of
+`--faces` train faces of different people is added; the table gives the median and the 5 % to 95 % range over the draws.
+The difference to the first model of each set is in RMSE, with a 95 % interval from a paired bootstrap over people.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RESAMPLED = 2000
 
 @dataclass(frozen=True)
 class Guess:
-    """One predictor's points on the faces of a set. plain, shifted: [N, K, 2] px; the second is what offsets are added to.
+    """One predictor's points on the faces of a set. plain, shifted: [N, K, 2] px; offsets are added to the second.
 
     missing: bool [N], faces it did not find.
     """
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def ours(spec: str, faces: Faces) -> Guess:
-    """A model of ours, and the time of one face after the other on one core."""
+    """Predict with one of our models, timing single faces on one core."""
     name, _, rest = spec.partition("=")
     path, _, scheme = rest.partition("@")
     predictor = Predictor.load(Path(path), device="cpu")
@@ -89,7 +89,7 @@ def ours(spec: str, faces: Faces) -> Guess:
 
 
 def foreign(path: Path, faces: Faces) -> Guess:
-    """Points that `foreign_points.py` wrote."""
+    """Read the points that `foreign_points.py` wrote."""
     with np.load(path, allow_pickle=False) as file:
         vertices, milliseconds = file["points"].astype(np.float64), file["milliseconds"]
     if len(vertices) != len(faces.paths):
@@ -106,7 +106,7 @@ def foreign(path: Path, faces: Faces) -> Guess:
 
 
 def drawn(faces: Faces, draws: int, count: int) -> list[np.ndarray]:
-    """Rows of train faces: so many, of different people, and of nobody who is in val."""
+    """Rows of `count` train faces of different people, none of whom is in val."""
     rng = np.random.default_rng(0)
     others = np.flatnonzero(~faces.val & ~np.isin(faces.groups, faces.groups[faces.val]))
     found = []
@@ -118,7 +118,7 @@ def drawn(faces: Faces, draws: int, count: int) -> list[np.ndarray]:
 
 
 def table(name: str, faces: Faces, guesses: list[Guess], *, draws: list[np.ndarray]) -> str:
-    """One set's table."""
+    """Print one set's table."""
     first: list[Score] = []
     lines = [f"\n{name}, {int(faces.val.sum())} faces of val\n", TITLES, "| --- |" + " ---: |" * 8]
     for guess in guesses:
@@ -136,7 +136,7 @@ def table(name: str, faces: Faces, guesses: list[Guess], *, draws: list[np.ndarr
 
 
 def not_found(faces: Faces, guess: Guess) -> str:
-    """How many faces of val were not found, and the RMSE of the others."""
+    """The number of val faces not found, and the RMSE of the others."""
     gone = guess.missing[faces.val]
     if not gone.any():
         return "0"
@@ -144,13 +144,13 @@ def not_found(faces: Faces, guess: Guess) -> str:
 
 
 TITLES = (
-    "| predictor | not found | RMSE px as it comes | NME inter-ocular | RMSE to the first | RMSE px with offsets from 20 faces"
-    " | NME inter-ocular | RMSE to the first | ms a face, one core |"
+    "| predictor | not found | RMSE px as it comes | NME inter-ocular | RMSE to the first"
+    " | RMSE px with offsets from 20 faces | NME inter-ocular | RMSE to the first | ms a face, one core |"
 )
 
 
 def score(faces: Faces, points: np.ndarray, draws: list[np.ndarray]) -> Score:
-    """The measures on val, a draw at a time; a draw without faces adds no offset."""
+    """The measures on val per draw; a draw without faces adds no offset."""
     truth = faces.points[faces.val]
     sizes = np.full((len(truth), 2), 96)
     lengths = normaliser(truth, "interocular", faces.schema, sizes=sizes)
@@ -165,7 +165,7 @@ def score(faces: Faces, points: np.ndarray, draws: list[np.ndarray]) -> Score:
 
 
 def difference(mine: Score, reference: Score, groups: np.ndarray) -> str:
-    """RMSE minus the reference's, with 95 % of a paired bootstrap over groups."""
+    """RMSE minus the reference's, with the 95 % interval of a paired bootstrap over groups."""
     names, where = np.unique(groups, return_inverse=True)
     rng = np.random.default_rng(1)
     weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLED)[:, where]  # [R, V]

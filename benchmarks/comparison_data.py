@@ -1,13 +1,13 @@
-"""The faces on which foreign predictors are compared with ours, as lists that another environment can read.
+"""Writes lists of the faces on which other predictors are compared with ours, readable from another environment.
 
 python -m benchmarks.comparison_data [--data ../shared/data] --out DIR
 
-A face is a picture and its frame: the square of the picture that is shown to a predictor. Points are px of the frame at 96x96,
-centre of its first pixel at (0, 0). Four lists, each with the whole val split and `TRAIN` faces of train, drawn once:
-faces15, photos15: the frame is the 96x96 gray picture.
-colour15: the same faces as faces15 as native colour crops of faces68, with what surrounds the frame. Both folders hold the
-same faces in the same order; the frame follows from five labels that both have.
-faces68: the native colour crops with all 68 points; the frame is the picture.
+A face is an image and its frame: the square of the image that a predictor sees. Points are px of the frame at 96x96,
+with the centre of its first pixel at (0, 0). Four lists, each with the whole val split and `TRAIN` random train faces:
+faces15, photos15: the frame is the 96x96 gray image.
+colour15: the faces of faces15 as native colour crops of faces68, with the surroundings of the frame. Both folders hold
+the same faces in the same order; the frame is computed from five labels that both have.
+faces68: the native colour crops with all 68 points; the frame is the image.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ SETS = ("faces15", "photos15", "colour15", "faces68")
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data"
 
-# The same places among the 15 and the 68 points: outer corners of the eyes, corners of the mouth, tip of the nose
+# Points that both the 15 and the 68 have: outer corners of the eyes, corners of the mouth, tip of the nose
 _IN_15, _IN_68 = [5, 3, 12, 11, 10], [36, 45, 48, 54, 30]
 
 
 @dataclass(frozen=True)
 class Faces:
-    """N faces. paths: their pictures. frames: [N, 3], x, y, side of the frame in px of the picture, from its left and top edge.
+    """N faces. paths: their images. frames: [N, 3], x, y, side in px of the image, from its left and top edge.
 
-    points: [N, K, 2], px of the frame at 96x96; NaN is no label. groups: whose faces. val: bool [N], the val split.
+    points: [N, K, 2], px of the frame at 96x96; NaN without a label. groups: people. val: bool [N], the val split.
     """
 
     schema: KeypointSchema
@@ -52,13 +52,13 @@ class Faces:
     val: np.ndarray
 
     def take(self, rows: np.ndarray) -> Faces:
-        """Some of the faces."""
+        """A subset of the faces."""
         paths = tuple(self.paths[i] for i in rows)
         parts = (self.frames[rows], self.points[rows], self.groups[rows], self.val[rows])
         return Faces(self.schema, paths, *parts)
 
     def pictures(self, *, channels: int = 1) -> np.ndarray:
-        """The frames as uint8 [N, 96, 96] or [N, 96, 96, 3]; what lies outside a picture repeats its border."""
+        """The frames as uint8 [N, 96, 96] or [N, 96, 96, 3]; areas outside an image repeat its border."""
         return np.stack(
             [
                 frame_at(read_picture(path, channels=channels), frame, side=SIDE)
@@ -68,20 +68,20 @@ class Faces:
 
 
 def frame_at(picture: np.ndarray, frame: np.ndarray, *, side: int) -> np.ndarray:
-    """The square `frame` of a picture, resized to side x side; the picture itself where it is just that."""
+    """The square `frame` of an image, resized to side x side; the image itself if it already is that."""
     x, y, size = frame
     if (x, y, size) == (0, 0, side) and picture.shape[:2] == (side, side):
         return picture
     scale = side / size
     matrix = np.array([[scale, 0, (0.5 - x) * scale - 0.5], [0, scale, (0.5 - y) * scale - 0.5]])
-    if scale < 1:  # a blur first, so that fine patterns do not alias
+    if scale < 1:  # blur first to avoid aliasing
         sigma = 0.4 * (1 / scale - 1) + 0.2
         picture = cv2.GaussianBlur(picture, (0, 0), sigma)
     return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def load(name: str, data: Path) -> Faces:
-    """The faces of one list: val, and `TRAIN` of train."""
+    """The faces of one list: all of val, and `TRAIN` train faces."""
     every = _load_all(name, data)
     train = np.flatnonzero(~every.val & np.isfinite(every.points).all(axis=(1, 2)))
     drawn = np.random.default_rng(0).choice(train, min(TRAIN, len(train)), replace=False)
@@ -113,12 +113,12 @@ def _read(source: Path, images: Path | None) -> Faces:
 
 
 def _colour(gray: Faces, colour: Faces) -> Faces:
-    """The gray faces in their colour pictures: val faces are the val faces in order, and so for train."""
+    """The gray faces in their colour images, matched by order within val and train."""
     order = np.empty(len(gray.paths), int)
     for part in (True, False):
         order[gray.val == part] = np.flatnonzero(colour.val == part)
     there = colour.take(order)
-    pixels = (there.points + 0.5) * (there.frames[:, 2:] / SIDE)[:, None]  # from the picture's edge
+    pixels = (there.points + 0.5) * (there.frames[:, 2:] / SIDE)[:, None]  # from the image's edge
     frames = np.stack([frame_of(p[_IN_68], q[_IN_15] + 0.5) for p, q in zip(pixels, gray.points, strict=True)])
     return replace(gray, paths=there.paths, frames=frames)
 
@@ -133,7 +133,7 @@ def frame_of(there: np.ndarray, here: np.ndarray) -> np.ndarray:
 
 
 def write_list(path: Path, faces: Faces) -> None:
-    """picture, x, y, side, split: what `foreign_points.py` reads. No labels."""
+    """Write picture, x, y, side and split, without labels, for `foreign_points.py`."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("picture", "x", "y", "side", "split"))

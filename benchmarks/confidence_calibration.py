@@ -1,10 +1,10 @@
-"""Whether confidences come true on people that they were not fitted on.
+"""Whether confidences are calibrated on people they were not fitted on.
 
     python benchmarks/confidence_calibration.py PROJECT RUN... [--truth labels_complete.csv]
 
-The val faces are cut into five parts by person (or photo); each part is judged by a calibration fitted on the other four.
-With --truth the calibration is fitted on all of val and judged on what the project lacks: the missing labels of train, which
-the file knows (columns image, then x and y of each keypoint).
+The val faces are divided into five folds by person (or photo); each is judged by a calibration fitted on the other
+four. With --truth the calibration is fitted on all of val and judged on the missing labels of train, which the file
+provides (columns image, then x and y of each keypoint).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHUNK = 512
 
 
 class Seen:
-    """Stands in a Predictor for its calibration and keeps what that was asked."""
+    """Replaces a Predictor's calibration and records its inputs."""
 
     def __init__(self, views: Views) -> None:
         self.views = views
@@ -48,7 +48,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of N faces: disagreement [N, K], sizes [N], errors [N, K] (fractions of the interocular distance, NaN: no label), groups."""
+    """disagreement [N, K], sizes [N], errors [N, K] (fractions of the interocular distance; NaN: no label), groups."""
 
     disagreement: np.ndarray
     sizes: np.ndarray
@@ -56,20 +56,20 @@ class Evidence:
     groups: np.ndarray
 
     def rows(self, rows: np.ndarray) -> Evidence:
-        """Some of the faces."""
+        """A subset of the faces."""
         return Evidence(self.disagreement[rows], self.sizes[rows], self.errors[rows], self.groups[rows])
 
     def fit(self) -> Calibration:
-        """A calibration on these faces."""
+        """Fit a calibration on these faces."""
         return fit_calibration(self.disagreement, self.errors, self.sizes)
 
 
 def gather(
     project: Project, run: str, split: int, *, views: Views | None, target: np.ndarray | None = None
 ) -> Evidence:
-    """What a run says of a split, against its labels or `target` [M, K, 2] of all samples of the project."""
+    """A run's predictions on a split, against its labels or `target` [M, K, 2] of all samples of the project."""
     predictor = Predictor.load(project.runs_dir / run, "cpu")
-    predictor.calibration = seen = Seen(predictor.calibration.views if views is None else views)  # type: ignore[assignment]  # asked for its probability only
+    predictor.calibration = seen = Seen(predictor.calibration.views if views is None else views)  # type: ignore[assignment]
     index = project.index()
     chosen = np.flatnonzero(index.splits == split)
     side, errors = predictor.info.config.input_size, []
@@ -90,7 +90,7 @@ def gather(
 
 
 def by_person(found: Evidence) -> dict[float, tuple[np.ndarray, np.ndarray]]:
-    """limit -> (P(wrong) [M], error [M]), each point judged by a calibration that has not seen its person."""
+    """limit -> (P(wrong) [M], error [M]), each point judged by a calibration not fitted on its person."""
     people = np.unique(found.groups)
     part_of = dict(zip(people.tolist(), np.random.default_rng(0).permutation(len(people)) % PARTS, strict=True))
     parts = np.array([part_of[g] for g in found.groups.tolist()])
@@ -104,7 +104,7 @@ def by_person(found: Evidence) -> dict[float, tuple[np.ndarray, np.ndarray]]:
 
 
 def tell(title: str, judged: dict[float, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Print the calibration error, the Brier score (and that of the plain share), and what each budget accepts."""
+    """Print the calibration error, the Brier score (and that of the base rate), and what each budget accepts."""
     say(f"\n{title}: {len(judged[LIMITS[0]][0]):,} points\n")
     rows, kept = [], []
     for limit, (wrong, errors) in judged.items():
@@ -136,7 +136,7 @@ def tell(title: str, judged: dict[float, tuple[np.ndarray, np.ndarray]]) -> None
 
 
 def read_truth(path: Path, project: Project) -> np.ndarray:
-    """[M, K, 2] of all samples of the project, by their names; NaN where the file does not know."""
+    """[M, K, 2] of all samples of the project, by name; NaN where the file has no value."""
     columns = project.schema.columns
     with path.open(newline="", encoding="utf-8") as file:
         known = {r["image"]: [float(r[c]) if r[c] else np.nan for c in columns] for r in csv.DictReader(file)}

@@ -1,4 +1,4 @@
-"""How late the window's event loop is while a real training runs on all cores: 10 ms ticks, the main window open.
+"""Lag of the main window's event loop, in 10 ms ticks, while a real training runs on all cores.
 
 python benchmarks/event_loop_lag.py [--recipes ml-resnet cnn-6] [--seconds 30] [--faces 0] [--samples 2000] [--keep DIR]
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from window import project_folder, run_child, where
 
-# Each tick is due 10 ms after the one before was due; lag is how late it comes. Meanwhile curves and numbers are redrawn
-# as the run's events come. With --faces the next face is shown so often a second (its own time: next_face.py).
+# Each tick is due 10 ms after the previous one was due; lag is how late it arrives. Meanwhile curves and numbers are
+# redrawn as the run's events arrive. --faces: faces shown per second (for their own time see next_face.py).
 TICKS = """
 import json, sys, time
 from dataclasses import replace
@@ -74,9 +74,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipes", nargs="+", default=["ml-resnet", "cnn-6"])
     parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--faces", type=float, default=0, help="faces shown a second, as while somebody looks on")
+    parser.add_argument("--faces", type=float, default=0, help="faces shown per second, as while browsing")
     parser.add_argument("--samples", type=int, default=2000)
-    parser.add_argument("--keep", type=Path, help="keep the project here for the next time")
+    parser.add_argument("--keep", type=Path, help="keep the project here and reuse it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as homes, project_folder(arguments.keep) as folder:
         project = _demo(folder, arguments.samples)

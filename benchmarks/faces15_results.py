@@ -1,9 +1,9 @@
-"""Trains recipes on real faces and prints a table in markdown.
+"""Trains recipes on real faces and prints a markdown table.
 
     python -m benchmarks.faces15_results [--data ../shared/data/faces15] [--minutes 6] [--recipes ...] [--project DIR]
 
-The folder is imported with its labels.csv, as `fkp import` does; each recipe is trained as `fkp train` does, and measured
-on the val split as `fkp evaluate` does. With --project, runs that are there and finished are measured, not trained again.
+The folder is imported with its labels.csv as by `fkp import`; each recipe is trained as by `fkp train` and measured on
+the val split as by `fkp evaluate`. With --project, finished runs are measured without training again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TITLES = ("NME inter-ocular", "NME box", "AUC at 0.08", "failures over 0.10", "p
 
 
 def row(path: Path, config: RunConfig) -> str:
-    """Train this config, or find its finished run; its line of the table."""
+    """Train this config, or find its finished run; returns its line of the table."""
     with Project.open(path) as project:
         found = [r.path for r in list_runs(project.runs_dir) if r.status == "done" and r.config == config]
         run_dir = found[-1] if found else create_run(project, config)
@@ -82,7 +82,7 @@ def measures(result: Evaluation) -> tuple[str, ...]:
 
 
 def tell(event: Event) -> None:
-    """Progress on stderr."""
+    """Print progress on stderr."""
     if isinstance(event, EpochDone):
         sys.stderr.write(f"epoch {event.epoch}: rmse {event.rmse:.3f} px, {event.images_per_second:.0f} images/s\n")
 

@@ -1,11 +1,12 @@
-"""How much better missing points are predicted given a face's labels than plainly, for each keypoint.
+"""How much a face's labels improve the prediction of its missing points, per keypoint.
 
     python benchmarks/fill_gain.py PROJECT RUN LABELS_COMPLETE.csv
 
-PROJECT has labels missing that the CSV has (columns `image` and those of the keypoints); train rows count, which the fill
-model, fitted on val, has not seen. Faces without a prediction of the run are predicted first, and stored. The interval is
-of a paired bootstrap over people (the project's groups). Last lines: what the same fill model does on val when only the
-points are known that most train rows have, fitted on other people of val; and whether ellipses and confidences hold.
+PROJECT lacks labels that the CSV has (columns `image` and those of the keypoints). Only train rows count: the fill
+model, fitted on val, has not seen them. Faces without predictions of the run are predicted and stored first. The
+interval is from a paired bootstrap over people (the project's groups). The last lines show the gain on val, with only
+those points known that most train rows have and the model fitted on other people, and whether ellipses and confidences
+are calibrated.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Faces:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", type=Path)
     parser.add_argument("run")
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def measure(project: Project, run_dir: Path, complete: Path) -> None:
-    """The table of a run whose predictions are all there."""
+    """Print the table of a run with all predictions stored."""
     fill, ids = make_fill(project, run_dir), project.ids()
     if fill is None:
         raise UserError(f"{run_dir.name} has no fill model: too few faces of val are labelled.")
@@ -73,7 +74,8 @@ def measure(project: Project, run_dir: Path, complete: Path) -> None:
     rows = missing.any(axis=1)
     faces = Faces(truth[rows], says.points[rows], given.points[rows], missing[rows], groups[rows])
     print(
-        f"{run_dir.name}: {int(missing.sum()):,} missing points of {rows.sum():,} train faces, fitted on {fill.faces} val faces"
+        f"{run_dir.name}: {int(missing.sum()):,} missing points of {rows.sum():,} train faces, "
+        f"fitted on {fill.faces} val faces"
     )
     table(faces, project.schema)
     across_val(project, run_dir.name, truth, labels.mask, groups)
@@ -81,7 +83,7 @@ def measure(project: Project, run_dir: Path, complete: Path) -> None:
 
 
 def read_truth(path: Path, names: list[str], schema: KeypointSchema) -> np.ndarray:
-    """[N, K, 2] px by the pictures' names; NaN where the file has no row."""
+    """[N, K, 2] px by image name; NaN where the file has no row."""
     with path.open(newline="", encoding="utf-8") as file:
         found = {row["image"]: [float(row[c] or "nan") for c in schema.columns] for row in csv.DictReader(file)}
     nothing = [np.nan] * (2 * len(schema))
@@ -90,7 +92,7 @@ def read_truth(path: Path, names: list[str], schema: KeypointSchema) -> np.ndarr
 
 
 def table(faces: Faces, schema: KeypointSchema) -> None:
-    """Errors and gains, each keypoint and all."""
+    """Print errors and gains per keypoint and overall."""
     before, after = errors(faces.plain, faces.truth), errors(faces.filled, faces.truth)
     print("| keypoint | points | plain, mean px | given labels, mean px | gain | plain, median px | given, median px |")
     print("|---|--:|--:|--:|--:|--:|--:|")
@@ -116,7 +118,7 @@ def errors(points: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def interval(before: np.ndarray, after: np.ndarray, faces: Faces) -> tuple[float, float]:
-    """The gain's 95 % interval when people are drawn anew."""
+    """The gain's 95 % bootstrap interval over people."""
     _, who = np.unique(faces.groups, return_inverse=True)
     count = int(who.max()) + 1
     sums = [np.bincount(who, np.where(faces.missing, e, 0).sum(axis=1), count) for e in (before, after)]
@@ -127,7 +129,7 @@ def interval(before: np.ndarray, after: np.ndarray, faces: Faces) -> tuple[float
 
 
 def across_val(project: Project, run: str, truth: np.ndarray, present: np.ndarray, groups: np.ndarray) -> None:
-    """The same on val, of people that the fill model was not fitted on."""
+    """Print the gain on val, on people the fill model was not fitted on."""
     index = project.index()
     patterns, counts = np.unique(present[index.splits == 0], axis=0, return_counts=True)
     partial = ~patterns.all(axis=1) & patterns.any(axis=1)
@@ -154,13 +156,13 @@ def across_val(project: Project, run: str, truth: np.ndarray, present: np.ndarra
 def honesty(
     faces: Faces, covariances: np.ndarray, confidences: np.ndarray, schema: KeypointSchema, sizes: np.ndarray
 ) -> None:
-    """Whether 95 % lie in their ellipses, and whether confidences are what they say."""
+    """Print whether 95 % of points lie in their ellipses, and whether confidences are calibrated."""
     off = (faces.truth - faces.filled)[faces.missing]
     far = np.einsum("ni,nij,nj->n", off, np.linalg.inv(covariances[faces.missing]), off)
     unit = normaliser(faces.truth, "interocular", schema, sizes=sizes)
     close = errors(faces.filled, faces.truth) < CLOSE * unit[:, None]
     said, was = confidences[faces.missing].mean(), close[faces.missing].mean()
-    print(f"within the 95 % ellipse: {(far < 5.991).mean():.1%}; confidence on the average {said:.1%}, true {was:.1%}")
+    print(f"within the 95 % ellipse: {(far < 5.991).mean():.1%}; confidence on average {said:.1%}, true {was:.1%}")
 
 
 if __name__ == "__main__":

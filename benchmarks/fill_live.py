@@ -1,9 +1,10 @@
-"""How long it takes until the other points follow one that is dragged: arithmetic alone, and with painting the canvas.
+"""How fast the other points follow a dragged one: computation alone, and with painting the canvas.
 
     python benchmarks/fill_live.py [--moves N]
 
-Faces of 15 and of 68 points, a third of them labelled, with a fill model fitted on made-up errors. `far` drags the point so
-far from where it is expected that it is taken for a slip, which costs more. Medians of processor time; the window is drawn off screen.
+Faces with 15 and 68 points, a third of them labelled, and a fill model fitted on simulated errors. `far` drags the
+point so far from its expected place that it is treated as a slip, which takes longer. Medians of processor time; the
+window is drawn off screen.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from training.storage.project.project import Project
 
 SIDE, RUN = 256, "0001-made-up"
 WINDOW = (1000, 800)
-FACES = 300  # that the errors are fitted on
+FACES = 300  # the fill model is fitted on
 
 
 def main() -> None:
-    """Print a row for each number of points."""
+    """Print a row per number of points."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moves", type=int, default=100)
     moves = parser.parse_args().moves
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def make_project(path: Path, schema: KeypointSchema) -> tuple[Path, FillModel]:
-    """A project of one face, every third point labelled, with predictions that are off by a shift and by noise."""
+    """A project of one face, every third point labelled, with shifted and noisy predictions."""
     random = np.random.default_rng(0)
     truth = (np.array(schema.template) * 0.6 + 0.2) * SIDE
     off = random.normal(0, 4, (FACES, 1, 2)) + random.normal(0, 2, (FACES, len(schema), 2))
@@ -57,10 +58,15 @@ def make_project(path: Path, schema: KeypointSchema) -> tuple[Path, FillModel]:
         raise RuntimeError("too few faces")
     labelled = np.where(np.arange(len(schema))[:, None] % 3 == 0, truth, np.nan)
     sample = SampleBatch(
-        names=("face",), sources=("benchmark",), labels=Labels.from_points(labelled[None]),
-        widths=np.array([SIDE], np.int32), heights=np.array([SIDE], np.int32), groups=("",), splits=np.zeros(1, np.uint8),
+        names=("face",),
+        sources=("benchmark",),
+        labels=Labels.from_points(labelled[None]),
+        widths=np.array([SIDE], np.int32),
+        heights=np.array([SIDE], np.int32),
+        groups=("",),
+        splits=np.zeros(1, np.uint8),
         pixels=random.integers(0, 255, (1, SIDE, SIDE), np.uint8),
-    )  # fmt: skip
+    )
     with Project.create(path, schema) as project:
         project.add_samples(sample)
         project.write_predictions(RUN, [1], (truth - off[0])[None], np.full((1, len(schema)), 0.5))
@@ -70,14 +76,14 @@ def make_project(path: Path, schema: KeypointSchema) -> tuple[Path, FillModel]:
 
 
 def ways(moves: int) -> list[np.ndarray]:
-    """Where the point is dragged, px from its place: near, and far."""
+    """The drag positions, px from the point: near and far."""
     angles = np.linspace(0, 2 * np.pi, moves)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return [3 * circle, 60 * circle]
 
 
 def arithmetic(path: Path, fill: FillModel, moves: int) -> list[float]:
-    """Median seconds of predicting a face given its labels, near and far."""
+    """Median seconds to predict a face given its labels, near and far."""
     with Project.open(path, read_only=True) as project:
         labels, says = project.labels([1]), project.predictions(RUN, [1])
     start, size = labels.points[0, 0].copy(), np.array([[SIDE, SIDE]])
@@ -90,7 +96,7 @@ def arithmetic(path: Path, fill: FillModel, moves: int) -> list[float]:
 
 
 def painted(path: Path, moves: int) -> list[float]:
-    """Median seconds from a mouse move to the painted canvas, near and far, and of painting it again as it is."""
+    """Median seconds from a mouse move to the painted canvas, near and far, and of repainting alone."""
     from PySide6.QtCore import QCoreApplication
 
     from fkp_studio.document.session import Session
@@ -118,7 +124,7 @@ def painted(path: Path, moves: int) -> list[float]:
 
 
 def median(move: Callable[[np.ndarray], None], way: np.ndarray) -> float:
-    """Seconds of one move."""
+    """Seconds for one move."""
     took = []
     for step in way:
         start = time.thread_time()

@@ -1,7 +1,7 @@
-"""Which vertices of foreign predictors are which keypoints.
+"""Maps the vertices of other predictors to keypoints.
 
-For each keypoint some candidates; a candidate is a group of vertices whose mean is the point. The one that fits a set's train
-faces best is taken, so that no predictor suffers from our reading of what, say, an eye's centre is.
+Each keypoint has several candidates, groups of vertices whose mean is the point. The candidate that fits a set's train
+faces best is used, so that no predictor is penalised for our definition of, say, an eye's centre.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 Candidates = tuple[tuple[int, ...], ...]
 
-# 68 points as in 300-W. 'Left' is the subject's, so right in the picture.
+# 68 points as in 300-W. 'Left' is the subject's left, so on the right in the image.
 DLIB_15: dict[str, Candidates] = {
     "left_eye_center": (tuple(range(42, 48)), (42, 45), (43, 44, 46, 47)),
     "right_eye_center": (tuple(range(36, 42)), (36, 39), (37, 38, 40, 41)),
@@ -48,7 +48,7 @@ MEDIAPIPE_15: dict[str, Candidates] = {
     "mouth_center_bottom_lip": ((17,), (14,), (17, 14), (16,)),
 }
 
-# The mesh's vertices nearest to the 68 points, as they are commonly listed
+# The mesh's vertices nearest to the 68 points, as commonly listed
 _MESH_68 = (
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
     71, 63, 105, 66, 107, 336, 296, 334, 293, 301,
@@ -59,7 +59,7 @@ _MESH_68 = (
 
 
 def candidates(vertices: int, keypoints: tuple[str, ...]) -> list[Candidates]:
-    """What may stand for each keypoint, for a predictor with so many vertices (68 or 478)."""
+    """The candidates of each keypoint, for a predictor with this number of vertices (68 or 478)."""
     if len(keypoints) == 68:
         single = range(68) if vertices == 68 else _MESH_68
         return [((v,),) for v in single]
@@ -70,8 +70,10 @@ def candidates(vertices: int, keypoints: tuple[str, ...]) -> list[Candidates]:
 def mapped(
     points: np.ndarray, truth: np.ndarray, train: np.ndarray, *, names: tuple[str, ...], shifted: bool
 ) -> np.ndarray:
-    """Keypoints [N, K, 2] out of vertices [N, V, 2]: for each keypoint the candidate with the least squared error on the
-    rows of `train`; shifted: after a constant shift is taken away, so the one whose errors scatter least."""
+    """Keypoints [N, K, 2] from vertices [N, V, 2]: per keypoint, the candidate with the least error on `train` rows.
+
+    shifted: ignore a constant shift, so choose the candidate whose errors scatter least.
+    """
     chosen = []
     for k, options in enumerate(candidates(points.shape[1], names)):
         places = [points[:, list(group)].mean(axis=1) for group in options]

@@ -1,16 +1,16 @@
-"""Points of a predictor that lives in an environment of its own: dlib's 68 points or MediaPipe's face mesh.
+"""Predicts points with dlib's 68-point model or MediaPipe's face mesh, each in its own environment.
 
     python benchmarks/foreign_points.py mediapipe faces15.csv --out faces15.mediapipe.npz [--box 1.25] [--passes 2] [--detector]
     python benchmarks/foreign_points.py dlib faces15.csv --out faces15.dlib.npz [--box 0.8] [--down 0.05] [--passes 2] [--detector]
 
-Needs NumPy, OpenCV and that predictor only, not this project. The list comes from `comparison_data.py`: picture, x, y, side of
-the frame, split. Each frame is enlarged to `--side` px with half a frame of margin on every side (from the picture where it
-reaches that far, else its border repeated), and the predictor is given a square box in the frame: --box is its side and --down
-the shift of its centre, both in sides of the frame. Of several boxes (`1.25,1,1.5`) the next one is tried where a face is not
-found in the one before, and the predictor's own detector last. With --passes 2 the box of the second pass comes from the points of
-the first, as MediaPipe does in a video. With --detector it finds the face itself, and gets the boxes where it finds none.
---only, --first: a part of the list. Written: points [N, V, 2], px of the frame at 96x96, NaN where nothing was found, and
-milliseconds of processor time of a face, on one core.
+Needs only NumPy, OpenCV and that predictor, not this project. The list comes from `comparison_data.py`: picture, x, y,
+side of the frame, split. Each frame is enlarged to `--side` px with a margin of half a frame on every side (from the
+image if it reaches that far, else with its border repeated), and the predictor is given a square box in the frame:
+--box is its side and --down the shift of its centre, both in sides of the frame. With several boxes (`1.25,1,1.5`) the
+next one is tried if no face is found, and the predictor's own detector last. With --passes 2 the box of the second pass
+comes from the points of the first, as MediaPipe does in a video. With --detector the predictor finds the face itself,
+and the boxes are used only if it finds none. --only, --first: use a part of the list. Output: points [N, V, 2], px of
+the frame at 96x96, NaN if nothing was found, and milliseconds of processor time per face on one core.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ node {
 
 @dataclass(frozen=True)
 class Box:
-    """A square in px of the enlarged crop, from its edge, turned by `angle` (radians, clockwise in the picture)."""
+    """A square in px of the enlarged crop, from its edge, rotated by `angle` (radians, clockwise in the image)."""
 
     x: float
     y: float
@@ -65,7 +65,7 @@ class Foreign(Protocol):
 
 
 class MediaPipe:
-    """The face mesh with irises, 478 points: its landmark network with a box given, or the whole of FaceMesh with its detector."""
+    """The face mesh with irises, 478 points: its landmark network in a given box, or FaceMesh with its detector."""
 
     def __init__(self) -> None:
         import mediapipe
@@ -94,7 +94,7 @@ class MediaPipe:
         return _array(found, size) if found else None
 
     def next_box(self, points: np.ndarray) -> Box:
-        """As MediaPipe's face_landmark_landmarks_to_roi: turned by the line of the eyes, 1.5 times the points' extent."""
+        """As MediaPipe's face_landmark_landmarks_to_roi: rotated with the eyes, 1.5 times the points' extent."""
         across = points[263] - points[33]
         angle = float(np.arctan2(across[1], across[0]))
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -113,7 +113,7 @@ def _array(landmarks: Any, size: int) -> np.ndarray:
 
 
 class Dlib:
-    """The 68-point regression trees that come with the package face_recognition_models."""
+    """The 68-point regression trees from the package face_recognition_models."""
 
     def __init__(self) -> None:
         import dlib
@@ -128,7 +128,7 @@ class Dlib:
         return self._shape(crop, self._dlib.rectangle(left, top, left + side - 1, top + side - 1))
 
     def next_box(self, points: np.ndarray) -> Box:
-        """Where its own detector has its box about such points (measured: median of 117 faces that it finds)."""
+        """The box that its own detector would give around these points (measured: median of 117 detected faces)."""
         low, high = points.min(axis=0), points.max(axis=0)
         side = float((high - low).max())
         x, y = (low + high) / 2
@@ -144,7 +144,7 @@ class Dlib:
 
 
 def crop_of(picture: np.ndarray, frame: np.ndarray, side: int) -> np.ndarray:
-    """The frame at side x side px with half a side of margin all round: uint8 [2 * side, 2 * side, 3]."""
+    """The frame at side x side px with half a side of margin all around: uint8 [2 * side, 2 * side, 3]."""
     x, y, size = frame
     scale = side / size
     matrix = np.array([[scale, 0, (0.5 - x) * scale - 0.5 + side / 2], [0, scale, (0.5 - y) * scale - 0.5 + side / 2]])
@@ -152,7 +152,7 @@ def crop_of(picture: np.ndarray, frame: np.ndarray, side: int) -> np.ndarray:
 
 
 def predict(foreign: Foreign, crop: np.ndarray, args: argparse.Namespace) -> np.ndarray | None:
-    """Points of one crop, px of the crop from its edge; None where nothing finds a face."""
+    """Points of one crop, px of the crop from its edge; None if no face is found."""
     found = foreign.detect(crop) if args.detector else None
     for side in map(float, args.box.split(",")):
         found = in_box(foreign, crop, side, args) if found is None else found
@@ -199,7 +199,7 @@ def main() -> None:
 
 
 def measure(foreign: Foreign, row: dict[str, str], args: argparse.Namespace) -> tuple[np.ndarray | None, float]:
-    """Points of the face in a row of the list, and the processor time they took; reading and enlarging do not count."""
+    """Points of the face in a row of the list, and their processor time without reading and enlarging."""
     picture = cv2.imread(row["picture"])
     if picture is None:
         raise SystemExit(f"{row['picture']}: this picture cannot be read.")
@@ -211,7 +211,7 @@ def measure(foreign: Foreign, row: dict[str, str], args: argparse.Namespace) -> 
 
 
 def one_core() -> None:
-    """Keep to one core, where the system lets a program choose."""
+    """Run on one core, if the system supports it."""
     cv2.setNumThreads(1)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

@@ -1,10 +1,10 @@
-"""How the gallery holds a million faces: open, scroll, filter, sort; medians, and pauses of the event loop.
+"""The gallery with a million faces: open, scroll, filter, sort; medians, and pauses of the event loop.
 
 usage: python benchmarks/gallery_scale.py [--samples 1000000] [--project DIR.fkp]
 
-Makes a project whose pictures are a few hundred files named again and again (kept when --project names it), shows the
-gallery (on the screen, or offscreen without one), and measures with a 1 ms timer how long the interface thread was
-held up. A pause is what a timer came late.
+Makes a project whose images are a few hundred files used repeatedly (kept if --project names it), shows the gallery (on
+the screen, or offscreen without one), and measures with a 1 ms timer how long the interface thread was blocked. A pause
+is the delay of a tick.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SCROLLS = 150
 
 
 def make(path: Path, *, samples: int) -> None:
-    """A project with labels (the Kaggle pattern of missing ones) and predictions of one run."""
+    """A project with labels (Kaggle's pattern of missing ones) and predictions of one run."""
     random = np.random.default_rng(0)
     folder = path.with_suffix(".pictures")
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,17 +60,21 @@ def make(path: Path, *, samples: int) -> None:
             shown[np.ix_(lacks, rare)] = np.nan
             number = range(start, start + count)
             batch = SampleBatch(
-                names=tuple(f"face {i}" for i in number), sources=tuple(f"made up#{i}" for i in number),
-                labels=Labels.from_points(shown), widths=np.full(count, 96, np.int32), heights=np.full(count, 96, np.int32),
-                groups=("",) * count, splits=(random.random(count) < 0.15).astype(np.uint8),
+                names=tuple(f"face {i}" for i in number),
+                sources=tuple(f"made up#{i}" for i in number),
+                labels=Labels.from_points(shown),
+                widths=np.full(count, 96, np.int32),
+                heights=np.full(count, 96, np.int32),
+                groups=("",) * count,
+                splits=(random.random(count) < 0.15).astype(np.uint8),
                 paths=tuple(files[i % PICTURES] for i in number),
-            )  # fmt: skip
+            )
             ids = importing.add_samples(batch)
             project.write_predictions(RUN, ids, points + random.normal(0, 1, points.shape), random.random((count, 15)))
 
 
 class Pauses:
-    """How late a timer of 1 ms comes, in ms."""
+    """The delays of a 1 ms timer, in ms."""
 
     def __init__(self) -> None:
         self.lags: list[float] = []

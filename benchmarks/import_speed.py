@@ -1,8 +1,8 @@
-"""How long an import takes beside reading the file, and how much memory: medians over fresh processes.
+"""Time and memory of an import, compared with reading the file; medians over fresh processes.
 
 usage: python benchmarks/import_speed.py [SOURCE] [--repeats 3]
 
-SOURCE is anything `fkp import` takes. Without one, a training.csv of the real size (7,049 rows of 96 x 96) is made.
+SOURCE is anything `fkp import` accepts. Without it, a training.csv of the real size (7,049 rows of 96 x 96) is made.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def one_run(source: Path, project: Path) -> list[float]:
-    """[seconds of plain reading, of the import, of the processor in it, its peak memory MB, samples, seconds to reopen]."""
+    """[seconds of plain reading, of the import, its CPU seconds, its peak memory MB, samples, seconds to reopen]."""
     begun = time.perf_counter()
     for path in files_of(source):
         with path.open("rb") as file:
@@ -76,7 +76,7 @@ def files_of(source: Path) -> list[Path]:
 
 
 def make_training_csv(path: Path) -> Path:
-    """A file of the real size whose pictures are smooth noise."""
+    """A file of the real size with smooth noise as images."""
     rng = np.random.default_rng(0)
     with path.open("wb") as file:
         file.write(",".join([*KAGGLE_15.columns, "Image"]).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""The scenes of interface_thread.py, played in a window of their own process."""
+"""The scenes of interface_thread.py, played in a window in a separate process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOVES = 100
 
 
 class Recorder(QApplication):
-    """Notes the processor time of each event of the interface thread."""
+    """Records the processor time of each event of the interface thread."""
 
     def __init__(self) -> None:
         super().__init__(sys.argv[:1])
@@ -50,7 +50,7 @@ class Recorder(QApplication):
 
 
 class Play:
-    """A window, and the scenes that are played in it."""
+    """A window and the scenes played in it."""
 
     def __init__(self, project: Path) -> None:
         self.app = Recorder()
@@ -64,7 +64,7 @@ class Play:
         self.wait(1)
 
     def scene(self, name: str, *acts: tuple[Callable[[], object], Callable[[], bool]]) -> None:
-        """Play acts, each as an event of its own, then wait until its condition holds."""
+        """Play acts, each as a separate event, then wait until its condition holds."""
         _forget_peak()
         memory, main, every, begun = _memory("VmRSS"), time.thread_time(), time.process_time(), time.perf_counter()
         made = 0.0
@@ -173,7 +173,7 @@ class Play:
             dialog[:] = [AcceptDialog(self.session, self.window.jobs, RUN, self.window)]
             return dialog[0]
 
-        self.open_dialog(make)()  # its modules are read before
+        self.open_dialog(make)()  # its modules are loaded before
         self.close_dialog()
         self.scene("count what accepting would fill", (self.open_dialog(make), lambda: dialog[0].go.isEnabled()))
         at_most = dialog[0].at_most
@@ -198,9 +198,7 @@ class Play:
             dialog[:] = [ConfidenceDialog(self.session, self.window.jobs, self.window)]
             return dialog[0]
 
-        self.scene(
-            "the window of confidence", (self.open_dialog(make), lambda: dialog[0].reliability.facts is not None)
-        )
+        self.scene("the confidence window", (self.open_dialog(make), lambda: dialog[0].reliability.facts is not None))
         moves = (((lambda v=v: dialog[0].beyond.setValue(v)), lambda: True) for v in np.linspace(4, 20, 20).tolist())
         self.scene("move its limit", *moves)
         self.close_dialog()
@@ -215,7 +213,7 @@ class Play:
             return dialog[0]
 
         self.scene(
-            "look for an offset of labels",
+            "check for a label offset",
             (self.open_dialog(make), lambda: not dialog[0].summary.text().startswith("Comparing")),
         )
         self.close_dialog()
@@ -223,13 +221,13 @@ class Play:
     def mend(self) -> None:
         keypoints = len(self.store.schema)
         work: Callable[[Any], Any] = lambda project: shift_labels(project.database, 0.5, keypoints)  # noqa: E731
-        self.scene("mend all labels", (lambda: self.store.edit(work), self.idle))
-        self.scene("undo of mending", (self.store.undo_stack.undo, self.idle))
+        self.scene("correct all labels", (lambda: self.store.edit(work), self.idle))
+        self.scene("undo of correcting", (self.store.undo_stack.undo, self.idle))
 
     def told(self) -> None:
-        """What the window does when accepting, mending or undoing in all faces has ended, without the writing."""
+        """The window's work after accepting, correcting or undoing in all faces, without the writing."""
         changes = Changes(self.store.ids().copy(), labels=True)
-        self.scene("a change of all faces is told", (lambda: self.store.changed.emit(changes), lambda: True))
+        self.scene("a change of all faces is reported", (lambda: self.store.changed.emit(changes), lambda: True))
         arranger = self.window.gallery.arranger
         self.until(lambda: "lacking" not in arranger._tasks)
 
@@ -243,7 +241,8 @@ class Play:
             return dialog[0]
 
         self.scene(
-            "fit to my way", (self.open_dialog(make), lambda: not dialog[0].summary.text().startswith("Fitting"))
+            "calibrate to my labels",
+            (self.open_dialog(make), lambda: not dialog[0].summary.text().startswith("Calibrating")),
         )
         self.close_dialog()
 
@@ -270,7 +269,7 @@ class Play:
         self.scene("undo of the box", (self.store.undo_stack.undo, self.idle))
 
     def predict(self) -> None:
-        """The starter was never asked in this project: all faces are predicted while one looks on."""
+        """The starter has no predictions in this project: all faces are predicted while the window is in use."""
         self.scene(
             "a starter predicts all, 20 s", (lambda: self.session.set_run("face-15"), lambda: True), *_seconds(20)
         )
@@ -285,7 +284,7 @@ class Play:
 
 
 class _Once:
-    """Whether a signal came since this was made."""
+    """Whether a signal has arrived since this was made."""
 
     def __init__(self, signal: Any) -> None:
         self._count = 0
@@ -299,7 +298,7 @@ class _Once:
 
 
 def _seconds(count: int) -> list[tuple[Callable[[], object], Callable[[], bool]]]:
-    """Acts that do nothing, each until a second has gone by."""
+    """Acts that do nothing, for a second each."""
 
     def a_second() -> Callable[[], bool]:
         ends: list[float] = []
@@ -314,7 +313,7 @@ def _seconds(count: int) -> list[tuple[Callable[[], object], Callable[[], bool]]
 
 
 def _memory(what: str) -> float:
-    """VmRSS now or VmHWM at most, MB."""
+    """The current VmRSS or the peak VmHWM, MB."""
     if not Path("/proc/self/status").exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -324,7 +323,7 @@ def _memory(what: str) -> float:
 def _forget_peak() -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:  # the peak is then that of all scenes so far
+    except OSError:  # then the peak is that of all scenes so far
         return
 
 
@@ -346,7 +345,7 @@ SCENES = (
 
 
 def main(arguments: list[str]) -> None:
-    """arguments: the project, and a JSON list of the scenes wanted (none: all)."""
+    """arguments: the project, and a JSON list of scenes (empty: all)."""
     play, wanted = Play(Path(arguments[0])), json.loads(arguments[1]) or SCENES
     for name in ("open", "run", *(n for n in SCENES if n in wanted and n not in ("open", "run"))):
         getattr(play, name)()

@@ -1,10 +1,10 @@
-"""What the interface thread does while the newer features are used: processor time of its events, in a project of any size.
+"""Processor time of the interface thread's events while features are used, in a project of any size.
 
 python benchmarks/interface_thread.py [--samples 7049 1000000] [--keep DIR] [--scenes accept mend ...]
 
-A row a scene: the longest event (processor time of the interface thread, which a busy machine does not change), how many took
-over 10 ms, processor seconds of all other threads, and by how much memory grew at most. `made` is the event that made a
-window, with its first painting; the columns after it are without that one.
+One row per scene: the longest event (in processor time, which does not depend on the machine's load), the number of
+events over 10 ms, processor seconds of all other threads, and the peak growth of memory. `made` is the event that made
+a window, with its first painting; the following columns exclude it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CHILD = "import sys; sys.path.insert(0, sys.argv[1]); from interface_scenes impo
 
 
 def main() -> None:
-    """Print a table for each size."""
+    """Print a table per size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[7049, 1_000_000])
     parser.add_argument("--scenes", nargs="*", default=[], help="only these")
-    parser.add_argument("--keep", type=Path, help="keep the projects here for the next time")
+    parser.add_argument("--keep", type=Path, help="keep the projects here and reuse them")
     arguments = parser.parse_args()
     print(f"events of the interface thread, processor time; {where()}")
     with tempfile.TemporaryDirectory() as home, project_folder(arguments.keep) as folder:
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def make_project(folder: Path, count: int) -> Path:
-    """A project with a run that has predicted all faces, a fill model and a stub of a network; one that is there is used again."""
+    """A project with a run that has predicted all faces, a fill model and a stub network; an existing one is reused."""
     from gallery_scale import RUN, make
 
     path = folder / f"features-{count}.fkp"
@@ -52,7 +52,7 @@ def make_project(folder: Path, count: int) -> Path:
 
 
 def add_run(path: Path, name: str) -> None:
-    """The folder of a run whose predictions are in the project."""
+    """The folder of a run whose predictions are stored in the project."""
     from safetensors.numpy import save_file
 
     from training.assist.filling.making import make_fill

@@ -1,4 +1,4 @@
-"""Offsets of labels, planted against found on synthetic faces, and what is found in projects: nothing is changed.
+"""Label offsets, planted and detected on synthetic faces, and those detected in projects, which are not changed.
 
 python -m benchmarks.label_offsets [--faces 1500] [PROJECT ...]
 """

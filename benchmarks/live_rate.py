@@ -1,11 +1,11 @@
-"""Frames a second of a video with faces in the live window, and how long its interface thread is busy at a time.
+"""Frames/s of a video with faces in the live window, and how long its interface thread is busy at a time.
 
     python benchmarks/live_rate.py --pictures FOLDER [--seconds 15] [--rates 25 30] [--starters starter-15 starter-68] [--size 1280x720]
 
-A video of two real faces (pictures of FOLDER, the first two in which a face is found) that drift over a gray ground is written
-as MJPEG and played in a window of 1366x768, on the display or offscreen. Reference: the video's own rate. The
-interface thread is busy from when it wakes to when it waits again, which is one event or a few: in wall time, which other
-work on the machine lengthens, and in its own processor time.
+A video of two real faces (the first two images of FOLDER in which a face is found) drifting over a gray background is
+written as MJPEG and played in a window of 1366x768, on the display or offscreen. Reference: the video's own rate. The
+interface thread is busy from waking until it waits again, which covers one or a few events: measured in wall time,
+which depends on the machine's load, and in its own processor time.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from window import ROOT, run_child, where
 
 sys.path.insert(0, str(ROOT))
 FACES = 2
-_SIDE = 0.3  # of the frame's height, that a face's picture takes: such as people before a camera have
-_WARM_UP = 3.0  # seconds that the model's loading and the first search take, and are not counted
+_SIDE = 0.3  # of the frame's height, taken by a face's image: typical of people in front of a camera
+_WARM_UP = 3.0  # seconds for loading the model and the first detection, not counted
 
-# Without glib, Qt tells before it waits and after: between is what the interface thread does.
+# Without glib, Qt signals before and after it waits, which delimits the interface thread's work.
 PLAY = """
 import json, sys, time
 from pathlib import Path
@@ -78,7 +78,7 @@ print(json.dumps({"problem": problem, "seconds": passed, "numbers": numbers, "fa
 
 
 def make_video(path: Path, pictures: Path, *, rate: float, frames: int, size: tuple[int, int]) -> None:
-    """Write a video of FACES real faces, which drift and sway."""
+    """Write a video of FACES real faces that drift and sway."""
     faces = _faces(pictures, side=round(_SIDE * size[1]))
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, size)
     for number in range(frames):
@@ -109,7 +109,7 @@ def _faces(folder: Path, *, side: int) -> list[np.ndarray]:
 
 
 def main() -> None:
-    """Print a line for each starter and rate."""
+    """Print a line per starter and rate."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=Path, required=True, help="folder of pictures with a face each")
     parser.add_argument("--seconds", type=float, default=15)

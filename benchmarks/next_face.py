@@ -1,4 +1,4 @@
-"""From the key press to the next face painted, in projects of 7,049 and 1,000,000 samples; beside it a bare repaint.
+"""Time from key press to the next face painted, with 7,049 and 1,000,000 samples; for comparison a bare repaint.
 
 python benchmarks/next_face.py [--keys N] [--samples 7049 1000000] [--keep DIR]
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from window import make_project, project_folder, run_child, where
 
-# One key every 33 ms: how a held key repeats. The picture of the next face has been read ahead, as in real work.
+# One key every 33 ms, as a held key repeats. The image of the next face has been prefetched, as in normal use.
 KEYS = """
 import json, os, sys, time
 from pathlib import Path
@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keys", type=int, default=300)
     parser.add_argument("--samples", type=int, nargs="+", default=[7049, 1_000_000])
-    parser.add_argument("--keep", type=Path, help="keep the projects here for the next time")
+    parser.add_argument("--keep", type=Path, help="keep the projects here and reuse them")
     arguments = parser.parse_args()
     print(f"key press to painted face, {arguments.keys} keys, {where()}")
     with tempfile.TemporaryDirectory() as home, project_folder(arguments.keep) as folder:

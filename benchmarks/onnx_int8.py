@@ -1,8 +1,8 @@
-"""A run's ONNX file with 8-bit convolutions beside the same in float32, in onnxruntime: error on val, size and speed of one core.
+"""Compares a run's ONNX export with 8-bit convolutions and in float32: error on val, size, and speed on one core.
 
     python benchmarks/onnx_int8.py PROJECT RUN [--repeats 5]
 
-Without the mirrored view. Processor time of one thread, in turns; medians.
+Runs in onnxruntime, without the mirrored view. Processor time of one thread, measured alternately; medians.
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ def main() -> None:
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
-    """On one thread."""
+    """A session on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def found(made: onnxruntime.InferenceSession, pictures: np.ndarray) -> np.ndarray:
-    """Points [B, K, 2], px of the pictures."""
+    """Points [B, K, 2], px of the images."""
     return np.asarray(made.run(None, {"pictures": pictures})[0])
 
 
 def cost(made: onnxruntime.InferenceSession, pictures: np.ndarray, batch: int) -> float:
-    """Seconds of processor time a picture."""
+    """Seconds of processor time per image."""
     start = time.thread_time()
     for n in range(0, len(pictures), batch):
         found(made, pictures[n : n + batch])
@@ -76,7 +76,7 @@ def cost(made: onnxruntime.InferenceSession, pictures: np.ndarray, batch: int) -
 
 
 def val(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures [N, C, S, S] of the val split, labels [N, K, 2] px, and what turns a point of the picture into those px."""
+    """Images [N, C, S, S] of the val split, labels [N, K, 2] px, and the scale from image px to label px."""
     channels, side, _ = shape
     with Project.open(path, read_only=True) as project:
         ids = project.ids()[project.index().splits == 1]

@@ -1,4 +1,4 @@
-"""The cascade's K small networks as one grouped network beside a loop over K networks, in the same run.
+"""Compares the cascade's K small networks as one grouped network with a loop over K networks, in one run.
 
 python benchmarks/patch_nets.py [--keypoints 15] [--batch 32] [--threads 1] [--repeats 6]
 """
@@ -20,7 +20,7 @@ from training.learning.models.patches import PatchNets
 
 
 class Loop(nn.Module):
-    """A network a keypoint, one after the other."""
+    """One network per keypoint, run in turn."""
 
     def __init__(self, keypoints: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def predict(model: nn.Module, x: Tensor, precision: str) -> None:
 
 
 def milliseconds(act: Callable[[], None], repeats: int) -> float:
-    """The least processor time of this thread; the first call, which prepares kernels, does not count."""
+    """The least processor time of this thread; the first call, which prepares kernels, is excluded."""
     act()
     costs = []
     for _ in range(repeats):

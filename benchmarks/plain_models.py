@@ -1,6 +1,6 @@
-"""The recipes' networks as one would write them plainly in PyTorch: what our training step is measured against.
+"""The recipes' networks in plain PyTorch, as a reference for our training step.
 
-Each is made by `PLAIN[model](side, channels, keypoints)` and takes pictures [B, C, S, S] to points [B, K, 2] in px.
+Each is made by `PLAIN[model](side, channels, keypoints)` and maps images [B, C, S, S] to points [B, K, 2] in px.
 Convolution, ReLU, pool in the papers' order, default layouts, a loop over the cascade's networks.
 """
 
@@ -19,7 +19,7 @@ PATCH = 50
 
 
 class Points(nn.Module):
-    """Outputs in half sides from the middle of the picture."""
+    """Scale outputs given in half sides from the middle of the image to px."""
 
     def __init__(self, network: nn.Module, side: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Points(nn.Module):
 
 
 def plain_cnn(widths: tuple[int, ...], side: int, channels: int, keypoints: int) -> nn.Module:
-    """conv 3x3, ReLU, max pool as often as there are widths; 1024 features."""
+    """conv 3x3, ReLU, max pool for each width; 1024 features."""
     layers: list[nn.Module] = []
     for i, o in pairwise((channels, *widths)):
         layers += [nn.Conv2d(i, o, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
@@ -74,7 +74,7 @@ def mlp(side: int, channels: int, keypoints: int) -> nn.Module:
 
 
 class PlainCascade(nn.Module):
-    """Level 2 as a loop: a crop round each point of the first level, a network for each."""
+    """Level 2 as a loop: a crop around each point of level 1, with a network per point."""
 
     def __init__(self, side: int, channels: int, keypoints: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ def _patch_net(channels: int) -> nn.Module:
 
 
 class PlainTwoStage(nn.Module):
-    """CNN-7 on a second cut, along the points of a fixed CNN-6."""
+    """CNN-7 on a second crop, aligned by the points of a fixed CNN-6."""
 
     def __init__(self, side: int, channels: int, keypoints: int) -> None:
         super().__init__()

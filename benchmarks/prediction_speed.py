@@ -1,9 +1,9 @@
-"""Faces a second in batches and milliseconds for one face, by recipe, beside a bare forward pass and onnxruntime.
+"""Faces/s in batches and milliseconds per single face by recipe, compared with a bare forward pass and onnxruntime.
 
     python benchmarks/prediction_speed.py [--recipes fast,recommended] [--threads 1]
 
-Untrained networks with 15 keypoints: the speed does not depend on the weights. Processor time of one thread, so that other work
-on the machine does not decide; two idle cores reach up to twice as many faces.
+Untrained networks with 15 keypoints: the speed does not depend on the weights. Processor time of one thread, which does
+not depend on the machine's load; two idle cores reach up to twice as many faces.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def measure(recipe: str, folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure the recipes asked for."""
+    """Measure the chosen recipes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipes", default="fast,recommended,ml-resnet,cnn-6")
     parser.add_argument("--threads", type=int, default=1)

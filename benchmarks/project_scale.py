@@ -1,7 +1,7 @@
-"""How quick a project is at 7,000 and at a million samples: python benchmarks/project_scale.py [--samples N]
+"""Speed of a project with 7,000 and a million samples: python benchmarks/project_scale.py [--samples N]
 
-Prints medians (and the slowest) in milliseconds, beside a row written by SQLite alone. Labels are random, pictures are
-paths that nobody reads; the projects go into a temporary folder that is removed at the end.
+Prints medians (and the slowest) in milliseconds, with a row written by SQLite alone for comparison. Labels are random,
+images are paths that are never read; the projects are made in a temporary folder that is removed at the end.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def measure(path: Path, samples: int) -> dict[str, tuple[float, float]]:
 
 
 def bare_row(path: Path) -> tuple[float, float]:
-    """A transaction of SQLite with one row of the size of a face's labels, set as a project's database is."""
+    """An SQLite transaction of one row as large as a face's labels, with a project's database settings."""
     with closing(sqlite3.connect(path, isolation_level=None)) as sql:
         sql.execute("PRAGMA journal_mode = WAL")
         sql.execute("PRAGMA synchronous = NORMAL")

@@ -1,11 +1,13 @@
-"""Does telling marking schemes apart help where sources place points differently, and do no harm where they do not?
+"""Whether separate marking schemes help if sources place points differently, and do no harm if they do not.
 
     python -m benchmarks.schemes_study [--data ../shared/data] [--recipe fast] [--epochs 6] [--seeds 2] [--out DIR]
 
-differ: faces15 (labels made by machine) and photos15 (by people) in one project, trained together, and each val split measured in
-its own scheme. alike: faces15 parted at random into two sources that place points alike. moved: the same two, but the second places
-eyebrows MOVED px higher and the mouth as much lower, and nothing in its pictures tells so. With `--set schemes=one` the network knows one scheme; "import" has one for each source, "auto" also one for each frequent pattern of missing labels (in faces15: rows
-with four points, which are marked as the others are). All faces 96x96 gray. RMSE in px, one line a run, then the means.
+differ: faces15 (labelled by machine) and photos15 (by people) in one project, trained together, with each val split
+measured in its own scheme. alike: faces15 split at random into two sources that place points alike. moved: the same
+two, but the second places eyebrows MOVED px higher and the mouth as much lower, with no sign of it in its images. With
+`--set schemes=one` the network has a single scheme; "import" has one per source, "auto" also one per frequent pattern
+of missing labels (in faces15: rows with four points, which are placed as in the others). All faces are 96x96 gray. RMSE
+in px, one line per run, then the means.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ def main() -> None:
 
 
 def sources(project: str, data: Path, folder: Path) -> list[tuple[str, Path]]:
-    """The sources of a project of this study and their labels; what has to be written goes into the folder."""
+    """The sources of a project of this study and their labels; new files are written to the folder."""
     if project == "differ":
         return [(name, table(data / name)) for name in ("faces15", "photos15")]
     return parted(table(data / "faces15"), folder, moved=MOVED if project == "moved" else 0.0)
@@ -76,7 +78,7 @@ def table(folder: Path) -> Path:
 
 
 def parted(labels: Path, folder: Path, *, moved: float) -> list[tuple[str, Path]]:
-    """The rows of a table in two, at random: two sources of faces that are marked alike but for `moved`, px."""
+    """Split a table's rows at random into two sources that are marked alike, except for `moved`, px."""
     with labels.open(newline="") as file:
         header, *rows = csv.reader(file)
     first = np.random.default_rng(0).random(len(rows)) < 0.5
@@ -95,19 +97,19 @@ def parted(labels: Path, folder: Path, *, moved: float) -> list[tuple[str, Path]
 
 
 def direction(column: str) -> int:
-    """Where the second source's labels go in this column: up, down, or nowhere."""
+    """The direction in which the second source's labels move in this column: up, down or none."""
     if not column.endswith("_y"):
         return 0
     return -1 if "eyebrow" in column else int("mouth" in column)
 
 
 def shifted(cell: str, by: float) -> str:
-    """A label in px; what is missing stays so."""
+    """A moved label in px; a missing one stays missing."""
     return f"{float(cell) + by:.4f}" if cell and by else cell
 
 
 def trained(project: Path, config: RunConfig) -> Path:
-    """The folder of a run that has been trained."""
+    """The folder of a trained run."""
     with Project.open(project) as opened:
         run = create_run(opened, config)
     train_run(run)
@@ -115,7 +117,7 @@ def trained(project: Path, config: RunConfig) -> Path:
 
 
 def measured(project: Path, run: Path) -> dict[str, float]:
-    """RMSE on the val faces of each source, each face in the scheme that its row is marked in."""
+    """RMSE on the val faces of each source, each face in its row's scheme."""
     predictor = Predictor.load(run, device="cpu", adjusted=False)
     snapshot = load_snapshot(run)
     val = np.flatnonzero(snapshot.splits == 1)

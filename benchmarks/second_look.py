@@ -1,9 +1,10 @@
-"""What the second look at faces on their side brings: errors of a run on val with and without it, for each imported table.
+"""The gain of a second look at rotated faces: errors of a run on val with and without it, per imported table.
 
     python -m benchmarks.second_look PROJECT RUN [--limits 5,10,15]
 
-RUN: a run's folder name. limits: degrees from which on a face is looked at again (`training.learning.inference.second_look.LIMIT`). RMSE in px of the
-picture; the face that half of the faces are better than (root mean square over its coordinates); RMSE without the worst twentieth.
+RUN: a run's folder name. limits: degrees at which a face is predicted again (`training.learning.inference.second_look.LIMIT`). Prints the RMSE
+in px of the image, the median error of a face (root mean square over its coordinates), and the RMSE without the worst
+5 %.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 def tell(table: str, limit: float | None, squared: np.ndarray) -> None:
-    """squared: [N, K, 2] px^2, NaN where there is no label."""
+    """squared: [N, K, 2] px^2, NaN without a label."""
     faces = np.sort(np.nanmean(squared, axis=(1, 2)))
     rest = faces[: len(faces) - round(WORST * len(faces))]
     look = "one look" if limit is None else f"again from {limit:g} degrees"

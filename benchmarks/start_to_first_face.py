@@ -1,4 +1,4 @@
-"""From the start of the process to the first face painted, of a project of 7,049 samples; beside it an empty Qt window.
+"""Time from process start to the first face painted, with 7,049 samples; for comparison an empty Qt window.
 
 python benchmarks/start_to_first_face.py [--times N] [--keep DIR]
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from window import make_project, project_folder, run_child, where
 
-# The reference: what any program with this Qt needs at least
+# The reference: the least that any program with this Qt needs
 EMPTY = """
 import json, os, time
 from PySide6.QtCore import QTimer
@@ -48,11 +48,11 @@ print(json.dumps({"seconds": shown["face"] - float(os.environ["BENCH_START"])}))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=7)
-    parser.add_argument("--keep", type=Path, help="keep the projects here for the next time")
+    parser.add_argument("--keep", type=Path, help="keep the projects here and reuse them")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, project_folder(arguments.keep) as folder:
         project = make_project(folder, 7049)
-        run_child(FACE, str(project), home=Path(home))  # fills the disk's cache and writes what a first start writes
+        run_child(FACE, str(project), home=Path(home))  # fills the disk cache and writes the files of a first start
         faces, empties = [], []
         for _ in range(arguments.times):
             empties.append(float(run_child(EMPTY, home=Path(home))["seconds"]))

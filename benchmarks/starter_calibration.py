@@ -1,8 +1,8 @@
-"""Fit a starter's confidence anew, to what its two heads say of the val faces that it was trained beside.
+"""Refits a starter's confidence to its two heads' predictions on the val faces of its training project.
 
     python -m benchmarks.starter_calibration PROJECT resources/starters/face-15.safetensors
 
-The weights stay as they are; of the file's header only the calibration changes.
+The weights do not change; in the file's header only the calibration does.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Makes the projects on which the starter models are trained, from folders of labelled faces that you have.
+"""Makes the projects on which the starter models are trained, from your folders of labelled faces.
 
     python -m benchmarks.starter_data OUT --points15 video=video/labels.csv \\
         photos=photos/labels.csv --points68 video68
 
---points15: `NAME=CSV` of one source or several; pictures are in the CSV's folder or in `images` beside it. They become one
-project, OUT/face-15.fkp, in which the pictures are called `NAME/...`, so that sources whose files have the same names go together,
-and the sources stay apart as marking schemes. --points68: a folder with `train` and `val` in it, pictures with `.pts` files; it becomes
-OUT/face-68.fkp, in which each picture is there twice, whole and (as `cut/...`) cut round its points with a padding of 0.25.
-How they are trained from there: docs/starters.md.
+--points15: `NAME=CSV` of one or more sources; images are in the CSV's folder or in `images` beside it. They become one
+project, OUT/face-15.fkp, with images named `NAME/...`, so that sources may share file names, and each source is a
+marking scheme. --points68: a folder with `train` and `val`, images with `.pts` files; it becomes OUT/face-68.fkp, which
+has each image twice: whole and (as `cut/...`) cropped around its points with a padding of 0.25. For the training see
+docs/starters.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from training.faces.images.crops import CropOptions
 from training.sources.exchange.import_source import import_source
 from training.sources.formats.columns import GROUP_NAMES, IMAGE_NAMES
 
-PADDING = 0.25  # of the box round the 68 points
+PADDING = 0.25  # of the box around the 68 points
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def named(text: str) -> tuple[str, Path]:
 
 
 def joined_project(project: Path, sources: Sequence[tuple[str, Path]]) -> None:
-    """One project of several sources, each imported as `fkp import` does. Lists with the names that the pictures get lie beside it."""
+    """Make one project of several sources, each imported as by `fkp import`, with lists of image names beside it."""
     lists = project.with_suffix(".sources")
     lists.mkdir()
     for name, labels in sources:
@@ -58,7 +58,7 @@ def joined_project(project: Path, sources: Sequence[tuple[str, Path]]) -> None:
 
 
 def twice(project: Path, folder: Path) -> None:
-    """One project of a folder's pictures, whole and cut round their points: faces small and large in the frame."""
+    """Make one project of a folder's images, whole and cropped around their points: small and large faces."""
     lists = project.with_suffix(".sources")
     for path in folder.absolute().rglob("*"):
         if path.is_file():
@@ -71,7 +71,7 @@ def twice(project: Path, folder: Path) -> None:
 
 
 def renamed(labels: Path, out: Path, *, name: str) -> None:
-    """A copy of a table of labels in which pictures and people carry the source's name."""
+    """Copy a table of labels, with the source's name prefixed to images and people."""
     with labels.open(newline="", encoding="utf-8-sig") as there, out.open("w", newline="", encoding="utf-8") as here:
         reader = csv.DictReader(there)
         header = reader.fieldnames or []

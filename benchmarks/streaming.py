@@ -1,8 +1,8 @@
-"""Training images/s with the pictures of a run in memory and streamed from a file, and the memory that each takes.
+"""Training images/s and memory with a run's images in memory and streamed from a file.
 
     python benchmarks/streaming.py [--faces 50000] [--steps 60] [--recipe ml-resnet] [--folder DIR]
 
-Faces are drawn once and repeated. Each way runs in a process of its own.
+Faces are drawn once and repeated. Each way runs in a separate process.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def draw(folder: Path, count: int) -> None:
-    """Pictures of 96 px and labels of `count` faces: a few synthetic ones, again and again."""
+    """Images of 96 px and labels of `count` faces: a few synthetic ones, repeated."""
     faces = make_faces(_DRAWN)
     np.save(folder / "points.npy", np.resize(faces.points, (count, 15, 2)).astype(np.float32))
     file = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, (count, 96, 96))
@@ -62,7 +62,7 @@ def draw(folder: Path, count: int) -> None:
 
 
 def measure(args: argparse.Namespace) -> dict[str, object]:
-    """Median images/s of a step and the process's largest memory, MB: its own, and with what it has of files."""
+    """Median images/s of a step, and the process's peak memory in MB: its own, and including mapped files."""
     keep_memory()
     config = replace(recipe_config(args.recipe), device="cpu", threads=set_threads(args.threads))
     path, points = args.folder / "pictures.npy", np.load(args.folder / "points.npy")
@@ -91,7 +91,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
 
 
 def own_memory() -> int:
-    """Bytes that only this process has, on Linux."""
+    """Bytes of anonymous memory of this process, on Linux."""
     line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("RssAnon"))
     return int(line.split()[1]) * 1024
 

@@ -1,4 +1,4 @@
-"""How long synthetic faces take: the aim is 2,000 in under a minute on one core.
+"""Speed of synthetic faces; the aim is 2,000 in under a minute on one core.
 
 usage: python benchmarks/synthetic_speed.py [COUNT]
 """

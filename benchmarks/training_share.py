@@ -1,11 +1,11 @@
-"""Why a network's training step reaches the share of the matrix-product peak that it does: operator by operator.
+"""Explains a training step's share of the matrix-product peak, operator by operator.
 
     python benchmarks/training_share.py [--recipes recommended,fast,best] [--steps 5]
 
-One thread, processor time. The rate of a large matrix product is the peak. A step's time is split by operator as the profiler sees it; then every
-convolution of the network is timed alone, forward and backward, at the batch and number format of the recipe: its arithmetic
-per byte of input, weights and output (what it must at least move), and the share of the peak it reaches. The last line says what
-share the step could reach if nothing but these convolutions took time.
+One thread, processor time. The peak is the rate of a large matrix product. A step's time is split by operator with the
+profiler; then every convolution of the network is timed alone, forward and backward, at the recipe's batch size and
+number format, with its operations per byte of input, weights and output (the least it must move) and its share of the
+peak. The last line is the share the step would reach if only these convolutions took time.
 """
 
 from __future__ import annotations
@@ -28,18 +28,28 @@ from training.learning.fit.trainer import Session
 from training.learning.inference.device import DTYPES, keep_memory, mixed_precision, set_threads, to_channels_last
 from training.storage.runs.settings.recipes import recipe_config
 
-# Operators of a step, by what they are; the first word that an operator's name contains decides
+# Operators of a step by kind; the first word that an operator's name contains decides
 KINDS = {
-    "convolution": "convolutions", "mm": "matrix products", "batch_norm": "batch normalisation", "relu": "ReLU", "threshold": "ReLU",
-    "grid_sampl": "augmentation's resampling", "copy_": "copies and changes of format", "adam": "optimiser and average",
-    "lerp": "optimiser and average", "foreach": "optimiser and average", "add_": "sums", "add": "sums", "softmax": "softmax",
+    "convolution": "convolutions",
+    "mm": "matrix products",
+    "batch_norm": "batch normalisation",
+    "relu": "ReLU",
+    "threshold": "ReLU",
+    "grid_sampl": "augmentation's resampling",
+    "copy_": "copies and changes of format",
+    "adam": "optimiser and average",
+    "lerp": "optimiser and average",
+    "foreach": "optimiser and average",
+    "add_": "sums",
+    "add": "sums",
+    "softmax": "softmax",
     "upsample": "enlarging maps",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
 class Timed:
-    """One convolution, with all of its kind in the network. operations, bytes, seconds: of one forward and backward pass."""
+    """All equal convolutions of a network. operations, bytes, seconds: of one forward and backward pass."""
 
     shape: str
     count: int
@@ -73,10 +83,14 @@ def report(name: str, steps: int) -> None:
     taken = statistics.median(seconds(step, steps, time.process_time))
     operations = step_operations(session)
     head = {
-        "recipe": name, "precision": session.precision, "batch_size": config.batch_size, "matmul_tflops": round(peak, 3),
-        "ms": round(1000 * taken, 1), "mflop_per_image": round(operations / config.batch_size / 1e6),
+        "recipe": name,
+        "precision": session.precision,
+        "batch_size": config.batch_size,
+        "matmul_tflops": round(peak, 3),
+        "ms": round(1000 * taken, 1),
+        "mflop_per_image": round(operations / config.batch_size / 1e6),
         "share_of_peak": round(operations / taken / 1e12 / peak, 3),
-    }  # fmt: skip
+    }
     print(json.dumps(head))
     print("\n| part of the step | share of its time |\n| --- | ---: |")
     for kind, share in parts(step, steps):
@@ -98,7 +112,7 @@ def report(name: str, steps: int) -> None:
 
 
 def parts(step: Callable[[], None], steps: int) -> list[tuple[str, float]]:
-    """(kind of operator, share of the step's processor time), the largest first."""
+    """(kind of operator, share of the step's processor time), largest first."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         for _ in range(steps):
             step()
@@ -111,7 +125,7 @@ def parts(step: Callable[[], None], steps: int) -> list[tuple[str, float]]:
 
 
 def found(session: Session) -> list[tuple[nn.Conv2d, torch.Size, int]]:
-    """The network's different convolutions with the shape of their input, and how often each is there."""
+    """The network's distinct convolutions with their input shapes and counts."""
     seen: dict[tuple, tuple[nn.Conv2d, torch.Size, int]] = {}
 
     def look(layer: nn.Conv2d, inputs: tuple[Tensor, ...], _: Tensor) -> None:
@@ -132,11 +146,11 @@ def found(session: Session) -> list[tuple[nn.Conv2d, torch.Size, int]]:
 def timed(session: Session, layer: nn.Conv2d, shape: torch.Size, count: int, steps: int) -> Timed:
     """A convolution alone, forward and backward, in the step's number format."""
     dtype = DTYPES[session.precision]
-    alone = to_channels_last(nn.Conv2d(
-        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=False
-    )).to(dtype)  # fmt: skip
+    alone = to_channels_last(
+        nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=False)
+    ).to(dtype)
     x = torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last)
-    x.requires_grad_(layer.in_channels > 3)  # the first one needs no gradient of the picture
+    x.requires_grad_(layer.in_channels > 3)  # the first one needs no gradient of the image
     y = alone(x)
     gradient = torch.randn_like(y)
 
@@ -146,7 +160,10 @@ def timed(session: Session, layer: nn.Conv2d, shape: torch.Size, count: int, ste
     per_output = 2 * layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
     passes = 3 if x.requires_grad else 2
     moved = (x.numel() + y.numel() + alone.weight.numel()) * x.element_size()
-    name = f"{layer.kernel_size[0]}x{layer.kernel_size[1]}, {layer.in_channels} to {layer.out_channels} channels, {y.shape[2]}x{y.shape[3]}"
+    name = (
+        f"{layer.kernel_size[0]}x{layer.kernel_size[1]}, {layer.in_channels} to {layer.out_channels} channels, "
+        f"{y.shape[2]}x{y.shape[3]}"
+    )
     taken = statistics.median(seconds(step, steps, time.process_time))
     return Timed(name, count, count * passes * per_output * y.numel(), count * passes * moved, count * taken)
 

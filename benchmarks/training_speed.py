@@ -1,9 +1,9 @@
-"""Training images/s of each recipe beside the machine's matrix-product rate, measured in the same run.
+"""Training images/s of each recipe, and the machine's matrix-product rate measured in the same run.
 
     python benchmarks/training_speed.py [--recipes ml-resnet,cnn-6] [--steps 12] [--threads 0]
 
-A step is what a run does: batch augmentation, forward, loss, backward, optimiser, running average. The share is the
-network's arithmetic (convolutions and matrix products, counted) per second over that of a large torch.mm.
+A step is that of a run: batch augmentation, forward, loss, backward, optimiser, running average. The share is the
+network's counted operations (convolutions and matrix products) per second, divided by those of a large torch.mm.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
 def matmul_rate(
     dtype: torch.dtype, *, size: int = 2048, repeats: int = 7, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """The best rate of a square matrix product, 10^12 operations a second."""
+    """The best rate of a square matrix product, 10^12 operations/s."""
     a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
     return 2 * size**3 / min(seconds(lambda: torch.mm(a, b), repeats, clock)) / 1e12
 
@@ -79,7 +79,7 @@ def step_operations(session: Session) -> float:
 
 
 def noise(side: int, channels: int, *, count: int) -> RunData:
-    """Random pictures with random points; half have lost 11 of 15."""
+    """Random images with random points; half of them lack 11 of 15."""
     rng = np.random.default_rng(0)
     shape = (count, side, side) if channels == 1 else (count, side, side, 3)
     points = rng.uniform(0, side, (count, 15, 2)).astype(np.float32)
@@ -90,7 +90,7 @@ def noise(side: int, channels: int, *, count: int) -> RunData:
 
 
 def seconds(work: Callable[[], object], repeats: int, clock: Callable[[], float] = time.perf_counter) -> list[float]:
-    """Durations of so many repeats, after two to warm up."""
+    """Durations of the repeats, after two to warm up."""
     times = []
     for _ in range(repeats + 2):
         start = clock()

@@ -1,16 +1,17 @@
-"""Our training step against plain PyTorch loops for the same network, in turns in the same run; and augmentation's share.
+"""Compares our training step with plain PyTorch loops for the same network, alternately in one run.
 
     python benchmarks/training_step.py [--recipes ml-resnet,cnn-6] [--variant default] [--steps 12] [--threads 1]
     python benchmarks/training_step.py --recipes recommended --whole PROJECT.fkp [--epochs 8]
 
-ours: what a run does: augmentation, network, loss, backward, optimiser, running average. bare: only the network's forward and
-backward pass on pictures that are ready, in the same number format. plain: the network of plain_models.py in the same number
-format, tensors in memory, no augmentation and no average. naive: the same in float32 with the pictures from a DataLoader (both
-where plain_models.py has the network). Models with two stages are in the second one. A ratio over 1 says that ours is faster; it
-is the median over the turns. On one thread times are processor time, so that other work on the machine does not decide.
-share_of_peak: arithmetic (convolutions and matrix products) per second over that of the best large matrix product.
---whole: also a training of so many epochs, as `fkp train` does it: pictures trained on a second, with what a run does besides its
-steps (self-training, evaluation after each epoch, saving), over the bare loop's. The project gets the run.
+ours: the step of a run: augmentation, network, loss, backward, optimiser, running average. bare: only the network's
+forward and backward pass on prepared images, in the same number format. plain: the network of plain_models.py in the
+same number format, with tensors in memory, without augmentation and average. naive: the same in float32 with images
+from a DataLoader. (The last two need the network in plain_models.py.) Two-stage models are in their second stage. A
+ratio is the median over the turns; above 1, ours is faster. On one thread times are processor time, which does not
+depend on the machine's load. Also given is the share of augmentation in our step.
+share_of_peak: operations (convolutions and matrix products) per second over those of the best large matrix product.
+--whole: also trains for this many epochs as `fkp train` does, and compares images/s, including everything besides the
+steps (self-training, evaluation after each epoch, saving), with the bare loop's. The run is added to the project.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def measure(config: RunConfig, steps: int, threads: int) -> dict[str, Any]:
     clock = time.process_time if count == 1 else time.perf_counter
     times = in_turns(works, steps, clock=clock)
     ratio = {name: median_ratio(times[name], times["ours"]) for name in works}
-    peak = step_operations(session) / 1e12 / matmul_rate(DTYPES[session.precision], clock=clock)  # seconds a step
+    peak = step_operations(session) / 1e12 / matmul_rate(DTYPES[session.precision], clock=clock)  # seconds per step
     return {
         "recipe": config.recipe,
         "variant": config.variant,
@@ -93,7 +94,7 @@ def measure(config: RunConfig, steps: int, threads: int) -> dict[str, Any]:
 
 
 def whole(config: RunConfig, project: Path) -> float:
-    """Pictures a second that a new run of this project trains on, all told."""
+    """Overall training images/s of a new run of this project."""
     with Project.open(project) as opened:
         run = create_run(opened, config)
     clock = time.process_time if config.threads == 1 else time.perf_counter
@@ -105,13 +106,13 @@ def whole(config: RunConfig, project: Path) -> float:
 
 
 def ours(session: Session) -> Step:
-    """A step of the session."""
+    """One step of the session."""
     rows = torch.arange(session.config.batch_size)
     return lambda: session.train_step(rows, done=0.7)
 
 
 def augmentation(session: Session) -> Step:
-    """Only the step's augmentation."""
+    """The step's augmentation only."""
     rows = torch.arange(session.config.batch_size)
 
     def step() -> object:
@@ -123,7 +124,7 @@ def augmentation(session: Session) -> Step:
 
 
 def bare(session: Session) -> Step:
-    """Forward and backward of the session's network, on a batch that is ready."""
+    """Forward and backward pass of the session's network on a prepared batch."""
     config = session.config
     x = prepare(session.pictures[: config.batch_size], channels=config.channels, pixels=config.pixels)
 
@@ -160,7 +161,7 @@ def naive(session: Session, config: RunConfig) -> Step:
 
 
 class Plain:
-    """A network, its optimiser and a step of training."""
+    """A network, its optimiser and one training step."""
 
     def __init__(self, session: Session, config: RunConfig, precision: str) -> None:
         keypoints = session.points.shape[1]
@@ -174,7 +175,7 @@ class Plain:
         )
 
     def step(self, pictures: Tensor, points: Tensor, mask: Tensor) -> None:
-        """Pictures to 0..1, forward, masked loss, backward, optimiser."""
+        """Scale images to 0..1, forward, masked loss, backward, optimiser."""
         x = pictures.unsqueeze(1) if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
         x = x.float() / 255
         self.optimizer.zero_grad()
@@ -195,7 +196,7 @@ class Plain:
 
 
 def in_turns(works: dict[str, Step], steps: int, *, clock: Callable[[], float]) -> dict[str, list[float]]:
-    """Durations of each, one after another in every turn; the first two turns only warm up."""
+    """Durations of each step, measured in turns; the first two turns only warm up."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(steps + 2):
         for name, work in works.items():
@@ -206,7 +207,7 @@ def in_turns(works: dict[str, Step], steps: int, *, clock: Callable[[], float]) 
 
 
 def median_ratio(ones: list[float], others: list[float]) -> float:
-    """The median over the turns of one's duration over the other's."""
+    """The median over the turns of the ratio of two durations."""
     return statistics.median(a / b for a, b in zip(ones, others, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""What the window's benchmarks share: large projects, a window that tells when it has painted, figures."""
+"""Shared by the window's benchmarks: large projects, child processes with their own settings, and descriptions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 
 SIDE = 96
-FILES = 500  # pictures on disk that all samples of a large project share
+FILES = 500  # images on disk shared by all samples of a large project
 BATCH = 8192
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 
 def make_project(folder: Path, count: int) -> Path:
-    """A project of `count` samples with 15 keypoints; one that is there is used again. Its pictures are PNG files."""
+    """A project of `count` samples with 15 keypoints and PNG files as images; an existing one is reused."""
     path = folder / f"bench-{count}.fkp"
     if path.exists():
         return path
@@ -66,9 +66,9 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def run_child(code: str, *arguments: str, home: Path) -> dict[str, float | list[float]]:
-    """Run Python code in a process of its own with its own settings; it prints one JSON object as its last line.
+    """Run Python code in a separate process with its own settings; it prints one JSON object as its last line.
 
-    The child finds the second of the epoch at which it was started in BENCH_START.
+    BENCH_START holds the child's start time, in seconds since the epoch.
     """
     env = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT)}
     env |= {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
@@ -86,7 +86,7 @@ def run_child(code: str, *arguments: str, home: Path) -> dict[str, float | list[
 
 @contextmanager
 def project_folder(keep: Path | None) -> Iterator[Path]:
-    """Where projects are made: `keep`, where they stay for the next time, else a folder that is removed at the end."""
+    """Where projects are made: `keep`, where they stay for reuse, else a folder that is removed at the end."""
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep
@@ -96,6 +96,6 @@ def project_folder(keep: Path | None) -> Iterator[Path]:
 
 
 def where() -> str:
-    """On what the figures were taken, for the printed line."""
+    """The machine and display the figures were taken on, for the printed line."""
     display = "on a display" if os.environ.get("DISPLAY") else "offscreen"
     return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {display}"

@@ -1,4 +1,4 @@
-"""What all tests share: no window unless asked (--headed), a home of their own, a small project."""
+"""Shared fixtures: no window unless asked (--headed), an isolated home folder, a small project."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.faces.labels.schema import KAGGLE_15
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-# How long an example takes says how busy the machine is, not whether the code is right.
+# The duration of an example depends on the machine's load, not on the code.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
@@ -33,10 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before any test file imports Qt."""
+    """Set the platform before any test file imports Qt."""
     if not config.getoption("--headed"):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    if "PYTEST_XDIST_WORKER" in os.environ:  # one worker a core: it and its child processes compute on one thread
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one worker per core: it and its child processes compute on one thread
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
@@ -48,13 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of this test's own: settings, data, state and cache of the user who runs it stay as they are."""
+    """A separate home folder per test: the user's settings, data, state and cache are not touched."""
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
-    monkeypatch.setenv(STARTERS, str(folder / "starters"))  # none: with one, each project that is opened is predicted
+    monkeypatch.setenv(
+        STARTERS, str(folder / "starters")
+    )  # no starters: with one, each opened project would be predicted
     return folder
 
 
@@ -68,7 +70,7 @@ def _ini_settings() -> None:
 
 @pytest.fixture(autouse=True)
 def _settings_here(home: Path) -> None:
-    """Qt remembers where settings lie when it is first asked: tell it anew for each test."""
+    """Qt caches the location of settings on first use: set it again for each test."""
     from PySide6.QtCore import QSettings
 
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home / "config"))
@@ -76,7 +78,7 @@ def _settings_here(home: Path) -> None:
 
 @pytest.fixture
 def qtbot(qtbot: QtBot) -> QtBot:
-    """With patience: what takes no time may take seconds where other programs compute as well. Failing is all that waits."""
+    """Longer timeouts, for busy machines; only failing tests wait that long."""
     for name in ("waitUntil", "waitSignal", "waitSignals", "waitExposed"):
         setattr(qtbot, name, partial(getattr(qtbot, name), timeout=PATIENCE))
     return qtbot
@@ -84,7 +86,7 @@ def qtbot(qtbot: QtBot) -> QtBot:
 
 @pytest.fixture(autouse=True)
 def _deleted_later() -> Iterator[None]:
-    """Windows that a test let go are gone before the next one begins; hundreds alive at once end in a crash."""
+    """Delete windows that a test released before the next one begins; hundreds alive at once end in a crash."""
     yield
     from PySide6.QtCore import QCoreApplication, QEvent
 
@@ -105,7 +107,7 @@ def face(*, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def faces(count: int, *, first: int = 0) -> tuple[np.ndarray, Labels]:
-    """Pictures uint8 [N, 96, 96] and labels; every third face has only eyes, nose and lower lip, as in the Kaggle set."""
+    """Images uint8 [N, 96, 96] and labels; every third face has only eyes, nose and lower lip, as in the Kaggle set."""
     made = [face(seed=first + i) for i in range(count)]
     points = np.stack([p for _, p in made])
     points[2::3, [i for i in range(15) if i not in (0, 1, 10, 14)]] = np.nan
@@ -115,7 +117,7 @@ def faces(count: int, *, first: int = 0) -> tuple[np.ndarray, Labels]:
 
 
 def make_project(path: Path, *, count: int = SAMPLES) -> Path:
-    """A project of `count` synthetic faces: three of four are train, the others val."""
+    """A project of `count` synthetic faces: three in four are train, the others val."""
     from training.faces.labels.samples import SampleBatch, Split
     from training.storage.project.project import Project
 

@@ -1,4 +1,4 @@
-"""The loop in a real X window, with the power cut in the middle: nothing that was placed or accepted is lost."""
+"""The workflow in a real X window, killed in the middle: nothing that was placed or accepted is lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = [
 
 
 class Program:
-    """The program with the robot in it, and what the robot tells."""
+    """The program with the robot in it, and the robot's reports."""
 
     def __init__(self, story: str, *arguments: str, display: str, home: Path) -> None:
         hidden = ("QT_", "WAYLAND", STARTERS)  # with the program's own starters, as users have them
@@ -43,7 +43,7 @@ class Program:
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=self._log, text=True)
 
     def tells(self, step: str) -> dict[str, Any]:
-        """The next thing the robot tells, which has to be this step."""
+        """The robot's next report, which must be of this step."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith("{"):
@@ -82,20 +82,20 @@ def children_of(run_dir: Path) -> list[int]:
 
 
 def power_cut(program: Program, run_dir: Path) -> None:
-    """Kill the window and what trains, with no time to say anything."""
+    """Kill the window and its trainings without warning."""
     program.process.send_signal(signal.SIGKILL)
     for pid in children_of(run_dir):
         os.kill(pid, signal.SIGKILL)
     program.process.wait()
     end = time.monotonic() + 20
     while is_running(run_dir) and time.monotonic() < end:
-        time.sleep(0.02)  # a dying process lets go of its lock last
+        time.sleep(0.02)  # a dying process releases its lock last
     assert not is_running(run_dir)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Path]:
-    """Where the project will be; what still trains in it ends with the test, also where that fails."""
+    """Where the project will be; trainings in it end with the test, even if it fails."""
     path = tmp_path / "faces.fkp"
     yield path
     for run_dir in (path / "runs").glob("0*"):
@@ -140,7 +140,7 @@ def check_project(path: Path, last: dict[str, Any]) -> None:
 
 
 def check_again(display: str, home: Path, path: Path, last: dict[str, Any]) -> None:
-    """The next start opens the project; the run goes on where it was; accepting can be undone."""
+    """The next start opens the project; the run resumes where it was; accepting can be undone."""
     program = Program("again", str(path), display=display, home=home)
     try:
         opened = program.tells("opened")

@@ -1,4 +1,4 @@
-"""What the canvas' tests share: places on the screen, raw mouse events for drags, predictions."""
+"""Helpers for tests of the canvas: screen positions, raw mouse events for drags, predictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def store_of(session: Session) -> ProjectStore:
 
 
 def point(session: Session, sample_id: int, keypoint: int) -> list[float]:
-    """The label's place as it is on disk."""
+    """The label's position as stored on disk."""
     return [float(v) for v in store_of(session).labels([sample_id]).points[0, keypoint]]
 
 
@@ -31,7 +31,7 @@ def state(session: Session, sample_id: int, keypoint: int) -> int:
 
 
 def predict(qtbot: QtBot, session: Session, *, shift: float = 2.0) -> np.ndarray:
-    """Predictions of RUN for all faces: the template's place, moved; shown from now on. float [N, K, 2]."""
+    """Store and show predictions of RUN for all faces: the template, shifted. float [N, K, 2]."""
     store = store_of(session)
     ids = store.ids()
     points = np.tile(np.array(store.schema.template) * 60 + 18 + shift, (len(ids), 1, 1))
@@ -43,18 +43,18 @@ def predict(qtbot: QtBot, session: Session, *, shift: float = 2.0) -> np.ndarray
 
 
 def shown(qtbot: QtBot, view: CanvasView, sample_id: int) -> None:
-    """Wait until the face's picture is on the screen."""
+    """Wait until the face's image is on the screen."""
     qtbot.waitUntil(lambda: view.shown_face is not None and view.shown_face.sample_id == sample_id)
 
 
 def on_screen(view: CanvasView, at: tuple[float, float] | list[float] | np.ndarray) -> QPointF:
-    """Where a place of the picture is in the view's window."""
+    """Map a position in the image to the view's window."""
     x, y = view.to_screen()(np.array(at, float)).tolist()
     return QPointF(x, y)
 
 
 def send(widget: QWidget, kind: QEvent.Type, at: QPointF, *, button: Qt.MouseButton, held: Qt.MouseButton) -> None:
-    """One mouse event as the window system would send it."""
+    """Send one mouse event as the window system would."""
     everywhere = QPointF(widget.mapToGlobal(at.toPoint()))
     event = QMouseEvent(kind, at, everywhere, button, held, Qt.KeyboardModifier.NoModifier)
     QCoreApplication.sendEvent(widget, event)

@@ -1,4 +1,4 @@
-"""Photos with faces, in 300-W's folders and in a table of boxes, made for tests."""
+"""Makes photos with faces for tests, in 300-W's folders and in a table of boxes."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ for line in sys.stdin:
         say({"event": "saved", "faces": 1})
     elif message["cmd"] == "record":
         say({"event": "problem", "text": f"{message['path']}: the folder does not exist."})
-    elif message["cmd"] == "pause":  # stands in for what a disk and a file do
+    elif message["cmd"] == "pause":  # stands in for the time a disk takes
         say({"event": "recording"})
         say({"event": "lost", "text": "The disk is full."})
     elif message["cmd"] == "seek":

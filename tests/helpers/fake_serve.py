@@ -1,4 +1,4 @@
-"""Stands in for `python -m training serve`: every face gets points at (id, 1), or it misbehaves as it is told."""
+"""Stands in for `python -m training serve`: every face gets points at (id, 1), or it misbehaves as requested."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK = 8
 
 
 def stamp(run: Path) -> str:
-    """As `training.storage.runs.model.stored_predictions.model_stamp`, which takes a while to import."""
+    """A copy of `training.storage.runs.model.stored_predictions.model_stamp`, which takes a while to import."""
     found = [path.stat() for path in (run / "model.safetensors", run / "adjust.json") if path.exists()]
     return "+".join(f"{status.st_mtime_ns}-{status.st_size}" for status in found)
 
@@ -38,7 +38,7 @@ def main(mode: str, memory: Path) -> None:
 
 
 def draw(mode: str, request: dict[str, Any], memory: Path) -> None:
-    """A gray sheet whose first point lies as far to the right as the setting rotation says."""
+    """A gray sheet whose first point has the setting rotation as its x."""
     if mode == "dying-once" and memory.read_text().count("\n") == 1:
         os._exit(11)
     if mode == "refusing":

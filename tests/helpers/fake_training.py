@@ -1,4 +1,4 @@
-"""Stands in for `python -m training train`: writes the events of a short training, or misbehaves as it is told.
+"""Stands in for `python -m training train`: writes the events of a short training, or misbehaves as requested.
 
 Called as `python -m tests.helpers.fake_training MODE RUN_DIR [--resume] --nice`.
 """
@@ -39,9 +39,21 @@ def epoch_done(epoch: int, *, best: bool = True, offset: float = 0.0) -> EpochDo
     rmse = 2.0 + 6.0 / epoch + offset
     ced = tuple(1 / (1 + math.exp(-(x - 0.01 * rmse) * 90)) if x else 0.0 for x in CED_AXIS)
     return EpochDone(
-        epoch, 9.0 / epoch, 10.0 / epoch + offset, rmse, rmse / 40, "interocular", ced, 0.4, 0.1 + 0.2 / epoch,
-        tuple(rmse * (0.5 + k / KEYPOINTS) for k in range(KEYPOINTS)), 3e-4, 412.0, epoch * 2.0, best,
-    )  # fmt: skip
+        epoch,
+        9.0 / epoch,
+        10.0 / epoch + offset,
+        rmse,
+        rmse / 40,
+        "interocular",
+        ced,
+        0.4,
+        0.1 + 0.2 / epoch,
+        tuple(rmse * (0.5 + k / KEYPOINTS) for k in range(KEYPOINTS)),
+        3e-4,
+        412.0,
+        epoch * 2.0,
+        best,
+    )
 
 
 def finished(reason: str, *, epochs: int = EPOCHS) -> RunFinished:
@@ -73,7 +85,7 @@ class Writer:
             self.file.write(to_line(event, time=time.time()).encode() + b"\n")
 
     def epochs(self, first: int, last: int, *, pause: float = 0.0) -> int:
-        """Train these epochs; stops where the file `stop` appears. Returns the last epoch done."""
+        """Train these epochs, until the file `stop` appears. Returns the last completed epoch."""
         for epoch in range(first, last + 1):
             for event in an_epoch(epoch):
                 self.write(event)
@@ -101,7 +113,7 @@ def good(writer: Writer, first: int) -> int:
 
 
 def slow(writer: Writer, first: int) -> int:
-    """Goes on until it is stopped."""
+    """Run until stopped."""
     writer.write(started(epoch=first - 1))
     last = writer.epochs(first, 10_000, pause=0.02)
     (writer.run_dir / "fake.json").write_text(str(last))

@@ -29,7 +29,7 @@ STARTUP = 4  # trials that are never stopped
 
 
 def final_error(learning_rate: float) -> float:
-    """2 px at 1e-3, one more for each order of magnitude beside it."""
+    """2 px at 1e-3, plus one for each order of magnitude away from it."""
     return 2.0 + abs(math.log10(learning_rate) + 3)
 
 
@@ -70,7 +70,7 @@ def main(mode: str, run_dir: Path, *, resume: bool) -> int:
 
 
 def waits(mode: str, epoch: int, run_dir: Path, *, hopeless: bool) -> bool:
-    """Half way a "gated" trial waits for a file `go` beside the runs, a "prunable" bad one for being stopped; whether it was."""
+    """Halfway, wait for a file `go` (gated) or to be stopped (prunable and bad). Returns whether it was stopped."""
     if epoch == EPOCHS // 2 and (mode == "gated" or (mode == "prunable" and hopeless)):
         until = time.monotonic() + 200
         while time.monotonic() < until and not (run_dir / "stop").exists():

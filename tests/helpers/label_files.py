@@ -1,4 +1,4 @@
-"""Small files in the formats of others, made for tests."""
+"""Makes small files in common formats for tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADER = [*KAGGLE_15.columns, "Image"]
 
 
 def textures(count: int, *, side: int = 12, seed: int = 0) -> np.ndarray:
-    """Pictures uint8 [count, side, side] that don't look like each other."""
+    """Images uint8 [count, side, side] that do not resemble each other."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (count, 4, 4)).astype(np.uint8)
     return np.stack([cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC) for picture in small])
@@ -37,19 +37,19 @@ def kaggle_cells(count: int, *, side: int = 12, seed: int = 0) -> list[list[str]
 
 
 def write_rows(path: Path, rows: Sequence[Sequence[str]], *, header: Sequence[str] = HEADER, end: str = "\n") -> Path:
-    """A CSV of these cells as they are."""
+    """Write these cells unchanged as a CSV."""
     text = end.join(",".join(row) for row in [header, *rows]) + end
     path.write_bytes(text.encode())
     return path
 
 
 def training_csv(folder: Path, count: int = 10, *, side: int = 12) -> Path:
-    """A sound training.csv."""
+    """A valid training.csv."""
     return write_rows(folder / "training.csv", kaggle_cells(count, side=side))
 
 
 def write_picture(path: Path, picture: np.ndarray) -> Path:
-    """A picture file in the format of its suffix."""
+    """Write an image file in the format of its suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(path.suffix, picture)
     assert done
@@ -60,7 +60,7 @@ def write_picture(path: Path, picture: np.ndarray) -> Path:
 def csv_folder(
     folder: Path, count: int = 6, *, extra: Sequence[str] = (), values: Sequence[Sequence[str]] = ()
 ) -> Path:
-    """`folder`/labels.csv with pictures in images/, two keypoints, and extra columns with their values for each row."""
+    """`folder`/labels.csv with images in images/, two keypoints, and extra columns with their values per row."""
     rng = np.random.default_rng(1)
     header = ["image", *extra, "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y"]
     rows = []
@@ -73,17 +73,17 @@ def csv_folder(
 
 
 def all_labels(project: Project) -> Labels:
-    """Everything a project knows."""
+    """Everything a project stores."""
     return project.labels(project.ids())
 
 
 def names_in(folder: Path) -> set[str]:
-    """What a folder holds, hidden files included."""
+    """The contents of a folder, including hidden files."""
     return {path.name for path in folder.iterdir()}
 
 
 def sentence_of(error: UserError) -> str:
-    """The one sentence of an error, which must be one line that ends as sentences do."""
+    """The message of an error, which must be one sentence on one line."""
     text = str(error)
     assert "\n" not in text and text.endswith(".")
     return text

@@ -1,4 +1,4 @@
-"""Faces drawn by hand for tests of label offsets: two eyes, a nose and a mouth, exact mirror images of themselves."""
+"""Draws faces for tests of label offsets: two eyes, a nose and a mouth, exactly symmetrical."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHIFT = 4  # bits of a pixel's fraction in OpenCV's drawing
 
 
 def mirrored_faces(count: int, *, seed: int = 0, side: int = 72) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures uint8 [N, side, side], points [N, 5, 2] and groups [N]: two faces a person, anywhere near the middle."""
+    """Images uint8 [N, side, side], points [N, 5, 2] and groups [N]: two faces per person, near the middle."""
     random = np.random.default_rng(seed)
     points = _PLACES + random.uniform(28, 42, (count, 1, 2)) + random.normal(0, 0.3, (count, 5, 2))
     pictures = np.stack([_draw(p, side, random) for p in points])

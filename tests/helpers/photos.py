@@ -1,4 +1,4 @@
-"""Photographs with synthetic faces that OpenCV finds, and starter models that have learnt nothing, made for tests."""
+"""Makes photos with synthetic faces that OpenCV detects, and untrained starter models, for tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.learning.models.registry import make_model
 from training.storage.runs.settings.config import RunConfig
 from training.synthetic.faces import make_faces
 
-WIDE = 120  # px of a pasted face's picture
+WIDE = 120  # px of a pasted face's image
 
 
 def photo(seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +30,7 @@ def photo(seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def jpeg(path: Path, picture: np.ndarray, *, orientation: int = 1) -> Path:
-    """Write an upright picture as a camera does that was turned: stored turned, with the EXIF value that undoes it."""
+    """Write an upright image as a rotated camera does: stored rotated, with the EXIF value that undoes it."""
     turned = {1: picture, 6: np.rot90(picture, 1), 3: np.rot90(picture, 2), 8: np.rot90(picture, -1)}[orientation]
     data = cv2.imencode(".jpg", np.ascontiguousarray(turned))[1].tobytes()
     body = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
@@ -39,7 +39,7 @@ def jpeg(path: Path, picture: np.ndarray, *, orientation: int = 1) -> Path:
 
 
 def tiny_config(**changes: object) -> RunConfig:
-    """The light network, as small as it gets."""
+    """The light network, as small as possible."""
     values = {"recipe": "recommended", "model": "light", "width": 0.1, "input_size": 32, "epochs": 1, "minutes": None}
     return RunConfig.from_json({**values, "threads": 1, "precision": "float32", "device": "cpu", **changes})
 

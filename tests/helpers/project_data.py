@@ -12,7 +12,7 @@ from training.faces.labels.samples import SampleBatch
 
 
 def batch(count: int, *, first: int = 0, side: int = 96, paths: tuple[Path, ...] | None = None) -> SampleBatch:
-    """Samples with pixels of their own, or with picture files."""
+    """Samples with stored pixels, or with image files."""
     pixels, labels = faces(min(count, 24), first=first)
     rows = np.arange(count) % len(labels)
     return SampleBatch(

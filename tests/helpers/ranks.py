@@ -1,6 +1,6 @@
-"""`python -m tests.helpers.ranks FOLDER`: what several processes do that share a training, told as JSON on stdout.
+"""`python -m tests.helpers.ranks FOLDER`: runs trainings shared by several processes, reports JSON on stdout.
 
-torch is loaded once, then each process is a fork with torchrun's variables. FOLDER holds a project with the runs 1 to 4.
+torch is loaded once, then each process is a fork with torchrun's variables. FOLDER has a project with runs 1 to 4.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SECONDS = 60.0
 
 
 def start(works: Sequence[Callable[[], int]]) -> list[int]:
-    """A process for each; their numbers."""
+    """Start one process per rank; returns their pids."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -55,7 +55,7 @@ def start(works: Sequence[Callable[[], int]]) -> list[int]:
 
 
 def train(run_dir: Path, *, resume: bool = False) -> list[int]:
-    """The processes that train this run."""
+    """The pids of the processes that train this run."""
 
     def lead() -> int:
         return int(isinstance(train_run(run_dir, resume=resume), RunFailed))
@@ -64,7 +64,7 @@ def train(run_dir: Path, *, resume: bool = False) -> list[int]:
 
 
 def ended(numbers: Sequence[int]) -> list[int]:
-    """Their exit codes; minus the signal where one ended them."""
+    """Their exit codes; the negative signal if one ended them."""
     return [os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) for number in numbers]
 
 
@@ -78,14 +78,14 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def epochs(run_dir: Path) -> int:
-    """Epochs since the run began or went on."""
+    """Epochs since the run started or resumed."""
     events, _ = runs.read_events(run_dir)
     last = max((n for n, e in enumerate(events) if isinstance(e, RunStarted)), default=len(events))
     return sum(isinstance(e, EpochDone) for e in events[last:])
 
 
 def stopped_by_the_other(run_dir: Path) -> dict[str, object]:
-    """Ctrl-C reaches only the process that does not lead."""
+    """Ctrl-C reaches only the process that is not the leader."""
     numbers = train(run_dir)
     until(lambda: epochs(run_dir) > 0)
     os.kill(numbers[1], signal.SIGINT)
@@ -93,7 +93,7 @@ def stopped_by_the_other(run_dir: Path) -> dict[str, object]:
 
 
 def lost(run_dir: Path) -> dict[str, object]:
-    """The process that does not lead is killed."""
+    """The process that is not the leader is killed."""
     before = epochs(run_dir)
     numbers = train(run_dir, resume=True)
     until(lambda: runs.is_running(run_dir) and 0 < epochs(run_dir) != before)
@@ -104,7 +104,7 @@ def lost(run_dir: Path) -> dict[str, object]:
 
 
 def silent(run_dir: Path) -> dict[str, object]:
-    """The process that does not lead hangs."""
+    """The process that is not the leader hangs."""
     distributed._STEP_TIMEOUT = timedelta(seconds=2)
     before = epochs(run_dir)
     numbers = train(run_dir, resume=True)
@@ -118,7 +118,7 @@ def silent(run_dir: Path) -> dict[str, object]:
 
 
 def orphaned(run_dir: Path) -> dict[str, object]:
-    """Who started the processes is killed."""
+    """The parent of the processes is killed."""
     reader, writer = os.pipe()
     launcher = os.fork()
     if launcher == 0:
@@ -136,7 +136,7 @@ def orphaned(run_dir: Path) -> dict[str, object]:
 
 
 def is_alive(number: int) -> bool:
-    """Whether the process runs; one that has ended and that nobody asked for its end does not."""
+    """Whether the process runs; a zombie does not."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except OSError:

@@ -1,6 +1,6 @@
-"""Runs the real program and uses it like a person would: `python -m tests.helpers.robot STORY [ARGUMENTS]`.
+"""Runs the real program and uses it as a person would: `python -m tests.helpers.robot STORY [ARGUMENTS]`.
 
-It lives in the program's process, so that it can be killed with it. It tells the test what it sees as JSON lines.
+It runs in the program's process, so it is killed with it. It reports what it sees to the test as JSON lines.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Robot:
         return self.window.session.store
 
     def until(self, condition: Callable[[], object], what: str) -> None:
-        """Let the program work until the condition holds."""
+        """Run the program's event loop until the condition holds."""
         end = time.monotonic() + PATIENCE
         while not condition():
             if time.monotonic() > end:
@@ -45,7 +45,7 @@ class Robot:
             loop.exec()
 
     def click(self, widget: QWidget, at: QPoint | None = None) -> None:
-        """Left click, in the middle or at a place."""
+        """Left click, in the middle or at a position."""
         self.until(
             lambda: widget.isVisible() and widget.isEnabled(), f"{widget.accessibleName() or widget} can be clicked"
         )
@@ -54,7 +54,7 @@ class Robot:
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        """A key, with the picture in focus."""
+        """Press a key, with the image in focus."""
         view = self.window.canvas.view
         self.window.activateWindow()
         view.setFocus()
@@ -73,11 +73,11 @@ class Robot:
         return found[0]
 
     def labels(self) -> Any:
-        """Of the face on the screen."""
+        """The labels of the face on the screen."""
         return self.store.labels([self.window.session.sample_id])[0:1]
 
     def tell(self, **facts: Any) -> None:
-        """Something for the test to check."""
+        """Report something for the test to check."""
         print(json.dumps(facts), flush=True)
 
 
@@ -109,7 +109,7 @@ def _import(robot: Robot, project: Path) -> None:
 
 
 def _place(robot: Robot) -> dict[str, Any]:
-    """Three points by mouse on the next face that lacks some; two undone, one done again."""
+    """Place three points by mouse on the next face that lacks some; undo two, redo one."""
     session, view = robot.window.session, robot.window.canvas.view
     robot.press(Qt.Key.Key_Space)
     robot.until(
@@ -133,7 +133,7 @@ def _place(robot: Robot) -> dict[str, Any]:
 
 
 def free_place(view: Any, labels: Any, near: tuple[float, float]) -> QPoint:
-    """A place in the view where no point is yet, as near as can be to one of the unit square of the picture."""
+    """The nearest position without a point to a position in the image's unit square, in the view."""
     face, at = view.shown_face, view.to_screen()
     grid = np.stack(np.meshgrid(np.arange(4, face.width - 4, 3), np.arange(4, face.height - 4, 3)), -1).reshape(-1, 2)
     taken = labels.points[0][labels.mask[0]]
@@ -143,12 +143,12 @@ def free_place(view: Any, labels: Any, near: tuple[float, float]) -> QPoint:
 
 
 def runs_of(robot: Robot) -> list[str]:
-    """The names of what was trained here: the starter is listed before it."""
+    """The names of the runs trained here; the starter is listed before them."""
     return [name for name in robot.window.jobs.book.names() if not is_starter(name)]
 
 
 def _train(robot: Robot) -> None:
-    """A short run and, queued behind it, a long one."""
+    """Train a short run and, queued behind it, a long one."""
     robot.until(robot.window.docks["training"].widget, "the panels")
     panel, jobs = robot.window.docks["training"].widget(), robot.window.jobs
     panel.unit.setCurrentText("epochs")
@@ -167,7 +167,7 @@ def _train(robot: Robot) -> None:
 
 
 def _accept(robot: Robot) -> None:
-    """All missing points of this face by key, then of all faces by the dialog."""
+    """Accept all missing points of this face by key, then of all faces in the dialog."""
     from fkp_studio.dialogs.review.accept_dialog import AcceptDialog
 
     session, store = robot.window.session, robot.store
@@ -187,7 +187,7 @@ def _accept(robot: Robot) -> None:
 
 
 def again(robot: Robot, _project: str) -> None:
-    """After the kill: the project of last time opens by itself; go on with the run, stop it, undo, leave."""
+    """After the kill: the last project opens by itself; resume the run, stop it, undo, quit."""
     jobs, window = robot.window.jobs, robot.window
     robot.until(lambda: window.canvas.view.shown_face is not None, "the project of last time")
     robot.until(lambda: len(runs_of(robot)) == 2, "both runs")

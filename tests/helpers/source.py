@@ -1,4 +1,4 @@
-"""A small folder of pictures with a CSV: real faces where they are, else drawn ones."""
+"""A small folder of images with a CSV: real faces if available, else drawn ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRAIN, VAL = 120, 40
 
 
 def make_source(folder: Path) -> Path:
-    """Write the folder and return it: 120 train faces, most with 4 of 15 points, and 40 complete val faces."""
+    """Write and return the folder: 120 train faces, most with 4 of 15 points, and 40 complete val faces."""
     (folder / "images").mkdir(parents=True)
     if REAL.is_dir():
         _real(folder)

@@ -1,4 +1,4 @@
-"""Tiny runs for tests: a bright dot on noise whose place decides all points, small enough to train in a second."""
+"""Tiny runs for tests: a bright dot on noise defines all points; trains in a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEMA = KeypointSchema(
 
 
 def dots(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures uint8 [N, 32, 32] and points [N, 3, 2]: the nose is a bright blob, the eyes are 6 px above to both sides."""
+    """Images uint8 [N, 32, 32], points [N, 3, 2]: the nose is a bright blob, the eyes are 6 px above on both sides."""
     rng = np.random.default_rng(seed)
     nose = rng.uniform(10, 22, (count, 2))
     y, x = np.mgrid[0:SIDE, 0:SIDE]
@@ -34,7 +34,7 @@ def dots(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_data(train: int = 48, val: int = 16, *, rows: str = "all") -> tuple[RunData, Snapshot]:
-    """Half of the train rows have lost their eyes."""
+    """Half of the train rows lack their eyes."""
     pictures, points = dots(train + val)
     splits = np.repeat(np.array([0, 1], np.uint8), (train, val))
     points[: train // 2, :2] = np.nan
@@ -48,11 +48,17 @@ def make_data(train: int = 48, val: int = 16, *, rows: str = "all") -> tuple[Run
 
 
 def tiny_config(**settings: str) -> RunConfig:
-    """A network of 32 px input that runs through an epoch in a blink."""
+    """A network with 32 px input and very short epochs."""
     values = {
-        "input_size": "32", "channels": "1", "batch_size": "16", "epochs": "4", "precision": "float32", "threads": "1", "device": "cpu",
+        "input_size": "32",
+        "channels": "1",
+        "batch_size": "16",
+        "epochs": "4",
+        "precision": "float32",
+        "threads": "1",
+        "device": "cpu",
         "learning_rate": "1e-3",
-    }  # fmt: skip
+    }
     return with_overrides(recipe_config("cnn-6"), {**values, **settings})
 
 

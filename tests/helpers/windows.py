@@ -7,8 +7,11 @@ from pytestqt.qtbot import QtBot
 
 
 def in_window(qtbot: QtBot, panel: QWidget, *, width: int = 320, height: int = 400) -> QWidget:
-    """Show a panel as a part of a window, of a fixed size. (As a window of its own it would ask the platform for other
-    sizes whenever its content changes, which the offscreen platform answers with a warning.)"""
+    """Show a panel inside a window of a fixed size.
+
+    As a top-level window it would request a new size whenever its content changes, which makes the offscreen platform
+    print a warning.
+    """
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(width, height)

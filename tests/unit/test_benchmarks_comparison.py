@@ -1,4 +1,4 @@
-"""What the comparison with other predictors rests on: where a face lies in another picture, and whose faces offsets come from."""
+"""The comparison with other predictors: positions of faces in other images, and the faces used for offsets."""
 
 from __future__ import annotations
 

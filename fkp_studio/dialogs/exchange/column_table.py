@@ -1,4 +1,4 @@
-"""The table in which a person says what each column of a CSV is."""
+"""The table in which the user sets the role of each CSV column."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROLE_COLUMN = 1
 
 
 class ColumnModel(QAbstractTableModel):
-    """Two columns: the CSV's column, what it is read as."""
+    """Two columns: the CSV column and its role."""
 
     roles_changed = Signal()
 
@@ -87,14 +87,14 @@ class ColumnModel(QAbstractTableModel):
 
 
 class _RoleDelegate(QStyledItemDelegate):
-    """A combo box of roles into which other names can be typed."""
+    """A combo box of roles that also accepts typed names."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
-        option.decorationPosition = QStyleOptionViewItem.Position.Right  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
+        option.decorationPosition = QStyleOptionViewItem.Position.Right  # type: ignore[attr-defined]
         option.decorationSize = QSize(12, 12)  # type: ignore[attr-defined]  # PySide's stubs lack the option's fields
 
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:  # noqa: ARG002 - Qt gives it
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:  # noqa: ARG002
         box = QComboBox(parent)
         box.setEditable(True)
         box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
@@ -118,7 +118,7 @@ class _RoleDelegate(QStyledItemDelegate):
 
 
 class ColumnTable(QTableView):
-    """Shows a ColumnModel; one click on a role opens its choices."""
+    """Shows a ColumnModel; a click on a role opens its choices."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

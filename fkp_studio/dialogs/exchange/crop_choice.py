@@ -1,4 +1,4 @@
-"""A row in which a person says how faces are cut out of their pictures."""
+"""The row of the import dialog that sets how faces are cropped from their images."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSpinBox, QWidget
 from training.faces.images.crops import PADDING, CropOptions
 from training.sources.exchange.import_source import SourcePreview
 
-WHOLE, BY_BOX, BY_POINTS = "whole pictures", "cut out by their boxes", "cut out by their points"
+WHOLE, BY_BOX, BY_POINTS = "whole images", "cropped by their boxes", "cropped by their points"
 
 
 class CropChoice(QWidget):
-    """Whole pictures or faces, and the room round a face."""
+    """Whole images or cropped faces, and the margin around a face."""
 
     changed = Signal(object)  # CropOptions | None
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.by, self.room = QComboBox(), QLabel("with room")
+        self.by, self.room = QComboBox(), QLabel("margin")
         self.padding = QSpinBox(minimum=0, maximum=300, value=round(100 * PADDING), suffix=" %", singleStep=5)
-        self.padding.setToolTip("Added on each side of the face's box, as a part of the box's longer side")
+        self.padding.setToolTip("Added on each side of the face's box, in percent of its longer side")
         self.padding.setKeyboardTracking(False)
         self.by.setAccessibleName("crop")
-        self.padding.setAccessibleName("room round a face")
+        self.padding.setAccessibleName("margin around a face")
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
@@ -34,15 +34,15 @@ class CropChoice(QWidget):
         self.padding.valueChanged.connect(self._on_changed)
 
     def options(self) -> CropOptions | None:
-        """What is chosen; None for what the source itself says."""
+        """The chosen crop; None for what the source defines."""
         by = self.by.currentData()
         return CropOptions(by, self.padding.value() / 100) if by else None
 
     def show_seen(self, found: SourcePreview, crop: CropOptions | None) -> None:
-        """Offer what goes with this source, and show what its faces were drawn with."""
+        """Offer the choices for this source, and show the one its faces were drawn with."""
         mapping = found.mapping
         exported = mapping is not None and bool(mapping.crop)
-        offers: list[tuple[str, str | None]] = [("as its crop columns say", None)] if exported else []
+        offers: list[tuple[str, str | None]] = [("as in its crop columns", None)] if exported else []
         offers.append((WHOLE, "none" if exported or not (mapping and mapping.keypoints) else None))
         offers += [(BY_BOX, "box")] if mapping is not None and mapping.box else []
         offers += [(BY_POINTS, "points")]

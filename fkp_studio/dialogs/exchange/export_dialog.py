@@ -1,4 +1,4 @@
-"""The export dialog: labels or a run's predictions, written in the background in the formats of others."""
+"""The export dialog: writes labels, a run's predictions or its model in the background, in common formats."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from training.progress import Cancelled
 from training.sources.exchange.export_project import ExportReport, export_project
 from training.storage.project.project import Project
 
-LABELS = "the labels"
+LABELS = "labels"
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format to export to. ending: of the proposed name; "" is a folder."""
+    """An export format. ending: the suffix of the proposed name; "" means a folder."""
 
     title: str
     help: str
@@ -44,17 +44,42 @@ class Format:
 
 
 FORMATS = {
-    "csv": Format("CSV with picture names", "One row a face: picture, group, split, x and y of each keypoint.", "labels", ".csv"),
-    "kaggle": Format("Kaggle training.csv", "As in the competition. Labels that nobody touched come back as they were, digit by digit.", "training", ".csv"),
-    "submission": Format("Kaggle submission", "RowId and Location for the rows that IdLookupTable.csv asks for.", "submission", ".csv"),
-    "pts": Format("300-W .pts files", "A folder with each picture and its .pts file beside it.", "pts", ""),
-    "onnx": Format("ONNX model", "The model itself, for other programs: pictures at the network's size in, points out. Checked when it is written.", "model", ".onnx"),
-}  # fmt: skip
+    "csv": Format(
+        "CSV with image names",
+        "One row per face: image, group, split, x and y of each keypoint.",
+        "labels",
+        ".csv",
+    ),
+    "kaggle": Format(
+        "Kaggle training.csv",
+        "As in the competition. Unchanged labels are written exactly as imported, digit by digit.",
+        "training",
+        ".csv",
+    ),
+    "submission": Format(
+        "Kaggle submission",
+        "RowId and Location for the rows that IdLookupTable.csv asks for.",
+        "submission",
+        ".csv",
+    ),
+    "pts": Format(
+        "300-W .pts files",
+        "A folder with each image and its .pts file beside it.",
+        "pts",
+        "",
+    ),
+    "onnx": Format(
+        "ONNX model",
+        "The model for other programs: images at the network's size in, points out. Verified after writing.",
+        "model",
+        ".onnx",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for."""
+    """The user's choices for one export."""
 
     project: Path
     out: Path
@@ -68,19 +93,25 @@ class Order:
 def export(
     order: Order, *, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
 ) -> ExportReport | None:
-    """Write it, in a background thread with a connection of its own; None when the user cancelled."""
+    """Write the export in a background thread with its own connection; None if the user cancelled."""
     with Project.open(order.project, read_only=True) as project:
         try:
             return export_project(
-                project, order.out, format=order.format, lookup=order.lookup, run=order.run, states=order.states,
-                progress=progress, cancelled=cancelled,
-            )  # fmt: skip
+                project,
+                order.out,
+                format=order.format,
+                lookup=order.lookup,
+                run=order.run,
+                states=order.states,
+                progress=progress,
+                cancelled=cancelled,
+            )
         except Cancelled:
             return None
 
 
 class ExportDialog(QDialog):
-    """Asks what and where, writes it, and shows where it is."""
+    """Asks what to write and where, writes it, and offers to show the result."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,8 +120,8 @@ class ExportDialog(QDialog):
         self._session = session
         self._task: Task | None = None
         self.format, self.what, self.help = QComboBox(), QComboBox(), text_label(role="dim")
-        self.states = QCheckBox("also say which points are occluded or absent")
-        self.int8 = QCheckBox("8-bit convolutions: smaller and faster, a little less exact")
+        self.states = QCheckBox("include which points are occluded or absent")
+        self.int8 = QCheckBox("8-bit convolutions: smaller and faster, slightly less accurate")
         self.lookup, self.out = (
             _PathRow("IdLookupTable.csv", self._choose_lookup),
             _PathRow("destination", self._choose_out),
@@ -167,31 +198,45 @@ class ExportDialog(QDialog):
         return str(self.format.currentData())
 
     def start(self) -> None:
-        """Write it."""
+        """Start the export."""
         store = self._session.store
         if store is None or self._task is not None:
             return
         order = Order(
-            store.path, self.out.path(), self.chosen, self.what.currentData() or None,
-            self.lookup.path() if self.chosen == "submission" else None, self.chosen == "csv" and self.states.isChecked(),
+            store.path,
+            self.out.path(),
+            self.chosen,
+            self.what.currentData() or None,
+            self.lookup.path() if self.chosen == "submission" else None,
+            self.chosen == "csv" and self.states.isChecked(),
             self.chosen == "onnx" and self.int8.isChecked(),
-        )  # fmt: skip
+        )
         self.working.begin(f"Writing {order.out.name}…")
         self.pages.setCurrentIndex(1)
         if order.format == "onnx":
             model = partial(export_model, run=order.run or "", int8=order.int8)
             self._task = run_task(
-                model, order.project, order.out, done=self._on_model_done, failed=self._on_failed, ended=self._on_ended,
+                model,
+                order.project,
+                order.out,
+                done=self._on_model_done,
+                failed=self._on_failed,
+                ended=self._on_ended,
                 cancellable=True,
-            )  # fmt: skip
+            )
             return
         self._task = run_task(
-            export, order, done=self._on_done, failed=self._on_failed, progress=self.working.show_progress,
-            ended=self._on_ended, cancellable=True,
-        )  # fmt: skip
+            export,
+            order,
+            done=self._on_done,
+            failed=self._on_failed,
+            progress=self.working.show_progress,
+            ended=self._on_ended,
+            cancellable=True,
+        )
 
     def reject(self) -> None:
-        """Close; what is being written is cancelled first and leaves nothing."""
+        """Close; a running export is cancelled first and leaves no files."""
         if self._task is not None:
             self._task.cancel()
             self.working.end("Cancelling…")
@@ -239,13 +284,13 @@ class ExportDialog(QDialog):
         self._check()
 
     def _check(self) -> None:
-        """Say what is still to be chosen."""
+        """Say what still has to be chosen."""
         if not self.out.edit.text().strip():
-            self._say("Choose where to write it.")
+            self._say("Choose where to write the export.")
         elif self.chosen == "onnx" and not self.what.currentData():
-            self._say("Choose whose model to write; a run is listed once it has predicted.")
+            self._say("Choose a run to export; runs are listed once they have predictions.")
         elif self.chosen == "submission" and not self.lookup.edit.text().strip():
-            self._say("Choose Kaggle's IdLookupTable.csv: it says which rows are asked for.", quiet=True)
+            self._say("Choose Kaggle's IdLookupTable.csv: it lists the rows to submit.", quiet=True)
         elif self.out.path().exists():
             self._say(f"{self.out.path().name} exists and will be replaced.", block=False)
         else:
@@ -278,7 +323,7 @@ class ExportDialog(QDialog):
 
 
 class _PathRow(QWidget):
-    """A path to type or to choose."""
+    """A path that can be typed or chosen."""
 
     def __init__(self, name: str, choose: Callable[[], None]) -> None:
         super().__init__()
@@ -297,7 +342,7 @@ class _PathRow(QWidget):
 
 
 def _free(folder: Path, name: str, ending: str) -> Path:
-    """A path in the folder that is not taken."""
+    """A path in the folder that does not exist yet."""
     path, n = folder / f"{name}{ending}", 2
     while path.exists():
         path, n = folder / f"{name}-{n}{ending}", n + 1

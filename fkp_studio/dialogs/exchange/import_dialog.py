@@ -1,4 +1,4 @@
-"""The import dialog: choose a source, look at it, import it in the background, see how it went."""
+"""The import dialog: choose a source, preview it, import it in the background, see the report."""
 
 from __future__ import annotations
 
@@ -31,18 +31,24 @@ def import_quietly(
     progress: Callable[[float, str], None],
     cancelled: Callable[[], bool],
 ) -> ImportReport | None:
-    """`import_source`, but None when the user cancelled."""
+    """`import_source`, but None if the user cancelled."""
     try:
         return import_source(
-            source, project, mapping=choices.mapping, crop=choices.crop, faces=choices.faces, schema=choices.schema,
-            progress=progress, cancelled=cancelled,
-        )  # fmt: skip
+            source,
+            project,
+            mapping=choices.mapping,
+            crop=choices.crop,
+            faces=choices.faces,
+            schema=choices.schema,
+            progress=progress,
+            cancelled=cancelled,
+        )
     except Cancelled:
         return None
 
 
 class ImportDialog(QDialog):
-    """Imports one source into a new project, or adds it to one, and opens that. Cancelling leaves nothing behind."""
+    """Imports a source into a new or existing project and opens it. Cancelling leaves nothing behind."""
 
     def __init__(self, session: Session, source: Path | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -82,11 +88,11 @@ class ImportDialog(QDialog):
         self.report.close_wanted.connect(self.reject)
 
     def look_at(self, source: Path) -> None:
-        """Show what is in this source."""
+        """Preview this source."""
         self._source, self._choices, self._seen = source, Choices(), False
         store = self._session.store
         self.preview.show_source(source, suggested_project(source), store.path if store is not None else None)
-        self.working.begin(f"Looking at {source.name}…")
+        self.working.begin(f"Reading {source.name}…")
         self.pages.setCurrentWidget(self.working)
         self._look()
 
@@ -98,16 +104,23 @@ class ImportDialog(QDialog):
         self.working.begin(f"Importing {self._source.name}…")
         self.pages.setCurrentWidget(self.working)
         self._importing = run_task(
-            import_quietly, self._source, project, self._choices, done=self._on_imported, failed=self._on_import_failed,
-            progress=self.working.show_progress, ended=self._on_import_ended, cancellable=True,
-        )  # fmt: skip
+            import_quietly,
+            self._source,
+            project,
+            self._choices,
+            done=self._on_imported,
+            failed=self._on_import_failed,
+            progress=self.working.show_progress,
+            ended=self._on_import_ended,
+            cancellable=True,
+        )
 
     def reject(self) -> None:
-        """Esc, the close button: an import under way is cancelled first, and the dialog closes when nothing of it is left."""
+        """Close on Esc or the close button; a running import is cancelled and its files removed first."""
         self._stop_looking()
         if self._importing is not None:
             self._importing.cancel()
-            self.working.end("Cancelling: what was written is being removed…")
+            self.working.end("Cancelling and removing what was written…")
             return
         super().reject()
 
@@ -116,8 +129,12 @@ class ImportDialog(QDialog):
         assert self._source is not None  # noqa: S101 - for the type checker: look_at has set it
         self._looking = run_task(
             partial(look, side=self.preview.faces.pixels, decide=not self._seen),
-            self._source, self._choices, done=self._on_seen, failed=self._on_look_failed, owner=self,
-        )  # fmt: skip
+            self._source,
+            self._choices,
+            done=self._on_seen,
+            failed=self._on_look_failed,
+            owner=self,
+        )
 
     def _stop_looking(self) -> None:
         if self._looking is not None:

@@ -1,4 +1,4 @@
-"""The pages of the import dialog: what to import, what it looks like, how it went."""
+"""The pages of the import dialog: source, preview and report."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fkp_studio.look.widgets.parts import FaceGrid, button, row, text_label
 from training.errors import UserError
 from training.sources.exchange.import_source import ColumnMapping, ImportReport, Problem
 
-AGAIN_MS = 400  # after the last change of a column's role the faces are read again
-SHOWN = 200  # problems in a list
+AGAIN_MS = 400  # from the last change of a column's role to reading the faces again
+SHOWN = 200  # problems listed at most
 SIDE = 104  # px of a face
-ADDED = "This project exists: the faces are added to it. Pictures that it has already stay as they are."
+ADDED = "This project exists: the faces are added to it. Images it already has stay as they are."
 
 
 class ChoosePage(QWidget):
-    """Where is the data?"""
+    """The page that asks for a file or folder."""
 
     chosen = Signal(object)  # Path
     close_wanted = Signal()
@@ -47,18 +47,18 @@ class ChoosePage(QWidget):
         for title, text in (
             (
                 "A CSV file",
-                "Kaggle's training.csv or test.csv, or a table of picture names and points beside its pictures.",
+                "Kaggle's training.csv or test.csv, or a table of image names and points beside its images.",
             ),
             (
                 "A folder",
-                "of pictures with .pts files (300-W's too), of pictures with a CSV, or just of photos: their faces are found.",
+                "of images with .pts files (such as 300-W), images with a CSV, or just photos: faces are detected.",
             ),
         ):
             column.addWidget(QLabel(title))
             column.addWidget(text_label(text, "dim"))
             column.addSpacing(4)
         column.addLayout(row(self.file, self.folder, None))
-        column.addWidget(text_label("You can also drop a file or a folder onto this window.", "dim"))
+        column.addWidget(text_label("You can also drop a file or folder onto this window.", "dim"))
         column.addStretch(2)
         column.addLayout(row(None, self.cancel))
 
@@ -73,13 +73,13 @@ class ChoosePage(QWidget):
             self.chosen.emit(Path(path))
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Choose a folder of pictures")
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
         if path:
             self.chosen.emit(Path(path))
 
 
 class PreviewPage(QWidget):
-    """The first faces, how columns are read, what is wrong, and where the project will be."""
+    """The first faces, the roles of columns, problems, and the project's folder."""
 
     mapping_changed = Signal(object)  # ColumnMapping
     crop_changed = Signal(object)  # CropOptions | None
@@ -95,7 +95,7 @@ class PreviewPage(QWidget):
         self.table, self.crop, self.photos = ColumnTable(), CropChoice(), PhotoChoice()
         self.problem, self.problems = text_label(role="danger"), ProblemList()
         self._keeps = ""
-        self._failed = False  # what `problem` says is about the last try, not about the source
+        self._failed = False  # `problem` is about the last import, not about the source
         self.path, self.note, self.add = QLineEdit(), text_label(role="dim"), button("Add to the open project")
         self._opened = ""  # the project that is open
         self.go, self.back, self.cancel = button("Import", "primary"), button("Back"), button("Cancel")
@@ -139,14 +139,14 @@ class PreviewPage(QWidget):
         column.addLayout(row(self.back, None, self.cancel, self.go))
 
     def show_source(self, source: Path, project: Path, opened: Path | None = None) -> None:
-        """Begin with another source. project: a new one; opened: the one that is open, to which the faces could be added."""
+        """Start with another source. project: a suggested new one; opened: the open one, offered to add faces to."""
         self.title.setText(source.name)
         self._opened = "" if opened is None else str(opened)
         self.add.setToolTip(self._opened)
         self.path.setText(str(project))
 
     def show_seen(self, seen: Seen) -> None:
-        """Show what was found."""
+        """Show the preview of the source."""
         found = seen.preview
         self.about.setText(about(found))
         self.faces.set_faces(seen.cards)
@@ -158,23 +158,23 @@ class PreviewPage(QWidget):
         self.table.setVisible(mapped)
         if found.mapping is not None and mapped:
             self.table.columns.set_columns(found.columns, roles_of(found.columns, found.mapping))
-        self.problems.show_problems(found.problems, title="Noticed in the first faces")
+        self.problems.show_problems(found.problems, title="Found in the first faces")
         self.splits.setText(splits_words(found))
         self.go.setText(f"Import {count_words(found)}")
         self._say("")
 
     def show_problem(self, sentence: str) -> None:
-        """The columns do not go together, or the first rows can't be read this way."""
+        """Report inconsistent columns, or rows that cannot be read this way."""
         self._say(sentence)
 
     def show_failure(self, sentence: str) -> None:
-        """The import did not work; it can be tried again, here or in another folder."""
+        """Report a failed import; it can be tried again, here or in another folder."""
         self._say(sentence)
         self._failed = True
         self.go.setEnabled(True)
 
     def project_path(self) -> Path:
-        """The folder that was typed, with its ending."""
+        """The typed folder, with its suffix."""
         path = Path(self.path.text().strip()).expanduser()
         return path if path.suffix == ".fkp" or path.exists() else path.with_name(f"{path.name}.fkp")
 
@@ -216,15 +216,18 @@ class PreviewPage(QWidget):
 
     def _choose_path(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
-            self, "Where to keep the project", self.path.text(), "FKP Studio project (*.fkp)",
+            self,
+            "Where to keep the project",
+            self.path.text(),
+            "FKP Studio project (*.fkp)",
             options=QFileDialog.Option.DontConfirmOverwrite,
-        )  # fmt: skip
+        )
         if path:
             self.path.setText(path)
 
 
 class ProblemList(QWidget):
-    """Sentences about rows and files, under a count."""
+    """A list of sentences about rows and files, with a count."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -240,7 +243,7 @@ class ProblemList(QWidget):
         column.addWidget(self.list)
 
     def show_problems(self, problems: Sequence[Problem], *, title: str) -> None:
-        """Show them; nothing is shown when there are none."""
+        """Show the problems; hidden if there are none."""
         self.setVisible(bool(problems))
         self.heading.setText(f"{title.upper()} · {len(problems):,}")
         self.list.clear()
@@ -250,7 +253,7 @@ class ProblemList(QWidget):
 
 
 class ReportPage(QWidget):
-    """How it went."""
+    """The page that reports what was imported."""
 
     open_wanted = Signal()
     close_wanted = Signal()
@@ -259,7 +262,7 @@ class ReportPage(QWidget):
         super().__init__(parent)
         self.title, self.sentence, self.notes = text_label(role="title"), text_label(), text_label(role="dim")
         self.left_out, self.flagged = ProblemList(), ProblemList()
-        self.open, self.close_button = button("Open the project", "primary"), button("Close")
+        self.open, self.close_button = button("Open project", "primary"), button("Close")
         self.open.clicked.connect(self.open_wanted)
         self.close_button.clicked.connect(self.close_wanted)
         column = QVBoxLayout(self)
@@ -274,10 +277,10 @@ class ReportPage(QWidget):
         column.addLayout(row(None, self.close_button, self.open))
 
     def show_report(self, report: ImportReport, project: Path) -> None:
-        """Say what was imported and what was not."""
+        """Report what was imported and what was left out."""
         self.title.setText(f"{project.name} is ready")
         self.sentence.setText(report_words(report))
         self.notes.setText("\n".join(report.notes))
         self.notes.setVisible(bool(report.notes))
         self.left_out.show_problems(report.left_out, title="Left out")
-        self.flagged.show_problems(report.flagged, title="Imported, but look at them")
+        self.flagged.show_problems(report.flagged, title="Imported, but to be checked")

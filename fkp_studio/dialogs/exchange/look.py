@@ -1,4 +1,4 @@
-"""Looks at a source before it is imported, and says where its project could go. No widgets; runs in the background."""
+"""Previews a source before import and suggests a project folder. No widgets; for a background thread."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from training.sources.exchange.import_source import (
 from training.storage.runs.model.starters import room_for
 
 FORMAT_WORDS = {
-    "kaggle": "Kaggle's facial keypoints (pictures as text in a CSV)",
-    "pts": "pictures with 300-W .pts files",
-    "300-w": "the folders of 300-W, with its protocol's split",
-    "csv": "pictures with a CSV of points",
-    "pictures": "pictures without labels",
+    "kaggle": "Kaggle's facial keypoints (images as text in a CSV)",
+    "pts": "images with 300-W .pts files",
+    "300-w": "the 300-W folders, with the protocol's split",
+    "csv": "images with a CSV of points",
+    "pictures": "images without labels",
 }
 PLAIN_NAMES = {"training", "train", "test", "labels", "label", "data", "points", "keypoints", "images", "annotations"}
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a person says about a source. faces, schema: of pictures without labels, see import_source."""
+    """The user's choices for a source. faces, schema: for images without labels, see import_source."""
 
     mapping: ColumnMapping | None = None
     crop: CropOptions | None = None
@@ -45,7 +45,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found in a source, with its first faces drawn."""
+    """The preview of a source, with its first faces drawn."""
 
     preview: SourcePreview
     cards: tuple[FaceCard, ...]
@@ -53,7 +53,7 @@ class Seen:
 
 
 def look(source: Path, choices: Choices, *, side: int, decide: bool) -> Seen:
-    """Read the head of a source. side: px of the drawn faces. decide: choose how the first faces want to be cut out.
+    """Read the head of a source. side: px of the drawn faces. decide: choose how faces are cropped.
 
     Raises UserError as the import would.
     """
@@ -66,7 +66,7 @@ def _preview(source: Path, choices: Choices) -> SourcePreview:
 
 
 def _decided(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
-    """Faces are cut out where a picture holds several, or where they fill but little of their pictures."""
+    """Crop faces if an image holds several, or if they fill only a small part of their images."""
     if detect_format(source) == "pictures":
         return _with_faces(source, choices)
     found: SourcePreview | None = None
@@ -82,7 +82,7 @@ def _decided(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
         try:
             cut_out = replace(choices, crop=CropOptions(by))
             return _preview(source, cut_out), cut_out
-        except UserError:  # no boxes, or what is wrong is not a matter of crops
+        except UserError:  # no boxes, or the error has nothing to do with crops
             continue
     if found is None:
         raise fault
@@ -90,12 +90,12 @@ def _decided(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
 
 
 def boxes_only(found: SourcePreview) -> bool:
-    """Whether the source tells where faces are, and none of their points."""
+    """Whether the source has face boxes but no points."""
     return found.mapping is not None and bool(found.mapping.box) and not found.mapping.keypoints
 
 
 def _with_faces(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]:
-    """Photographs are cut up where a face was found that does not fill its picture; others hold faces cut out before."""
+    """Crop photos where a detected face does not fill its image; otherwise the images are already cropped faces."""
     finding = replace(choices, faces="detect")
     found = _preview(source, finding)
     return (found, finding) if any(face.cut for face in found.faces) else (_preview(source, choices), choices)
@@ -112,7 +112,7 @@ def _card(face: PreviewFace, *, side: int) -> FaceCard:
 
 
 def suggested_project(source: Path) -> Path:
-    """A project folder that does not exist yet: beside the source where that can be written, else in the home folder."""
+    """A project folder that does not exist yet: beside the source if that is writable, else in the home folder."""
     source = source.absolute()
     home = source.parent
     name = source.name if source.is_dir() else source.stem
@@ -127,14 +127,14 @@ def suggested_project(source: Path) -> Path:
 
 
 def about(found: SourcePreview) -> str:
-    """Format, number of faces, keypoints: one line."""
+    """Format, number of faces and keypoints in one line."""
     points = f"{len(found.schema)} keypoints ({found.schema.name})"
     return f"{FORMAT_WORDS.get(found.format, found.format)} · {count_words(found)} · {points}"
 
 
 def count_words(found: SourcePreview) -> str:
     """'7,049 faces', 'about 7,000 faces'."""
-    noun = "picture" if found.format == "pictures" else "face"
+    noun = "image" if found.format == "pictures" else "face"
     if found.exact:
         return f"{found.count:,} {noun}{'' if found.count == 1 else 's'}"
     rounded = round(found.count, -max(len(str(found.count)) - 2, 0))
@@ -142,28 +142,28 @@ def count_words(found: SourcePreview) -> str:
 
 
 def splits_words(found: SourcePreview) -> str:
-    """What will become of people and splits."""
+    """How groups and splits will be assigned, in two sentences."""
     grouped = any(face.group for face in found.faces)
     given = any(face.split for face in found.faces)
     if grouped:
         first = "Faces of the same group stay in the same split."
     elif found.format == "pictures":
-        first = "Faces of one photo, and near-duplicate pictures, stay in the same split."
+        first = "Faces from one photo, and near-duplicate images, stay in the same split."
     else:
-        first = "There is no group column: near-duplicate pictures are found and kept in the same split."
-    second = "The source's own split is kept." if given else "15 % of the groups are put aside for validation."
+        first = "There is no group column: near-duplicate images are detected and kept in the same split."
+    second = "The source's own split is kept." if given else "15 % of the groups are held out for validation."
     return f"{first} {second}"
 
 
 def keeps(found: SourcePreview) -> str:
-    """What goes into a new project's folder."""
+    """What a new project's folder will contain."""
     if found.format == "kaggle":
-        return "A new project. Pictures and labels are kept in this folder."
-    return "A new project. Picture files stay where they are; everything else is kept in this folder."
+        return "A new project. Images and labels are stored in this folder."
+    return "A new project. Image files stay where they are; everything else is stored in this folder."
 
 
 def report_words(report: ImportReport) -> str:
-    """The outcome in a sentence."""
+    """The result of an import in a sentence."""
     parts = [f"{n:,} {word}" for n, word in ((report.train, "train"), (report.val, "val"), (report.test, "test")) if n]
     faces = f"{report.count:,} face{'' if report.count == 1 else 's'}"
     return f"{faces} imported in {report.seconds:.1f} s: {', '.join(parts)}."

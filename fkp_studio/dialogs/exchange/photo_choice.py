@@ -1,4 +1,4 @@
-"""Rows in which a person says what becomes of photographs without labels: are faces looked for, and which points are theirs."""
+"""The rows of the import dialog for photos without labels: whether to detect faces, and which keypoints they get."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from training.faces.labels.schema import KAGGLE_15, KeypointSchema
 from training.sources.exchange.import_source import SourcePreview
 from training.storage.runs.model.starters import starters
 
-FIND, WHOLE = "find the faces and cut them out", "whole pictures: one face each"
+FIND, WHOLE = "detect and crop faces", "whole images: one face each"
 
 
 class PhotoChoice(QWidget):
-    """Faces found or whole pictures, and the keypoints: those that a starter model knows."""
+    """Detected faces or whole images, and the keypoints: those that a starter model knows."""
 
     changed = Signal(str, object)  # whole or detect, KeypointSchema
 
@@ -38,12 +38,12 @@ class PhotoChoice(QWidget):
 
     @property
     def schema(self) -> KeypointSchema:
-        """The keypoints that are chosen."""
+        """The chosen keypoints."""
         chosen: KeypointSchema = self.points.currentData()
         return chosen
 
     def show_seen(self, found: SourcePreview, faces: str) -> None:
-        """Show what the first faces were drawn with; nothing for a source with labels."""
+        """Show the choices the first faces were drawn with; hidden for a source with labels."""
         self.setVisible(found.format == "pictures")
         for box, at in ((self.faces, self.faces.findData(faces)), (self.points, self._row(found.schema))):
             box.blockSignals(True)
@@ -63,11 +63,7 @@ class PhotoChoice(QWidget):
 
     def _say(self) -> None:
         known = any(starter.schema is self.schema for starter in self._known)
-        self.note.setText(
-            "Predictions are there as soon as the project is open, from a model that came with the program."
-            if known
-            else ""
-        )
+        self.note.setText("A bundled model predicts these points as soon as the project opens." if known else "")
         self.note.setVisible(known)
 
     def _on_changed(self) -> None:

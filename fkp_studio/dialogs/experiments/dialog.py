@@ -1,4 +1,4 @@
-"""The papers' tables, trained and measured on this project: choose one, watch it, read what came out."""
+"""The dialog that reproduces tables of papers on this project: choose an experiment, watch it run, read the results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _TRAINING_SHARE = 0.97  # of the bar; the rest is measuring
 
 
 class ExperimentsDialog(QDialog):
-    """Not modal: work goes on beside it, and an experiment goes on when it is closed."""
+    """Not modal; a running experiment continues when the dialog is closed."""
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,12 +62,12 @@ class ExperimentsDialog(QDialog):
 
     @property
     def experiment(self) -> Experiment:
-        """The chosen one."""
+        """The chosen experiment."""
         return EXPERIMENTS[self.choice.currentItem().data(Qt.ItemDataRole.UserRole)]
 
     @property
     def options(self) -> Options:
-        """How it would be run."""
+        """The options set in the form."""
         budget = Budget(minutes=self.minutes.value(), seeds=self.seeds.value())
         return Options(budget, self.jobs.value(), hide=self.hidden.value() / 100)
 
@@ -89,8 +89,8 @@ class ExperimentsDialog(QDialog):
         self.hidden = QSpinBox(minimum=0, maximum=95, singleStep=5, suffix=" %")
         self.hidden.setSpecialValueText("none")
         self.hidden.setToolTip(
-            "Of this share of the complete train faces all labels but four are hidden from training, as in Kaggle's file:\n"
-            "without missing labels nothing can be learnt about masked losses. The project itself is not touched."
+            "In this share of the completely labelled train faces, all labels but four are hidden from training,\n"
+            "as in Kaggle's data: masked losses only matter where labels are missing. The project is not changed."
         )
         self.plan = QLabel(wordWrap=True)
         self.bar = QProgressBar(minimum=0, maximum=1000, textVisible=False)
@@ -99,7 +99,7 @@ class ExperimentsDialog(QDialog):
         self.said = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.start_button = QPushButton("Start")
         self.start_button.setProperty("role", "primary")
-        self.stop_button, self.report_button = QPushButton("Stop"), QPushButton("Open the report")
+        self.stop_button, self.report_button = QPushButton("Stop"), QPushButton("Open report")
         self.close_button = QPushButton("Close")
 
     def _lay_out(self) -> None:
@@ -118,10 +118,10 @@ class ExperimentsDialog(QDialog):
         form = QFormLayout(self.form)
         form.setContentsMargins(0, 8, 0, 0)
         for text, field in (
-            ("Time for each training", self.minutes),
+            ("Time per training", self.minutes),
             ("Seeds", self.seeds),
-            ("At a time", self.jobs),
-            ("Hide labels of", self.hidden),
+            ("In parallel", self.jobs),
+            ("Hide labels in", self.hidden),
         ):
             field.setFixedWidth(120)
             form.addRow(text, field)
@@ -164,13 +164,13 @@ class ExperimentsDialog(QDialog):
             self._enable()
 
     def stop(self) -> None:
-        """Stop it; what is done is kept, and the next start goes on with it."""
+        """Stop the experiment; finished work is kept, and the next start continues from it."""
         self.stop_button.setEnabled(False)
-        self.plan.setText("Stopping: what trains ends after its batch and is kept.")
+        self.plan.setText("Stopping after the current batch; finished work is kept.")
         self._jobs.experiments.stop()
 
     def open_report(self) -> None:
-        """Show the page in the browser."""
+        """Open the report in the browser."""
         if self._page is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._page)))
 
@@ -193,7 +193,7 @@ class ExperimentsDialog(QDialog):
         self._page = None
 
     def _show_written(self) -> None:
-        """The table of an earlier time, where there is one."""
+        """Show the results of an earlier run, if there are any."""
         store = self._session.store
         if store is None or self._is_running():
             return

@@ -1,4 +1,4 @@
-"""A run measured as the papers do: the table of a protocol, computed by a process of its own."""
+"""The protocol dialog: evaluates a run as papers do, in a separate process, and shows the protocol's table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVALUATE = (*FKP, "evaluate")
 
 
 def fitting(schema: KeypointSchema) -> list[str]:
-    """The protocols for these keypoints, the one that is just for them first."""
+    """The protocols for these keypoints, the ones specific to them first."""
     fit = [p for p in PROTOCOLS.values() if not p.schemas or schema.name in p.schemas]
     return [p.name for p in sorted(fit, key=lambda p: not p.schemas)]
 
@@ -32,7 +32,7 @@ def fitting(schema: KeypointSchema) -> list[str]:
 def evaluate_by(
     project: Path, run: str, protocol: str, *, cancelled: Callable[[], bool], command: Sequence[str] = EVALUATE
 ) -> tuple[ProtocolRow, ...]:
-    """The protocol's table; () where it was cancelled. Raises UserError with the sentence of the process."""
+    """The protocol's table; () if cancelled. Raises UserError with the message of the process."""
     words = [*command, str(project), "--run", run, "--protocol", protocol, "--json"]
     out = run_command(words, cancelled=cancelled)
     return () if out is None else tuple(_row(facts) for facts in json.loads(out)["rows"])
@@ -44,9 +44,9 @@ def _row(facts: dict[str, Any]) -> ProtocolRow:
 
 
 class ProtocolDialog(QDialog):
-    """Choose a run and a protocol, evaluate, read the table beside what the papers report.
+    """Evaluates a run by a protocol and shows the table beside the figures of papers.
 
-    run: the one that is chosen at first. runs: all to choose from, newest last.
+    run: the initial choice. runs: all choices, newest last.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ProtocolDialog(QDialog):
         self.table = FactTable("the protocol's table", stretch=False)
         self.notes, self.papers = text_label(role="dim"), text_label(role="dim")
         self.problem, self.working = text_label(role="danger"), Working()
-        self.go, self.copy, self.end = button("Evaluate", "primary"), button("Copy the table"), button("Close")
+        self.go, self.copy, self.end = button("Evaluate", "primary"), button("Copy table"), button("Close")
         self.pages = QStackedWidget()
         self._lay_out()
         self.go.clicked.connect(self.evaluate)
@@ -94,35 +94,41 @@ class ProtocolDialog(QDialog):
         column.addLayout(row(QLabel("Run"), self.runs, QLabel("Protocol"), self.protocols, None))
         column.addWidget(self.problem)
         column.addWidget(self.pages, 1)
-        column.addWidget(text_label("WHAT THE PAPERS REPORT", "heading"))
+        column.addWidget(text_label("REPORTED IN PAPERS", "heading"))
         column.addWidget(self.papers)
         column.addLayout(row(None, self.copy, self.end, self.go))
         self.resize(860, 440)
 
     @property
     def run(self) -> str:
-        """The chosen one's name."""
+        """The name of the chosen run."""
         return self.runs.currentText()
 
     def evaluate(self) -> None:
-        """Have the run measured; the window stays free meanwhile."""
+        """Start the evaluation in the background."""
         self._say("")
         self.working.begin(f"Evaluating {self.run}…")
         self.pages.setCurrentWidget(self.working)
         for field in (self.go, self.runs, self.protocols):
             field.setEnabled(False)
         self._task = run_task(
-            evaluate_by, self._path, self.run, self.protocols.currentData(),
-            done=self._on_done, failed=self._on_failed, ended=self._on_ended, cancellable=True,
-        )  # fmt: skip
+            evaluate_by,
+            self._path,
+            self.run,
+            self.protocols.currentData(),
+            done=self._on_done,
+            failed=self._on_failed,
+            ended=self._on_ended,
+            cancellable=True,
+        )
 
     def reject(self) -> None:
-        """Close; what is being computed is ended."""
+        """Close and end a running evaluation."""
         self._stop()
         super().reject()
 
     def show_rows(self, rows: Sequence[ProtocolRow]) -> None:
-        """Fill the table."""
+        """Fill the table; () empties it."""
         columns = PROTOCOLS[self.protocols.currentData()].columns
         self.table.set_head(["subset", "faces", *(_title(name) for name in columns)])
         self.table.show_rows(
@@ -151,14 +157,14 @@ class ProtocolDialog(QDialog):
     def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            self.working.end("Ending…")
+            self.working.end("Stopping…")
 
     def _say(self, sentence: str) -> None:
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
 
     def _copy(self) -> None:
-        """As text with tabs, which a spreadsheet takes."""
+        """Copy as tab-separated text, for spreadsheets."""
         head = [self.table.horizontalHeaderItem(c) for c in range(self.table.columnCount())]
         lines = [[item.text().replace("\n", " ") if item else "" for item in head]]
         for at in range(self.table.rowCount()):

@@ -1,4 +1,4 @@
-"""The two tables of the experiments' dialog: how far each training is, and what came out."""
+"""The two tables of the experiments dialog: progress of each training, and results."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from training.experiments.events import RunProgress
 
 
 class ProgressTable(FactTable):
-    """A row an arm, a column a seed: waiting, how far, or what came out."""
+    """A row per arm, a column per seed: waiting, progress or result."""
 
     def __init__(self) -> None:
-        super().__init__("how far each training is", stretch=False)
+        super().__init__("progress of each training", stretch=False)
         self._cells: dict[tuple[str, int], tuple[int, int]] = {}
         self._done: dict[tuple[str, int], float] = {}
 
     @property
     def done(self) -> float:
-        """The share 0..1 of all trainings that is done."""
+        """The completed share 0..1 of all trainings."""
         return sum(self._done.values()) / max(len(self._done), 1)
 
     def show_plan(self, runs: tuple[tuple[str, str, int], ...]) -> None:
-        """All trainings, none begun: (arm, title, seed)."""
+        """Show all trainings as waiting. runs: (arm, title, seed)."""
         titles = {arm: title for arm, title, _ in runs}
         seeds = sorted({seed for _, _, seed in runs})
         self.clear()
@@ -30,11 +30,11 @@ class ProgressTable(FactTable):
             self.put(row, 0, title)
             for column, seed in enumerate(seeds, 1):
                 self._cells[arm, seed] = row, column
-                self.put(row, column, "waits")
+                self.put(row, column, "waiting")
         self._done = {(arm, seed): 0.0 for arm, _, seed in runs}
 
     def show_run(self, event: RunProgress) -> None:
-        """How far one training is."""
+        """Show one training's progress."""
         key = event.arm, event.seed
         if key in self._cells:
             self._done[key] = 1.0 if event.status in ("done", "failed") else event.done
@@ -51,13 +51,12 @@ def _cell(event: RunProgress) -> str:
 
 
 class ResultTable(FactTable):
-    """The table as it was written."""
+    """The result table as stored in the report."""
 
     def __init__(self) -> None:
-        super().__init__("what came out", stretch=False)
+        super().__init__("results", stretch=False)
 
     def show_table(self, head: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
-        """Show it."""
         self.clear()
         self.set_head(head)
         self.show_rows(rows)

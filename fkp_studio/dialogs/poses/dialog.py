@@ -1,4 +1,4 @@
-"""The window of poses: which way the faces look, what balancing makes of it, and the faces of each bin."""
+"""The poses window: the distribution of head poses, the effect of balancing, and the faces of each bin."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from fkp_studio.document.session import Session
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.parts import button, row, text_label
 
-NOW = "labels as they are now"
-WAIT_MS = 150  # after the last turn of the number of bins
+NOW = "current labels"
+WAIT_MS = 150  # after the last change of the number of bins
 LATER_MS = 1500  # after the last edit of labels
 MOST_BINS = 41
 
 
 class PosesDialog(QDialog):
-    """Stands beside the main window. It only reads; what it wants done it says by its signals."""
+    """A window beside the main window. It only reads; what the user wants done is emitted as signals."""
 
-    faces_wanted = Signal(object, str)  # ids, and in words which they are
-    use_wanted = Signal(int)  # balance by pose with so many bins when training
+    faces_wanted = Signal(object, str)  # ids, and a description of them
+    use_wanted = Signal(int)  # number of bins to balance by when training
 
     def __init__(self, session: Session, parent: QWidget | None = None, *, bins: int = 9) -> None:
         super().__init__(parent)
@@ -38,7 +38,7 @@ class PosesDialog(QDialog):
         self._facts: PoseFacts | None = None
         self.shown: Shown | None = None
         self._tasks: dict[str, Task] = {}
-        self.title, self.about = text_label("Which way the faces look", "title"), text_label(role="dim")
+        self.title, self.about = text_label("Head poses", "title"), text_label(role="dim")
         self.which, self.spin = QComboBox(), QSpinBox(minimum=2, maximum=MOST_BINS, value=bins)
         self.histogram = PoseHistogram()
         self.legend, self.readout = QLabel(), QLabel()
@@ -51,9 +51,9 @@ class PosesDialog(QDialog):
 
     def _set_up(self) -> None:
         self.which.addItem(NOW, "")
-        self.which.setAccessibleName("whose balance")
+        self.which.setAccessibleName("which balance")
         self.spin.setAccessibleName("number of bins")
-        self.spin.setToolTip("The Wing loss paper takes 17 for AFLW and 9 for 300-W")
+        self.spin.setToolTip("The Wing loss paper uses 17 for AFLW and 9 for 300-W")
         self.legend.setProperty("role", "dim")
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.readout.setProperty("role", "dim")
@@ -137,11 +137,9 @@ class PosesDialog(QDialog):
         self.shown = shown
         balance, lacking = shown.balance, int((shown.balance.bins < 0).sum())
         copies = int((balance.copies > 1).sum())
-        words = f"{faces(len(shown.ids))} of the train split, told from their labelled points."
+        words = f"{faces(len(shown.ids))} in the train split. Poses are computed from labelled points."
         if lacking:
-            words += (
-                f" {faces(lacking)} {'lacks' if lacking == 1 else 'lack'} the points that would tell it: counted once."
-            )
+            words += f" {faces(lacking)} {'lacks' if lacking == 1 else 'lack'} the points for a pose: counted once."
         if copies:
             words += f" Balancing draws {faces(copies)} more often, up to {int(balance.copies.max())} times."
         self.about.setText(words)
@@ -182,7 +180,8 @@ class PosesDialog(QDialog):
     def _name_colours(self) -> None:
         link = theme.colours().link
         self.legend.setText(
-            f'<span style="color:{theme.LABEL}">■</span> faces&nbsp;&nbsp; <span style="color:{link}">▯</span> when balanced'
+            f'<span style="color:{theme.LABEL}">■</span> faces&nbsp;&nbsp; '
+            f'<span style="color:{link}">▯</span> when balanced'
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -190,7 +189,7 @@ class PosesDialog(QDialog):
         self._redraw.start()
 
     def done(self, result: int) -> None:
-        """Closing: what is being read is not needed any more."""
+        """Cancel running tasks and close."""
         for task in self._tasks.values():
             task.cancel()
         super().done(result)
@@ -198,7 +197,7 @@ class PosesDialog(QDialog):
     def _task(
         self, name: str, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False
     ) -> None:
-        """Run it in the background in place of the one of this name that is under way."""
+        """Run a task in the background; a running one of the same name is cancelled."""
         self._cancel(name)
 
         def ended() -> None:

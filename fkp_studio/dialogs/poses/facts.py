@@ -1,4 +1,4 @@
-"""What the window of poses reads in the background: poses now, what runs balanced, a typical face of each bin."""
+"""Data of the poses window: current poses, the balance of runs, a typical face per bin. For a background thread."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from training.faces.measures.pose_balance import Balance
 from training.storage.project.project import Project
 from training.storage.runs.inputs.balance import BALANCE, ProjectPoses, project_poses, read_balance
 
-_MARGIN = 0.3  # of the face's box, round a face in a larger picture
-_TRIES = 3  # faces of a bin whose picture may be unreadable
+_MARGIN = 0.3  # of the face's box, around a face in a larger image
+_TRIES = 3  # faces of a bin to try, in case images are unreadable
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Faces and their balance: of the labels as they are now, or of a run."""
+    """Faces and their balance, by the current labels or as in a run."""
 
     ids: np.ndarray
     balance: Balance
@@ -39,7 +39,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class PoseFacts:
-    """poses: of the labels as they are now; None with `fault` in words. runs: names of those that balanced."""
+    """poses: by the current labels, or None with the reason in `fault`. runs: names of the runs that balanced."""
 
     poses: ProjectPoses | None
     fault: str
@@ -47,7 +47,7 @@ class PoseFacts:
 
 
 def read_poses(path: Path) -> PoseFacts:
-    """The poses of a project's train faces."""
+    """Read the poses of a project's train faces."""
     with Project.open(path, read_only=True) as project:
         runs = tuple(sorted((p.parent.name for p in project.runs_dir.glob(f"*/{BALANCE}")), reverse=True))
         try:
@@ -57,12 +57,12 @@ def read_poses(path: Path) -> PoseFacts:
 
 
 def balance_now(poses: ProjectPoses, bins: int) -> Shown:
-    """The faces as a run with so many bins would balance them."""
+    """The faces as a run with this number of bins would balance them."""
     return Shown(poses.ids, poses.balanced(bins=bins))
 
 
 def read_run(path: Path, run: str) -> Shown:
-    """What a run balanced. Raises UserError."""
+    """The balance of a run. Raises UserError if it did not balance by pose."""
     found = read_balance(path / "runs" / run)
     if found is None:
         raise UserError(f"The run {run} did not balance by pose.")
@@ -70,7 +70,7 @@ def read_run(path: Path, run: str) -> Shown:
 
 
 def draw_typical(path: Path, shown: Shown, *, side: int, cancelled: Callable[[], bool]) -> list[QImage | None]:
-    """One face a bin, cut out of its picture, `side` px; None where the bin is empty or its pictures cannot be read."""
+    """One face per bin, cropped from its image, `side` px; None if the bin is empty or its images are unreadable."""
     images: list[QImage | None] = []
     with Project.open(path, read_only=True) as project:
         for place in range(len(shown.balance.edges) - 1):
@@ -84,7 +84,7 @@ def _first_readable(project: Project, ids: np.ndarray, side: int) -> QImage | No
     for sample_id in ids.tolist():
         try:
             picture, labels = project.picture(sample_id), project.labels([sample_id])
-        except UserError:  # moved or damaged: another face of the bin will do
+        except UserError:  # moved or damaged: try another face of the bin
             continue
         from fkp_studio.face.thumbnail import draw_thumbnail
 
@@ -95,7 +95,7 @@ def _first_readable(project: Project, ids: np.ndarray, side: int) -> QImage | No
 
 
 def cut_out(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The square round a face's points, as far as it lies in the picture; all of it where the face fills it."""
+    """The square around a face's points, clipped to the image; the whole image if too little is left."""
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) < 2:
         return picture

@@ -1,4 +1,4 @@
-"""The histogram of poses: how many faces look which way, and how often they count when balanced. Bins can be clicked."""
+"""A histogram of poses with clickable bins: the number of faces per bin, and their weight when balanced."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fkp_studio.look.style import theme
 from training.faces.measures.pose_balance import Balance
 
 SIDES = 8  # px, left and right
-FACE = 56  # px, the largest picture under a bin
+FACE = 56  # px, the largest image under a bin
 SMALLEST_FACE = 24
-AXIS = 22  # px, for the words under the pictures
-COUNT = 18  # px over a bar, for its number
-NUMBERS = 34  # px a bin must be wide for its number
+AXIS = 22  # px, for the words under the images
+COUNT = 18  # px above a bar, for its number
+NUMBERS = 34  # px, the narrowest bin that shows its number
 
 
 class PoseHistogram(QWidget):
-    """Filled bars: faces as they are; outlined above them: what balancing adds. A click or Return chooses a bin."""
+    """Filled bars: number of faces; outlines above them: what balancing adds. A click or Return chooses a bin."""
 
     chosen = Signal(int)  # the bin
-    pointed = Signal(str)  # what the bin under the pointer holds, "" for none
+    pointed = Signal(str)  # the count in the bin under the pointer, in words; "" for none
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,7 +45,7 @@ class PoseHistogram(QWidget):
         return QSize(720, 340)
 
     def set_balance(self, balance: Balance | None) -> None:
-        """Show this; its pictures come later."""
+        """Show this balance; its images follow later."""
         self._images = ()
         self._edges = np.zeros(0) if balance is None else balance.edges
         self._before, self._after = (np.zeros(0, int),) * 2 if balance is None else (balance.before, balance.after)
@@ -53,23 +53,23 @@ class PoseHistogram(QWidget):
         self.update()
 
     def set_images(self, images: Sequence[QImage | None]) -> None:
-        """One face a bin, None for a bin without."""
+        """Show one face per bin; None for a bin without one."""
         self._images = images
         self.update()
 
     @property
     def bins(self) -> int:
-        """How many."""
+        """The number of bins."""
         return len(self._before)
 
     @property
     def face_pixels(self) -> int:
-        """The side of a picture in px of the screen; 0 where bins are too narrow for any."""
+        """The side of an image in device pixels; 0 if the bins are too narrow for images."""
         side = self._face_side()
         return round(side * self.devicePixelRatioF()) if side >= SMALLEST_FACE else 0
 
     def words(self, place: int) -> str:
-        """What a bin holds."""
+        """The count in a bin, in words."""
         before, after = int(self._before[place]), int(self._after[place])
         low, high = self._edges[place], self._edges[place + 1]
         more = f", count as {after:,} when balanced" if after > before else ""
@@ -89,7 +89,7 @@ class PoseHistogram(QWidget):
         return int(min(FACE, self._column(0).width() - 4))
 
     def _floor(self) -> float:
-        """The lower end of the bars."""
+        """The y of the bars' lower end."""
         return self.height() - AXIS - (self._face_side() + 6 if self.face_pixels else 0)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - the whole histogram is drawn
@@ -98,7 +98,7 @@ class PoseHistogram(QWidget):
         painter.end()
 
     def draw(self, painter: QPainter) -> None:
-        """Draw all of it, also into a file."""
+        """Draw the histogram, on the screen or into a file."""
         colours = theme.colours()
         painter.fillRect(self.rect(), QColor(colours.panel))
         painter.setFont(theme.font(pixels=11, tabular=True))
@@ -112,9 +112,9 @@ class PoseHistogram(QWidget):
         painter.drawLine(QPointF(SIDES, floor), QPointF(self.width() - SIDES, floor))
         painter.setPen(QColor(colours.dim))
         words = QRectF(SIDES, self.height() - AXIS, self.width() - 2 * SIDES, AXIS)
-        painter.drawText(words, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "← looks to the left")
+        painter.drawText(words, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "← looking left")
         painter.drawText(words, Qt.AlignmentFlag.AlignCenter, "pose (standard deviations)")
-        painter.drawText(words, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, "looks to the right →")
+        painter.drawText(words, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, "looking right →")
 
     def _draw_bin(self, painter: QPainter, place: int, most: int) -> None:
         colours, column, floor = theme.colours(), self._column(place), self._floor()
@@ -161,7 +161,7 @@ class PoseHistogram(QWidget):
             self.export(Path(path), kind=kind)
 
     def export(self, path: Path, *, kind: str) -> None:
-        """Save it as it is shown, or its numbers (CSV); the line below tells how it went."""
+        """Save the histogram as shown, or its numbers (CSV); the line below it reports the outcome."""
         from fkp_studio.views.plots import export as plot_export
 
         if kind == "CSV":
@@ -179,7 +179,7 @@ class PoseHistogram(QWidget):
     # ---- mouse and keys
 
     def bin_at(self, x: float) -> int:
-        """The bin at this place, -1 for none."""
+        """The bin at this x; -1 for none."""
         if not self.bins or not SIDES <= x < self.width() - SIDES:
             return -1
         return int(np.clip((x - SIDES) / self._column(0).width(), 0, self.bins - 1))

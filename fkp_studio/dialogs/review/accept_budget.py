@@ -1,4 +1,4 @@
-"""What the user asks for in the accept dialog, a least confidence or an error budget, and what it comes to. No widgets."""
+"""Decides which points the accept dialog accepts, by minimum confidence or by error budget. No widgets."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fkp_studio.dialogs.review.accept_facts import Candidates, Outcome, outcome
 from training.faces.measures.error_budget import ErrorBudget, affordable, expected_wrong
 from training.faces.measures.error_curve import ErrorCurve
 
-FEW = 100  # of the surest points, when it is told why none are accepted
+FEW = 100  # most confident points, for the sentence on why none are accepted
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """threshold: the least confidence; None where the budget decides. budget.beyond says what is wrong either way."""
+    """threshold: the minimum confidence, or None if the budget decides. budget.beyond defines "wrong" in both cases."""
 
     threshold: float | None
     budget: ErrorBudget
@@ -23,8 +23,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Decision:
-    """wrong: the share of the accepted points expected to be wrong, NaN where that is not known.
-    surest: that of the FEW surest of all."""
+    """wrong: the expected share of wrong points among the accepted, NaN if unknown.
+    surest: the same among the FEW most confident of all."""
 
     wanted: Wanted
     outcome: Outcome
@@ -33,8 +33,8 @@ class Decision:
 
 
 def decide(candidates: Candidates, curve: ErrorCurve, wanted: Wanted, *, examples: int) -> Decision:
-    """What would be accepted."""
-    known = candidates.confidences[candidates.confidences >= 0]  # surest first
+    """Find what would be accepted."""
+    known = candidates.confidences[candidates.confidences >= 0]  # most confident first
     shares = expected_wrong(known, curve, beyond=wanted.budget.beyond)
     least = wanted.threshold
     if least is None:
@@ -45,14 +45,14 @@ def decide(candidates: Candidates, curve: ErrorCurve, wanted: Wanted, *, example
 
 
 def words(decision: Decision) -> str:
-    """What is to be expected of the accepted points; "" where nobody knows."""
+    """The expected errors among the accepted points, in a sentence; "" if unknown."""
     if not np.isfinite(decision.wrong):
         return ""
     count = decision.wrong * decision.outcome.points
     about = f"about {count:,.0f}" if count >= 1 else "less than one"
     from_ = ""
     if decision.wanted.threshold is None:
-        from_ = f" The least sure of them is at {100 * decision.outcome.threshold:.1f} %."
+        from_ = f" Their lowest confidence is {100 * decision.outcome.threshold:.1f} %."
     return f" {100 * decision.wrong:.1f} % of them, {about}, are expected to be wrong.{from_}"
 
 
@@ -60,8 +60,8 @@ def why_none(candidates: Candidates, decision: Decision) -> str:
     """Why nothing is accepted."""
     surest = float(candidates.confidences[0])
     if surest < 0:
-        return "No missing point is that sure: this run says of none how sure it is."
+        return "No missing point has that confidence: this run predicts without confidences."
     if decision.wanted.threshold is not None:
-        return f"No missing point is that sure: the surest is at {int(surest * 100 + 1e-3)} %."
-    few = f"the surest {FEW:,}" if len(candidates.confidences) > FEW else "all"
-    return f"Nothing is within the budget: of {few} points {100 * decision.surest:.0f} % are expected to be wrong."
+        return f"No missing point has that confidence: the highest is {int(surest * 100 + 1e-3)} %."
+    few = f"the {FEW:,} most confident" if len(candidates.confidences) > FEW else "all"
+    return f"Nothing is within the budget: {100 * decision.surest:.0f} % of {few} points are expected to be wrong."

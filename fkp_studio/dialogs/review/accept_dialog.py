@@ -1,4 +1,4 @@
-"""The accept dialog: fill all faces' missing points from a run, above a confidence or within an error budget, after seeing which."""
+"""The accept dialog: fills missing points from a run, above a confidence or within an error budget."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from training.faces.measures.error_budget import ErrorBudget
 from training.faces.measures.error_curve import ErrorCurve
 from training.storage.runs.model.header import run_curve
 
-USUAL = 80  # per cent
-USUAL_WRONG = 2.0  # per cent
+USUAL = 80  # percent
+USUAL_WRONG = 2.0  # percent
 COLUMNS, SIDE = 3, 112  # of the examples; px
 EXAMPLES = 6
 
 
 class AcceptDialog(QDialog):
-    """Accepts a run's predictions for points that nobody has set. A label that is there is never replaced."""
+    """Accepts a run's predictions for unset points. Existing labels are never replaced."""
 
     def __init__(self, session: Session, jobs: Jobs, run: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,18 +54,18 @@ class AcceptDialog(QDialog):
         self._tasks: dict[str, Task] = {}
         self.title = text_label("Fill missing points", "title")
         self.about, self.summary = text_label(role="dim"), text_label()
-        self.heading = text_label("THE LEAST SURE OF THEM", "heading")
-        self.by_confidence, self.by_budget = QRadioButton("At least this sure"), QRadioButton("At most")
+        self.heading = text_label("LEAST CONFIDENT", "heading")
+        self.by_confidence, self.by_budget = QRadioButton("Confidence at least"), QRadioButton("At most")
         self.slider, self.spin = QSlider(Qt.Orientation.Horizontal), QSpinBox()
         self.at_most, self.beyond = QDoubleSpinBox(), beyond_field()
         self.plot = ReliabilityPlot(session, jobs)
         self._reader = KnownReader(
             session, self.run, self, lambda facts: self.plot.show_facts(self.run, facts), self.summary.setText
         )
-        self.table = FactTable("points of each keypoint", head=("keypoint", "points"))
+        self.table = FactTable("points per keypoint", head=("keypoint", "points"))
         self.examples = FaceGrid(columns=COLUMNS, side=SIDE)
         self.go, self.close_button = button("Accept", "primary"), button("Cancel")
-        self.take_back = button("Take back all accepted from this run", "flat")
+        self.take_back = button("Undo all points accepted from this run", "flat")
         self._set_up()
         self._lay_out()
         self.resize(1040, 600)
@@ -76,7 +76,7 @@ class AcceptDialog(QDialog):
         for widget in (self.slider, self.spin):
             widget.setRange(0, 100)
             widget.setValue(USUAL)
-            widget.setAccessibleName("least confidence in per cent")
+            widget.setAccessibleName("minimum confidence, in percent")
         self.spin.setSuffix(" %")
         self.slider.valueChanged.connect(self.spin.setValue)
         self.spin.valueChanged.connect(self.slider.setValue)
@@ -86,7 +86,7 @@ class AcceptDialog(QDialog):
         self.at_most.setDecimals(1)
         self.at_most.setValue(USUAL_WRONG)
         self.at_most.setSuffix(" %")
-        self.at_most.setAccessibleName("at most wrong, in per cent")
+        self.at_most.setAccessibleName("maximum share of wrong points, in percent")
         for field in (self.at_most, self.beyond):
             field.valueChanged.connect(self._count)
         self.beyond.valueChanged.connect(lambda value: self._reader.want(value / 100))
@@ -98,8 +98,8 @@ class AcceptDialog(QDialog):
         self.take_back.clicked.connect(self._take_back)
         self.take_back.setToolTip("Points accepted from this run become unset again. One undo brings them back.")
         self.about.setText(
-            f"From {self.run}. Only points that nobody has set are filled; a label that is there is never replaced. "
-            "One undo takes it all back."
+            f"From {self.run}. Only unset points are filled; existing labels are never replaced. "
+            "One undo reverts all of it."
         )
         self.table.setFixedWidth(240)
 
@@ -112,7 +112,7 @@ class AcceptDialog(QDialog):
         right.addWidget(self.examples, 1)
         plot = QVBoxLayout()
         plot.setSpacing(4)
-        plot.addWidget(text_label("DO ITS CONFIDENCES COME TRUE ON VAL?", "heading"))
+        plot.addWidget(text_label("IS ITS CONFIDENCE CALIBRATED ON VAL?", "heading"))
         plot.addWidget(self.plot, 1)
         middle = QHBoxLayout()
         middle.setSpacing(16)
@@ -126,14 +126,14 @@ class AcceptDialog(QDialog):
         column.addWidget(self.about)
         column.addSpacing(8)
         column.addLayout(row(self.by_confidence, self.slider, self.spin))
-        parts = (QLabel("wrong; wrong is an error beyond"), QLabel("of the inter-ocular distance"))
+        parts = (QLabel("wrong, where wrong is an error above"), QLabel("of the interocular distance"))
         column.addLayout(row(self.by_budget, self.at_most, parts[0], self.beyond, parts[1], None))
         column.addWidget(self.summary)
         column.addLayout(middle, 1)
         column.addLayout(row(self.take_back, None, self.close_button, self.go))
 
     def done(self, result: int) -> None:
-        """Closing: what is being counted is not needed any more."""
+        """Cancel running tasks and close."""
         for task in self._tasks.values():
             task.cancel()
         self._reader.stop()
@@ -144,7 +144,7 @@ class AcceptDialog(QDialog):
         self.go.setEnabled(False)
         self.take_back.setEnabled(store is not None and bool(self.run))
         if store is None or not self.run:
-            self.summary.setText("Choose a run in the list of runs first: its predictions are what is accepted.")
+            self.summary.setText("Choose a run in the list of runs first.")
             return
         self.summary.setText("Counting…")
         path, run = store.path, self.run
@@ -159,7 +159,7 @@ class AcceptDialog(QDialog):
         if len(self._candidates.confidences):
             self._count()
         else:
-            self.summary.setText("There is nothing to fill: the run has no predictions for points that are missing.")
+            self.summary.setText("Nothing to fill: the run has no predictions for missing points.")
 
     def _on_way(self) -> None:
         budget = self.by_budget.isChecked()
@@ -174,7 +174,7 @@ class AcceptDialog(QDialog):
 
     def _count(self) -> None:
         candidates, curve, wanted = self._candidates, self._curve, self._wanted()
-        self.go.setEnabled(False)  # it would accept what was counted before
+        self.go.setEnabled(False)  # until the new count is in
         if candidates is not None and curve is not None and len(candidates.confidences) and "count" not in self._tasks:
             self._task("count", lambda: decide(candidates, curve, wanted, examples=EXAMPLES), done=self._on_counted)
 
@@ -214,14 +214,14 @@ class AcceptDialog(QDialog):
 
     def _accept(self) -> None:
         if self._outcome is not None:
-            threshold = self._outcome.threshold  # predictions may go on coming: what it was is told by who wrote it
+            threshold = self._outcome.threshold  # recorded with the edit, since more predictions may arrive
             self._edit(lambda store: store.accept(self.run, None, min_confidence=threshold))
 
     def _take_back(self) -> None:
         self._edit(lambda store: store.take_back(self.run))
 
     def _edit(self, act: Callable[[Any], object]) -> None:
-        """Do it and close; the status bar tells the outcome."""
+        """Apply the edit and close; the status bar reports the outcome."""
         if self._session.store is None:
             return
         try:

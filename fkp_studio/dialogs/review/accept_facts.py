@@ -1,4 +1,4 @@
-"""What accepting would fill: all candidates once, then any threshold in an instant. No widgets; runs in the background."""
+"""Reads all points that could be accepted and counts them for any threshold. No widgets; for a background thread."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
 
 CHUNK = 1024  # samples read at once
-NEVER = -1.0  # stands for a confidence that is not a number: only accepted when none is asked for
+NEVER = -1.0  # stands for a NaN confidence: accepted only if no minimum is set
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Every point that could be accepted, surest first.
+    """Every point that could be accepted, most confident first.
 
     confidences: float32 [M]. ids: int32 [M], samples. keypoints: int16 [M]. count: K.
     """
@@ -38,7 +38,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a threshold comes to. per_keypoint: int64 [K]. examples: ids of the faces with the least sure of the points."""
+    """What a threshold accepts. per_keypoint: int64 [K]. examples: ids of the faces with the least confident points."""
 
     threshold: float
     points: int
@@ -48,10 +48,10 @@ class Outcome:
 
 
 def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Candidates:
-    """Unset points for which the run has a prediction, of all faces; given their labels, as `Project.accept` takes them."""
+    """All faces' unset points that the run has predicted, given their labels, as `Project.accept` takes them."""
     with Project.open(path, read_only=True) as project:
-        with suppress(UserError):  # a damaged fill model: accepting predicts plainly too
-            make_fill(project, project.runs_dir / run)  # not only once somebody else has: the counts would not hold
+        with suppress(UserError):  # a damaged fill model: accepting uses plain predictions too
+            make_fill(project, project.runs_dir / run)  # build it now, or the counts would change once it exists
         confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int16)]
         everyone = fillable_ids(project.database)
         for start in range(0, len(everyone), CHUNK):
@@ -70,14 +70,14 @@ def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> C
 
 
 def _ordered(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
-    """The parts together, in this order; they are let go of, since ten million points are many."""
+    """Concatenate the parts in this order and empty the list, to save memory with ten million points."""
     whole = np.concatenate(parts)
     parts.clear()
     return whole[order]
 
 
 def outcome(candidates: Candidates, threshold: float, *, examples: int) -> Outcome:
-    """What would be accepted from this confidence on; 0 asks for none."""
+    """Count what would be accepted at this confidence or above; 0 sets no minimum."""
     every = len(candidates.confidences)
     points = (
         every if threshold <= 0 else int(np.searchsorted(-candidates.confidences, -np.float32(threshold), side="right"))
@@ -91,7 +91,7 @@ def outcome(candidates: Candidates, threshold: float, *, examples: int) -> Outco
 
 
 def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[FaceCard]:
-    """The examples as they would be after accepting."""
+    """Draw the examples as they would be after accepting."""
     from fkp_studio.face.thumbnail import draw_thumbnail
     from fkp_studio.views.gallery.thumbnails import to_image
 
@@ -104,10 +104,10 @@ def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[Fa
             after = fill_labels(labels, predictions, where, number=run_number(run))
             try:
                 pixels = draw_thumbnail(project.picture(sample_id), after, _nothing(labels), side=side)
-            except UserError:  # a picture that can't be read is no example
+            except UserError:  # skip images that cannot be read
                 continue
             lowest = predictions.confidences[where].min() if where.any() else np.nan
-            sure = f"the least sure {lowest:.0%}" if np.isfinite(lowest) else ""
+            sure = f"lowest confidence {lowest:.0%}" if np.isfinite(lowest) else ""
             count = f"{int(where.sum())} point{'' if where.sum() == 1 else 's'}"
             more = f"{count} of {project.sample(sample_id).name}, {sure}" if sure else ""
             cards.append(FaceCard(to_image(pixels), count, more))
@@ -115,7 +115,7 @@ def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[Fa
 
 
 def _read(project: Project, run: str, ids: np.ndarray) -> tuple[Labels, Predictions]:
-    """The labels of `ids` and the predictions that `Project.accept` takes."""
+    """The labels of `ids`, and the predictions that `Project.accept` uses for them."""
     keypoints = len(project.schema)
     fill = usable_fill(project.runs_dir / run, keypoints=keypoints)
     return read_given(project.database, run, ids, keypoints, fill=fill)

@@ -1,4 +1,4 @@
-"""The dialog that fits the chosen run to one's own way of placing points: before and after, use it, take it away."""
+"""The dialog that calibrates the chosen run to the project's labels: errors before and after, use it, remove it."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 from training.storage.runs.model.stored_predictions import NotPredictedError
 
 ADJUST = (*FKP, "adjust")
-FITTING = "Fitting… Labelled faces that are not predicted yet are predicted first, which takes some seconds."
+FITTING = "Calibrating… Labelled faces without predictions are predicted first, which takes a few seconds."
 SAME = 0.01  # px of the input
-HEAD = ("moved by, px of the input", "x", "y", "RMSE before, px", "after, px")
+HEAD = ("offset, px of the input", "x", "y", "RMSE before, px", "after, px")
 
 
 class AdjustDialog(QDialog):
-    """Fits when it opens; the run predicts in another way only after the button was pressed."""
+    """Computes the calibration when it opens; the run's predictions change only after the button is pressed."""
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Fit to my way of placing points")
+        self.setWindowTitle("Calibrate to my labels")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._session, self._jobs, self.run = session, jobs, session.run
         self._fit: Fit | None = None
         self._used: Adjustment | None = None
         self._tasks: list[Task] = []
-        self.title = text_label(f"Fit {self.run} to my way of placing points", "title")
+        self.title = text_label(f"Calibrate {self.run} to my labels", "title")
         self.about = text_label(
-            "Each keypoint's predictions are moved by what they differ from your labels by. Measured on faces left out of the "
-            "fit, person by person.",
+            "Shifts each keypoint's predictions by their offset from your labels. "
+            "The errors are measured on people left out of the calibration.",
             "dim",
         )
         self.summary, self.state = text_label(FITTING), text_label(role="dim")
-        self.table = FactTable("offset and errors of each keypoint", head=HEAD)
-        self.go, self.close_button = button("Use this fit", "primary"), button("Close")
-        self.take_away = button("Take the fit away", "flat")
+        self.table = FactTable("offset and errors per keypoint", head=HEAD)
+        self.go, self.close_button = button("Use this calibration", "primary"), button("Close")
+        self.take_away = button("Remove calibration", "flat")
         self._set_up()
         self._lay_out()
         self.resize(680, 648)
@@ -92,7 +92,7 @@ class AdjustDialog(QDialog):
         self._offer()
         self.take_away.setVisible(used is not None)
         if used is not None:
-            self.state.setText(f"In use now: a fit on {used.faces:,} faces, {used.before:.2f} → {used.after:.2f} px.")
+            self.state.setText(f"In use: calibrated on {used.faces:,} faces, {used.before:.2f} → {used.after:.2f} px.")
 
     def _on_fit(self, fit: Fit) -> None:
         self._fit = fit
@@ -109,7 +109,7 @@ class AdjustDialog(QDialog):
         )
 
     def _offer(self) -> None:
-        """Only what helps, and is not in use already, is worth predicting all faces anew."""
+        """Enable the button only for a fit that helps and is not in use: using it predicts all faces again."""
         fit, used = self._fit, self._used
         same = fit is not None and used is not None and np.allclose(fit.adjustment.offset, used.offset, atol=SAME)
         self.go.setEnabled(fit is not None and fit.helps and not same)
@@ -125,7 +125,7 @@ class AdjustDialog(QDialog):
             self._task(lambda: undo_fit(run_dir), done=lambda _there: self._changed())
 
     def _changed(self) -> None:
-        """All predictions of the run are old now: make them anew, in the background."""
+        """All predictions of the run are outdated: predict again, in the background."""
         self._jobs.predict(self.run)
         self.accept()
 
@@ -136,21 +136,21 @@ class AdjustDialog(QDialog):
         self.summary.setText(str(error))
 
     def done(self, result: int) -> None:
-        """Closing: what is being fitted is not needed any more."""
+        """Cancel running tasks and close."""
         for task in self._tasks:
             task.cancel()
         super().done(result)
 
 
 def read_state(run_dir: Path, keypoints: int) -> Adjustment | None:
-    """The fit in use."""
+    """The fit in use; None if there is none."""
     return read_adjustment(run_dir, keypoints=keypoints)
 
 
 def read_fit(
     project: Path, run_dir: Path, *, cancelled: Callable[[], bool], command: Sequence[str] = ADJUST
 ) -> Fit | None:
-    """Fit to what the project keeps, else by a process that predicts the labelled faces; None where it was cancelled.
+    """Fit to stored predictions, or else in a process that predicts the labelled faces; None if cancelled.
 
     Raises UserError.
     """

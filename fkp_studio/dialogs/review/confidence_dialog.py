@@ -1,4 +1,4 @@
-"""The window of confidence: whether what a run says of its errors comes true on val."""
+"""The confidence window: whether a run's confidences are calibrated on val."""
 
 from __future__ import annotations
 
@@ -16,45 +16,49 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.widgets.parts import button, row, text_label
 from training.faces.labels.run_names import is_starter
 
-ABOUT = "On val: points with a label that a person or the source vouches for, by the predictions the project keeps. "
-FITTED = "The confidence was fitted on these faces; new ones may differ by a little more."
-OF_STARTER = "The confidence was fitted on the faces of the starter's own val."
-BEYOND = 5.0  # per cent of the interocular distance
+ABOUT = "Measured on val: stored predictions against confirmed and imported labels. "
+FITTED = "The confidence was fitted on these faces; new faces may deviate a little more."
+OF_STARTER = "The confidence was fitted on the starter's own val faces."
+BEYOND = 5.0  # percent of the interocular distance
 WAIT_MS = 1500  # after the last change of labels or predictions
-LIMITS = (2.0, 50.0)  # below, a confidence, which is about 10 %, says too little
+LIMITS = (2.0, 50.0)  # below 2 %, confidences (defined at 10 %) say too little
 
 
 def beyond_field() -> QDoubleSpinBox:
-    """Which errors count as wrong, in per cent of the interocular distance."""
+    """A field for the error above which a point is wrong, in percent of the interocular distance."""
     made = QDoubleSpinBox()
     made.setRange(*LIMITS)
     made.setDecimals(1)
     made.setValue(BEYOND)
     made.setSuffix(" %")
-    made.setAccessibleName("wrong beyond, in per cent of the inter-ocular distance")
+    made.setAccessibleName("wrong above, in percent of the interocular distance")
     return made
 
 
 class KnownReader:
-    """Reads what is known of a run once, and makes the facts of the limit asked for last; all in the background.
+    """Reads a run's errors and confidences once, then computes the facts for the latest limit; all in the background.
 
-    What cannot be read is told by `fail` in a sentence. After a change of labels or predictions it is read anew when no
-    other has come for a while: predictions of a million faces come for half an hour.
+    `fail` gets a sentence if reading fails. Changes of labels or predictions are read once they have paused for a
+    while, since predicting a million faces takes half an hour.
     """
 
     def __init__(
-        self, session: Session, run: str, owner: QWidget, tell: Callable[[ConfidenceFacts], None],
+        self,
+        session: Session,
+        run: str,
+        owner: QWidget,
+        tell: Callable[[ConfidenceFacts], None],
         fail: Callable[[str], object],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._session, self._run, self._owner, self._tell, self._fail = session, run, owner, tell, fail
         self.known: Known | None = None
-        self._wanted = 0.0  # the limit to make facts of
+        self._wanted = 0.0  # the limit to compute facts for
         self._task: Task | None = None
         self._later = QTimer(owner, singleShot=True, interval=WAIT_MS)
         self._later.timeout.connect(self._read_anew)
 
     def changed(self) -> None:
-        """Labels or predictions did: read anew, soon."""
+        """Labels or predictions have changed: read them again soon."""
         self._later.start()
 
     def _read_anew(self) -> None:
@@ -65,7 +69,7 @@ class KnownReader:
             self.want(self._wanted)
 
     def want(self, beyond: float) -> None:
-        """Tell the facts for this limit soon."""
+        """Request the facts for this limit."""
         self._wanted = beyond
         store = self._session.store
         if self._task is not None or store is None or not self._run:
@@ -77,7 +81,7 @@ class KnownReader:
             self._start(lambda **_hooks: facts_for(known, beyond), lambda facts: self._on_facts(facts, beyond))
 
     def stop(self) -> None:
-        """Nobody waits any more."""
+        """Cancel what is running."""
         self._later.stop()
         if self._task is not None:
             self._task.cancel()
@@ -104,7 +108,7 @@ class KnownReader:
 
 
 class ConfidenceDialog(QDialog):
-    """Two plots of the chosen run: predicted against real shares of wrong points, and the share wrong among those accepted."""
+    """Two plots of the chosen run: predicted against actual error rates, and the error rate among accepted points."""
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -128,14 +132,14 @@ class ConfidenceDialog(QDialog):
         self._reader.want(self.beyond.value() / 100)
 
     def done(self, result: int) -> None:
-        """Closing: what is being read is not needed any more."""
+        """Cancel running tasks and close."""
         self._reader.stop()
         super().done(result)
 
     def _lay_out(self) -> None:
         plots = QHBoxLayout()
         plots.setSpacing(16)
-        for name, plot in (("PREDICTED AND REAL ERRORS", self.reliability), ("WRONG AMONG ACCEPTED", self.risk)):
+        for name, plot in (("PREDICTED AND ACTUAL ERRORS", self.reliability), ("ERRORS AMONG ACCEPTED", self.risk)):
             column = QVBoxLayout()
             column.setSpacing(4)
             column.addWidget(text_label(name, "heading"))
@@ -145,7 +149,7 @@ class ConfidenceDialog(QDialog):
         column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(8)
         column.addWidget(text_label(self.run, "title"))
-        words = (QLabel("A point is wrong when its error is beyond"), QLabel("of the inter-ocular distance"))
+        words = (QLabel("A point is wrong when its error is above"), QLabel("of the interocular distance"))
         column.addLayout(row(words[0], self.beyond, words[1], None))
         column.addLayout(plots, 1)
         column.addWidget(self.about)
@@ -155,7 +159,7 @@ class ConfidenceDialog(QDialog):
         for plot in (self.reliability, self.risk):
             plot.show_facts(self.run, facts)
         self.predict.setVisible(not facts.points)
-        fit = f" With the fit to {facts.fitted:,} labelled faces that is in use." if facts.fitted else ""
+        fit = f" Includes the calibration to {facts.fitted:,} labelled faces." if facts.fitted else ""
         self.about.setText(f"{self._about}{fit}")
 
     def _on_changed(self, changes: Changes) -> None:

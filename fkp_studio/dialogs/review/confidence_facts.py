@@ -1,4 +1,4 @@
-"""What the plots of confidence show of a run: read from stored predictions and labels, in the background. No widgets."""
+"""Computes the data of the confidence plots from stored predictions and labels. No widgets; for a background thread."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from training.storage.runs.model.header import run_curve
 
 @dataclass(frozen=True)
 class Known:
-    """A run's labelled and predicted points of val, and what its confidences mean. fitted: on how many labelled faces the fit
-    is made that moves the predictions; 0: there is none."""
+    """A run's labelled and predicted points in val, and its error curve.
+
+    fitted: the number of labelled faces the run is calibrated to; 0 if it is not.
+    """
 
     judged: Judged
     curve: ErrorCurve
@@ -25,7 +27,7 @@ class Known:
 
 @dataclass(frozen=True)
 class ConfidenceFacts:
-    """All that is drawn for one limit of the error."""
+    """The data of both plots for one error limit."""
 
     reliability: Reliability
     risk: RiskCurve
@@ -35,7 +37,7 @@ class ConfidenceFacts:
 
 
 def read_known(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Known:
-    """What the project keeps of the run."""
+    """Read the stored predictions of the run."""
     with Project.open(path, read_only=True) as project:
         run_dir = project.runs_dir / run
         fit = read_adjustment(run_dir, keypoints=len(project.schema))
@@ -44,7 +46,7 @@ def read_known(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Known:
 
 
 def facts_for(known: Known, beyond: float) -> ConfidenceFacts:
-    """For errors beyond this fraction of the interocular distance."""
+    """The facts for errors above this fraction of the interocular distance."""
     return ConfidenceFacts(
         reliability(known.judged, known.curve, beyond=beyond),
         risk_curve(known.judged, known.curve, beyond=beyond),

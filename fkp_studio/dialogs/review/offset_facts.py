@@ -1,4 +1,4 @@
-"""What the dialog of labels' offsets shows: the check, and faces before and after. No widgets; runs in the background."""
+"""Data of the label offset dialog: the check, and faces before and after. No widgets; for a background thread."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from training.storage.project.project import Project
 from training.storage.runs.inputs.data import spread_rows
 from training.storage.runs.model.stored_predictions import is_predicted, model_config
 
-LOOKED_AT = 2000  # faces, evenly spread, from which those that are drawn are chosen
-ROOM = 0.75  # of the interocular distance, round the middle of the eyes
+LOOKED_AT = 2000  # evenly spread faces to choose the drawn ones from
+ROOM = 0.75  # of the interocular distance, around the midpoint of the eyes
 
 
 def read_checks(path: Path, run: str, *, cancelled: Callable[[], bool]) -> list[Checked]:
-    """The check of each import; also by the predictions of `run` where it can tell and is done with predicting.
+    """The check of each import; also by the predictions of `run` if they are complete and sufficient.
 
     Raises UserError, and Cancelled.
     """
@@ -36,12 +36,12 @@ def read_checks(path: Path, run: str, *, cancelled: Callable[[], bool]) -> list[
 def _can_tell(project: Project, run_dir: Path) -> bool:
     try:
         return model_config(run_dir).flip_average and is_predicted(project, run_dir)
-    except UserError:  # a run with damaged settings is no witness; the pictures are
+    except UserError:  # damaged run settings: check by the images alone
         return False
 
 
 def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int) -> list[FaceCard]:
-    """The eyes of some faces, each twice: with the labels as they are and shifted by dx px to the right."""
+    """The eyes of some faces, each twice: with the current labels, and with labels shifted by dx px to the right."""
     from fkp_studio.face.thumbnail import draw_thumbnail
     from fkp_studio.views.gallery.thumbnails import to_image
 
@@ -54,13 +54,13 @@ def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int
             sample = int(ids[row])
             try:
                 picture = project.picture(sample)
-            except UserError:  # a picture that can't be read is no example
+            except UserError:  # skip images that cannot be read
                 continue
             now = labels[[row]]
             eyes = [now.points[0, list(group)].mean(axis=0) for group in project.schema.interocular]
-            for words, shown in (("as they are", now), ("shifted", shifted(now, dx, to_shift(now)))):
+            for words, shown in (("current labels", now), ("shifted", shifted(now, dx, to_shift(now)))):
                 part, moved = _cut(picture, shown, np.array(eyes))
-                if not part.size:  # labels outside the picture
+                if not part.size:  # labels outside the image
                     break
                 drawn = draw_thumbnail(part, moved, np.full(moved.points.shape[1:], np.nan), side=side)
                 cards.append(FaceCard(to_image(drawn), words, f"{project.sample(sample).name}: {words}"))
@@ -68,7 +68,7 @@ def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int
 
 
 def _cut(picture: np.ndarray, labels: Labels, eyes: np.ndarray) -> tuple[np.ndarray, Labels]:
-    """The square of the picture round both eyes, and the labels in it."""
+    """The square of the image around both eyes, and the labels in it."""
     half = float(np.linalg.norm(eyes[0] - eyes[1])) * ROOM
     x, y = np.maximum(np.floor(eyes.mean(axis=0) - half).astype(int), 0)
     end = np.maximum(np.ceil(eyes.mean(axis=0) + half).astype(int) + 1, 0)

@@ -1,4 +1,4 @@
-"""The dialog of labels that sit off to one side: what was found, how it looks before and after, and the one act that mends it."""
+"""The label offset dialog: detects labels that are shifted to one side, shows faces before and after, corrects them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from training.assist.offsets.project_check import CANNOT_TELL, ONLY_SIDEWAYS, Ch
 from training.errors import UserError
 
 FACES, SIDE = 3, 120  # faces shown twice; px
-STAYS = "One step, undone with Ctrl+Z. Only imported labels move; what you or a model set stays where it is."
+STAYS = "One step, undone with Ctrl+Z. Only imported labels move; points set by you or a model stay."
 
 
 class OffsetsDialog(QDialog):
-    """Checks the labels when it opens; nothing is changed until the button is pressed."""
+    """Checks the labels when it opens; nothing changes until the button is pressed."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Offset of labels")
+        self.setWindowTitle("Label offset")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._session = session
         self._checks: list[Checked] = []
         self._tasks: list[Task] = []
-        self.title = text_label("Do the labels sit where the faces are?", "title")
+        self.title = text_label("Are the labels shifted to one side?", "title")
         self.summary, self.about = text_label("Comparing faces with their mirror images…"), text_label(role="dim")
-        self.which, self.table = QComboBox(), FactTable("offset of each keypoint")
+        self.which, self.table = QComboBox(), FactTable("offset per keypoint")
         self.faces = FaceGrid(columns=2, side=SIDE)
-        self.heading = text_label("THE EYES OF SOME FACES", "heading")
-        self.go, self.close_button = button("Shift the labels", "primary"), button("Close")
+        self.heading = text_label("EYES OF SOME FACES", "heading")
+        self.go, self.close_button = button("Shift labels", "primary"), button("Close")
         self._set_up()
         self._lay_out()
         self.resize(840, 656)
@@ -110,7 +110,7 @@ class OffsetsDialog(QDialog):
         self.summary.setText(_words(checked))
         self.about.setText(f"{ONLY_SIDEWAYS} {STAYS}")
         self._fill([found for found in (checked.found, checked.by_run) if found is not None])
-        self.go.setText(f"Shift the labels by {signed(best.mend, 2)} px")
+        self.go.setText(f"Shift labels by {signed(best.mend, 2)} px")
         self.go.setEnabled(best.worth_telling and checked.imported > 0)
         self._draw(checked, best.mend)
 
@@ -147,7 +147,7 @@ class OffsetsDialog(QDialog):
             self.accept()
 
     def done(self, result: int) -> None:
-        """Closing: what is being looked at is not needed any more."""
+        """Cancel running tasks and close."""
         for task in self._tasks:
             task.cancel()
         super().done(result)
@@ -159,12 +159,12 @@ def _margin(found: LabelOffset, k: int) -> str:
 
 
 def _words(checked: Checked) -> str:
-    """What was found, and what a run says to it."""
+    """The result of the check, and of the check by a run."""
     best: Any = checked.best
     words = [best.sentence]
     if checked.by_run is not None and checked.before == checked.before:
         words.append(
-            f"{checked.by_run.by} has an RMSE of {checked.before:.2f} px against these labels, of {checked.after:.2f} px "
-            "against shifted ones."
+            f"{checked.by_run.by} has an RMSE of {checked.before:.2f} px against these labels and "
+            f"{checked.after:.2f} px against the shifted ones."
         )
     return " ".join(words)

@@ -1,4 +1,4 @@
-"""Random search: what is drawn, how long each trial trains, and what came of it."""
+"""The random search dialog: the search space, the budget of each trial, and the results."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from training.errors import UserError
 from training.search.plan import SearchInfo, SearchPlan
 from training.storage.runs.settings.recipes import RECIPES, recipe_config, recipe_space
 
-NEW = ""  # the data of the entry that begins a search
+NEW = ""  # the data of the entry for a new search
 
 
 class RandomSearchDialog(QDialog):
-    """At the left a search, new or begun; at the right its trials. Closing it leaves the search going on."""
+    """A search, new or started, on the left; its trials on the right. Closing the dialog does not stop the search."""
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None, *, recipe: str = "") -> None:
         super().__init__(parent)
@@ -48,10 +48,10 @@ class RandomSearchDialog(QDialog):
         self._on_search_chosen()
         self.resize(1120, 640)
 
-    # ---- what is asked for
+    # ---- the search
 
     def plan(self) -> SearchPlan:
-        """The search as the form tells it. Raises UserError naming what is wrong."""
+        """The search as set in the form. Raises UserError naming what is invalid."""
         info = self.info()
         if info is not None:
             return replace(info.plan, trials=self.trials.value())
@@ -61,11 +61,11 @@ class RandomSearchDialog(QDialog):
         return SearchPlan(name, config, self.space.space(config), self.trials.value())
 
     def info(self) -> SearchInfo | None:
-        """The search that is shown; None for a new one."""
+        """The shown search; None for a new one."""
         return self._jobs.searching.info(self.search.currentData())
 
     def start(self) -> None:
-        """Begin the search, or go on with it."""
+        """Start the search, or continue it."""
         try:
             plan = self.plan()
         except UserError as error:
@@ -76,7 +76,7 @@ class RandomSearchDialog(QDialog):
         self._jobs.searching.start(plan, jobs=self.jobs.value())
 
     def stop(self) -> None:
-        """Stop the search that is shown."""
+        """Stop the shown search."""
         self._jobs.searching.stop(self.search.currentData())
 
     def train_best(self) -> None:
@@ -89,8 +89,8 @@ class RandomSearchDialog(QDialog):
     # ---- parts
 
     def _make(self) -> None:
-        self._wanted = ""  # a search that was started and is not in the list yet
-        self._refused = ""  # why a search could not begin or ended
+        self._wanted = ""  # a started search that is not in the list yet
+        self._refused = ""  # why a search could not start, or ended
         self.search, self.recipe = QComboBox(), QComboBox()
         self.search.setAccessibleName("Search")
         for name, recipe in RECIPES.items():
@@ -98,7 +98,7 @@ class RandomSearchDialog(QDialog):
         self.trials = QSpinBox(minimum=1, maximum=10_000, value=20)
         self.minutes = QDoubleSpinBox(minimum=0.1, maximum=10_000, value=2, suffix=" min", decimals=1)
         self.jobs = QSpinBox(minimum=1, maximum=max(1, os.cpu_count() or 1), value=1)
-        self.jobs.setToolTip("Runs with fewer threads each, side by side, get more done than one after another")
+        self.jobs.setToolTip("Runs in parallel with fewer threads each finish more work than one after another")
         self.seed = QSpinBox(minimum=0, maximum=2**31 - 1)
         self.space = SpaceTable()
         self.total = QLabel(wordWrap=True)
@@ -107,7 +107,7 @@ class RandomSearchDialog(QDialog):
         self.fault.setProperty("role", "danger")
         self.start_button, self.stop_button = QPushButton("Search"), QPushButton("Stop")
         self.start_button.setProperty("role", "primary")
-        self.close_button, self.best_button = QPushButton("Close"), QPushButton("Train the best one for longer")
+        self.close_button, self.best_button = QPushButton("Close"), QPushButton("Train the best trial longer")
         for button in (self.start_button, self.stop_button, self.close_button, self.best_button):
             button.setAutoDefault(False)
         self.results = SearchResults(self._session, self._jobs)
@@ -116,12 +116,16 @@ class RandomSearchDialog(QDialog):
         form = QFormLayout()
         form.setHorizontalSpacing(16)
         rows = (
-            ("Search", self.search), ("Recipe", self.recipe), ("Trials", self.trials), ("Time for each", self.minutes),
-            ("Side by side", self.jobs), ("Seed", self.seed),
-        )  # fmt: skip
+            ("Search", self.search),
+            ("Recipe", self.recipe),
+            ("Trials", self.trials),
+            ("Time per trial", self.minutes),
+            ("In parallel", self.jobs),
+            ("Seed", self.seed),
+        )
         for words, field in rows:
             form.addRow(words, field)
-        heading = QLabel("WHAT IS DRAWN")
+        heading = QLabel("SEARCH SPACE")
         heading.setProperty("role", "heading")
         acts = QHBoxLayout()
         acts.addWidget(self.stop_button)
@@ -169,7 +173,7 @@ class RandomSearchDialog(QDialog):
     # ---- which search
 
     def _latest(self) -> str:
-        """The search that goes on, or else the one begun last."""
+        """The running search, or else the one started last."""
         going = self._jobs.searching.searching()
         infos = sorted(self._jobs.searching.infos(), key=lambda info: info.created)
         return going[0] if going else infos[-1].plan.name if infos else NEW
@@ -227,7 +231,7 @@ class RandomSearchDialog(QDialog):
             self.best_button.setToolTip(f"Queue a run with the settings of trial {best.number} for {long}")
         self._tell()
 
-    # ---- what can be done
+    # ---- buttons and messages
 
     def _tell(self) -> None:
         info, name = self.info(), self.search.currentData()
@@ -236,7 +240,7 @@ class RandomSearchDialog(QDialog):
         if info is None and not fault:
             fault = self._plan_fault()
         left = self.trials.value() - (info.ended if info is not None else 0)
-        self.start_button.setText("Search" if info is None else "Go on")
+        self.start_button.setText("Search" if info is None else "Continue")
         self.start_button.setEnabled(not going and left > 0 and not fault)
         stopping = self._jobs.searching.is_stopping(name)
         self.stop_button.setText("Stopping…" if stopping else "Stop")
@@ -247,14 +251,14 @@ class RandomSearchDialog(QDialog):
         self.fault.setVisible(bool(self.fault.text()))
         seconds = 60 * self.minutes.value() * max(left, 0) / self.jobs.value()
         self.total.setText(
-            f"{left} trials to go, at most {clock(seconds)} altogether." if left > 0 else "All trials have ended."
+            f"{left} trials to go, at most {clock(seconds)} in total." if left > 0 else "All trials have ended."
         )
 
     def _val_fault(self) -> str:
         return (
             ""
             if self._facts.val
-            else "No face is in val, by whose error trials are compared. Set some faces' split to val."
+            else "Trials are compared by their error on val, which has no faces. Set some faces' split to val."
         )
 
     def _plan_fault(self) -> str:

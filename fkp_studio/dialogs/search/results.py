@@ -1,4 +1,4 @@
-"""What came of a search: how far it is, the table of its trials, and the error against each setting."""
+"""Results of a random search: progress, the table of trials, and the error against each setting."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
 from training.search.plan import SearchInfo, TrialInfo, best_trial
 
-FIRST_WIDTHS = (52, 84, 112)  # px, of the columns that every search has
+FIRST_WIDTHS = (52, 84, 112)  # px, of the columns in every search
 EMPTY = (
-    "Each trial trains the recipe for a short time with settings drawn at random; those that are clearly worse than the "
-    "others are stopped early. The trials are listed here, best first, as soon as the search begins."
+    "Each trial trains the recipe briefly with randomly drawn settings; trials that are clearly worse than the others "
+    "are stopped early. Trials are listed here, best first, once the search has started."
 )
 
 
 class SearchResults(QWidget):
-    """Shows one search; a trial chosen in the table is marked in the plot, and the other way round."""
+    """Shows one search; a trial chosen in the table is marked in the plot, and vice versa."""
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,11 +44,11 @@ class SearchResults(QWidget):
         self.show_search(None)
 
     def best(self) -> TrialInfo | None:
-        """The best trial of the search that is shown."""
+        """The best trial of the shown search."""
         return None if self._info is None else best_trial(self._info.trials)
 
     def show_search(self, info: SearchInfo | None) -> None:
-        """Show this search as it is now; None shows what will be here."""
+        """Show the current state of this search; None shows an explanation."""
         self._info = info
         chosen = self._chosen()
         trials, space = (info.trials, info.plan.space) if info is not None else ((), {})
@@ -86,7 +86,7 @@ class SearchResults(QWidget):
         header.setDefaultSectionSize(96)
         self.plot = SlicePlot(session, jobs)
         self.setting = QComboBox()
-        self.setting.setAccessibleName("Setting that the error is drawn against")
+        self.setting.setAccessibleName("Setting to plot the error against")
 
     def _lay_out(self) -> None:
         self.top, below = QWidget(), QWidget()
@@ -117,7 +117,7 @@ class SearchResults(QWidget):
         column.addWidget(self.split, 1)
 
     def _set_widths(self) -> None:
-        """The model was reset, and Qt forgets widths of columns that were gone."""
+        """Restore widths, which Qt forgets when the model is reset."""
         for column, width in enumerate(FIRST_WIDTHS):
             self.table.setColumnWidth(column, width)
 
@@ -138,7 +138,7 @@ class SearchResults(QWidget):
         early = sum(t.state == "pruned" for t in info.trials)
         parts = [
             f"{info.ended} of {info.plan.trials} trials",
-            f"{under_way} training" if under_way else "" if info.ended >= info.plan.trials else "not going on",
+            f"{under_way} training" if under_way else "" if info.ended >= info.plan.trials else "stopped",
             f"{early} stopped early" if early else "",
             f"best {best.value:.3f} px (trial {best.number})" if best is not None else "",
         ]
@@ -160,6 +160,6 @@ class SearchResults(QWidget):
         self.plot.mark(self._chosen())
 
     def _on_header(self, section: int) -> None:
-        """A click on a setting's column draws the error against it."""
+        """Plot the error against the setting whose column was clicked."""
         if section >= len(FIRST):
             self.setting.setCurrentIndex(section - len(FIRST))

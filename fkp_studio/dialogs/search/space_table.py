@@ -1,4 +1,4 @@
-"""The table in which a person says which settings a search draws, and from where to where."""
+"""The table of a random search's space: which settings are drawn, and their ranges."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHECKED, _UNCHECKED = Qt.CheckState.Checked, Qt.CheckState.Unchecked
 
 
 class SpaceTable(QTableWidget):
-    """A row a setting: drawn or not, low and high, logarithmic; or the values to choose from."""
+    """One row per setting: drawn or not, low and high, logarithmic; or the values to choose from."""
 
     edited = Signal()
 
@@ -30,7 +30,7 @@ class SpaceTable(QTableWidget):
         self.setHorizontalHeaderLabels(HEAD)
         self.setFont(theme.table_font())
         self.setShowGrid(False)
-        self.setAccessibleName("What is searched")
+        self.setAccessibleName("Search space")
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.AllEditTriggers)
         self.verticalHeader().hide()
@@ -44,7 +44,7 @@ class SpaceTable(QTableWidget):
         self.itemChanged.connect(lambda _item: self.edited.emit())
 
     def show_space(self, space: Mapping[str, Dimension], *, usual: Mapping[str, Dimension], editable: bool) -> None:
-        """Show these; settings that are usual but not in the space are shown switched off."""
+        """Show this space; usual settings that are not in it are shown unticked."""
         self._editable = editable
         rows = {**usual, **space}
         with QSignalBlocker(self):
@@ -54,7 +54,7 @@ class SpaceTable(QTableWidget):
                 self._show_row(row, name, dimension, drawn=name in space)
 
     def space(self, config: RunConfig) -> dict[str, Dimension]:
-        """What is drawn, as it stands. Raises UserError naming the setting that is wrong."""
+        """The space as set in the table. Raises UserError naming an invalid setting."""
         space = {}
         for row in range(self.rowCount()):
             item = self.item(row, SETTING)
@@ -92,7 +92,7 @@ class SpaceTable(QTableWidget):
             return
         self.setItem(row, LOW, self._cell(number(dimension.low), edit=True))
         self.setItem(row, HIGH, self._cell(number(dimension.high), edit=True))
-        tip = "Draw each order of magnitude as often as another"
+        tip = "Draw uniformly on a logarithmic scale"
         self.setItem(row, LOG, self._cell("", tip=tip, check=dimension.log))
 
     def _cell(self, text: str, *, tip: str = "", edit: bool = False, check: bool | None = None) -> QTableWidgetItem:

@@ -13,12 +13,12 @@ from training.storage.runs.settings.search_space import short
 
 Index = QModelIndex | QPersistentModelIndex
 NOTHING = QModelIndex()
-STATES = {"done": "done", "pruned": "stopped", "failed": "failed", "running": "training", "waiting": "waits"}
+STATES = {"done": "done", "pruned": "stopped", "failed": "failed", "running": "training", "waiting": "waiting"}
 FIRST = ("trial", "rmse (px)", "state")
 
 
 class TrialModel(QAbstractTableModel):
-    """A row a trial: number, error, how it went, and what it drew."""
+    """One row per trial: number, error, state and drawn settings."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -27,7 +27,7 @@ class TrialModel(QAbstractTableModel):
         self._best: TrialInfo | None = None
 
     def set_trials(self, trials: Sequence[TrialInfo], settings: Sequence[str]) -> None:
-        """Show these trials and of each these settings."""
+        """Show these trials with these settings as columns."""
         order = ranked(trials)
         if (order, tuple(settings)) == (self.trials, self.settings):
             return
@@ -36,7 +36,7 @@ class TrialModel(QAbstractTableModel):
         self.endResetModel()
 
     def row_of(self, number: int) -> int:
-        """The row of the trial of this number; -1 for none."""
+        """The row of the trial with this number; -1 if there is none."""
         return next((row for row, trial in enumerate(self.trials) if trial.number == number), -1)
 
     def rowCount(self, parent: Index = NOTHING) -> int:
@@ -77,6 +77,6 @@ class TrialModel(QAbstractTableModel):
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:
-    """Numbers to the right, words to the left."""
+    """Right-aligned numbers, left-aligned words."""
     side = Qt.AlignmentFlag.AlignLeft if column == FIRST.index("state") else Qt.AlignmentFlag.AlignRight
     return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,4 +1,4 @@
-"""Shown after a fault of the program: what it means for the user's work, and the text for a report."""
+"""The dialog shown after an internal error, with the text for a bug report."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from training import __version__
 
 
 def report(error: BaseException) -> str:
-    """Versions and traceback, for somebody who will look for the fault."""
+    """Versions and traceback, for a bug report."""
     versions = f"FKP Studio {__version__}, Qt {qVersion()}, Python {platform.python_version()}, {platform.platform()}"
     return f"{versions}\n\n{''.join(traceback.format_exception(error))}"
 
 
 class CrashDialog(QDialog):
-    """Says that labels are safe, shows the traceback and copies it."""
+    """Says that the labels are safe, shows the traceback and copies it."""
 
     def __init__(self, error: BaseException, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("FKP Studio: an error in the program")
+        self.setWindowTitle("FKP Studio: internal error")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(640, 420)
-        title = QLabel("Something went wrong in the program")
+        title = QLabel("Internal error")
         title.setProperty("role", "title")
         what = QLabel(
-            "Your labels are safe: every step was written to the disk when you made it. You can go on working; if the window "
-            "behaves oddly, close and open it again. This text helps whoever looks for the fault:"
+            "Your labels are safe: every edit was saved when you made it. You can keep working; if the window "
+            "behaves oddly, close it and open it again. Please include this text in a bug report:"
         )
         what.setWordWrap(True)
         self.text = QPlainTextEdit(report(error))
         self.text.setReadOnly(True)
         self.text.setFont(theme.table_font())
-        self.text.setAccessibleName("Report of the error")
+        self.text.setAccessibleName("Error report")
         buttons = QDialogButtonBox()
-        self.copy_button = QPushButton("Copy the text")
+        self.copy_button = QPushButton("Copy text")
         self.copy_button.clicked.connect(self._copy)
-        go_on = QPushButton("Go on")
+        go_on = QPushButton("Continue")
         go_on.setProperty("role", "primary")
         buttons.addButton(self.copy_button, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(go_on, QDialogButtonBox.ButtonRole.AcceptRole)

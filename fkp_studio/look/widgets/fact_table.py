@@ -1,4 +1,4 @@
-"""The table of facts that dialogs show: names at the left, figures at the right, nothing to edit or choose."""
+"""A read-only table for dialogs: names on the left, figures on the right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class FactTable(QTableWidget):
-    """name: for who cannot see it. stretch: whether the first column takes what room the others leave."""
+    """name: the accessible name. stretch: whether the first column takes the remaining width."""
 
     def __init__(self, name: str, *, head: Sequence[str] = (), stretch: bool = True) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class FactTable(QTableWidget):
             self.set_head(head)
 
     def set_head(self, head: Sequence[str]) -> None:
-        """Give the columns these titles."""
+        """Set the column titles."""
         self.setColumnCount(len(head))
         for column, text in enumerate(head):
             self.setHorizontalHeaderItem(column, _item(text, column))
@@ -44,21 +44,21 @@ class FactTable(QTableWidget):
             self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def show_rows(self, rows: Sequence[Sequence[str]]) -> None:
-        """Show these in place of those that are shown."""
+        """Replace all rows."""
         self.setRowCount(len(rows))
         for number, cells in enumerate(rows):
             for column, text in enumerate(cells):
                 self.put(number, column, text)
 
     def put(self, row: int, column: int, text: str, *, tip: str = "") -> None:
-        """Put text, with what the pointer shows on it, into a cell."""
+        """Set a cell's text and tool tip."""
         item = _item(text, column)
         item.setToolTip(tip)
         self.setItem(row, column, item)
 
 
 def signed(value: float, digits: int) -> str:
-    """With a plus or a real minus."""
+    """Format with a plus or a typographic minus sign."""
     return f"{value:+.{digits}f}".replace("-", "\u2212")
 
 

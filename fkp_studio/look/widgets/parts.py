@@ -1,4 +1,4 @@
-"""Pieces that the import, export and accept dialogs share."""
+"""Widgets shared by the import, export and accept dialogs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QP
 
 @dataclass(frozen=True)
 class FaceCard:
-    """A small picture with its points, what stands below it, and what the pointer shows on it."""
+    """A thumbnail with its points, its caption and its tool tip."""
 
     image: QImage
     caption: str
@@ -20,7 +20,7 @@ class FaceCard:
 
 
 def text_label(text: str = "", role: str = "") -> QLabel:
-    """A label that wraps. role: of the style sheet."""
+    """A label that wraps. role: a role of the style sheet."""
     made = QLabel(text)
     made.setWordWrap(True)
     if role:
@@ -29,7 +29,7 @@ def text_label(text: str = "", role: str = "") -> QLabel:
 
 
 def button(text: str, role: str = "") -> QPushButton:
-    """A push button that Return presses only while it has the focus, or is the primary one."""
+    """A push button that Return presses only while it has the focus or is the primary one."""
     made = QPushButton(text)
     made.setAutoDefault(role == "primary")
     made.setDefault(role == "primary")
@@ -51,7 +51,7 @@ def row(*widgets: QWidget | None) -> QHBoxLayout:
 
 
 class FaceGrid(QWidget):
-    """Some faces in rows of `columns`."""
+    """A grid of faces with `columns` per row."""
 
     def __init__(self, *, columns: int, side: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,7 +64,7 @@ class FaceGrid(QWidget):
 
     @property
     def pixels(self) -> int:
-        """The side of a card's image, in px of the screen."""
+        """The side of a card's image, in device pixels."""
         return round(self.side * self.devicePixelRatioF())
 
     def set_faces(self, faces: Sequence[FaceCard]) -> None:
@@ -96,7 +96,7 @@ class FaceGrid(QWidget):
 
 
 class Working(QWidget):
-    """Something is under way: what, how far, and a way to end it."""
+    """A progress page: what is running, how far it is, and a button that cancels it."""
 
     cancel_wanted = Signal()
 
@@ -116,18 +116,18 @@ class Working(QWidget):
         column.addLayout(row(None, self.cancel))
 
     def begin(self, sentence: str) -> None:
-        """Say what begins; how far it is is not known yet."""
+        """Show what starts; progress is unknown at first."""
         self.sentence.setText(sentence)
         self.bar.setRange(0, 0)
         self.cancel.setEnabled(True)
 
     def show_progress(self, fraction: float, sentence: str) -> None:
-        """fraction: 0..1 of all."""
+        """fraction: 0..1."""
         self.bar.setRange(0, 1000)
         self.bar.setValue(int(fraction * 1000))
         self.sentence.setText(f"{sentence}…")
 
     def end(self, sentence: str) -> None:
-        """It was cancelled and is coming to its end."""
+        """Show that it was cancelled and is ending."""
         self.sentence.setText(sentence)
         self.cancel.setEnabled(False)

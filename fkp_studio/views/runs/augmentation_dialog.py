@@ -1,4 +1,4 @@
-"""Look at augmentation: the faces as a training would see them, while one moves the settings."""
+"""Preview augmentation: the faces as training would see them, with sliders for the settings."""
 
 from __future__ import annotations
 
@@ -22,26 +22,35 @@ from training.storage.runs.settings.recipes import RECIPES, recipe_config
 GROUP = "Augmentation"
 TILES = 24
 NAMES = tuple(f.name for f in fields(RunConfig) if f.metadata["group"] == GROUP)
-SLIDERS = {  # where a slider ends; more can be typed
-    "flip": 1.0, "rotation": 45.0, "box_corners": 0.2, "scale": 0.5, "shift": 0.3, "brightness": 1.0, "contrast": 0.9, "blur": 1.0,
-    "gamma": 2.0, "noise": 1.0, "erasing": 1.0,
-}  # fmt: skip
+SLIDERS = {  # upper end of each slider; larger values can be typed
+    "flip": 1.0,
+    "rotation": 45.0,
+    "box_corners": 0.2,
+    "scale": 0.5,
+    "shift": 0.3,
+    "brightness": 1.0,
+    "contrast": 0.9,
+    "blur": 1.0,
+    "gamma": 2.0,
+    "noise": 1.0,
+    "erasing": 1.0,
+}
 
 
 class AugmentationDialog(QDialog):
-    """Faces with their points, augmented with the settings beside them; `config()` has the settings when it is accepted."""
+    """Shows augmented faces with their points beside the settings; `config()` returns the accepted settings."""
 
     def __init__(self, session: Session, jobs: Jobs, config: RunConfig, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Look at augmentation")
+        self.setWindowTitle("Preview augmentation")
         self._session, self._jobs = session, jobs
         self._result, self._seed = config, 0
-        self.is_augmented = False  # whether the worker, which takes seconds to start, has drawn a sheet
+        self.is_augmented = False  # whether the worker, which takes seconds to start, has drawn a sheet yet
         self.view = SheetView()
         self.form = ConfigForm(config, groups=[GROUP], sliders=SLIDERS)
         self.which = QComboBox()
-        self.which.addItem("The faces of the gallery", False)
-        self.which.addItem("The current face alone", True)
+        self.which.addItem("Faces of the gallery", False)
+        self.which.addItem("Current face only", True)
         self.which.setAccessibleName("Which faces")
         self.about, self.fault = text_label(role="dim"), text_label(role="danger")
         self.again, self.reset = button("Draw again"), button("Reset", "flat")
@@ -58,7 +67,7 @@ class AugmentationDialog(QDialog):
         self._ask()
 
     def config(self) -> RunConfig:
-        """The settings of the run with the augmentation as it stands."""
+        """The run's settings with the augmentation as set in the form."""
         return self._result
 
     def _base(self) -> RunConfig:
@@ -108,7 +117,7 @@ class AugmentationDialog(QDialog):
         self._ask()
 
     def _show_plain_first(self) -> None:
-        """Have the faces as they are, to look at until the worker has started."""
+        """Show the faces without augmentation until the worker has started."""
         store = self._session.store
         if store is not None and self._ids and not self.is_augmented:
             run_task(
@@ -118,10 +127,10 @@ class AugmentationDialog(QDialog):
     def _show_plain(self, sheet: Sheet) -> None:
         if not self.is_augmented and sheet.ids == self._ids and not self.fault.text():
             self.view.show_sheet(sheet)
-            self.about.setText("The faces as they are; augmented ones follow in some seconds.")
+            self.about.setText("Without augmentation; augmented faces follow in a few seconds.")
 
     def _no_plain(self, _error: Exception) -> None:
-        """The worker, asked for the same faces, tells what is wrong."""
+        """Nothing to do: the worker, asked for the same faces, reports the error."""
 
     def _draw_again(self) -> None:
         self._seed += 1
@@ -133,7 +142,7 @@ class AugmentationDialog(QDialog):
         self._ask()
 
     def _ask(self) -> None:
-        """Have the faces drawn with the settings as they stand, unless one is wrong."""
+        """Request a drawing with the current settings, unless one is invalid."""
         try:
             self._result = self.form.config()
         except UserError as error:
@@ -143,11 +152,11 @@ class AugmentationDialog(QDialog):
             if self._ids:
                 self._jobs.draw_sheet(self._ids, self._result, seed=self._seed)
             else:
-                self.view.say("No face of the gallery has a point yet: place some by hand, or import labels.")
+                self.view.say("No face in the gallery has points yet. Place some by hand, or import labels.")
         self.use.setEnabled(not self.fault.text())
 
     def _faces(self) -> list[int]:
-        """24 faces with points, from the current one on as the gallery has them; or the current one 24 times."""
+        """24 faces with points in gallery order, starting at the current one; or the current one 24 times."""
         store, order = self._session.store, self._session.order
         if store is None or not len(order):
             return []
@@ -170,13 +179,16 @@ class AugmentationDialog(QDialog):
 
 
 def _outside(sheet: Sheet, rule: str) -> str:
-    """What happens to the points that left their pictures; a blank where none did."""
+    """What happens to points outside their images, in a sentence."""
     if rule == "mask":
-        return "Points that leave their pictures are left out in that step."
+        return "Points outside their image are left out in that step."
     side = sheet.pictures.shape[2]
     inside = ((sheet.points >= -0.5) & (sheet.points <= side - 0.5)).all(axis=-1)
     count = int((sheet.mask & ~inside).sum())
     if not count:
-        return "All points lie on their pictures."
+        return "All points lie inside their images."
     one = count == 1
-    return f"{count} {'point lies' if one else 'points lie'} outside {'its picture' if one else 'their pictures'} and still {'counts' if one else 'count'}; the setting outside can leave them out."
+    return (
+        f"{count} {'point lies outside its image' if one else 'points lie outside their images'} and still "
+        f"{'counts' if one else 'count'}; the setting outside can leave them out."
+    )

@@ -1,4 +1,4 @@
-"""Tiles of pictures with points, as many to a row as fit best."""
+"""A widget that tiles images with points, using the row length that fits best."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GAP = 4.0  # px between tiles
 
 
 class SheetView(QWidget):
-    """Shows a sheet; before there is one, a sentence."""
+    """Shows a sheet, or a sentence until there is one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,22 +30,22 @@ class SheetView(QWidget):
 
     @property
     def sheet(self) -> Sheet | None:
-        """What is shown."""
+        """The shown sheet; None if there is none."""
         return self._sheet
 
     def show_sheet(self, sheet: Sheet) -> None:
-        """Show these pictures and points."""
+        """Show these images and points."""
         self._sheet = sheet
         self._images = [_image(picture) for picture in sheet.pictures]
         self.update()
 
     def say(self, words: str) -> None:
-        """A sentence where no picture is shown yet."""
+        """Show a sentence while there are no images."""
         self._words = words
         self.update()
 
     def tiles(self) -> list[QRectF]:
-        """The places of the tiles, in the order of the pictures."""
+        """The rectangles of the tiles, in the order of the images."""
         count, width, height = max(len(self._images), 1), self.width(), self.height()
         columns = max(range(1, count + 1), key=lambda n: _fit(n, -(-count // n), count, width + GAP, height + GAP))
         rows = -(-count // columns)
@@ -79,12 +79,12 @@ class SheetView(QWidget):
 
 
 def _fit(columns: int, rows: int, count: int, width: float, height: float) -> float:
-    """How well so many columns fit: the side of a tile, less where places stay empty."""
+    """Score a number of columns: the side of a tile, reduced for empty places."""
     return min(width / columns, height / rows) * float(count / (columns * rows)) ** 0.5
 
 
 def _image(picture: np.ndarray) -> QImage:
-    """A picture [S, S, C] that owns its pixels."""
+    """A QImage that owns its pixels, from an array [S, S, C]."""
     height, width, channels = picture.shape
     kind = QImage.Format.Format_RGB888 if channels == 3 else QImage.Format.Format_Grayscale8
     return QImage(np.ascontiguousarray(picture).tobytes(), width, height, width * channels, kind).copy()

@@ -1,4 +1,4 @@
-"""Several recipes one after another, on the same labels, split and seed."""
+"""The dialog that queues several recipes on the same labels, split and seed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 
 class CompareDialog(QDialog):
-    """Tick recipes; they are trained one after another with the same budget and seed."""
+    """The ticked recipes are trained one after another with the same time budget and seed."""
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None, *, minutes: float = 5.0) -> None:
         super().__init__(parent)
@@ -64,7 +64,7 @@ class CompareDialog(QDialog):
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(8)
         about = QLabel(
-            "Trained one after another on the same labels and split, so that the curves can be compared.", wordWrap=True
+            "Trained one after another on the same labels and split, so their curves are comparable.", wordWrap=True
         )
         column.addWidget(about)
         for name, tick in self.ticks.items():
@@ -78,7 +78,7 @@ class CompareDialog(QDialog):
             choice.addWidget(more)
             column.addLayout(choice)
         form = QFormLayout()
-        form.addRow("Time for each", self.minutes)
+        form.addRow("Time per run", self.minutes)
         form.addRow("Seed", self.seed)
         column.addLayout(form)
         column.addStretch()
@@ -95,7 +95,7 @@ class CompareDialog(QDialog):
         self.train_button.setText(f"Train {count} runs" if count != 1 else "Train 1 run")
         self.train_button.setEnabled(count > 0)
         self.total.setText(
-            f"{count * self.minutes.value():g} minutes altogether." if count else "Tick at least one recipe."
+            f"{count * self.minutes.value():g} minutes in total." if count else "Tick at least one recipe."
         )
 
 

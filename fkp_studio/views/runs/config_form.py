@@ -1,4 +1,4 @@
-"""All settings of a run as a form, made from RunConfig's fields."""
+"""A form of a run's settings, generated from RunConfig's fields, and its dialog."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ LARGEST_SPIN = 2**31 - 1
 
 
 class ConfigForm(QWidget):
-    """One tab a group, one row a setting: name, value, what it does. Settings that differ from the recipe are bold.
+    """One tab per group, one row per setting: name, value, description. Settings that differ from the recipe are bold.
 
-    groups: those to show; a single one has no tab. sliders: settings that get a slider up to this value in place of the
-    words on what they do, which are tool tips then.
+    groups: those to show; a single one has no tab. sliders: settings that get a slider up to this value instead of
+    their description, which becomes a tool tip.
     """
 
     changed = Signal()
@@ -63,7 +63,7 @@ class ConfigForm(QWidget):
         self.set_config(config, base=config)
 
     def set_config(self, config: RunConfig, *, base: RunConfig) -> None:
-        """Show these settings; what differs from `base` is marked."""
+        """Show these settings, with those that differ from `base` in bold."""
         self._base, self._config = base, config
         for name, editor in self._editors.items():
             editor.blockSignals(True)
@@ -74,7 +74,7 @@ class ConfigForm(QWidget):
         self._mark()
 
     def config(self) -> RunConfig:
-        """The settings as they stand, those that are not shown as they were given. Raises UserError naming the wrong one."""
+        """The current settings; those not shown keep their values. Raises UserError naming an invalid one."""
         texts = {name: _text(editor) for name, editor in self._editors.items()}
         return with_overrides(self._config, texts)
 
@@ -108,7 +108,7 @@ class ConfigForm(QWidget):
         self._labels[field.name], self._editors[field.name] = label, editor
 
     def _about(self, field: Field[Any], editor: QWidget) -> QWidget | None:
-        """What stands beside a value: what it does, or its slider."""
+        """The widget beside a value: its description or its slider."""
         words, limits = field.metadata["help"], _range_text(field)
         if field.name in self._ends and isinstance(editor, QLineEdit):
             editor.setToolTip(f"{words}\n{limits}")
@@ -137,15 +137,15 @@ class ConfigForm(QWidget):
 
 
 class ConfigDialog(QDialog):
-    """Change a recipe's settings; `config` is what was chosen when it was accepted, `train_now` whether to start at once."""
+    """Edits a recipe's settings; once accepted, `config` returns them and `train_now` says whether to start at once."""
 
     def __init__(self, config: RunConfig, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.train_now = False
         self._result = config
-        self.setWindowTitle("Settings of the run")
+        self.setWindowTitle("Run settings")
         self.variant = QComboBox()
-        self.variant.addItem("Own values, for minutes on a CPU", "default")
+        self.variant.addItem("Our values, for minutes on a CPU", "default")
         if "paper" in RECIPES[config.recipe].variants:
             self.variant.addItem("The paper's values", "paper")
         self.variant.setCurrentIndex(max(0, self.variant.findData(config.variant)))
@@ -161,7 +161,7 @@ class ConfigDialog(QDialog):
         self.resize(720, 520)
 
     def config(self) -> RunConfig:
-        """The settings."""
+        """The accepted settings."""
         return self._result
 
     def _make_buttons(self) -> QDialogButtonBox:
@@ -215,7 +215,7 @@ class ConfigDialog(QDialog):
         self.accept()
 
     def accept(self) -> None:
-        """Close with the settings, unless one is wrong."""
+        """Close, unless a setting is invalid."""
         if self._check():
             super().accept()
 
@@ -229,28 +229,28 @@ def _tabs(pages: Mapping[str, QWidget]) -> QTabWidget:
 
 
 class _Slider(QSlider):
-    """Moves with the number in a line, and it with the slider: low to end in a hundred steps."""
+    """A slider tied to the number in a line edit: low to end in a hundred steps."""
 
     def __init__(self, line: QLineEdit, *, low: float, end: float) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setMaximum(100)
         self._low, self._end = low, end
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the line beside it can be typed in
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the line edit beside it takes the keyboard
         line.textChanged.connect(self.follow)
         self.valueChanged.connect(lambda value: line.setText(f"{low + value / 100 * (end - low):.3g}"))
 
     def follow(self, text: str) -> None:
-        """Stand where the number says, without changing it."""
+        """Move to the number without changing it."""
         self.blockSignals(True)
         try:
             self.setValue(round(100 * (float(text) - self._low) / (self._end - self._low)))
-        except (ValueError, OverflowError):  # being typed
+        except (ValueError, OverflowError):  # still being typed
             self.setValue(0)
         self.blockSignals(False)
 
 
 def _editor(field: Field[Any], touched: Any) -> QWidget:
-    """A combo for choices, a check box for yes or no, a spin box for whole numbers, a line for the rest."""
+    """A combo box for choices, a check box for booleans, a spin box for integers, a line edit for the rest."""
     kind, limits = str(field.type), field.metadata
     if limits["choices"]:
         combo = QComboBox()

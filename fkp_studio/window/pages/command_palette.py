@@ -1,4 +1,4 @@
-"""Ctrl+K: find an action, a face by its name or number, or a run, and go there with Enter."""
+"""The Ctrl+K dialog: finds an action, a run, or a face by its name or number; Enter goes there."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from fkp_studio.document.session import Session
 from fkp_studio.look.style import assets
 from fkp_studio.window.bars.menus import Menus
 
-SHOWN = 12  # entries of one kind at most
-PAUSE_MS = 80  # after the last key, before faces are looked for
+SHOWN = 12  # entries per kind at most
+PAUSE_MS = 80  # from the last key to the search for faces
 NEEDS = {
     "project": "needs a project",
     "face": "needs a face",
     "run": "choose a run first",
-}  # of what cannot be done now
+}  # why an action is unavailable now
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that was found: what it is, a grey remark, and what choosing it does; None where it cannot be done now."""
+    """A result. remark: shown in grey. act: called when it is chosen, or None if it is unavailable now."""
 
     text: str
     remark: str
@@ -37,13 +37,13 @@ class Entry:
 
 
 def matches(words: str, text: str) -> bool:
-    """Whether every word begins a word of the text: `acc fa` finds `Accept all missing of this face`."""
+    """Whether every word is a prefix of a word in the text: `op fo` finds `Open a folder of photos`."""
     parts = text.lower().replace("_", " ").replace("-", " ").split()
     return all(any(part.startswith(word) for part in parts) for word in words.lower().split())
 
 
 def find_faces(path: Path, text: str) -> list[tuple[int, str]]:
-    """(id, name) of samples whose name contains the text, or whose number it is. For a background thread."""
+    """(id, name) of samples whose name contains the text or whose number it is. For a background thread."""
     from training.storage.project.project import Project
 
     with Project.open(path, read_only=True) as project:
@@ -57,7 +57,7 @@ def find_faces(path: Path, text: str) -> list[tuple[int, str]]:
 
 
 class SearchDialog(QDialog):
-    """A field and what it finds; arrows choose, Enter goes, Esc leaves."""
+    """A search field with its results; arrows choose, Enter goes, Esc closes."""
 
     def __init__(self, session: Session, menus: Menus, runs: list[str], *, parent: QWidget) -> None:
         super().__init__(parent)
@@ -69,10 +69,10 @@ class SearchDialog(QDialog):
         self.field.setAccessibleName("Search for an action, a face or a run")
         self.field.setProperty("role", "large")
         self.list = QListWidget()
-        self.list.setAccessibleName("What was found")
+        self.list.setAccessibleName("Search results")
         self.list.setIconSize(QSize(20, 20))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._empty = QLabel("Nothing of this name.")
+        self._empty = QLabel("No matches.")
         self._empty.setProperty("role", "dim")
         self._empty.setContentsMargins(12, 8, 12, 8)
         self._empty.hide()
@@ -130,8 +130,7 @@ class SearchDialog(QDialog):
     def _found_runs(self, text: str) -> list[Entry]:
         found = [run for run in self._runs if text and matches(text, run)]
         return [
-            Entry(run, "show this run's predictions", "train", partial(self._session.set_run, run))
-            for run in found[:SHOWN]
+            Entry(run, "show its predictions", "train", partial(self._session.set_run, run)) for run in found[:SHOWN]
         ]
 
     def _look_for_faces(self) -> None:

@@ -1,4 +1,4 @@
-"""The keypoints of the project: which ones swap places in a mirrored picture, and what errors are measured by."""
+"""The keypoints dialog: mirror partners, and the two eye points whose distance normalises errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROWS_SHOWN = 12
 
 
 class KeypointsDialog(QDialog):
-    """One row a keypoint with its mirror partner. Choosing a partner sets both ends, and frees those they had."""
+    """One row per keypoint with its mirror partner. Choosing a partner sets both and frees their former partners."""
 
     def __init__(self, store: ProjectStore, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,10 +49,10 @@ class KeypointsDialog(QDialog):
         layout.setContentsMargins(24, 16, 24, 16)
         layout.setSpacing(16)
         layout.addWidget(
-            _words("In a mirrored picture each point takes the name of its partner. Left is the subject's left.")
+            _words("In a mirrored image each point takes the name of its partner. Left is the subject's left.")
         )
         layout.addWidget(self._table())
-        layout.addWidget(_words("Errors are told as a share of the distance between:"))
+        layout.addWidget(_words("Errors are given as a share of the distance between:"))
         layout.addLayout(self._eye_row())
         layout.addWidget(self.fault)
         layout.addWidget(buttons)
@@ -64,7 +64,7 @@ class KeypointsDialog(QDialog):
 
     def _table(self) -> QTableWidget:
         table = QTableWidget(len(self._schema), 2)
-        table.setHorizontalHeaderLabels(["keypoint", "its mirror partner"])
+        table.setHorizontalHeaderLabels(["keypoint", "mirror partner"])
         table.verticalHeader().hide()
         table.setShowGrid(False)
         table.setFont(theme.table_font())
@@ -83,13 +83,13 @@ class KeypointsDialog(QDialog):
         box = QComboBox()
         box.setAccessibleName(f"Mirror partner of {self._schema.titles[keypoint]}")
         for i, title in enumerate(self._schema.titles):
-            box.addItem("in the middle: none" if i == keypoint else title, i)
+            box.addItem("none (on the midline)" if i == keypoint else title, i)
         box.setCurrentIndex(self._schema.flip[keypoint])
         box.activated.connect(lambda partner: self._pair(keypoint, partner))
         return box
 
     def _pair(self, keypoint: int, partner: int) -> None:
-        """Make these two each other's partners; who was theirs before has none."""
+        """Make these two each other's partners; their former partners get none."""
         for i, box in enumerate(self.partners):
             if i not in (keypoint, partner) and box.currentIndex() in (keypoint, partner):
                 box.setCurrentIndex(i)
@@ -97,10 +97,10 @@ class KeypointsDialog(QDialog):
         self.partners[partner].setCurrentIndex(keypoint)
 
     def _eye_box(self, group: Indices, name: str) -> QComboBox:
-        """One keypoint that stands for an eye; a group of several stays as it is unless another is chosen."""
+        """A choice of the point that stands for an eye; a group of several is kept unless another is chosen."""
         box = QComboBox()
         box.setAccessibleName(f"Point that stands for the {name}")
-        box.addItem("nothing", ())
+        box.addItem("none", ())
         if len(group) > 1:
             box.addItem(f"the middle of {len(group)} points", group)
         for i, title in enumerate(self._schema.titles):
@@ -117,10 +117,10 @@ class KeypointsDialog(QDialog):
         return row
 
     def schema(self) -> KeypointSchema:
-        """The schema as it is set in the dialog. Raises UserError where it is not whole."""
+        """The schema as set in the dialog. Raises UserError if it is incomplete."""
         left, right = (tuple(int(i) for i in box.currentData()) for box in self.eyes)
         if bool(left) != bool(right) or (left and left == right):
-            raise UserError("Choose two different points for the eyes, or nothing for both.")
+            raise UserError("Choose two different points for the eyes, or none for both.")
         flip = tuple(int(box.currentIndex()) for box in self.partners)
         return replace(self._schema, flip=flip, interocular=(left, right))
 

@@ -1,4 +1,4 @@
-"""The settings dialog, drawn from the table of settings. A change counts at once."""
+"""The settings dialog, generated from the table of settings. Changes apply at once."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
 
 from fkp_studio.document.settings import SETTINGS, Setting, Settings
 
-HELP_WIDTH = 340  # px: a wrapped label knows its height only when its width is fixed
+HELP_WIDTH = 340  # px; a wrapped label needs a fixed width to know its height
 
 
 class SettingsDialog(QDialog):
-    """One row a setting, by groups."""
+    """One row per setting, by group."""
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""The overlay of `?`: every key at a glance, drawn from the table of actions."""
+"""The `?` overlay: all keyboard shortcuts, generated from the table of actions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ARROWS = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓"}
 
 
 def keys_text(action: Action) -> str:
-    """All keys of an action in one line; arrow keys as arrows: `D  PgDown`, `Shift ← → ↑ ↓`."""
+    """All keys of an action in one line, with arrow symbols: `D  PgDown`, `Shift ← → ↑ ↓`."""
     head = (
         "Shift " if action.keys and all(k.startswith("Shift+") for k in action.keys) and len(action.keys) == 4 else ""
     )
@@ -24,7 +24,7 @@ def keys_text(action: Action) -> str:
 
 
 class ShortcutsOverlay(QDialog):
-    """Keys in four columns by what they act on; any click, Esc or `?` closes it."""
+    """Shows shortcuts in four columns by group; a click, Esc or `?` closes it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class ShortcutsOverlay(QDialog):
         self.setWindowFlag(Qt.WindowType.FramelessWindowHint)
         title = QLabel("Keys")
         title.setProperty("role", "title")
-        hint = QLabel("Left hand on the keys, right hand on the mouse. Esc closes this.")
+        hint = QLabel("Left hand on the keys, right hand on the mouse. Esc to close.")
         hint.setProperty("role", "dim")
         body = QWidget()
         body.setAutoFillBackground(True)

@@ -1,4 +1,4 @@
-"""The start page: three ways in, and the projects of lately, each with one of its faces."""
+"""The start page: cards for the demo, import and photos, and recent projects with a face each."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from fkp_studio.background.tasks import run_task
 from fkp_studio.look.style import assets, theme
 from training.errors import UserError
 
-WIDTH = 880  # px the page takes at most
+WIDTH = 880  # px, the page's largest width
 FACE = 56  # px
 SHOWN = 6  # recent projects
 
 
 @dataclass(frozen=True)
 class Glimpse:
-    """What the start page tells of a project. picture: uint8 [56, 56], None when it has none that can be read."""
+    """What the start page shows of a project. picture: uint8, grey, of its first face; None if it is unreadable."""
 
     path: Path
     count: int
@@ -42,7 +42,7 @@ class Glimpse:
 
 
 def glimpse(path: Path) -> Glimpse:
-    """Look into a project. Raises UserError when it can't be opened. For a background thread."""
+    """Read a project's summary. Raises UserError if it cannot be opened. For a background thread."""
     from training.storage.project.project import Project
 
     with Project.open(path, read_only=True) as project:
@@ -55,7 +55,7 @@ def glimpse(path: Path) -> Glimpse:
 
 
 def ago(then: float, *, now: float | None = None) -> str:
-    """`just now`, `5 min ago`, `3 hours ago`, `2 days ago`, or the date."""
+    """`just now`, `5 min ago`, `3 h ago`, `2 days ago`, or the date."""
     seconds = max(0.0, (time.time() if now is None else now) - then)
     for size, words in ((60, "just now"), (3600, "{} min ago"), (86400, "{} h ago"), (30 * 86400, "{} days ago")):
         if seconds < size:
@@ -65,7 +65,7 @@ def ago(then: float, *, now: float | None = None) -> str:
 
 
 class Card(QPushButton):
-    """A large button: icon, title, and a line on what will happen."""
+    """A large button with an icon, a title and a line on what it does."""
 
     def __init__(self, icon: str, title: str, text: str) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Card(QPushButton):
 
 
 class Recent(QPushButton):
-    """A project of lately: a face, its name, how many faces, when it was changed."""
+    """A recent project: a face, its name, its number of faces, when it was changed."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -124,19 +124,19 @@ class Recent(QPushButton):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     def show_glimpse(self, found: Glimpse) -> None:
-        """Fill in what was found out in the background."""
+        """Fill in what was read in the background."""
         self._facts.setText(f"{found.count:,} face{'' if found.count == 1 else 's'} · {ago(found.changed)}")
         if found.picture is not None:
             self._picture.setPixmap(_rounded(found.picture, self.devicePixelRatioF()))
 
     def show_fault(self, error: BaseException) -> None:
-        """The project can't be read: say so where its facts would be."""
+        """Show that the project cannot be read, in place of its facts."""
         self._facts.setText("can't be read")
         self.setToolTip(str(error))
 
 
 def _rounded(picture: np.ndarray, ratio: float) -> QPixmap:
-    """A picture uint8 [H, W] with round corners, FACE px at the screen's ratio."""
+    """A pixmap with rounded corners from an image uint8 [H, W], FACE px at the screen's ratio."""
     side = round(FACE * ratio)
     grey = np.ascontiguousarray(picture)
     image = QImage(grey.data, grey.shape[1], grey.shape[0], grey.shape[1], QImage.Format.Format_Grayscale8)
@@ -155,7 +155,7 @@ def _rounded(picture: np.ndarray, ratio: float) -> QPixmap:
 
 
 def _stack(page: QWidget, *parts: QWidget | QLayout | int) -> None:
-    """Put parts below each other; a number is so many pixels of room."""
+    """Stack parts vertically; a number adds that many pixels of space."""
     column = QVBoxLayout(page)
     column.setContentsMargins(24, 24, 24, 24)
     column.setSpacing(8)
@@ -169,28 +169,25 @@ def _stack(page: QWidget, *parts: QWidget | QLayout | int) -> None:
 
 
 class WelcomePage(QWidget):
-    """Shown while no project is open. `acts` are what the cards do: demo, import, photos; `open_path` opens a recent one."""
+    """Shown while no project is open. `acts`: the actions behind the cards; `open_path` opens a recent project."""
 
     def __init__(self, acts: dict[str, Callable[[], object]], open_path: Callable[[Path], object]) -> None:
         super().__init__()
         self._open_path = open_path
-        self.setFocusPolicy(
-            Qt.FocusPolicy.StrongFocus
-        )  # takes the first focus: no card is marked before a key is pressed
+        # The page takes the first focus, so that no card is highlighted before a key is pressed.
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         title = QLabel("FKP Studio")
         title.setFont(theme.font(pixels=26, bold=True))
-        line = QLabel(
-            "See where facial keypoints are missing or wrong, fill them from a model, train on what is there."
-        )
+        line = QLabel("See where facial keypoints are missing or wrong, fill them with a model, train on your labels.")
         line.setProperty("role", "dim")
         line.setWordWrap(True)
-        self.demo = Card("face", "Open the demo", "1,000 synthetic faces with missing labels to try everything on.")
+        self.demo = Card("face", "Open the demo", "1,000 synthetic faces with missing labels, to try everything.")
         self._demo_text = self.demo.line.text()
         self.data = Card(
-            "import", "Import a data set", "Kaggle CSV, pictures with .pts files, or pictures with a CSV of points."
+            "import", "Import a data set", "Kaggle CSV, images with .pts files, or images with a CSV of points."
         )
         self.photos = Card(
-            "photos", "Open a folder of photos", "Faces without labels, to place points by hand or with a model."
+            "photos", "Open a folder of photos", "Photos without labels, to place points by hand or with a model."
         )
         for card, name in ((self.demo, "demo"), (self.data, "import"), (self.photos, "import_photos")):
             card.clicked.connect(acts[name])
@@ -202,11 +199,11 @@ class WelcomePage(QWidget):
         self._heading.setProperty("role", "heading")
         self._recent = QGridLayout()
         self._recent.setSpacing(12)
-        hint = QLabel("Or drop a folder, a CSV or a project anywhere on this window.")
+        hint = QLabel("Or drop a folder, CSV or project anywhere on this window.")
         hint.setProperty("role", "dim")
         self._page = QWidget()
         _stack(self._page, title, line, 24, cards, 24, self._heading, self._recent, 16, hint)
-        self.setMinimumSize(320, 240)  # else its width would hold the docks narrow while another page is shown
+        self.setMinimumSize(320, 240)  # or its width would keep the docks narrow while another page is shown
         outer = QHBoxLayout(self)
         outer.addWidget(self._page, alignment=Qt.AlignmentFlag.AlignCenter)
 
@@ -215,7 +212,7 @@ class WelcomePage(QWidget):
         super().resizeEvent(event)
 
     def show_recent(self, paths: list[Path]) -> None:
-        """List the projects of lately; their faces come a moment later."""
+        """List the recent projects; their faces follow a moment later."""
         while (item := self._recent.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -230,14 +227,14 @@ class WelcomePage(QWidget):
             self._recent.setColumnStretch(column, 1)
 
     def show_progress(self, done: float, sentence: str) -> None:
-        """The demo is being made."""
+        """Show how far the demo is."""
         self.demo.bar.show()
         self.demo.bar.setValue(round(done * 1000))
         self.demo.line.setText(sentence[:1].upper() + sentence[1:])
         self.demo.setEnabled(False)
 
     def end_progress(self) -> None:
-        """The demo is made, or it failed."""
+        """Reset the demo card after it was made or failed."""
         self.demo.bar.hide()
         self.demo.line.setText(self._demo_text)
         self.demo.setEnabled(True)

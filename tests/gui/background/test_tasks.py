@@ -1,4 +1,4 @@
-"""Background tasks: results and errors arrive in the interface thread, and nothing is called that is gone."""
+"""Background tasks: results and errors arrive in the interface thread, and deleted owners are not called."""
 
 from __future__ import annotations
 

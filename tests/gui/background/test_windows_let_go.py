@@ -1,4 +1,4 @@
-"""A window that is closed is gone, with all it had read: people open them hundreds of times a day."""
+"""A closed window is deleted with all its data: people open them hundreds of times a day."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def test_a_closed_window_is_let_go_of(name: str, session: Session, jobs: Jobs, q
     beside = QWidget()
     qtbot.addWidget(beside)
     window = WINDOWS[name](session, jobs, beside)
-    window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)  # as who opens them does, where they do not themselves
+    window.setAttribute(
+        Qt.WidgetAttribute.WA_DeleteOnClose
+    )  # as their openers do, where windows do not do so themselves
     gone = [weakref.ref(one) for one in (window, *window.findChildren(PlotBase))]
     with qtbot.waitExposed(window):
         window.show()
@@ -76,4 +78,4 @@ def test_a_closed_window_is_let_go_of(name: str, session: Session, jobs: Jobs, q
         return all(one() is None for one in gone)
 
     qtbot.waitUntil(collected)
-    jobs.run_event.emit("0001-run", RunFinished("done", 1, 1, 1.0, 0.1, 60.0))  # nobody who is gone listens
+    jobs.run_event.emit("0001-run", RunFinished("done", 1, 1, 1.0, 0.1, 60.0))  # deleted windows are disconnected

@@ -1,4 +1,4 @@
-"""The windows of confidence and of offsets where something is damaged, is no part of the picture, or goes away."""
+"""The confidence and label offset dialogs with damaged files or labels outside their images."""
 
 from __future__ import annotations
 

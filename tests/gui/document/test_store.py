@@ -1,4 +1,4 @@
-"""ProjectStore: every edit is on disk, undone and redone, also after a restart, and everybody is told."""
+"""ProjectStore: every edit is saved, undone and redone, also after a restart, and signalled."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def on_disk(store: ProjectStore) -> Labels:
 
 
 def predict(store: ProjectStore, qtbot: QtBot, *, confidence: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions for every face: points one pixel right of the labels, and some place where there is none."""
+    """Predictions for every face: one pixel right of the labels, and somewhere for missing points."""
     points = np.nan_to_num(store.labels(store.ids()).points + np.array([1, 0]), nan=40.0).astype(np.float32)
     confidences = np.full(points.shape[:2], confidence, np.float32)
     confidences[:, 5] = 0.1
@@ -119,7 +119,7 @@ def test_labels_are_never_replaced_by_accept(store: ProjectStore, qtbot: QtBot) 
     before = store.labels([POOR])
     points = store.accept(RUN, [POOR], min_confidence=0.5)
     after = store.labels([POOR])
-    assert points == 9  # 11 were missing; two of them a person has decided
+    assert points == 9  # 11 were missing; a person has decided two of them
     kept = ~before.missing
     assert np.array_equal(before.points[kept], after.points[kept], equal_nan=True)
     assert np.array_equal(before.states[kept], after.states[kept])

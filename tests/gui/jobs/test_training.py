@@ -1,4 +1,4 @@
-"""Trainings behind the window: events arrive, the queue keeps its order, and every bad end is told in a sentence."""
+"""Trainings in the background: events arrive, the queue keeps its order, and every failure is reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fake(mode: str) -> tuple[str, ...]:
 
 @pytest.fixture
 def make_jobs(session: Session) -> Iterator[Make]:
-    """Jobs whose trainings are done by the fake in the mode named."""
+    """Jobs whose trainings are run by the fake in the given mode."""
     made: list[Jobs] = []
 
     def make(mode: str) -> Jobs:

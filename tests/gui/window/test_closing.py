@@ -41,7 +41,7 @@ class Busy:
 
 
 def answer(word: str) -> None:
-    """Press the button that begins with this word as soon as the question is there."""
+    """Press the button that begins with this word as soon as the question appears."""
     box = QApplication.activeModalWidget()
     if isinstance(box, QMessageBox):
         assert "0001-ml-resnet is still training. 1 more waits" in box.text()

@@ -1,4 +1,4 @@
-"""Pairs and normaliser of a schema can be mended in the window, and are kept."""
+"""Mirror pairs and eye points of a schema can be corrected in the window, and are stored."""
 
 from __future__ import annotations
 

@@ -250,12 +250,12 @@ def test_search_finds_an_action_and_a_face(opened: MainWindow, qtbot: QtBot) -> 
     assert isinstance(search, SearchDialog)
     qtbot.keyClicks(search.field, "work")
     assert search.list.item(0).text() == "Reset this workspace"
-    search.field.setText("live")  # not in its name, but in what it says of itself
+    search.field.setText("live")  # not in its name, but in its tip
     assert search.list.item(0).text() == "Webcam or video"
     search.field.setText("confidences come")
     assert search._entries[0].remark == "choose a run first"
     qtbot.keyClick(search.field, Qt.Key.Key_Return)
-    assert search.isVisible()  # it cannot be done now
+    assert search.isVisible()  # it is unavailable now
     search.field.setText("face-017")
     qtbot.waitUntil(lambda: search.list.count() == 1)
     qtbot.keyClick(search.field, Qt.Key.Key_Return)
@@ -268,7 +268,7 @@ def test_search_says_when_there_is_nothing(opened: MainWindow, qtbot: QtBot) -> 
     assert isinstance(search, SearchDialog)
     search.field.setText("no such thing")
     qtbot.waitUntil(lambda: search.list.count() == 0)
-    assert any("Nothing" in label.text() for label in search.findChildren(QLabel) if label.isVisible())
+    assert any("No matches" in label.text() for label in search.findChildren(QLabel) if label.isVisible())
     search.close()
 
 

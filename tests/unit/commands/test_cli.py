@@ -26,7 +26,7 @@ def fkp(*words: object) -> int:
 
 
 def sentence(capsys: pytest.CaptureFixture[str]) -> str:
-    """What is on stderr: one line, and no traceback."""
+    """The message on stderr: one line without a traceback."""
     text = capsys.readouterr().err
     assert text.count("\n") == 1
     assert "Traceback" not in text
@@ -148,8 +148,12 @@ def test_info(project_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["splits"] == {"train": 18, "val": 6, "test": 0}
     assert facts["picture_sizes"] == {"96 x 96": 24}
     assert facts["keypoints"][9] == {
-        "name": "right_eyebrow_outer_end", "labelled": 15, "occluded": 0, "absent": 1, "missing": 8,
-    }  # fmt: skip
+        "name": "right_eyebrow_outer_end",
+        "labelled": 15,
+        "occluded": 0,
+        "absent": 1,
+        "missing": 8,
+    }
     assert facts["sources"] == [{"source": "training.csv", "samples": 24, "problems": 0}]
     assert fkp("info", project_path) == 0
     text = capsys.readouterr().out
@@ -238,7 +242,7 @@ def test_recipes_are_measured_when_asked(capsys: pytest.CaptureFixture[str], mon
     assert (mlp["name"], mlp["parameters_15"]) == ("mlp", 9217 * 500 + 501 * 30)
     assert min(mlp["speed"][key] for key in ("one", "many", "training")) > 0
     assert mlp["speed"]["where"] == "this machine"
-    assert fkp("recipes", "--json") == 0  # the next listing remembers it, and has all others of the machine named
+    assert fkp("recipes", "--json") == 0  # the next listing remembers it, and names all others of the machine
     listed = {r["name"]: r["speed"] for r in json.loads(capsys.readouterr().out)["recipes"]}
     assert listed.pop("mlp") == mlp["speed"]
     assert all(s["where"] == REFERENCE_MACHINE and s["one"] > 0 and s["training"] > 0 for s in listed.values())

@@ -98,7 +98,7 @@ def child(*words: object) -> subprocess.Popen[str]:
 
 
 def interrupt_after_an_epoch(process: subprocess.Popen[str]) -> list[str]:
-    """Ctrl-C once the first epoch is done; all lines of stdout."""
+    """Press Ctrl-C after the first epoch; returns all lines of stdout."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
@@ -286,7 +286,7 @@ def test_evaluate_calibration(trained: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_evaluate_measures_what_predict_gives(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the fit in use, which it says; and the confidences as the window judges them, by what the project keeps."""
+    """Uses and reports the fit in use; confidences are judged by stored predictions, as in the window."""
     run_dir = project / "runs" / "0001-cnn-6"
     write_adjustment(run_dir, Adjustment(np.full((15, 2), 200.0), 24, 2.24, 2.00))
     found = {}
@@ -326,7 +326,7 @@ def test_export_of_a_run_predicts_what_is_missing(
     assert fkp("predict", project, "--model", 1, "--out", tmp_path / "predicted.csv") == 0
     for one, other in zip(read_csv(tmp_path / "out.csv"), read_csv(tmp_path / "predicted.csv"), strict=True):
         assert float(one["nose_tip_x"]) == pytest.approx(float(other["nose_tip_x"]), abs=1e-3)
-    os.utime(model, ns=(0, 0))  # another model: what is stored is by an earlier one
+    os.utime(model, ns=(0, 0))  # another model: the stored predictions are by an earlier one
     assert fkp("fill", project, "--run", 1, "--min-confidence", 1) == 0
     assert not predicted_first()
     os.utime(model, ns=(1, 1))

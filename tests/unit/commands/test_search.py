@@ -1,4 +1,4 @@
-"""fkp search: what it asks for, what it says, and that the same command goes on."""
+"""fkp search: its arguments, its output, and resuming with the same command."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_search_its_table_and_how_to_train_the_best(project_path: Path, capsys
     assert (longer.epochs, longer.flip) == (50, 0.3)
     assert longer.learning_rate == list_runs(project_path / "runs")[best.number].config.learning_rate
 
-    assert fkp(*asked, "--trials", 3, "--json") == 0  # goes on
+    assert fkp(*asked, "--trials", 3, "--json") == 0  # resumes
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["trial"]["number"] for line in lines if line.get("event") == "TrialEnded"] == [2]
     assert len(lines[-1]["trials"]) == 3

@@ -1,4 +1,4 @@
-"""Labels hidden from training as in Kaggle's file: which, of whom, and that no run on others is taken for one on these."""
+"""Labels hidden from training as in Kaggle's file: which ones, and that only runs on these labels are reused."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_runs_on_hidden_and_whole_labels_are_not_taken_for_each_other(project_pa
     assert found.name == made.name
     assert find_done(job, infos, whole) is None
     assert find_done(job, infos, most) is None
-    assert not found.is_stale("abc")  # a part of the labels as they are
+    assert not found.is_stale("abc")  # a subset of the current labels
     assert found.is_stale("abd")
 
 

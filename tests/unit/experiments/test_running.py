@@ -1,4 +1,4 @@
-"""Experiments from the plan to the page: what is trained, what is reused, what survives a stop or a kill, what is written."""
+"""Experiments from plan to report: what is trained, reused, kept after a stop or a kill, and written."""
 
 from __future__ import annotations
 
@@ -59,9 +59,12 @@ EXPERIMENT = Experiment(
         Arm("wing", "Wing", "cnn-6", {**TINY, "loss": "wing"}, {"rmse_96": 1.0}),
         Arm("l2", "L2", "cnn-6", {**TINY, "loss": "l2"}, {"rmse_96": 2.0}),
     ),
-    claims=(Claim("wing", "l2", "rmse_96", "Wing beats L2"), Claim("wing", "l2", "rmse_96", "also here", faces="turned")),
+    claims=(
+        Claim("wing", "l2", "rmse_96", "Wing beats L2"),
+        Claim("wing", "l2", "rmse_96", "also here", faces="turned"),
+    ),
     figures=("curves", "losses", "ced", "keypoints", "pose"),
-)  # fmt: skip
+)
 OPTIONS = Options(Budget(minutes=None, epochs=1, seeds=2), 2)
 Key = tuple[str, int]
 
@@ -180,7 +183,7 @@ def test_from_trainings_to_the_page(project_path: Path) -> None:
 
 
 def _check_page(page: str, project: Path) -> None:
-    """It opens offline, runs nothing, and tells nothing of the machine's folders."""
+    """It opens offline, runs no scripts, and names no folders of the machine."""
     assert page.startswith("<!doctype html>")
     assert page.count("<svg") >= 3
     assert "Tiny &lt;b&gt;" in page

@@ -1,4 +1,4 @@
-"""A search of settings: what is drawn, that exactly as many trials end as were asked for, whatever is killed meanwhile."""
+"""Random search: what is drawn, and that the requested number of trials ends even if processes are killed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def plan_of(trials: int, **changes: object) -> SearchPlan:
 
 @pytest.fixture(scope="module")
 def empty_storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An Optuna database without a study: making its tables anew for each test takes most of a second."""
+    """An Optuna database without a study: creating its tables for each test takes most of a second."""
     path = tmp_path_factory.mktemp("storage") / "empty.db"
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
     storage.engine.dispose()
@@ -82,7 +82,7 @@ def storage(empty_storage: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def begin(project_path: Path, empty_storage: Path) -> Callable[[SearchPlan], Path]:
-    """Begins a search in the small project; its folder."""
+    """Starts a search in the small project; returns its folder."""
 
     def make(plan: SearchPlan) -> Path:
         with Project.open(project_path, read_only=True) as project:
@@ -118,7 +118,7 @@ def test_draws_stay_in_the_space_and_fill_it(storage: str) -> None:
     plan = plan_of(16, space={**SPACE, "input_size": Range(48, 96)})
     study = Study(plan, storage)
     drawn = [study.params(study.ask()) for _ in range(16)]
-    assert study.ask() is None  # as many as asked for
+    assert study.ask() is None  # as many as requested
     rates = [values["learning_rate"] for values in drawn]
     assert all(1e-4 <= rate <= 1e-2 for rate in rates)
     assert 5 <= sum(rate < 1e-3 for rate in rates) <= 11  # about half of them: the range is logarithmic
@@ -215,12 +215,12 @@ def test_all_trials_asked_for_end_and_the_best_has_the_smallest_error(begin: Beg
     assert sorted(info.search for info in infos) == [f"s/{n}" for n in range(4)]
     assert {info.config.seed for info in infos} == {0}
     assert {info.label_hash for info in infos} == {search.plan.label_hash} | {infos[0].label_hash}
-    assert not list((project_path / "runs").glob("*/resume.pt"))  # of no use any more, and large
+    assert not list((project_path / "runs").glob("*/resume.pt"))  # no longer needed, and large
     assert len(list((project_path / "runs").glob("*/model.safetensors"))) == 4
     longer = search.plan.longer(best.params)
     assert (longer.epochs, longer.minutes) == (50, None)
     assert longer.learning_rate == pytest.approx(best.params["learning_rate"], rel=1e-3)
-    write_plan(folder, replace(search.plan, trials=5))  # more are asked for: the search goes on
+    write_plan(folder, replace(search.plan, trials=5))  # more are requested: the search continues
     Worker(folder, command=fake("quick")).run()
     assert read_search(folder).trials[:4] == search.trials
     assert len(read_search(folder).trials) == 5
@@ -307,7 +307,7 @@ def test_two_processes_share_the_trials_of_one_storage(begin: Begin, storage: st
 def test_no_trial_too_many_where_two_ask_at_once(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = Study(plan_of(2), storage), Study(plan_of(2), storage)
     one.ask()
-    early = iter([other._counted()])  # the other looks a moment before the last trial is taken
+    early = iter([other._counted()])  # the other looks just before the last trial is taken
     one.ask()
     monkeypatch.setattr(other, "_counted", lambda: next(early, None) or Study._counted(other))
     assert other.ask() is None

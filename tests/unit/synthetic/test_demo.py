@@ -1,4 +1,4 @@
-"""The demo project: complete val, Kaggle's holes in train, all or nothing on the disk."""
+"""The demo project: complete val, Kaggle's missing labels in train, written completely or not at all."""
 
 from __future__ import annotations
 

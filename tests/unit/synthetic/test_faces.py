@@ -1,4 +1,4 @@
-"""Synthetic faces: what is drawn lies where the keypoints say, and the same arguments give the same faces."""
+"""Synthetic faces: drawn features match the keypoints, and the same arguments give the same faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels of synthetic faces: Kaggle's shares of missing points, noise, and errors that are where they say."""
+"""Labels of synthetic faces: Kaggle's shares of missing points, noise, and errors that are listed correctly."""
 
 from __future__ import annotations
 

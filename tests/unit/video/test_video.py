@@ -1,4 +1,4 @@
-"""Videos: frames, faces followed through them, points as a CSV and frames in a project."""
+"""Videos: frames, face tracking, points as a CSV, and frames in a project."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OVAL = np.stack([np.cos(np.arange(K)), np.sin(np.arange(K))], axis=-1)  # points
 
 
 class Finder:
-    """Stands in for the cascades: a bright disc is a face. looked: how often it was asked."""
+    """Stands in for the cascades: a bright disc is a face. looked: the number of calls."""
 
     def __init__(self) -> None:
         self.looked = 0
@@ -57,7 +57,7 @@ class SlowFinder(Finder):
 
 
 def on_disc(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Stands in for a model: points on the rim of the bright disc; sure where there is one."""
+    """Stands in for a model: points on the rim of the bright disc; confident if there is one."""
     points, sure = np.zeros((len(pictures), K, 2)), np.zeros((len(pictures), K), np.float32)
     for i, picture in enumerate(pictures):
         ys, xs = np.nonzero(picture[..., 0] > 128)
@@ -94,7 +94,7 @@ def video(tmp_path: Path) -> Path:
 
 
 class Model:
-    """What the live worker takes of a predictor."""
+    """The parts of a predictor that the live worker uses."""
 
     predict, schema = staticmethod(on_disc), KAGGLE_15
 
@@ -110,7 +110,7 @@ def live_of(opened: Video, out: io.BytesIO) -> Live:
 
 
 def told_by(out: io.BytesIO) -> list[dict[str, Any]]:
-    """The messages in what a live worker wrote."""
+    """The messages in a live worker's output."""
     out.seek(0)
     told = []
     while line := out.readline():
@@ -187,7 +187,7 @@ def test_frames_go_on_while_faces_are_searched_and_what_was_found_is_met_where_i
         (face,) = follower.follow(disc(40 + 2 * n, 60), wait=False)
         assert face.number == 1
         assert face.points.mean(axis=0) == pytest.approx((40 + 2 * n, 60) + 20 * OVAL.mean(axis=0), abs=2)
-    assert face.box[:2] + face.box[2:] / 2 == pytest.approx((54, 60), abs=3)  # about the points of the frame before
+    assert face.box[:2] + face.box[2:] / 2 == pytest.approx((54, 60), abs=3)  # around the points of the previous frame
     assert finder.looked == 1
 
 
@@ -198,7 +198,7 @@ def test_a_search_that_ended_too_late_is_made_again_in_the_frame_that_is_shown()
     finder.may_end.set()
     assert follower._search is not None
     follower._search.found.result(10)
-    assert follower.follow(disc(100, 60), wait=False) == []  # nothing is looked for where the face was long ago
+    assert follower.follow(disc(100, 60), wait=False) == []  # no search where the face was long ago
     (face,) = follower.follow(disc(105, 60), wait=False)
     assert face.box[0] == pytest.approx(85, abs=1)
 
@@ -332,7 +332,7 @@ def test_a_recording_that_cannot_be_written_is_told_and_the_video_goes_on(tmp_pa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     out = io.BytesIO()
-    long = write_video(tmp_path / "v.avi", 60)  # a slow machine leaves frames out
+    long = write_video(tmp_path / "v.avi", 60)  # a slow machine drops frames
     with Video(long) as opened:
         shown = live_of(opened, out)
         shown.take({"cmd": "record", "path": str(tmp_path / "a.csv")})

@@ -1,4 +1,4 @@
-"""Importing from the window: look, map columns, import, cancel."""
+"""Importing from the window: preview, map columns, import, cancel."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEADER = "image,person,split,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Ten pictures and a CSV of three keypoints; the nose of every second one is missing."""
+    """Ten images and a CSV of three keypoints; every second nose is missing."""
     folder = tmp_path / "faces"
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -44,7 +44,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def opened(qtbot: QtBot, session: Session, source: Path | None) -> ImportDialog:
-    """The dialog, its first look at the source done."""
+    """The dialog, with its first preview of the source done."""
     dialog = ImportDialog(session, source)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # the test looks at it after it closed
     qtbot.addWidget(dialog)
@@ -66,7 +66,7 @@ def test_from_a_folder_to_an_open_project(qtbot: QtBot, empty_session: Session, 
     assert "10 faces · 3 keypoints" in page.about.text()
     assert len(page.faces.cards) == 9
     assert page.go.text() == "Import 10 faces"
-    assert page.table.columns.roles[:4] == ["picture", "group", "split", "x of left_eye"]
+    assert page.table.columns.roles[:4] == ["image", "group", "split", "x of left_eye"]
     page.path.setText(str(tmp_path / "made"))
     page.go.click()
     qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report)
@@ -106,7 +106,7 @@ def test_cancelling_leaves_nothing(
     half, real = threading.Event(), import_data.import_source
 
     def slow(*args: Any, progress: Callable[[float, str], None], cancelled: Callable[[], bool], **more: Any) -> Any:
-        """The import, which waits for the cancel in its middle."""
+        """The import, pausing in the middle until it is cancelled."""
 
         def report(fraction: float, text: str) -> None:
             progress(fraction, text)
@@ -211,14 +211,14 @@ def test_roles_and_mapping_say_the_same() -> None:
     columns = ("file", "who", "eye_x", "eye_y", "note", "eye_state")
     mapping = ColumnMapping("file", (KeypointColumns("eye", "eye_x", "eye_y", "eye_state"),), group="who")
     roles = roles_of(columns, mapping)
-    assert roles == ["picture", "group", "x of eye", "y of eye", IGNORE, "state of eye"]
+    assert roles == ["image", "group", "x of eye", "y of eye", IGNORE, "state of eye"]
     assert mapping_of(columns, roles) == mapping
     moved = with_role(roles, 4, "group")
-    assert moved == ["picture", IGNORE, "x of eye", "y of eye", "group", "state of eye"]
+    assert moved == ["image", IGNORE, "x of eye", "y of eye", "group", "state of eye"]
     assert "x of eye" in choices(roles, "note")
     assert choices(roles, "eye_state")[4:7] == ["x of eye", "y of eye", "state of eye"]
     assert mapping_of(columns, with_role(roles, 5, IGNORE)).keypoints == (KeypointColumns("eye", "eye_x", "eye_y"),)
-    with pytest.raises(UserError, match="names the pictures"):
+    with pytest.raises(UserError, match="column with the image names"):
         mapping_of(columns, with_role(roles, 0, IGNORE))
     with pytest.raises(UserError, match="y of eye"):
         mapping_of(columns, with_role(roles, 3, IGNORE))
@@ -228,7 +228,7 @@ def test_roles_and_mapping_say_the_same() -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two photos of two faces each, with boxes and three points a face."""
+    """Two photos of two faces each, with boxes and three points per face."""
     folder = tmp_path / "photos"
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -284,9 +284,13 @@ def test_roles_of_boxes_crops_and_subsets_say_the_same_as_the_mapping() -> None:
     columns = ("file", "part", "a", "b", "c", "d", "crop_x", "crop_y", "crop_side", "nose_x", "nose_y")
     for corners in (False, True):
         mapping = ColumnMapping(
-            "file", points, subset="part", box=("a", "b", "c", "d"), box_corners=corners,
+            "file",
+            points,
+            subset="part",
+            box=("a", "b", "c", "d"),
+            box_corners=corners,
             crop=("crop_x", "crop_y", "crop_side"),
-        )  # fmt: skip
+        )
         assert mapping_of(columns, roles_of(columns, mapping)) == mapping
     with pytest.raises(UserError, match="No column is read as box height"):
-        mapping_of(columns[:5] + columns[9:], ["picture", "subset", "box x", "box y", "box width", "x of n", "y of n"])
+        mapping_of(columns[:5] + columns[9:], ["image", "subset", "box x", "box y", "box width", "x of n", "y of n"])

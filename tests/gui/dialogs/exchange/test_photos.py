@@ -1,4 +1,4 @@
-"""From a folder of photos to predictions at once: the import's choices, the starter in the list of runs, a drawn box."""
+"""From a folder of photos to predictions: import choices, the starter in the list of runs, a drawn box."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def starter(home: Path) -> Path:
 
 @pytest.fixture
 def jobs(starter: Path, session: Session, tmp_path: Path) -> Iterator[Jobs]:
-    """On a project without runs; the worker is a stand-in."""
+    """Jobs on a project without runs, with a fake worker."""
     (tmp_path / "asked").touch()
     made = Jobs(
         session, serve_command=(sys.executable, "-m", "tests.helpers.fake_serve", "good", str(tmp_path / "asked"))
@@ -68,7 +68,7 @@ def test_a_project_without_runs_shows_its_starter(jobs: Jobs, session: Session, 
     row: Row = panel.model.index(0).data(RowRole)
     assert (row.title, row.line, row.curves, row.stale) == (STARTER, "came with the program", False, False)
     assert panel.list.currentIndex().row() == 0
-    later = RunsPanel(session, jobs)  # as in a window that is being built when the run was chosen already
+    later = RunsPanel(session, jobs)  # as in a window that is built after the run was chosen
     in_window(qtbot, later)
     assert later.list.currentIndex().row() == 0
     enabled = {act.text(): act.isEnabled() for act in panel.menu(STARTER).actions()}
@@ -165,7 +165,7 @@ def test_a_face_without_a_photo_has_no_box_to_draw(session: Session, qtbot: QtBo
 
 
 def drag(page: BoxPage, low: tuple[float, float], high: tuple[float, float]) -> None:
-    """Draw a box, px of the photo, with the mouse."""
+    """Draw a box with the mouse, in px of the photo."""
     frame, scale = page.photo._place()
     start, end = (QPoint(round(frame.x() + x * scale), round(frame.y() + y * scale)) for x, y in (low, high))
     QTest.mousePress(page.photo, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)

@@ -1,4 +1,4 @@
-"""Experiments in the window: chosen, followed, stopped, found again, and read."""
+"""Experiments in the window: choosing, following, stopping, finding again and reading them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Make = Callable[[str], ExperimentsDialog]
 
 @pytest.fixture
 def make_dialog(session: Session, qtbot: QtBot) -> Iterator[Make]:
-    """The dialog, with a stand-in for the command in the mode named."""
+    """The dialog, with a stand-in for the command in the given mode."""
     made: list[Jobs] = []
 
     def make(mode: str) -> ExperimentsDialog:
@@ -75,7 +75,7 @@ def test_progress_is_shown_and_a_stop_ends_it(make_dialog: Make, qtbot: QtBot) -
     dialog.start()
     qtbot.waitUntil(lambda: dialog.progress.rowCount() == 3 and cell(dialog, 1, 1).startswith("40%"))
     assert cell(dialog, 0, 1) == "1.93 px"
-    assert cell(dialog, 2, 2) == "waits"
+    assert cell(dialog, 2, 2) == "waiting"
     assert dialog.stop_button.isVisible()
     dialog.stop()
     qtbot.waitUntil(lambda: dialog.start_button.isEnabled())
@@ -111,7 +111,7 @@ def test_the_last_word_of_one_that_was_left_does_not_end_the_next(
     with qtbot.waitSignal(left.events):
         pass
     experiments.stop()
-    left.wait()  # its last word waits for this thread
+    left.wait()  # its last event waits for this thread
     experiments._thread = None
     experiments.start("table-7-speed", path, options)
     qtbot.wait(50)

@@ -1,4 +1,4 @@
-"""Evaluating by a protocol from the window: the process is asked, its table shown, its fault said."""
+"""Evaluating by a protocol from the window: the process is started, its table shown, its error reported."""
 
 from __future__ import annotations
 

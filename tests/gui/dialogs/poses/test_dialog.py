@@ -1,4 +1,4 @@
-"""The window of poses: histogram, bins that show their faces, and balancing when training."""
+"""The poses window: histogram, bins that show their faces, and balancing when training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POINTS = np.array(KAGGLE_15.template) * 80 + 8
 
 @pytest.fixture
 def turned(session: Session) -> Session:
-    """All 24 faces in train: 20 look ahead, four turn aside, of one only two points are left."""
+    """All 24 faces in train: 20 frontal, four turned aside, one with only two points left."""
     assert session.store is not None
     project, rng = session.store.project, np.random.default_rng(0)
     turn = np.concatenate([rng.normal(0, 0.3, 20), [9, 10, -9, -10]])
@@ -53,7 +53,7 @@ def words(dialog: PosesDialog) -> str:
 
 
 def test_it_tells_how_many_faces_and_which_lack_points(dialog: PosesDialog) -> None:
-    assert "24 faces of the train split" in words(dialog)
+    assert "24 faces in the train split" in words(dialog)
     assert "1 face lacks" in words(dialog)
     assert dialog.histogram.words(2).startswith("-")
     assert "19 faces" in dialog.histogram.words(2)
@@ -167,4 +167,4 @@ def test_the_histogram_as_a_file(qtbot: QtBot, dialog: PosesDialog, tmp_path: Pa
     elif kind == "PNG":
         assert QImage(str(path)).size() == dialog.histogram.size() * 2
     else:
-        assert "looks to the left" in path.read_text(encoding="utf-8")
+        assert "looking left" in path.read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ def jobs(session: Session) -> Iterator[Jobs]:
 
 
 def predict(session: Session) -> None:
-    """A run that is 0.95 sure of faces 1 to 6, 0.7 sure of 7 to 12, and knows nothing of the others."""
+    """A run with confidence 0.95 for faces 1 to 6, 0.7 for 7 to 12, and no predictions for the others."""
     assert session.store is not None
     ids = np.arange(1, 13)
     confidences = np.where(ids[:, None] <= 6, 0.95, 0.7).repeat(15, axis=1)
@@ -57,7 +57,7 @@ def test_it_previews_and_accepts_above_a_confidence(qtbot: QtBot, session: Sessi
     assert dialog.spin.value() == 70
     qtbot.waitUntil(lambda: dialog.go.text() == "Accept 44 points" and dialog.go.isEnabled())
     dialog.spin.setValue(90)
-    assert not dialog.go.isEnabled()  # until it says what would be accepted now
+    assert not dialog.go.isEnabled()  # until it has counted what would be accepted now
     qtbot.waitUntil(lambda: dialog.go.text() == "Accept 22 points" and dialog.go.isEnabled())
     dialog.go.click()
     qtbot.waitUntil(lambda: int(session.store.index().missing.sum()) == 66)
@@ -74,7 +74,7 @@ def test_where_nothing_is_sure_enough_it_says_how_sure_the_surest_is(
     dialog = opened(qtbot, session, jobs)
     dialog.spin.setValue(99)
     qtbot.waitUntil(lambda: "95 %" in dialog.summary.text())
-    assert dialog.summary.text() == "No missing point is that sure: the surest is at 95 %."
+    assert dialog.summary.text() == "No missing point has that confidence: the highest is 95 %."
     assert not dialog.go.isEnabled() and not dialog.heading.isVisible()
 
 
@@ -92,7 +92,7 @@ def test_accepted_points_can_be_taken_back(qtbot: QtBot, session: Session, jobs:
 
 def test_nothing_to_fill_is_said(qtbot: QtBot, session: Session, jobs: Jobs) -> None:
     dialog = opened(qtbot, session, jobs)
-    qtbot.waitUntil(lambda: dialog.summary.text().startswith("There is nothing to fill"))
+    qtbot.waitUntil(lambda: dialog.summary.text().startswith("Nothing to fill"))
     assert not dialog.go.isEnabled()
 
 
@@ -104,7 +104,7 @@ def test_without_a_run_it_says_what_to_do(qtbot: QtBot, session: Session, jobs: 
 
 
 def test_the_count_is_what_the_project_accepts(qtbot: QtBot, session: Session) -> None:
-    """The same threshold, the same points, also where a confidence lies on it."""
+    """The same threshold accepts the same points, even if a confidence equals it."""
     assert session.store is not None
     random = np.random.default_rng(1)
     ids = session.store.ids()

@@ -1,4 +1,4 @@
-"""The window of confidence and the error budget of the accept dialog: what they say is what can be counted."""
+"""The confidence window and the error budget of the accept dialog: their figures match a direct count."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def jobs(session: Session) -> Iterator[Jobs]:
 
 
 def predict(session: Session, confidences: np.ndarray) -> np.ndarray:
-    """Every label predicted 3 px off, where it is unset at 40; returns the ids."""
+    """Predict every label 3 px off, and unset points at 40; returns the ids."""
     assert session.store is not None
     ids = session.store.ids()
     points = np.nan_to_num(session.store.labels(ids).points + np.array([3.0, 0.0]), nan=40.0)
@@ -55,7 +55,7 @@ def test_the_plots_show_predicted_and_real_shares(qtbot: QtBot, session: Session
     dialog = ConfidenceDialog(session, jobs)
     shown(qtbot, dialog)
     qtbot.waitUntil(lambda: dialog.reliability.facts is not None)
-    assert dialog.about.text().endswith("With the fit to 24 labelled faces that is in use.")
+    assert dialog.about.text().endswith("Includes the calibration to 24 labelled faces.")
     facts = dialog.reliability.facts
     assert facts is not None and session.store is not None
     val = session.store.index().splits == 1
@@ -88,7 +88,7 @@ def test_accepting_within_a_budget(qtbot: QtBot, session: Session, jobs: Jobs) -
     assert session.store is not None
     independent = FillModel(
         1e-3 * np.eye(30), faces=6
-    )  # labels say nothing of other points: confidences stay as predicted
+    )  # labels carry no information on other points: confidences stay as predicted
     independent.save(fill_path(session.store.path / "runs" / RUN))
     predict(session, np.where(np.arange(24)[:, None] < 5, 0.999, 0.5).repeat(15, axis=1))
     missing = session.store.index().missing
@@ -116,12 +116,12 @@ def test_accepting_within_a_budget(qtbot: QtBot, session: Session, jobs: Jobs) -
 
 
 def test_what_is_counted_is_given_the_labels_as_what_is_accepted(session: Session) -> None:
-    """Nobody has made the run's fill model yet: the first to count does, so that count and acceptance agree."""
+    """The first count makes the run's missing fill model, so that count and acceptance agree."""
     predict(session, np.full((24, 15), 0.9))
     assert session.store is not None
     path = session.store.path
     assert run_fill(path / "runs" / RUN) is None
     counted = read_candidates(path, RUN, cancelled=lambda: False)
-    assert (counted.confidences > 0.91).all()  # every label is 3 px off in the same way: that says much of the others
+    assert (counted.confidences > 0.91).all()  # every label is 3 px off in the same way: informative about the others
     found = outcome(counted, 0.91, examples=0)
     assert session.store.project.accept(RUN, min_confidence=0.91).points == found.points == len(counted.ids)

@@ -1,4 +1,4 @@
-"""The dialogs of label offsets and of fitting a run: what they say, and that one act is one undo."""
+"""The label offset and calibration dialogs: what they report, and that each edit is one undo step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 
 
 class Predicting:
-    """Stands in for Jobs: remembers which runs were to be predicted."""
+    """Stands in for Jobs: records which runs should be predicted."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -45,7 +45,7 @@ def test_it_says_what_it_found_and_mends_in_one_step(qtbot: QtBot, tmp_path: Pat
     dialog.open()
     qtbot.waitUntil(lambda: dialog.go.isEnabled(), timeout=60_000)
     assert "px to the right" in dialog.summary.text()
-    assert dialog.go.text().startswith("Shift the labels by \u22121.")
+    assert dialog.go.text().startswith("Shift labels by \u22121.")
     assert dialog.table.rowCount() == 5
     qtbot.waitUntil(lambda: len(dialog.faces.cards) == 6, timeout=60_000)
     dialog.go.click()
@@ -69,7 +69,7 @@ def test_a_project_that_cannot_tell_says_what_it_takes(qtbot: QtBot, session: Se
 def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what `fkp adjust --try` says is waited for, not all faces of the project."""
+    """The dialog waits only for `fkp adjust --try`, not for all faces of the project."""
     with Project.create(tmp_path / "p.fkp", KAGGLE_15) as project:
         project.add_samples(batch(60))
         run_dir = make_run_in(project)
@@ -93,14 +93,14 @@ def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
         "2.00",
     ]
     dialog.go.click()
-    qtbot.waitUntil(lambda: jobs.asked == [run_dir.name], timeout=60_000)  # all its predictions are old now
+    qtbot.waitUntil(lambda: jobs.asked == [run_dir.name], timeout=60_000)  # all its predictions are outdated now
     used = read_adjustment(run_dir, keypoints=15)
     assert used is not None and used.offset.tolist() == [[-1.5, -1.5]] * 15
     again = AdjustDialog(session, jobs)  # type: ignore[arg-type]
     again.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     qtbot.addWidget(again)
     qtbot.waitUntil(lambda: again.summary.text() == fit.sentence and bool(again.state.text()), timeout=60_000)
-    assert again.state.text() == "In use now: a fit on 40 faces, 2.24 → 2.00 px." and not again.go.isEnabled()
+    assert again.state.text() == "In use: calibrated on 40 faces, 2.24 → 2.00 px." and not again.go.isEnabled()
     again.take_away.click()
     qtbot.waitUntil(lambda: len(jobs.asked) == 2, timeout=60_000)
     assert read_adjustment(run_dir, keypoints=15) is None

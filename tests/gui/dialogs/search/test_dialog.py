@@ -1,4 +1,4 @@
-"""The dialog of the random search: what it asks for, how trials are shown live, stop, go on, and training the best."""
+"""The random search dialog: its form, live trials, stopping, continuing, and training the best trial."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plan(**changes: object) -> SearchPlan:
 
 
 def begun(session: Session, jobs: Jobs, qtbot: QtBot, trials: tuple[TrialInfo, ...] = TRIALS) -> None:
-    """A search of before, in the open project."""
+    """An older search in the open project."""
     folder = create_search(session.store.project.path, plan(), runs.snapshot_project(session.store.project))
     write_trials(folder, trials)
     jobs.searching.look()
@@ -72,7 +72,7 @@ def test_a_new_search_begins_with_the_recipes_space_and_says_what_will_be_here(
     assert not dialog.stop_button.isEnabled()
     dialog.trials.setValue(10)
     dialog.minutes.setValue(3)
-    assert dialog.total.text() == "10 trials to go, at most 30:00 altogether."
+    assert dialog.total.text() == "10 trials to go, at most 30:00 in total."
 
 
 def test_the_space_is_edited_in_its_table_and_faults_are_named(session: Session, jobs: Jobs, qtbot: QtBot) -> None:
@@ -114,10 +114,10 @@ def test_the_table_and_the_plot_show_the_trials_best_first(session: Session, job
         ["2", "2.250", "done, best", "0.002", "32"],
         ["0", "2.500", "done", "0.001", "16"],
         ["1", "4.000", "stopped 30%", "0.01", "32"],
-        ["4", "3.000", "waits", "0.0004", "16"],
+        ["4", "3.000", "waiting", "0.0004", "16"],
         ["3", "–", "failed", "0.005", "16"],
     ]
-    assert dialog.results.words.text() == "4 of 6 trials · not going on · 1 stopped early · best 2.250 px (trial 2)"
+    assert dialog.results.words.text() == "4 of 6 trials · stopped · 1 stopped early · best 2.250 px (trial 2)"
     spots = {spot.data(): spot for spot in plot._dots.points()}
     assert set(spots) == {0, 1, 2, 4}  # a failed one has no error
     assert (spots[0].pos().x(), spots[0].pos().y()) == (-3.0, 2.5)  # log10 of the rate
@@ -182,13 +182,13 @@ def test_a_search_runs_behind_the_dialog_and_can_be_stopped_and_gone_on_with(
     assert dialog.search.currentData() == "cnn-6"
     assert not dialog.start_button.isEnabled()
     assert jobs.searching.searching() == ["cnn-6"]
-    dialog.close()  # the search goes on
+    dialog.close()  # the search continues
     again = dialog_of(session, jobs, qtbot)
     assert again.search.currentData() == "cnn-6"
     qtbot.mouseClick(again.stop_button, Qt.MouseButton.LeftButton)
     assert again.stop_button.text() == "Stopping…"
     qtbot.waitUntil(lambda: jobs.searching.searching() == [])
-    assert again.start_button.text() == "Go on"
+    assert again.start_button.text() == "Continue"
     assert again.start_button.isEnabled()
     assert not again.recipe.isEnabled()
 
@@ -198,7 +198,7 @@ def test_a_search_is_started_once_and_can_be_stopped_before_it_has_begun(session
     jobs = Jobs(session, serve_command=("/no/serve",), search_command=(sys.executable, "-c", program))
     begun(session, jobs, qtbot)
     dialog = dialog_of(session, jobs, qtbot)
-    assert dialog.start_button.text() == "Go on"
+    assert dialog.start_button.text() == "Continue"
     dialog.start()
     assert not dialog.start_button.isEnabled()  # at once: a second click would start another
     dialog.start()
@@ -228,7 +228,7 @@ def test_a_search_without_faces_in_val_says_so(session: Session, jobs: Jobs, qtb
     session.store.reload()
     qtbot.waitUntil(lambda: not session.store.index().splits.any())
     dialog = dialog_of(session, jobs, qtbot)
-    assert "No face is in val" in dialog.fault.text()
+    assert "val, which has no faces" in dialog.fault.text()
     assert not dialog.start_button.isEnabled()
 
 

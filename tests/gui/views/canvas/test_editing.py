@@ -1,4 +1,4 @@
-"""Editing on the canvas by real mouse and key events; what counts is what the store has afterwards."""
+"""Editing on the canvas by real mouse and key events, checked by what the store holds afterwards."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_after_the_last_missing_point_the_face_is_complete(qtbot: QtBot, panel: 
 
 def test_a_drag_moves_a_point_by_as_much_as_the_mouse_and_is_one_undo_step(view: CanvasView, session: Session) -> None:
     x, y = point(session, INCOMPLETE, 10)
-    start = on_screen(view, (x, y)) + QPointF(2, 1)  # gripped beside its middle
+    start = on_screen(view, (x, y)) + QPointF(2, 1)  # grabbed beside its middle
     drag(view, start, start + QPointF(40, -20))
     scale = view.to_screen().scale
     assert point(session, INCOMPLETE, 10) == pytest.approx([x + 40 / scale, y - 20 / scale])

@@ -23,14 +23,14 @@ from training.assist.filling.model import FillModel, fill_path
 from training.storage.runs.folder import MODEL
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
 
-INCOMPLETE = 3  # has the eye centres, the nose tip and the lower lip: keypoints 0, 1, 10, 14
+INCOMPLETE = 3  # has eye centres, nose tip and lower lip: keypoints 0, 1, 10, 14
 PLACED, OTHER = 2, 12
 BY = 2.0  # px; no slip of the hand yet
 
 
 @pytest.fixture
 def run_dir(session: Session) -> Path:
-    """The folder of RUN, whose points are all off by the same 2 px, more or less: what one is off by, the others are."""
+    """The folder of RUN, whose points all have nearly the same error of 2 px."""
     folder = store_of(session).project.runs_dir / RUN
     folder.mkdir(parents=True)
     one_axis = np.eye(2)[None, :, None, :] * (3.6 + 0.4 * np.eye(15)[:, None, :, None])
@@ -60,7 +60,7 @@ def now(view: CanvasView) -> Face:
 
 
 def place(session: Session, view: CanvasView, *, by: float = BY) -> None:
-    """Place the missing point right of where it is expected."""
+    """Place the missing point to the right of where it is expected."""
     x, y = now(view).predicted[PLACED].tolist()
     store_of(session).place(INCOMPLETE, PLACED, (x + by, y))
 
@@ -70,7 +70,7 @@ def test_rings_stand_where_the_labels_have_them(session: Session, view: CanvasVi
     off = (face.points - plain)[[0, 1, 10, 14]]
     expected = 3.6 * off.sum(axis=0) / (0.4 + 4 * 3.6)  # of four labels that share one shift
     assert face.predicted[OTHER] == pytest.approx(plain[OTHER] + expected, abs=1e-3)
-    assert np.array_equal(face.predicted[0], plain[0].astype(float))  # at a label the run's own word
+    assert np.array_equal(face.predicted[0], plain[0].astype(float))  # at a label: the run's own confidence
 
 
 def test_a_placed_point_moves_the_other_rings_and_shrinks_their_ellipses_until_it_is_undone(
@@ -91,7 +91,7 @@ def test_a_placed_point_moves_the_other_rings_and_shrinks_their_ellipses_until_i
 
 
 def _ink(view: CanvasView, around: QPointF) -> QImage:
-    """What is painted near a place on the screen (as a picture: its bytes die with it)."""
+    """What is painted near a position on the screen (as an image, which owns its bytes)."""
     box = QRect(0, 0, 13, 13)
     box.moveCenter(around.toPoint())
     return view.viewport().grab(box).toImage()
@@ -129,7 +129,7 @@ def test_what_is_accepted_is_what_is_shown_and_moves_nothing(session: Session, v
     after = now(view)
     assert after.points[PLACED] == pytest.approx(before.predicted[PLACED])
     assert after.predicted[OTHER] == pytest.approx(before.predicted[OTHER])
-    assert after.doubts[OTHER] == pytest.approx(before.doubts[OTHER])  # a model's word is no label of a person
+    assert after.doubts[OTHER] == pytest.approx(before.doubts[OTHER])  # an accepted prediction is not a person's label
     assert after.errors[PLACED] == pytest.approx(0)
     here = candidates.confidences[(candidates.ids == INCOMPLETE) & (candidates.keypoints == PLACED)]
     assert here == pytest.approx(before.confidences[[PLACED]])

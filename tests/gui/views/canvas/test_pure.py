@@ -1,4 +1,4 @@
-"""Hit-testing, the walk, tone, the camera, suspect points: arithmetic without a window."""
+"""Hit-testing, the walk, tone, the camera, suspect points: computations without a window."""
 
 from __future__ import annotations
 

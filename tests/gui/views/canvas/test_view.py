@@ -46,7 +46,7 @@ def view(panel: CanvasPanel) -> CanvasView:
 
 
 def colour_at(view: CanvasView, at: QPointF) -> QColor:
-    """What is painted there."""
+    """The colour painted at this position."""
     return view.viewport().grab().toImage().pixelColor(at.toPoint())
 
 

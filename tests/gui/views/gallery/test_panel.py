@@ -35,7 +35,7 @@ def panel(qtbot: QtBot, session: Session) -> Iterator[GalleryPanel]:
 
 
 def ask(qtbot: QtBot, panel: GalleryPanel, query: Query) -> list[int]:
-    """Choose a filter and a sort; the faces that are shown then."""
+    """Choose a filter and a sort; returns the shown faces."""
     with qtbot.waitSignal(panel._session.order_changed):
         panel.show_query(query)
     return panel._session.order.tolist()
@@ -51,7 +51,7 @@ def choose(qtbot: QtBot, panel: GalleryPanel, text: str) -> list[int]:
 
 
 def predict(session: Session) -> None:
-    """Predictions for the first twelve faces: face n is off by n px, and the less sure the larger n."""
+    """Predictions for the first twelve faces: face n is off by n px, with confidence falling with n."""
     assert session.store is not None
     ids = np.arange(1, 13)
     points = session.store.labels(ids).points.copy()
@@ -116,7 +116,7 @@ def test_click_and_keys_choose_the_face(qtbot: QtBot, panel: GalleryPanel, sessi
         qtbot.keyClick(view, key)
         assert session.sample_id == face
     session.set_sample(columns)
-    qtbot.keyClick(view, Qt.Key.Key_Right)  # over the end of the row
+    qtbot.keyClick(view, Qt.Key.Key_Right)  # past the end of the row
     assert session.sample_id == columns + 1
 
 
@@ -200,7 +200,7 @@ def test_errors_and_confidences_are_a_runs(qtbot: QtBot, panel: GalleryPanel, se
 
 
 def test_the_scale_of_doubt_is_cividis_and_its_text_can_be_read() -> None:
-    """The ends are those of matplotlib's; white or black stands out by 4.5:1 or more everywhere."""
+    """The ends are those of matplotlib; white or black has a contrast of at least 4.5:1 everywhere."""
     assert (cividis(0).name(), cividis(1).name()) == ("#00204d", "#ffea46")
 
     def light(colour: QColor) -> float:
@@ -239,7 +239,7 @@ def test_the_menu_copies_the_name(session: Session, panel: GalleryPanel) -> None
     actions["Copy name"].trigger()
     assert opened == [2]
     assert QGuiApplication.clipboard().text() == "face-001"
-    assert "Show file in its folder" not in actions  # its picture lies inside the project
+    assert "Show file in its folder" not in actions  # its image lies inside the project
 
 
 def test_closing_the_project_empties_the_gallery(qtbot: QtBot, panel: GalleryPanel, session: Session) -> None:

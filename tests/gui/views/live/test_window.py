@@ -124,7 +124,7 @@ def test_going_elsewhere_after_the_end_stays_there_paused(window: LiveWindow, qt
     window.seek.slider.setValue(1)
     qtbot.waitUntil(lambda: window.view.frame is not None and window.view.frame.number == 1)
     assert (window.pause.text(), window.start.text()) == ("Go on", "Stop")
-    window._on_told({"event": "ended", "lacking": 40})  # it went where nothing can be read
+    window._on_told({"event": "ended", "lacking": 40})  # moved to a position that cannot be read
     window._on_told({"event": "sought"})
     assert "40 frames at its end could not be read" in window.problem.text()
     window.start.click()
@@ -150,7 +150,7 @@ def test_of_many_wishes_only_the_last_is_kept(qtbot: QtBot) -> None:
     bar.slider.setValue(10)
     bar.slider.setValue(20)
     bar.slider.setValue(90_000)
-    bar.follow(11)  # a frame from before: the bar stays where the user put it
+    bar.follow(11)  # an older frame: the bar stays where the user put it
     assert (asked, bar.slider.value(), bar.time.text()) == ([10], 89_999, "59:59 / 1:00:00")
     bar.arrived()
     bar.arrived()

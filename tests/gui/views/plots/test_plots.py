@@ -1,4 +1,4 @@
-"""The plots show what the events carry: numbers are read back from what is drawn."""
+"""The plots show the events' values: numbers are read back from the drawn items."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_plots_follow_the_theme(jobs: Jobs, session: Session, qtbot: QtBot) -> N
 
 
 def click_row(qtbot: QtBot, plot: KeypointPlot, row: float) -> None:
-    """A click of the mouse on a bar."""
+    """Click on a bar."""
     at = plot.plot.mapFromScene(plot.view.mapViewToScene(QPointF(0.1, row)))
     qtbot.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
 

@@ -1,4 +1,4 @@
-"""The points table: what it says, typing into it, and its step with the canvas."""
+"""The points table: its contents, typing into it, and keeping in step with the canvas."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def type_into(qtbot: QtBot, panel: PointsPanel, row: int, column: Column, typed:
     assert editor is not None
     editor.selectAll()
     qtbot.keyClicks(editor, typed)
-    with qtbot.waitSignal(editor.destroyed):  # Qt hands the text over a moment after the key
+    with qtbot.waitSignal(editor.destroyed):  # Qt delivers the text shortly after the key
         qtbot.keyClick(editor, Qt.Key.Key_Return)
 
 

@@ -1,4 +1,4 @@
-"""Look at augmentation: the sheet follows the settings, and what is chosen reaches the training panel."""
+"""Preview augmentation: the sheet follows the settings, and the accepted ones reach the training panel."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ def test_a_wrong_value_is_told_and_cannot_be_used(look: Look) -> None:
 
 
 def test_points_outside_their_pictures_are_told(look: Look) -> None:
-    look.type("rotation", "120")  # where the worker of this test puts all points: right of 96 px
+    look.type("rotation", "120")  # x of all points from this test's worker: right of 96 px
     look.wait_for(rotation=120)
-    assert f"{4 * TILES} points lie outside their pictures" in look.dialog.about.text()
+    assert f"{4 * TILES} points lie outside their images" in look.dialog.about.text()
 
 
 def test_the_faces_are_shown_as_they_are_while_the_worker_starts(session: Session, qtbot: QtBot) -> None:
@@ -118,7 +118,7 @@ def test_the_faces_are_shown_as_they_are_while_the_worker_starts(session: Sessio
         width = store.project.sample(sheet.ids[0]).width
         expected = (labels.points[0] + 0.5) * 48 / width - 0.5
         np.testing.assert_allclose(sheet.points[0][sheet.mask[0]], expected[sheet.mask[0]], atol=1e-3)
-        assert "as they are" in dialog.about.text()
+        assert "Without augmentation" in dialog.about.text()
         dialog.which.setCurrentIndex(1)
         qtbot.waitUntil(lambda: set(dialog.view.sheet.ids) == {1})
     finally:

@@ -1,4 +1,4 @@
-"""The list of runs: choose, tick, resume, stop, discard; and what is said about a run that went wrong."""
+"""The list of runs: choose, tick, resume, stop, discard; and the report on a failed run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Make = Callable[[str], tuple[RunsPanel, Jobs]]
 
 @pytest.fixture
 def make(session: Session, qtbot: QtBot) -> Iterator[Make]:
-    """The panel on two runs, one done, one failed; trainings go as the mode says."""
+    """The panel with two runs, one done, one failed; trainings behave as `mode` says."""
     for recipe, end in (
         ("ml-resnet", finished("done")),
         ("cnn-6", RunFailed("Out of memory.", "Take a smaller batch.")),

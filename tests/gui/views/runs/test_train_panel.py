@@ -165,7 +165,7 @@ def test_compare_queues_the_ticked_recipes_with_one_seed(
     dialog.ticks["ml-cnn"].setChecked(True)
     dialog.seed.setValue(7)
     assert dialog.train_button.text() == "Train 3 runs"
-    assert dialog.total.text() == "6 minutes altogether."
+    assert dialog.total.text() == "6 minutes in total."
     dialog.accept()
     qtbot.waitUntil(lambda: len(jobs.book.names()) == 3)
     assert {info.config.seed for info in jobs.book.infos()} == {7}
@@ -178,5 +178,9 @@ def test_compare_queues_the_ticked_recipes_with_one_seed(
 def test_times_in_words() -> None:
     assert [clock(5), clock(80), clock(3723), clock(float("nan"))] == ["0:05", "1:20", "1:02:03", "0:00"]
     assert [ago(0, now=s) for s in (5, 150, 7300, 90_000, 200_000)] == [
-        "just now", "2 min ago", "2 h ago", "1 day ago", "2 days ago",
-    ]  # fmt: skip
+        "just now",
+        "2 min ago",
+        "2 h ago",
+        "1 day ago",
+        "2 days ago",
+    ]

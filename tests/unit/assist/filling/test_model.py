@@ -1,4 +1,4 @@
-"""Missing points given the labelled ones: the arithmetic by hand, what must hold always, files, and accepting."""
+"""Missing points given the labelled ones: hand-computed cases, invariants, files, and accepting."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIZE = (100.0, 50.0)
 
 
 def two_points() -> FillModel:
-    """In px of a picture of 100 x 50: variances 1; the points' x go together by 0.5, their y by -0.8."""
+    """In px of an image of 100 x 50: variances 1; the points' x correlate by 0.5, their y by -0.8."""
     x, y = np.array([[1, 0.5], [0.5, 1]]), np.array([[1, -0.8], [-0.8, 1]])
     covariance = np.zeros((4, 4))
     covariance[::2, ::2], covariance[1::2, 1::2] = x / SIZE[0] ** 2, y / SIZE[1] ** 2
@@ -34,7 +34,7 @@ def two_points() -> FillModel:
 
 
 def shifted(count: int, *, keypoints: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions and labels [N, K, 2]: each face is found off by a shift of its own (3 px), each point by 1 px more."""
+    """Predictions and labels [N, K, 2]: errors are a shift per face (3 px) plus 1 px per point."""
     random = np.random.default_rng(seed)
     shape = random.uniform(20, 80, (keypoints, 2))
     points = shape + random.normal(0, 4, (count, 1, 2))
@@ -82,7 +82,7 @@ def test_nothing_known_is_the_plain_prediction_and_a_confirmed_one_moves_nothing
         assert np.array_equal(points, predicted)
     assert covariances == pytest.approx(
         np.broadcast_to(np.eye(2), (2, 2, 2))
-    )  # a known point without a place is unknown
+    )  # a known point without a position is unknown
 
 
 def test_each_label_makes_the_others_surer() -> None:
@@ -118,7 +118,7 @@ def test_few_faces_give_no_model_and_a_few_more_a_cautious_one() -> None:
     points, labels = shifted(8)
     assert fit_fill(points[:4], labels[:4], sizes(4)) is None
     alone = np.where(np.arange(5)[:, None] < 1, labels, np.nan)
-    assert fit_fill(points, alone, sizes(8)) is None  # one label a face tells nothing of two
+    assert fit_fill(points, alone, sizes(8)) is None  # one label per face carries no information on two points
     fill = fit_fill(points, labels, sizes(8))
     assert fill is not None
     assert fill.faces == 8
@@ -154,7 +154,7 @@ def _npz(**arrays: np.ndarray) -> bytes:
 
 
 def _huge() -> bytes:
-    """A header that promises 8 TB."""
+    """A header that declares 8 TB."""
     file, array = io.BytesIO(), io.BytesIO()
     np.lib.format.write_array_header_1_0(array, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)})
     with zipfile.ZipFile(file, "w") as archive:
@@ -188,7 +188,9 @@ def test_only_what_somebody_vouches_for_is_taken_as_given() -> None:
     labels.origins[1, 0] = Origin.MODEL
     says = Predictions(np.array([[[10, 10], [30, 20]]] * 2, np.float32), np.full((2, 2), 0.6, np.float32))
     found, _ = given_labels(two_points(), labels, says, np.array([SIZE, SIZE]))
-    assert found.points[0] == pytest.approx(np.array([[10, 10], [31, 20.8]]), abs=1e-5)  # at a label the run's own word
+    assert found.points[0] == pytest.approx(
+        np.array([[10, 10], [31, 20.8]]), abs=1e-5
+    )  # at a label: the run's own confidence
     assert np.array_equal(found.points[1], says.points[1])
     # of the variances 1 and 1 (in fractions: 1/100^2 and 1/50^2) 0.75 and 0.36 are left
     left = (0.75 / 100**2 + 0.36 / 50**2) / (1 / 100**2 + 1 / 50**2)
@@ -197,7 +199,7 @@ def test_only_what_somebody_vouches_for_is_taken_as_given() -> None:
 
 
 def predicted_run(project: Project) -> Path:
-    """A run, with predictions that are off by one shift a face, and a stand-in for its model."""
+    """A run whose predictions are off by one shift per face, and a stand-in for its model."""
     run_dir = create_run(project, RunConfig())
     (run_dir / MODEL).write_bytes(b"not read")
     ids = project.ids()
@@ -211,7 +213,7 @@ def predicted_run(project: Project) -> Path:
 
 
 def spread_splits(project: Project) -> None:
-    """Half of the faces into val."""
+    """Move half of the faces to val."""
     project.set_splits(project.ids(), (np.arange(len(project)) % 2).astype(np.uint8))
 
 

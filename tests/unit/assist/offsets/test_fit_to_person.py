@@ -1,4 +1,4 @@
-"""Fitting a model to one's own way of placing points: by hand-made numbers, in a project, through the predictor, taken back."""
+"""Calibrating a model to an annotator's labels: hand-computed numbers, in a project, in the predictor, undone."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_keypoint_nobody_labelled_moves_with_the_others() -> None:
 
 
 def test_a_face_is_judged_without_its_own_person() -> None:
-    """Two people, each exact in itself: what is learnt of one says nothing good of the other."""
+    """Two people with different exact offsets: an offset learnt from one does not help the other."""
     residual = np.full((40, 2, 2), 3.0)
     residual[20:] = -3.0
     groups = np.repeat([0, 1], 20)
@@ -128,7 +128,7 @@ def test_a_run_is_fitted_to_the_faces_it_was_not_trained_on(project: Project) ->
 
 
 def test_a_gain_that_nobody_sees_is_no_help() -> None:
-    """Predicting all faces anew for a thousandth of a pixel is not worth it."""
+    """Predicting all faces again for a thousandth of a pixel is not worth it."""
     for after, helps in ((1.337, False), (1.30, True), (1.34, False)):
         fit = Fit(Adjustment(np.zeros((3, 2)), 30, 1.34, after), np.ones(3), np.ones(3), 30)
         assert fit.helps == helps
@@ -158,7 +158,7 @@ def test_using_a_fit_makes_stored_predictions_old_and_undoing_it_too(project: Pr
     project.write_predictions(run_dir.name, project.ids(), adjusted, np.full(raw.shape[:2], 0.9))
     note_predicted(run_dir, model_stamp(run_dir))
     assert raw_predictions(project, run_dir, project.ids()) == pytest.approx(raw, abs=1e-3)
-    again = fit_run(project, run_dir)  # of the model itself, not on top of what is in use
+    again = fit_run(project, run_dir)  # of the model itself, not on top of the one in use
     assert again.adjustment.offset == pytest.approx(fit.adjustment.offset, abs=1e-3)
     assert undo_fit(run_dir)
     assert len(lacking(project, run_dir, project.ids())) == len(project)
@@ -166,12 +166,12 @@ def test_using_a_fit_makes_stored_predictions_old_and_undoing_it_too(project: Pr
     note_predicted(run_dir, model_stamp(run_dir))
     use_fit(run_dir, fit)
     project.write_predictions(run_dir.name, project.ids()[:5], adjusted[:5], np.full(raw.shape[:2], 0.9)[:5])
-    assert undo_fit(run_dir)  # before all were made anew: the model is as it was, what is stored is not
+    assert undo_fit(run_dir)  # before all were predicted again: the model is as before, the stored predictions are not
     assert len(lacking(project, run_dir, project.ids())) == len(project)
 
 
 def test_only_the_labelled_faces_need_predictions(project: Project) -> None:
-    """Those that are kept are used; where some are lacking, who fits is asked for the labelled ones and nothing else."""
+    """Stored predictions are used; if some are missing, only the labelled faces are predicted."""
     off = np.array([1.5, -0.5])
     stored = fit_run(project, predicted_run(project, off=(1.5, -0.5)))
     run_dir, labels = make_run_in(project), project.labels(project.ids())
@@ -183,7 +183,7 @@ def test_only_the_labelled_faces_need_predictions(project: Project) -> None:
     def predict(ids: np.ndarray) -> np.ndarray:
         asked.append(ids)
         points = np.nan_to_num(labels.points[ids - 1], nan=40.0) - off
-        points[0] = np.nan  # its picture cannot be read
+        points[0] = np.nan  # its image cannot be read
         return points
 
     fit = fit_run(project, run_dir, predict=predict)

@@ -1,4 +1,4 @@
-"""Labels that sit off to one side: found from pictures and from predictions, not cried about where they are right, mended in one step."""
+"""Shifted labels: detected from images and predictions, no false alarms, corrected in one step."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_nothing_is_told_without_partners_eyes_or_faces(faces: tuple[np.ndarray,
 
 
 def test_large_faces_in_larger_photos_tell_the_same(faces: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-    """Only the face of a photo is looked at, and shrunk: in px of the photo the offset is as many times as large."""
+    """Only the face of a photo is checked, scaled down: in px of the photo the offset is larger by the same factor."""
     pictures, points, groups = faces
     times, corner = 6, (40, 25)
 
@@ -141,7 +141,7 @@ def test_predictions_of_a_mirror_averaged_model_tell_the_offset_though_it_draws_
 
 
 def test_partners_that_lie_apart_are_no_offset() -> None:
-    """A left eye too far right and a right eye too far left agree with the mirror."""
+    """A left eye too far right and a right eye too far left are symmetrical."""
     _, places, groups = mirrored_faces(200, seed=5)
     labels = places + np.array([(1.5, 0), (-1.5, 0), (0, 0), (1.5, 0), (-1.5, 0)])
     found = from_predictions(places, labels, FIVE, groups, widths=np.full(200, 72.0), by="run")
@@ -167,12 +167,17 @@ def make_project(folder: Path, dx: float) -> Path:
     with Project.create(folder / "p.fkp", FIVE) as project:
         project.add_samples(
             SampleBatch(
-                names=tuple(f"face-{n}" for n in range(count)), sources=("drawn",) * count, labels=labels,
-                widths=np.full(count, 72, np.int32), heights=np.full(count, 72, np.int32),
-                groups=tuple(f"p{g}" for g in groups), splits=np.zeros(count, np.uint8), pixels=pictures,
+                names=tuple(f"face-{n}" for n in range(count)),
+                sources=("drawn",) * count,
+                labels=labels,
+                widths=np.full(count, 72, np.int32),
+                heights=np.full(count, 72, np.int32),
+                groups=tuple(f"p{g}" for g in groups),
+                splits=np.zeros(count, np.uint8),
+                pixels=pictures,
             ),
             source="drawn",
-        )  # fmt: skip
+        )
         return project.path
 
 

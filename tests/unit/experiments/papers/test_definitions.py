@@ -1,4 +1,4 @@
-"""The experiments are whole: every training can be set up, every claim is about arms there are, the papers' figures are theirs."""
+"""The experiments are consistent: trainings can be set up, claims name existing arms, papers' figures are correct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bootstrap against what is known: coverage on normal data, no difference between equal arms, groups, seeds."""
+"""The bootstrap in known cases: coverage on normal data, no difference between equal arms, groups, seeds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_intervals_cover_the_true_difference_of_normal_data_in_95_of_100_cases()
     rng, covered, trials = np.random.default_rng(0), 0, 300
     draws = make_draws(np.arange(60), seeds=1, draws=600)
     for _ in range(trials):
-        hard = rng.normal(5, 2, 60)  # what a face costs both arms
+        hard = rng.normal(5, 2, 60)  # the error that a face adds to both arms
         first, second = hard + rng.normal(0, 0.5, 60), hard + 0.3 + rng.normal(0, 0.5, 60)
         found = difference([plain(first)], [plain(second)], draws)
         covered += found.low <= 0.3 <= found.high
@@ -67,7 +67,7 @@ def test_faces_of_one_person_do_not_count_as_many() -> None:
 
 
 def test_seeds_scatter_as_their_variance_says() -> None:
-    faces = np.ones(30)  # all alike: only the seeds differ
+    faces = np.ones(30)  # all equal: only the seeds differ
     runs = [plain(faces * level) for level in (1.0, 1.4, 1.1)]
     draws = make_draws(np.arange(30), seeds=3, draws=20_000)
     means = (resample(runs, draws) * draws.seed_weights).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What is said of a difference follows from its interval, its seeds and how far the networks have come."""
+"""The sentence on a difference depends on its interval, its seeds and how far the networks were trained."""
 
 from __future__ import annotations
 
@@ -17,8 +17,14 @@ from training.experiments.report.words import claim_sentence, notes, numbers, pa
 MASKED = find_experiment("table-2-masked")
 NONE = np.full(8, np.nan)
 FACES = Faces(
-    np.arange(8), np.arange(8), np.full(8, 96.0), dict.fromkeys(("box", "interocular", "interpupil"), NONE), NONE, "", NONE > 0
-)  # fmt: skip
+    np.arange(8),
+    np.arange(8),
+    np.full(8, 96.0),
+    dict.fromkeys(("box", "interocular", "interpupil"), NONE),
+    NONE,
+    "",
+    NONE > 0,
+)
 RESULTS = Results(MASKED, FACES, (), (), (), {})
 
 

@@ -1,4 +1,4 @@
-"""Pictures: read whatever their kind, refused where damaged or huge, resized with their points."""
+"""Images: read in any format, rejected if damaged or huge, resized with their points."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_sixteen_bits_become_eight(suffix: str) -> None:
 
 
 def turned_jpeg(picture: np.ndarray, orientation: int) -> bytes:
-    """A JPEG whose EXIF block says how it was held."""
+    """A JPEG with an EXIF orientation."""
     tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     body = b"Exif\0\0" + tiff
     data = encoded(".jpg", picture)

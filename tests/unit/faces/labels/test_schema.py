@@ -1,4 +1,4 @@
-"""Keypoint schemas: the known ones are whole, and others are made from names alone."""
+"""Keypoint schemas: the known ones are consistent, and others are made from names alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_known_schema_is_whole(schema: KeypointSchema) -> None:
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_the_template_is_a_face_seen_from_the_front(schema: KeypointSchema) -> None:
-    """Mirrored about the middle it is itself, and the subject's left eye is at large x."""
+    """Symmetrical about the middle, with the subject's left eye at large x."""
     points = np.array(schema.template)
     mirrored = points[list(schema.flip)] * [-1, 1] + [1, 0]
     assert np.abs(points - mirrored).max() < 0.02

@@ -77,7 +77,7 @@ def test_a_group_in_two_given_splits_goes_to_train_and_is_told() -> None:
 
 
 def altered(picture: np.ndarray, seed: int) -> np.ndarray:
-    """The same picture, saved again as a poor JPEG, a little brighter."""
+    """The same image, saved again as a low-quality JPEG, a little brighter."""
     rng = np.random.default_rng(seed)
     brighter = np.clip(picture.astype(float) * 1.05 + 4 + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
     return np.asarray(cv2.imdecode(cv2.imencode(".jpg", brighter, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], 0))

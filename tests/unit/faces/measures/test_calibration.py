@@ -1,4 +1,4 @@
-"""Errors drawn from a known law are found again; probabilities ascend; budgets are what trying every threshold gives."""
+"""Recovers errors drawn from a known law; probabilities ascend; budgets match a search over every threshold."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_calibration_survives_being_written_and_old_ones_are_read() -> None:
     assert old.probability(disagreement, sizes) == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
     assert old.errors == usual_curve()
     assert "curve" not in old.to_json()
-    assert old.views == found.views == "moved"  # a file that does not tell has the four views of its time
+    assert old.views == found.views == "moved"  # a file without the number of views has four, as was usual
     heads = replace(found, views="heads")
     assert Calibration.from_json(json.loads(json.dumps(heads.to_json()))) == heads
 
@@ -103,7 +103,7 @@ def test_few_labels_stay_near_the_cautious_guess_and_many_leave_it() -> None:
 
 def test_the_budget_is_what_trying_every_threshold_gives() -> None:
     rng = np.random.default_rng(2)
-    confidences = np.round(rng.beta(4, 1, 400), 2).astype(np.float32)  # many are equally sure
+    confidences = np.round(rng.beta(4, 1, 400), 2).astype(np.float32)  # many have equal confidence
     curve = ErrorCurve(tuple(1.7 * np.log(np.array(LIMITS) / CLOSE)))
     for at_most, beyond in ((0.02, 0.10), (0.05, 0.10), (0.3, 0.05), (0.999, 0.05)):
         found = affordable(np.append(confidences, np.float32(np.nan)), curve, ErrorBudget(at_most, beyond))

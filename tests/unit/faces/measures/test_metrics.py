@@ -1,4 +1,4 @@
-"""Metrics against numbers worked out by hand."""
+"""Metrics against hand-computed numbers."""
 
 from __future__ import annotations
 

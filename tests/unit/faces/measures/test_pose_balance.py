@@ -1,4 +1,4 @@
-"""Which way faces look, told from their points, and the balance by it."""
+"""Head poses computed from points, and balancing by pose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOUR = [0, 1, 10, 14]  # eye centres, nose tip, bottom lip: what most Kaggle row
 
 @pytest.fixture(scope="module")
 def heads() -> tuple[np.ndarray, np.ndarray]:
-    """The 15 points of synthetic heads seen by the camera, [N, 15, 2] with a labeller's tremor, and their true yaw [N]."""
+    """The 15 points of synthetic heads, as seen by a camera, [N, 15, 2], with label noise, and their true yaw [N]."""
     points, yaw = [], []
     for i in range(240):
         if i % 6 == 0:
@@ -103,7 +103,7 @@ def test_a_face_with_too_few_points_has_no_pose(heads: tuple[np.ndarray, np.ndar
     mask = all_of(points)
     mask[0, 2:] = False  # two points are left
     mask[1] = False
-    mask[2] = [k in (6, 7, 3) for k in range(15)]  # one brow and an eye's corner tell nothing of the other side
+    mask[2] = [k in (6, 7, 3) for k in range(15)]  # one brow and an eye's corner carry no information on the other side
     pose = pose_components(points, mask, flip=KAGGLE_15.flip)
     assert np.isnan(pose.coefficients[:3]).all()
     assert pose.lacking == 3
@@ -124,7 +124,7 @@ def test_size_place_and_roll_do_not_change_the_pose(heads: tuple[np.ndarray, np.
 
 
 def test_without_pairs_it_is_the_largest_component_of_a_plain_pca() -> None:
-    """Checked against an SVD of shapes aligned by SciPy-free textbook Procrustes."""
+    """Checked against an SVD of shapes aligned by textbook Procrustes, without SciPy."""
     rng = np.random.default_rng(5)
     base, mode = rng.normal(0, 10, (6, 2)), rng.normal(0, 1, (6, 2))
     base -= base.mean(axis=0)
@@ -139,7 +139,7 @@ def test_without_pairs_it_is_the_largest_component_of_a_plain_pca() -> None:
 
 
 def fit_to(points: np.ndarray, base: np.ndarray) -> np.ndarray:
-    """Kabsch with scale: points moved, turned and scaled onto base."""
+    """Kabsch with scale: points shifted, rotated and scaled onto base."""
     p, b = points - points.mean(axis=0), base - base.mean(axis=0)
     u, s, vt = np.linalg.svd(p.T @ b)
     sign = np.sign(np.linalg.det(u @ vt))

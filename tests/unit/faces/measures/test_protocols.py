@@ -1,4 +1,4 @@
-"""The protocols of the papers, against numbers worked out by hand."""
+"""The papers' protocols against hand-computed numbers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ NO_BOXES = np.full((4, 4), np.nan)
 
 
 def ibug_face() -> np.ndarray:
-    """[68, 2]: all points at (50, 50) but the eyes: the right one's six points have their mean at (30, 40), the left one's at
-    (70, 40); the outer corners (36 and 45) lie at (20, 40) and (80, 40)."""
+    """[68, 2]: all points at (50, 50) except the eyes.
+
+    The right eye's six points have their mean at (30, 40), the left eye's at (70, 40); the outer corners (36 and 45)
+    are at (20, 40) and (80, 40).
+    """
     points = np.full((68, 2), 50.0)
     points[36:42] = [[20, 40], [32, 38], [32, 38], [32, 40], [32, 42], [32, 42]]
     points[42:48] = [[68, 40], [68, 38], [68, 38], [80, 40], [68, 42], [68, 42]]
@@ -62,7 +65,7 @@ def test_300_w_tells_common_challenge_and_full() -> None:
     assert full.values["nme_interocular"] == pytest.approx((2 + 4 + 6) / 3 / 60)
     assert full.values["fr_interpupil@0.10"] == pytest.approx(1 / 3)  # 0.10 itself is not over 0.10
     assert full.values["fr_interocular@0.08"] == pytest.approx(1 / 3)
-    # AUC to 0.10: of the errors 0.05, 0.10 and 0.15 only the first leaves an area, (0.10 - 0.05) / 0.10, over three faces
+    # AUC to 0.10: of the errors 0.05, 0.10, 0.15 only the first leaves an area: (0.10 - 0.05) / 0.10, over 3 faces
     assert full.values["auc_interpupil@0.10"] == pytest.approx(0.5 / 3)
 
 
@@ -85,7 +88,7 @@ def test_kaggle_has_the_rmse_over_all_coordinates_together() -> None:
     target[3] = np.nan
     pred = np.zeros((4, 15, 2)) + np.nan_to_num(target)
     pred[0, 0] += (3, 4)
-    pred[2] = np.nan  # a picture that cannot be read
+    pred[2] = np.nan  # an image that cannot be read
     protocol = get_protocol("kaggle", KAGGLE_15)
     rows = chosen_rows(protocol, ["val"] * 4, [""] * 4)
     val, test = measure_rows(protocol, rows, pred, target, schema=KAGGLE_15, sizes=SIZES, boxes=NO_BOXES)
@@ -114,9 +117,14 @@ def test_the_table_is_shown_in_percent_and_goes_through_json(tmp_path: Path) -> 
     target = np.stack([ibug_face()] * 4)
     protocol = PROTOCOLS["300-w"]
     rows = measure_rows(
-        protocol, chosen_rows(protocol, ["test"] * 4, ["lfpw"] * 4), target + np.array([2.0, 0.0]), target,
-        schema=IBUG_68, sizes=SIZES, boxes=NO_BOXES,
-    )  # fmt: skip
+        protocol,
+        chosen_rows(protocol, ["test"] * 4, ["lfpw"] * 4),
+        target + np.array([2.0, 0.0]),
+        target,
+        schema=IBUG_68,
+        sizes=SIZES,
+        boxes=NO_BOXES,
+    )
     text = "\n".join(protocol_lines(protocol, rows, "0001-cnn-6"))
     assert "common" in text and "5.00" in text and "challenge: the project has no such faces" in text
     assert "3.27 / 7.18 / 4.04" in text

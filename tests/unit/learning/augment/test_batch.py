@@ -1,4 +1,4 @@
-"""Augmentation: points move with the picture's content, and views give back what was predicted."""
+"""Augmentation: points move with the image's content, and views map predictions back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(settings: dict[str, str], count: int = 16) -> tuple[Tensor, Tensor, Tens
 
 
 def brightest(x: Tensor) -> np.ndarray:
-    """The centre of the blob in each picture, [B, 2]."""
+    """The centre of the blob in each image, [B, 2]."""
     weights = (x[:, 0] - x[:, 0].amax(dim=(1, 2), keepdim=True)).mul(3).exp()
     y, x_ = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     total = weights.sum(dim=(1, 2))
@@ -79,11 +79,11 @@ def test_gray_and_colour_become_each_other() -> None:
     assert torch.equal(to_float(gray, channels=3)[:, 2], gray.float())
     colour = gray[..., None].expand(-1, -1, -1, 3)
     assert torch.allclose(to_float(colour, channels=1)[:, 0], gray.float(), atol=1e-3)
-    assert standardise(torch.full((1, 1, 4, 4), 9.0)).abs().max() < 1e-3  # a blank picture is no division by zero
+    assert standardise(torch.full((1, 1, 4, 4), 9.0)).abs().max() < 1e-3  # a blank image causes no division by zero
 
 
 class BrightestPixel(nn.Module):
-    """Says the nose is at the blob's centre and the eyes 6 px beside and above: exact under each view."""
+    """Predicts the nose at the blob's centre and the eyes 6 px beside and above: exact in each view."""
 
     def forward(self, x: Tensor) -> Tensor:
         nose = torch.from_numpy(brightest(x.float()))

@@ -1,4 +1,4 @@
-"""Points and pixels move together: every point is drawn as a dot, and found again where augmentation says it is."""
+"""Points and pixels move together: every point is drawn as a dot and found where augmentation says it is."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ OFF = (
 
 
 def settings(**chosen: str) -> RunConfig:
-    """Nothing but what is named."""
+    """No augmentation except the given settings."""
     return tiny_config(**{**dict.fromkeys(OFF, "0"), "input_size": str(SIDE), **chosen})
 
 
 def faces(channels: int) -> tuple[Tensor, Tensor]:
-    """Pictures uint8 [B, 64, 64(, 3)] of three dots of one size, on points [B, 3, 2]; each keypoint has its own light."""
+    """Images uint8 [B, 64, 64(, 3)] with dots of one size on points [B, 3, 2]; each keypoint has its own brightness."""
     rng = np.random.default_rng(3)
     centre = np.array([[22.0, 24.0], [42.0, 24.0], [32.0, 42.0]])
     points = centre + rng.uniform(-3, 3, (COUNT, 3, 2))
@@ -54,12 +54,12 @@ def run(config: RunConfig, *, seed: int = 1, mask: Tensor | None = None) -> tupl
 
 
 def dots(x: Tensor, near: Tensor) -> Tensor:
-    """The centroids [B, K, 2] of the dots within 6 px of given points, above the light of the empty picture."""
+    """The centroids [B, K, 2] of the dots within 6 px of given points, above the brightness of the empty image."""
     light = (x.mean(dim=1) - x.mean(dim=1).flatten(1).quantile(0.2, dim=1)[:, None, None]).clamp(min=0)  # [B, S, S]
     y, x_ = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     place = torch.stack((x_, y), -1).float()  # [S, S, 2]
     close = torch.linalg.vector_norm(place - near[:, :, None, None], dim=-1) < 6  # [B, K, S, S]
-    weights = (light.unsqueeze(1) * close).square()  # squared: a dot is narrower, what is round it matters less
+    weights = (light.unsqueeze(1) * close).square()  # squared: narrows the dot, so that its surroundings matter less
     return torch.einsum("bkij,ijc->bkc", weights, place) / weights.sum(dim=(2, 3)).unsqueeze(-1)
 
 
@@ -101,14 +101,14 @@ def test_a_flip_swaps_pairs_and_their_masks() -> None:
 
 
 def test_box_corners_move_the_edges_each_on_its_own() -> None:
-    """Where the old picture's corners come to lie tells the new box: its edges moved by up to 5 % of the side."""
+    """The new positions of the old image's corners give the new box: its edges moved by up to 5 % of the side."""
     corners = torch.tensor([[-0.5, -0.5], [SIDE - 0.5, SIDE - 0.5], [-0.5, SIDE - 0.5]]).expand(512, 3, 2)
     pictures, mask = torch.zeros(512, SIDE, SIDE, dtype=torch.uint8), torch.ones(512, 3, dtype=torch.bool)
     generator = torch.Generator().manual_seed(1)
     config = settings(box_corners="0.05")
     _, points, _ = augment(pictures, corners, mask, config=config, flip=FLIP, generator=generator)
-    size = SIDE**2 / (points[:, 1] - points[:, 0])  # px of the old picture that the new one shows
-    first = -(points[:, 0] + 0.5) * size / SIDE  # of the old picture's edge
+    size = SIDE**2 / (points[:, 1] - points[:, 0])  # px of the old image shown by the new one
+    first = -(points[:, 0] + 0.5) * size / SIDE  # of the old image's edge
     last = first + size - SIDE
     for moved in (first, last):
         assert moved.abs().max() <= 0.05 * SIDE + 1e-2

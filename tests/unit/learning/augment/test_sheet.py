@@ -21,7 +21,7 @@ IDS = [3, 4, 5, 3]
 
 
 def draw(worker: Worker, project: Path, settings: dict[str, str] | None = None, *, seed: int = 0) -> dict[str, Any]:
-    """The worker's answer; pictures are an array."""
+    """The worker's answer, with the images as an array."""
     config = with_overrides(recipe_config("ml-resnet"), settings or {}).to_json()
     return ask(worker, {"project": str(project), "ids": IDS, "config": config, "seed": seed})
 
@@ -51,7 +51,7 @@ def test_with_all_settings_at_0_the_faces_are_as_they_are(worker: Worker, projec
         labels = project.labels(np.array(IDS))
         pictures = project.pictures(np.array(IDS), size=48, channels=1).astype(float)
     assert np.array_equal(drawn["mask"], labels.mask)
-    points = (np.array(drawn["points"]) + 0.5) * 2 - 0.5  # px of the 96 px picture
+    points = (np.array(drawn["points"]) + 0.5) * 2 - 0.5  # px of the 96 px image
     assert np.abs(points - labels.points)[labels.mask].max() < 0.02
     for shown, picture in zip(drawn["pictures"], pictures, strict=True):
         assert np.corrcoef(shown.ravel(), picture.ravel())[0, 1] > 0.98

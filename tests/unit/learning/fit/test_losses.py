@@ -1,4 +1,4 @@
-"""Losses: numbers worked out by hand, gradients, and that a missing label has no say."""
+"""Losses: hand-computed numbers, gradients, and no effect of missing labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ W, EPSILON = 10.0, 2.0
 
 
 def one(name: str, error: float, **options: float) -> float:
-    """The loss of one picture with one point whose x is off by error, and whose y is right: half of it is one coordinate's."""
+    """The loss of one image with one point whose x is off by error and whose y is exact: half of one coordinate's."""
     pred = torch.tensor([[[error, 0.0]]], dtype=torch.float64)
     zero = torch.zeros_like(pred)
     return 2 * float(LOSSES[name](pred, zero, torch.ones(1, 1, dtype=torch.bool), **options))
@@ -58,7 +58,7 @@ def test_wing_with_other_parameters_by_hand(w: float, epsilon: float) -> None:
     assert one("wing", 2 * w, **options) == pytest.approx(w + w * math.log(1 + w / epsilon), rel=1e-12)
 
 
-WEIGHTED = {  # two points of one picture: off by (3, 4) with weight 0.5 and by (1, 0) with weight 2
+WEIGHTED = {  # two points of one image: off by (3, 4) with weight 0.5 and by (1, 0) with weight 2
     "mse": 0.5 * 25 + 2 * 1,
     "l2": 0.5 * 12.5 + 2 * 0.5,
     "l1": 0.5 * 7 + 2 * 1,

@@ -1,4 +1,4 @@
-"""A training shared by two processes: the same as by one, and an end for all of them whatever happens to one."""
+"""A training shared by two processes: the same result as with one, and all end if one does."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ SETTINGS = {"device": "cpu", "precision": "float32", "threads": "1", "optimizer"
 
 
 def resnet() -> RunConfig:
-    """With batch normalisation and dropout; batches of 5 and 4 for two processes. SGD: Adam makes much of a rounding."""
+    """With batch normalisation and dropout; batches of 5 and 4 for two processes. SGD, as Adam amplifies rounding."""
     texts = {**SETTINGS, "input_size": "32", "batch_size": "5", "epochs": "3"}
     return with_overrides(recipe_config("ml-resnet"), texts)
 
 
 def two_stage() -> RunConfig:
-    """Two networks one after the other, the second with random mistakes of the first."""
+    """Two networks in sequence, the second with random errors of the first."""
     return with_overrides(recipe_config("cnn-6-7"), {**SETTINGS, "input_size": "64", "batch_size": "9", "epochs": "2"})
 
 
 def light() -> RunConfig:
-    """Two heads, label offsets that are learnt through the labels, and labels of its own making."""
+    """Two heads, learnt label offsets, and pseudo-labels."""
     texts = {**SETTINGS, "input_size": "32", "width": "0.1", "batch_size": "5", "epochs": "3"}
     return with_overrides(recipe_config("recommended"), texts)
 
@@ -58,7 +58,7 @@ def make_run(project_path: Path, config: RunConfig) -> Path:
 
 
 def weights(run_dir: Path) -> dict[str, torch.Tensor]:
-    """Of the network in training, not of the average that is kept."""
+    """The weights of the network in training, not of the stored average."""
     model: dict[str, torch.Tensor] = load_resume(run_dir / runs.RESUME)["model"]
     return model
 
@@ -76,7 +76,7 @@ def assert_alike(ours: Path, theirs: Path) -> None:
 
 
 def test_two_processes_do_what_one_does_and_end_together(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    """One test, since what the processes do is prepared once: loading torch takes longer than all the rest."""
+    """One test, to start the processes once: loading torch takes longer than the rest."""
     project = make_project(tmp_path / "small.fkp")
     kinds = {"one stage": resnet(), "two stages": two_stage(), "light": light()}
     shared = {name: make_run(project, config) for name, config in kinds.items()}
@@ -109,7 +109,7 @@ def test_two_processes_do_what_one_does_and_end_together(tmp_path: Path, subtest
 
 
 def test_torchrun_goes_on_with_a_run_of_one_process(project_path: Path) -> None:
-    """The setting `processes` makes `fkp resume` start torchrun itself; another number of processes changes nothing."""
+    """With the setting `processes`, `fkp resume` starts torchrun itself; their number does not change the result."""
     alone = make_run(project_path, resnet())
     train_run(alone)
     parts = make_run(project_path, replace(resnet(), processes=2))
@@ -118,7 +118,7 @@ def test_torchrun_goes_on_with_a_run_of_one_process(project_path: Path) -> None:
     command = [sys.executable, "-m", "training.cli", "resume", str(parts)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{parts}\n"  # one process speaks
+    assert done.stdout == f"{parts}\n"  # only one process prints
     assert_alike(alone, parts)
 
 
@@ -158,8 +158,9 @@ def test_one_process_for_each_graphics_card(monkeypatch: pytest.MonkeyPatch) -> 
     for stop in (True, False):
         launch.start_together(replace(config, device="cuda"), ["training", "train", "r"], should_stop=lambda s=stop: s)
     assert started[0][1:] == [
-        *("-m", "training.learning.fit.parallel.together", "--standalone", "--nproc-per-node", "4"), *("-m", "training", "train", "r"),
-    ]  # fmt: skip
+        *("-m", "training.learning.fit.parallel.together", "--standalone", "--nproc-per-node", "4"),
+        *("-m", "training", "train", "r"),
+    ]
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     launch.start_together(replace(config, device="cuda"), ["training", "train", "r"], should_stop=lambda: False)
     assert len(started) == 1  # torchrun did already

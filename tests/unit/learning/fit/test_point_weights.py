@@ -1,4 +1,4 @@
-"""What a point counts in the loss: by who made it, and by how hard its keypoint is."""
+"""The weight of a point in the loss: by its origin, and by how hard its keypoint is."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_snapshot_keeps_who_made_a_point_and_older_ones_can_still_be_read(tm
 
 
 def test_weights_of_a_model_reach_the_training() -> None:
-    """Half the noses are far off, as bad predictions are: with little weight the loss they make is little."""
+    """Half the noses are far off, like bad predictions: with a small weight their loss is small."""
     data, _ = make_data(8, 4)
     data.points[:4, 2] += 100
     weight = np.ones(data.mask.shape, np.float32)
@@ -108,7 +108,7 @@ def test_a_resumed_run_knows_which_keypoints_are_hard(tmp_path: Path) -> None:
 def test_a_run_reads_its_weights_and_leaves_out_what_weighs_nothing(
     project_path: Path, model_weight: str, used: float
 ) -> None:
-    """The first point of the first four faces is a model's; the fourth face is val, where no model's point counts."""
+    """The first point of the first four faces is a model's; the fourth is in val, where such points do not count."""
     config = with_overrides(recipe_config("ml-cnn"), {"model_weight": model_weight, "input_size": "32"})
     with Project.open(project_path, read_only=True) as project:
         snapshot = snapshot_project(project)

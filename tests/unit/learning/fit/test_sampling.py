@@ -11,7 +11,7 @@ from training.learning.fit.trainer import Session
 
 
 def seen(sampling: str, *, rows: str = "all", epochs: int = 1) -> tuple[np.ndarray, Session]:
-    """The rows drawn in so many epochs, and the session."""
+    """The rows drawn in a number of epochs, and the session."""
     data, _ = make_data(rows=rows)
     session = Session(tiny_config(sampling=sampling, rows=rows), data)
     drawn = []
@@ -27,7 +27,7 @@ def test_rows_alike_often_are_each_seen_once_an_epoch() -> None:
 
 
 def test_rows_in_proportion_to_their_labels_are_seen_as_often_as_they_have_labels() -> None:
-    """Half of the rows have one label, half have three: three quarters of what is seen is complete."""
+    """Half of the rows have one label, half have three: three quarters of the drawn rows are complete."""
     drawn, session = seen("labels", epochs=100)
     assert len(drawn) == 100 * len(session.data.train)
     complete = session.data.mask[drawn].all(axis=1)

@@ -1,4 +1,4 @@
-"""Runs of models with two stages: when the second begins, what it learns from, which model is kept, and that a resume is exact."""
+"""Runs of two-stage models: the start of stage 2, its training data, the stored model, and exact resumes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = ("cascade", "cnn-6-7")
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks of the same depth that are quick."""
+    """Fast networks of the same depth."""
     monkeypatch.setattr(CNN6, "widths", (4, 8, 8, 8, 8))
     monkeypatch.setattr(CNN7, "widths", (4, 8, 8, 8, 8, 8))
     monkeypatch.setattr(cascade.Level1, "widths", (4, 8, 8, 8))
@@ -46,7 +46,7 @@ def config(name: str, **settings: str) -> RunConfig:
 
 
 def data(name: str) -> RunData:
-    """The dots of training_data at the side that the network takes."""
+    """The dots of training_data at the network's input size."""
     found = make_data()[0]
     if name == "cascade":
         return found
@@ -96,7 +96,7 @@ def test_stop_and_resume_is_the_uninterrupted_run_in_each_stage(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_second_stage_makes_it_better_and_leaves_the_first_alone(tmp_path: Path, name: str) -> None:
-    """With a first stage of two epochs the second has most to do; the model that is kept runs both."""
+    """With a first stage of two epochs the second does most of the work; the stored model runs both."""
     run_dir = new_run(tmp_path, name, epochs="14", learning_rate="3e-3", ema="0.5", stage_split="0.15")
     events = train(run_dir, name)
     last = events[-1]
@@ -113,7 +113,7 @@ def test_the_second_stage_makes_it_better_and_leaves_the_first_alone(tmp_path: P
 
 
 def test_the_best_model_may_be_that_of_stage_1(tmp_path: Path) -> None:
-    """A second stage that goes wrong costs nothing: the model that is kept answers with stage 1."""
+    """A failing second stage does no harm: the stored model answers with stage 1."""
     run_dir = new_run(tmp_path, "cascade", learning_rate="1e-2", stage_rate="100", ema="0", loss="wing")
     events = train(run_dir, "cascade")
     assert "stage-2" in [e.kind for e in events if isinstance(e, Trouble)]
@@ -155,7 +155,7 @@ def test_a_budget_of_minutes_begins_stage_2_within_the_epoch(tmp_path: Path) -> 
 
 def test_groups_are_held_out_whole_where_they_are_small() -> None:
     some = make_data()[0]
-    people = np.arange(len(some.points)) // 4  # 12 people in train, of 4 pictures
+    people = np.arange(len(some.points)) // 4  # 12 people in train, with 4 images each
     held = held_out(replace(some, groups=people), seed=1)
     assert len(held) == 8
     assert len(set(people[held])) == 2

@@ -1,4 +1,4 @@
-"""Runs whose pictures take more memory than there is: from a file of the project, with the numbers they would have in memory."""
+"""Runs whose images exceed memory: streamed from a file of the project, with the same results as in memory."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_batches_are_read_ahead_in_the_order_of_the_epoch(project_path: Path) ->
     read = pictures.source[:]
     for rows in batches:
         assert [len(ahead) for ahead, _ in pictures._read][:1] == [len(rows)]
-        assert torch.equal(pictures[data.val], torch.from_numpy(read[data.val]))  # others do not disturb
+        assert torch.equal(pictures[data.val], torch.from_numpy(read[data.val]))  # others do not interfere
         assert torch.equal(pictures[rows], torch.from_numpy(read[rows.numpy()]))
         asked.append(len(rows))
     assert sum(asked) == len(data.train)
@@ -99,7 +99,7 @@ def test_the_file_serves_later_runs_and_is_replaced_when_samples_come(project_pa
     assert [name.split("-")[1] for name in kept] == ["32x1", "32x1"]
     path = project_path / "pixels" / kept[1]
     before = path.stat().st_mtime_ns
-    with Project.open(project_path) as project:  # other labels, the same pictures
+    with Project.open(project_path) as project:  # other labels, the same images
         project.write_labels([1], Labels.from_points(np.full((1, 15, 2), 40.0)))
     streamed(new_run(project_path))
     assert path.stat().st_mtime_ns == before
@@ -107,14 +107,20 @@ def test_the_file_serves_later_runs_and_is_replaced_when_samples_come(project_pa
     with Project.open(project_path) as project:
         project.add_samples(
             SampleBatch(
-                names=("new",), sources=("new",), labels=labels, widths=np.full(1, 96), heights=np.full(1, 96),
-                groups=("new",), splits=np.zeros(1, np.uint8), pixels=pictures,
+                names=("new",),
+                sources=("new",),
+                labels=labels,
+                widths=np.full(1, 96),
+                heights=np.full(1, 96),
+                groups=("new",),
+                splits=np.zeros(1, np.uint8),
+                pixels=pictures,
             )
-        )  # fmt: skip
+        )
     assert len(streamed(new_run(project_path)).pictures) == 25
     assert len(files(project_path)) == 2
     assert files(project_path) != kept
-    assert len(first.pictures[:]) == 24  # a training under way still has what it had
+    assert len(first.pictures[:]) == 24  # a running training keeps its data
 
 
 def test_pictures_that_cannot_be_read_are_left_out_and_seen_again_when_they_are_back(tmp_path: Path) -> None:
@@ -125,10 +131,16 @@ def test_pictures_that_cannot_be_read_are_left_out_and_seen_again_when_they_are_
         points = np.random.default_rng(0).uniform(5, 35, (4, 15, 2))
         project.add_samples(
             SampleBatch(
-                names=tuple("abcd"), sources=tuple("abcd"), labels=Labels.from_points(points), widths=np.full(4, 40),
-                heights=np.full(4, 40), groups=tuple("abcd"), splits=np.zeros(4, np.uint8), paths=tuple(paths),
+                names=tuple("abcd"),
+                sources=tuple("abcd"),
+                labels=Labels.from_points(points),
+                widths=np.full(4, 40),
+                heights=np.full(4, 40),
+                groups=tuple("abcd"),
+                splits=np.zeros(4, np.uint8),
+                paths=tuple(paths),
             )
-        )  # fmt: skip
+        )
     away = paths[1].rename(tmp_path / "away.png")
     run_dir = new_run(tmp_path / "p.fkp")
     for _ in range(2):  # written, then read
@@ -167,7 +179,7 @@ def test_a_damaged_file_is_told(project_path: Path) -> None:
 
 
 def test_little_of_a_large_file_is_in_memory(tmp_path: Path) -> None:
-    """200 MB on the disk; asked for a few rows, the process grows by little more than these."""
+    """200 MB on disk; when a few rows are read, memory grows by little more than these."""
     path = tmp_path / "large.npy"
     np.lib.format.open_memmap(path, "w+", np.uint8, (20_000, 100, 100)).flush()
     pixels = np.asarray(np.load(path, mmap_mode="r"))
@@ -179,7 +191,7 @@ def test_little_of_a_large_file_is_in_memory(tmp_path: Path) -> None:
 
 
 def own_memory() -> int:
-    """Bytes that only this process has: without what the system keeps of files."""
+    """Bytes of this process's own memory, without cached files."""
     line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("RssAnon"))
     return int(line.split()[1]) * 1024
 

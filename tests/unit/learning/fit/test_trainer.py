@@ -1,4 +1,4 @@
-"""A run from its start to its end: that it learns, stops, fails and resumes as it should."""
+"""A run from start to end: it learns, stops, fails and resumes correctly."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_stop_and_resume_is_the_uninterrupted_run(tmp_path: Path, batches: int) 
 
 
 def test_a_killed_process_resumes_to_the_same_curve(tmp_path: Path, project_path: Path) -> None:
-    """The process is killed in the middle of an epoch; its last line is torn by hand, as a power cut would."""
+    """The process is killed in the middle of an epoch; its last line is then truncated, as by a power cut."""
     config = replace(tiny_config(), input_size=32, batch_size=4, epochs=4)
     first, second = (new_project_run(project_path, config) for _ in range(2))
     assert isinstance(train_run(first), RunFinished)
@@ -119,7 +119,7 @@ def start(run_dir: Path, *options: str) -> subprocess.Popen[bytes]:
 
 
 def test_the_curve_goes_on_where_the_last_save_was(tmp_path: Path) -> None:
-    """Saved after every batch; cut off anywhere, events that came after the save are dropped."""
+    """Saved after every batch; wherever it is cut off, events after the save are dropped."""
     whole = new_run(tmp_path / "whole")
     train(whole)
     for cut in (4, 17):

@@ -1,4 +1,4 @@
-"""The doctor for training: each fault in a run that really has it, and silence about runs that have none."""
+"""The training doctor: each fault is reported in a run that has it, and nothing in healthy runs."""
 
 from __future__ import annotations
 
@@ -26,24 +26,46 @@ from training.synthetic.faces import make_faces
 
 # The cascade report's: light / 256, points as (y - 48) / 48, Xavier, plain SGD, biases zero.
 REPORT = {
-    "pixels": "unit", "targets": "points", "init": "xavier", "optimizer": "sgd", "loss": "mse", "learning_rate": "1e-3",
-    "momentum": "0", "weight_decay": "0", "warmup": "0", "schedule": "constant", "ema": "0", "flip_average": "no",
-}  # fmt: skip
+    "pixels": "unit",
+    "targets": "points",
+    "init": "xavier",
+    "optimizer": "sgd",
+    "loss": "mse",
+    "learning_rate": "1e-3",
+    "momentum": "0",
+    "weight_decay": "0",
+    "warmup": "0",
+    "schedule": "constant",
+    "ema": "0",
+    "flip_average": "no",
+}
 
 EPOCH = EpochDone(
-    epoch=1, train_loss=1.0, val_loss=1.0, rmse=1.0, nme=0.1, normaliser="interocular", ced=(), auc=0.5, failure_rate=0.0,
-    per_keypoint=(), learning_rate=1e-3, images_per_second=1.0, seconds=1.0, best=False,
-)  # fmt: skip
+    epoch=1,
+    train_loss=1.0,
+    val_loss=1.0,
+    rmse=1.0,
+    nme=0.1,
+    normaliser="interocular",
+    ced=(),
+    auc=0.5,
+    failure_rate=0.0,
+    per_keypoint=(),
+    learning_rate=1e-3,
+    images_per_second=1.0,
+    seconds=1.0,
+    best=False,
+)
 
 
 @pytest.fixture(autouse=True)
 def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quarter of CNN-6's widths, to be quick."""
+    """A quarter of CNN-6's widths, for speed."""
     monkeypatch.setattr(CNN6, "widths", (8, 16, 32, 64, 128))
 
 
 def troubles(**settings: str) -> Iterator[Trouble]:
-    """What the doctor says of a short run on the dots."""
+    """The doctor's report on a short run on the dots."""
     epochs = int(settings.setdefault("epochs", "6"))
     plain = {"flip": "0", "rotation": "0", "brightness": "0", "contrast": "0", "scale": "0", "shift": "0"}
     session = Session(tiny_config(**plain, **settings), make_data(train=48, val=24)[0])
@@ -63,7 +85,7 @@ def test_a_healthy_run_hears_nothing(model: str) -> None:
 
 
 def test_the_unsolved_failure_of_the_cascade_report_is_named_with_its_cause() -> None:
-    """Deep convolutions with Xavier's weights on light of 0..1: the same points for every picture, carried by the output's bias."""
+    """Deep convolutions with Xavier weights on inputs 0..1: the same points for every image, from the output's bias."""
     (found,) = troubles(model="cnn-6", **REPORT)
     assert found.kind == "faint-signal"
     for words in ("same points for every image", "output's bias", "outweighs the signal", "mean shape", "init he"):
@@ -150,10 +172,10 @@ def test_each_mistake_of_scale_is_named(labels: np.ndarray) -> None:
 
 def test_small_faces_of_large_photographs_are_not_taken_for_a_scale(labels: np.ndarray) -> None:
     mixed = labels.copy()
-    mixed[:12] = mixed[:12] / 5 + 40  # a fifth of the size, in the middle of the picture
+    mixed[:12] = mixed[:12] / 5 + 40  # a fifth of the size, in the middle of the image
     assert label_kinds(mixed) == []
     mixed = labels.copy()
-    mixed[:10] *= 6  # labels of larger pictures
+    mixed[:10] *= 6  # labels of larger images
     assert "10 faces are about 6 times larger" in label_kinds(mixed)[0]
 
 
@@ -202,7 +224,7 @@ def test_dead_units_of_a_second_stage_are_told_though_the_first_finds_the_points
     doctor = Doctor(8.0)
     doctor.liveliness = 1.0
     doctor.units.layers = {
-        "first.relu": Layer(torch.zeros(100), 30),  # what works is not looked at
+        "first.relu": Layer(torch.zeros(100), 30),  # healthy layers are not checked
         "second.relu (4)": Layer(torch.cat((torch.ones(64), torch.zeros(64))), 30, groups=2),
     }
     epoch = replace(EPOCH, epoch=9, stage=1, stages=2, rmse=2.0)

@@ -1,4 +1,4 @@
-"""How the files of a model meet the disk: permissions, and a disk that is full."""
+"""Writing model files: permissions, and a full disk."""
 
 from __future__ import annotations
 

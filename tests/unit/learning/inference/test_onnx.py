@@ -1,4 +1,4 @@
-"""ONNX files: onnxruntime alone gives the points that the predictor gives."""
+"""ONNX files: onnxruntime alone gives the same points as the predictor."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.storage.runs.settings.recipes import recipe_config
 
 
 def model_file(path: Path, recipe: str, side: int) -> Path:
-    """An untrained network with offsets, statistics and a second stage that count."""
+    """An untrained network whose offsets, statistics and second stage affect the result."""
     config = replace(recipe_config(recipe), input_size=side, flip_average=True)
     torch.manual_seed(1)
     model = make_model(config, len(SCHEMA))

@@ -106,7 +106,7 @@ def test_predictions_are_in_pixels_of_the_given_picture(model_file: Path) -> Non
 
 
 def test_confidence_is_a_probability_that_comes_true() -> None:
-    """Errors are drawn so that they grow with the disagreement; the second keypoint is harder."""
+    """Drawn errors grow with the disagreement; the second keypoint is harder."""
     rng = np.random.default_rng(0)
     disagreement = np.exp(rng.normal(-5, 1, (4000, 2)))
     errors = np.abs(rng.normal(0, 1, disagreement.shape)) * disagreement * np.array([5.0, 20.0])
@@ -208,7 +208,7 @@ def test_a_model_is_not_measured_by_points_that_a_model_gave(project_path: Path,
 
 
 class Asking(io.StringIO):
-    """Lines to the worker; the end comes when so many requests are answered."""
+    """Lines to the worker, ending once a number of requests has been answered."""
 
     def __init__(self, requests: tuple[dict[str, object], ...], answers: int) -> None:
         super().__init__()

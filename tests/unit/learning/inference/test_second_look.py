@@ -1,4 +1,4 @@
-"""Faces on their side: how far they are turned, and the second look."""
+"""Rotated faces: their angle, and the second look."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHAPE = torch.tensor([[32.0, 16.0], [15.0, 16.0], [23.5, 25.0], [30.0, 34.0], [1
 
 
 def turned(points: torch.Tensor, degrees: float) -> torch.Tensor:
-    """[K, 2] about the picture's middle, clockwise on the screen, where y goes down."""
+    """Rotate [K, 2] about the image's middle, clockwise on the screen, where y goes down."""
     a, middle = math.radians(degrees), (SIDE - 1) / 2
     turn = torch.tensor([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
     return (points - middle) @ turn.T + middle
@@ -55,14 +55,14 @@ def test_a_single_spot_counts_as_upright() -> None:
 
 
 def dots(points: torch.Tensor) -> torch.Tensor:
-    """A picture [1, S, S] with a bright dot for each of [K, 2], the brighter the later."""
+    """An image [1, S, S] with a dot for each of [K, 2], of increasing brightness."""
     y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     far = (x[..., None] - points[:, 0]).square() + (y[..., None] - points[:, 1]).square()
     return ((torch.arange(len(points)) + 1) * 40 * torch.exp(-far / 4)).amax(dim=-1)[None]
 
 
 class Careless:
-    """Sees upright faces exactly; of others it gets the angle about right and each place wrong."""
+    """Exact on upright faces; on others the angle is about right and each point wrong."""
 
     def __init__(self, truth: list[torch.Tensor]) -> None:
         self.truth, self.seen = truth, 0
@@ -102,7 +102,7 @@ def test_upright_faces_cost_one_look() -> None:
 
 
 def leaning_model() -> LightPoints:
-    """An untrained network that sees every face turned by some 40 degrees, a little otherwise in each picture."""
+    """An untrained network that sees every face rotated by about 40 degrees, varying by image."""
     torch.manual_seed(0)
     shape = torch.rand(15, 2) * 60 + 18
     model = make_model(recipe_config("fast"), 15, mean_shape=shape).eval()
@@ -152,7 +152,7 @@ def test_the_graph_looks_again_as_the_predictor_does(tmp_path: Path) -> None:
 
 
 def test_turning_is_what_augmentation_means_by_it() -> None:
-    """The angle of a face that augmentation turned is the angle by which it turned it."""
+    """The measured angle of a face is the angle by which augmentation rotated it."""
     a = math.radians(25)
     matrix = torch.tensor([[[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]])
     points = transform_points(SHAPE[None], matrix, torch.zeros(1, 2), side=SIDE)

@@ -1,4 +1,4 @@
-"""The light network, label offsets beside it, marking schemes, and what the model teaches itself."""
+"""The light network, learnt label offsets, marking schemes, and self-training."""
 
 from __future__ import annotations
 
@@ -43,8 +43,14 @@ FLIP = torch.tensor(SCHEMA.flip)  # left and right eye change places, the nose s
 
 def tiny(**settings: str) -> RunConfig:
     values = {
-        "input_size": "32", "width": "0.1", "batch_size": "24", "epochs": "6", "precision": "float32", "threads": "1", "device": "cpu",
-    }  # fmt: skip
+        "input_size": "32",
+        "width": "0.1",
+        "batch_size": "24",
+        "epochs": "6",
+        "precision": "float32",
+        "threads": "1",
+        "device": "cpu",
+    }
     return with_overrides(recipe_config("recommended"), {**values, **settings})
 
 
@@ -95,7 +101,7 @@ def test_a_missing_point_has_no_gradient_in_either_head() -> None:
 
 
 class Offsets(nn.Module):
-    """A model that is nothing but its label offsets."""
+    """A model that consists of its label offsets."""
 
     def __init__(self, schemes: int = 1) -> None:
         super().__init__()
@@ -109,7 +115,7 @@ def own_offsets(model: nn.Module) -> LabelOffsets:
 
 
 def others(model: nn.Module) -> nn.Parameter:
-    """What the schemes but the default one add."""
+    """The offsets of all schemes but the default one."""
     found = own_offsets(model).scheme
     assert found is not None
     return found
@@ -129,7 +135,7 @@ def test_an_offset_turns_and_mirrors_with_the_picture() -> None:
 
 
 def test_an_offset_of_the_labels_is_found_though_pictures_are_turned_and_mirrored() -> None:
-    """The network is perfect: it gives the places. What is left is 1.2 px to the right, and half a px down for the nose."""
+    """The network is exact: what remains is 1.2 px to the right, and half a px down for the nose."""
     model, truth = Offsets(), torch.tensor([[1.2, 0.0], [1.2, 0.0], [1.2, 0.5]])
     places = torch.rand(64, 3, 2, generator=torch.Generator().manual_seed(1)) * 20 + 6
     noise = torch.randn(64, 3, 2, generator=torch.Generator().manual_seed(2))
@@ -150,7 +156,7 @@ def test_an_offset_of_the_labels_is_found_though_pictures_are_turned_and_mirrore
 
 
 class Constant(nn.Module):
-    """Symmetrical points, whatever the picture."""
+    """Symmetrical points for every image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -235,7 +241,7 @@ def test_a_model_of_two_stages_cannot_have_them() -> None:
 def test_schemes_are_found_by_import_and_by_pattern() -> None:
     marked = np.ones((240, 4), bool)
     marked[100:180, 2:] = False  # 80 rows of the first import have the same two points
-    marked[:3, 0] = False  # some lack a point now and then: no scheme of their own
+    marked[:3, 0] = False  # some lack a point occasionally: not a separate scheme
     places = ["a"] * 180 + ["b"] * 60
     train = np.ones(240, bool)
     found = find_schemes(marked, places, train=train, how="auto")
@@ -268,7 +274,7 @@ def test_a_small_project_has_one_scheme_and_words_name_several(project_path: Pat
     assert scheme_words(("a", "b"), "b").startswith('Points follow the scheme "b" ')
 
 
-# ---- what the model teaches itself
+# ---- self-training
 
 
 def self_training(unset: np.ndarray) -> SelfTraining:
@@ -281,7 +287,7 @@ def self_training(unset: np.ndarray) -> SelfTraining:
 def test_only_unset_points_of_train_rows_are_taken_and_weigh_what_the_views_agree_on() -> None:
     data, _ = make_data()
     unset = ~data.mask
-    unset[0, 0] = False  # absent: somebody has looked
+    unset[0, 0] = False  # absent: decided by a person
     unset[60] = True  # a val row
     pupil = self_training(unset)
     rows = torch.arange(64)
@@ -358,4 +364,4 @@ def test_the_snapshot_keeps_schemes_and_old_ones_have_none(tmp_path: Path) -> No
     old = make_run(tmp_path / "old", tiny(), replace(snapshot, schemes=None, scheme_names=None))
     assert runs.load_snapshot(old).schemes is None
     assert runs.load_schemes(old, 2) is None
-    assert runs.load_schemes(make_run(tmp_path, tiny(), snapshot), 1) is None  # of a model that knows fewer
+    assert runs.load_schemes(make_run(tmp_path, tiny(), snapshot), 1) is None  # of a model with fewer points

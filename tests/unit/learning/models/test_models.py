@@ -1,4 +1,4 @@
-"""Networks: sizes to the unit, shapes, and that the fast stem is the plain one."""
+"""Networks: exact parameter counts, shapes, and that the fast stem equals the plain one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ResNet-50 against torch's own functions, and the reading of ImageNet weights."""
+"""ResNet-50 against torch's own functions, and loading ImageNet weights."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def network(channels: int = 3) -> ResNet50:
 
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An eighth of the widths, to be quick."""
+    """An eighth of the widths, for speed."""
     monkeypatch.setattr(resnet50, "_WIDTHS", (8, 16, 32, 64))
     monkeypatch.setattr(resnet50, "_STEM", 8)
 
 
 @pytest.fixture
 def imagenet(narrow: None) -> State:
-    """Random weights in the naming of the published files, with classes."""
+    """Random weights named as in the published files, with classes."""
     torch.manual_seed(0)
     state = {k: torch.randn_like(v) * 0.05 if v.is_floating_point() else v for k, v in network().state_dict().items()}
     state = {k: v.abs() + 0.5 if k.endswith("running_var") else v for k, v in state.items() if "output" not in k}
@@ -55,8 +55,15 @@ def test_the_backbone_has_as_many_parameters_as_published() -> None:
 def test_the_names_are_the_usual_ones() -> None:
     names = list(network().state_dict())
     assert len(names) == 320  # 53 convolutions, 53 normalisations of five values, and the output's two
-    usual = ("conv1.weight", "bn1.running_mean", "layer1.0.downsample.0.weight", "layer1.0.downsample.1.num_batches_tracked",
-             "layer2.3.bn3.bias", "layer3.5.conv2.weight", "layer4.2.conv3.weight")  # fmt: skip
+    usual = (
+        "conv1.weight",
+        "bn1.running_mean",
+        "layer1.0.downsample.0.weight",
+        "layer1.0.downsample.1.num_batches_tracked",
+        "layer2.3.bn3.bias",
+        "layer3.5.conv2.weight",
+        "layer4.2.conv3.weight",
+    )
     assert set(usual) <= set(names)
     assert "layer1.1.downsample.0.weight" not in names
 

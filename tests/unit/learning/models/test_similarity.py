@@ -1,4 +1,4 @@
-"""Similarities against the formula of Umeyama by singular values in NumPy, and pictures cut along them."""
+"""Similarity transforms against Umeyama's SVD formula in NumPy, and images cropped by them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_normal_coordinates_are_those_of_the_pixels_centres() -> None:
 
 
 def blobs(centres: np.ndarray) -> Tensor:
-    """A picture [1, 1, S, S] with a round spot at each centre (px), the first one brighter."""
+    """An image [1, 1, S, S] with a round spot at each centre (px), the first one brighter."""
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     spots = [np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 18) * (2 if n == 0 else 1) for n, (cx, cy) in enumerate(centres)]
     return torch.from_numpy(np.sum(spots, axis=0).astype(np.float32))[None, None]

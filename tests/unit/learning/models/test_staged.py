@@ -1,4 +1,4 @@
-"""CNN-6/7 and the cascade: what each stage sees, what it is compared with, and where its points come out."""
+"""CNN-6/7 and the cascade: each stage's input, target and output points."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STILL = {"rotation": 0.0, "scale": 0.0, "shift": 0.0}
 
 
 class Constant(nn.Module):
-    """Gives the same points [B, K, 2] whatever it sees, and keeps what it saw."""
+    """Returns the same points [B, K, 2] for every input, and records its inputs."""
 
     def __init__(self, points: Tensor) -> None:
         super().__init__()
@@ -48,14 +48,14 @@ def source(mistakes: Tensor, **settings: float) -> Source:
 
 
 def turned(points: Tensor, degrees: float, *, side: int = 64, grown: float = 1.0) -> Tensor:
-    """Points turned round the picture's middle."""
+    """Points rotated around the image's middle."""
     angle, middle = math.radians(degrees), (side - 1) / 2
     matrix = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) * grown
     return (points - middle) @ matrix.T + middle
 
 
 def upright(model: TwoStage) -> Tensor:
-    """Where the mean shape lies in the second picture, px."""
+    """The mean shape in the second image, px."""
     return (model.reference + 1) * model.side / 2 - 0.5
 
 
@@ -70,7 +70,7 @@ def test_stage_1_sees_the_mean_of_four_pixels_and_answers_in_pixels_of_the_input
 
 
 def test_the_second_picture_is_upright_whatever_the_faces_turn() -> None:
-    """A spot at the last point of a turned face comes out where the mean shape has it, and points come back."""
+    """A spot at the last point of a rotated face moves to its place in the mean shape, and points map back."""
     model = two_stage()
     face = turned(SHAPE, 35, grown=0.8)
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
@@ -96,7 +96,7 @@ def test_mistakes_are_turns_and_shifts_seen_from_the_right_place() -> None:
     model = two_stage()
     points = torch.stack((SHAPE, SHAPE, SHAPE))
     mask = torch.ones(3, 4, dtype=torch.bool)
-    mask[1, 1:] = False  # one label says nothing of a turn
+    mask[1, 1:] = False  # one label does not determine a rotation
     model_off = model.mistakes(turned(points, 10), points, mask)
     assert model_off.shape == (2, 4)
     angle = math.radians(10)
@@ -133,7 +133,7 @@ def test_a_point_outside_the_second_picture_counts_only_where_the_setting_keeps_
     model.begin(2)
     x, mask = torch.rand(2, 1, 64, 64), torch.ones(2, 4)
     mask[0, 1] = 0
-    shifted = torch.tensor([[1.0, 0.0, 1.0, 0.0]])  # by half of the second picture
+    shifted = torch.tensor([[1.0, 0.0, 1.0, 0.0]])  # by half of the second image
     for outside in ("keep", "mask"):
         drawn = source(shifted)
         drawn = replace(drawn, config=replace(drawn.config, outside=outside))
@@ -189,7 +189,7 @@ def test_only_the_network_of_the_stage_is_trained(name: str) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_grouped_network_is_one_network_a_keypoint(channels: int) -> None:
-    """The same numbers as K networks that each see their own patch, made of their share of the weights."""
+    """The same result as K networks, each with its patch and its share of the weights."""
     torch.manual_seed(0)
     nets = PatchNets(keypoints=3, channels=channels, side=PATCH).double()
     assert count_parameters(nets) == patch_nets_parameters(keypoints=3, channels=channels, side=PATCH)
@@ -232,13 +232,13 @@ def test_patches_are_put_off_by_that_keypoints_own_mistakes() -> None:
     found = model.mistakes(pred, points, mask)
     assert set(found[:, 0, 0].tolist()) == {0, 1, 2, 3, 4, 5}
     assert set(found[:, 1, 1].tolist()) == {-100, -101}
-    assert len(found[:, 2].unique(dim=0)) == 8  # nobody labelled it: the mistakes of all
+    assert len(found[:, 2].unique(dim=0)) == 8  # unlabelled: the errors of all
     model.begin(2)
     for name, value in model.second.named_parameters():
         if name.startswith("output"):
             nn.init.zeros_(value)
     lesson = model.lesson(torch.rand(6, 1, 96, 96), points, mask, source(found))
-    off = lesson.pred - lesson.target  # a network that says nothing leaves the patch's centre
+    off = lesson.pred - lesson.target  # zero output means the patch's centre
     assert set(off[:, 1, 1].tolist()) == {-100, -101}
     assert set(off[:, 0, 0].tolist()) <= {0, 1, 2, 3, 4, 5}
     assert len(set(off[:, 0, 0].tolist())) > 1

@@ -1,4 +1,4 @@
-"""Faces cut out of their pictures, and tables that say where they were cut out; written, read back."""
+"""Faces cropped from their images, and tables with the crops; written and read back."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ CROPS = ["image", "crop_x", "crop_y", "crop_side", "nose_x", "nose_y", "chin_x",
 
 
 def crop_table(folder: Path, crops: list[list[str]]) -> Path:
-    """A photo of 60 x 60 a row, with two points and these cells of a crop."""
+    """One photo of 60 x 60 per row, with two points and these crop cells."""
     for i in range(len(crops)):
         write_picture(folder / f"{i}.png", photo(i))
     rows = [[f"{i}.png", *crop, "20", "20", "25", "30"] for i, crop in enumerate(crops)]

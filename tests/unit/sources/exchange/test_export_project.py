@@ -1,4 +1,4 @@
-"""Every export reads back equal; faults leave what was there."""
+"""Every export reads back equal; failed exports leave existing files unchanged."""
 
 from __future__ import annotations
 
@@ -38,14 +38,20 @@ point = st.one_of(st.tuples(coordinate, coordinate), st.just((np.nan, np.nan)))
 
 
 def project_of(path: Path, points: np.ndarray, *, names: tuple[str, ...] | None = None) -> Project:
-    """A project of gray pictures 12 x 12 with these points [N, K, 2]."""
+    """A project of gray images 12 x 12 with these points [N, K, 2]."""
     count = len(points)
     project = Project.create(path, schema_from_names([f"p{i}" for i in range(points.shape[1])]))
     sides = np.full(count, 12, np.int32)
     batch = SampleBatch(
-        names=names or tuple(f"n{i}" for i in range(count)), sources=("here",) * count, labels=Labels.from_points(points),
-        widths=sides, heights=sides, groups=("",) * count, splits=np.zeros(count, np.uint8), pixels=textures(count),
-    )  # fmt: skip
+        names=names or tuple(f"n{i}" for i in range(count)),
+        sources=("here",) * count,
+        labels=Labels.from_points(points),
+        widths=sides,
+        heights=sides,
+        groups=("",) * count,
+        splits=np.zeros(count, np.uint8),
+        pixels=textures(count),
+    )
     project.add_samples(batch)
     return project
 
@@ -149,7 +155,7 @@ def test_kaggle_export_needs_square_pictures(tmp_path: Path) -> None:
 
 @pytest.fixture
 def competition(tmp_path: Path) -> Project:
-    """test.csv with ImageIds 4, 2 and 9, and predictions of a run, some outside the picture."""
+    """test.csv with ImageIds 4, 2 and 9, and predictions of a run, some outside the image."""
     training_csv(tmp_path, 3)
     rows = [[name, " ".join(map(str, p.ravel()))] for name, p in zip(("4", "2", "9"), textures(3, seed=5), strict=True)]
     write_rows(tmp_path / "test.csv", rows, header=["ImageId", "Image"])

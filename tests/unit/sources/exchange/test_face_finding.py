@@ -1,4 +1,4 @@
-"""Faces in larger pictures: 300-W's folders, boxes, crops, visibility; read, cut out, written, read back."""
+"""Faces in larger images: 300-W's folders, boxes, crops, visibility; read, cropped, written, read back."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_points_outside_a_tight_crop_are_flagged_and_small_faces_told(tmp_path: 
 
 
 def visibility_table(folder: Path, flags: list[str], *, column: str = "vis{}", points: int = 29) -> Path:
-    """One picture with numbered points and a flag for each of the first points."""
+    """One image with numbered points and flags for the first ones."""
     write_picture(folder / "a.png", photo(3))
     header = [
         "image",
@@ -283,7 +283,7 @@ def test_an_export_sweeps_old_parts_and_leaves_other_pictures(tmp_path: Path, ma
         os.utime(path, (1, 1))
     with Project.open(make_pixels) as project:
         export_project(project, tmp_path / "out.csv", format="csv")
-        export_project(project, tmp_path / "out.csv", format="csv")  # the same pictures may be there
+        export_project(project, tmp_path / "out.csv", format="csv")  # the same images may be there
         export_project(project, tmp_path / "out", format="pts")
         assert not stale.exists() and fresh.exists() and not folder.exists()
         images = tmp_path / "out_images"
@@ -300,7 +300,7 @@ def test_an_export_sweeps_old_parts_and_leaves_other_pictures(tmp_path: Path, ma
 
 @pytest.fixture
 def make_pixels(tmp_path: Path) -> Path:
-    """A project whose pictures came as text."""
+    """A project imported from images as text."""
     from tests.helpers.label_files import training_csv
 
     import_source(training_csv(tmp_path, 4), tmp_path / "k.fkp")

@@ -1,4 +1,4 @@
-"""Two sources in one project: the same file names, the same folder again, further faces of a photo by a table of boxes."""
+"""Two sources in one project: equal file names, the same folder again, more faces of a photo from a table of boxes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.storage.project.project import Project
 
 
 def pictures(folder: Path, names: list[str], *, seed: int) -> Path:
-    """Small pictures of noise, each another."""
+    """Write small, distinct images of noise."""
     random = np.random.default_rng(seed)
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def names(path: Path) -> list[str]:
 
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Two folders with pictures of the same names, and the project of both."""
+    """Two folders with images of the same names, and a project of both."""
     first = pictures(tmp_path / "monday", ["00000.png", "00001.png"], seed=1)
     second = pictures(tmp_path / "tuesday", ["00000.png", "extra.png"], seed=2)
     import_source(first, tmp_path / "p.fkp")
@@ -91,7 +91,7 @@ def test_the_command_says_what_is_there(two: tuple[Path, Path, Path], capsys: py
 
 @pytest.fixture
 def people(tmp_path: Path) -> Path:
-    """A project of one photo with two faces, of which one was found."""
+    """A project of one photo with two faces, only one of them detected."""
     (tmp_path / "in").mkdir()
     picture, _ = photo([0, 2])
     picture[:, 200:] = 128

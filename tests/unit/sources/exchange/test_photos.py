@@ -1,4 +1,4 @@
-"""Photographs: faces found, cut out, counted; and a box drawn by hand."""
+"""Photos: faces detected, cropped and counted; and a box drawn by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.storage.runs.model.starters import room_for
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """a.jpg with two faces, b.jpg with one and turned by EXIF, wall.png without, text.jpg that is no picture."""
+    """a.jpg with two faces, b.jpg with one and rotated by EXIF, wall.png without, text.jpg that is no image."""
     folder = tmp_path_factory.mktemp("photos")
     jpeg(folder / "a.jpg", photo([0, 2])[0])
     jpeg(folder / "b.jpg", photo([9])[0], orientation=6)

@@ -1,4 +1,4 @@
-"""Folders of pictures with .pts files, with a CSV, or with nothing beside them."""
+"""Folders of images with .pts files, with a CSV, or with nothing beside them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from training.storage.project.project import Project
 
 
 def pts_folder(folder: Path, count: int = 5, *, points: int = 68, suffix: str = ".png") -> Path:
-    """Pictures 40 x 40 with .pts files; returns the folder."""
+    """Write images 40 x 40 with .pts files; returns the folder."""
     rng = np.random.default_rng(2)
     for i, picture in enumerate(textures(count, side=40)):
         write_picture(folder / f"{i}{suffix}", picture)
@@ -267,7 +267,7 @@ def test_a_csv_cut_off_in_its_last_row(tmp_path: Path, cut: int) -> None:
         import_source(folder, tmp_path / "p.fkp")
 
 
-# pictures alone
+# images alone
 
 
 def test_a_folder_of_pictures_without_labels(tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_a_name_that_no_file_can_have_is_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_a_state_that_does_not_fit_is_named(tmp_path: Path, word: str, cells: list[str] | None, words: str) -> None:
-    values = [("visible",)] * 200 + [(word,)]  # after the rows that tell what a column is
+    values = [("visible",)] * 200 + [(word,)]  # after the rows from which roles are inferred
     folder = csv_folder(tmp_path / "in", 201, extra=("left_eye_state",), values=values)
     table = folder / "labels.csv"
     *rows, last = table.read_text().splitlines()

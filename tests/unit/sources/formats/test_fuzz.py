@@ -1,4 +1,4 @@
-"""Damaged files: whatever the bytes, an import ends well or with a sentence, and never leaves a half-made project."""
+"""Damaged files: an import succeeds or reports an error, and never leaves a partial project."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BITS = [
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:
-    """Some bytes replaced, inserted, removed or cut off."""
+    """Replace, insert, remove or cut off some bytes."""
     for _ in range(rng.randint(1, 3)):
         at, length = rng.randrange(len(data)), rng.choice([0, 1, 1, 5, 300])
         data = data[:at] + rng.choice([*BITS, b""]) + data[at + length :] or b"x"

@@ -1,4 +1,4 @@
-"""Kaggle's files: read, imported and written back; every fault named by file, row and column."""
+"""Kaggle's files: read, imported and written back; every error names the file, row and column."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_the_label_hash_tells_content(project_path: Path) -> None:
         confirmed = before.copy()
         confirmed.origins[confirmed.mask] = Origin.PERSON
         project.write_labels([3], confirmed)
-        assert project.label_hash() == first  # who made a point does not change what is trained
+        assert project.label_hash() == first  # a point's origin does not change the training
 
 
 def test_the_label_table_counts_states(project_path: Path) -> None:

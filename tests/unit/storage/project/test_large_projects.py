@@ -1,4 +1,4 @@
-"""Work on very many faces: read block by block, looked at closely only where a few tell as much, and ended when asked to."""
+"""Work on very many faces: read in blocks, sampled where a few suffice, and cancelled on request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BLOCK = 16
 
 @pytest.fixture
 def largest(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Blocks are small; tells how many samples' labels were read at once at most."""
+    """Makes blocks small; records the largest number of samples' labels read at once."""
     read, sizes = label_table.read_labels, [0]
 
     def spy(database: Database, ids: np.ndarray, keypoints: int) -> Labels:
@@ -53,7 +53,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def ending_after(calls: int) -> Progress:
-    """Is asked so often, then ends the work."""
+    """Cancels after a number of checks."""
     left = iter(range(calls))
     return Progress(None, lambda: next(left, None) is None)
 
@@ -83,7 +83,7 @@ def test_the_check_of_labels_reads_few_at_once(
         assert largest() == 80
         assert checked.imported == 120 * 5 - 2 and len(checked.ids) == 120
         assert checked.found is not None and checked.found.common == pytest.approx(1.2, abs=0.25)
-        project.database.progress = ending_after(20)  # while it looks at pictures
+        project.database.progress = ending_after(20)  # while it reads images
         with pytest.raises(Cancelled):
             check_labels(project)
 

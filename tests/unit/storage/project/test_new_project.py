@@ -1,4 +1,4 @@
-"""What stays beside a project while it is made, and after its maker was killed."""
+"""Files beside a project while it is being made, and after its maker was killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OLD = (1.0, 1.0)  # seconds since 1970
 
 
 def left_behind(folder: Path, name: str) -> Path:
-    """What a maker that was killed long ago leaves."""
+    """The leftovers of a maker that was killed long ago."""
     path = folder / name
     Project.create(path, KAGGLE_15).close()
     for part in (*path.iterdir(), path):

@@ -1,4 +1,4 @@
-"""Predictions beside the labels, accepting and taking back."""
+"""Stored predictions, accepting them and undoing that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project folder: made whole or not at all, refused with a sentence where it can't be read, moved at will."""
+"""The project folder: made completely or not at all, unreadable ones reported, movable."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_failed_creation_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_no_room_for_sqlites_own_files_is_a_full_disk(project_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite calls it an I/O error; a disk with room that reports one has a fault."""
+    """SQLite reports an I/O error; on a disk with free space that means a fault."""
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
     for free, sentence in ((4096, "is full"), (1 << 40, "reports a fault")):
@@ -74,10 +74,13 @@ def test_no_room_for_sqlites_own_files_is_a_full_disk(project_path: Path, monkey
         (lambda p: p.mkdir(), "is not a project of FKP Studio"),
         (lambda p: (p.mkdir(), (p / "project.db").write_bytes(b"x" * 5000)), "is damaged"),
         (lambda p: (p.mkdir(), (p / "project.db").write_bytes(b"")), "is not a database of FKP Studio"),
-        (lambda p: (p.mkdir(), sqlite3.connect(p / "project.db").execute("CREATE TABLE a (b)").connection.close()), "is not a database of"),
+        (
+            lambda p: (p.mkdir(), sqlite3.connect(p / "project.db").execute("CREATE TABLE a (b)").connection.close()),
+            "is not a database of",
+        ),
     ],
     ids=["nothing", "empty folder", "garbage", "empty file", "another database"],
-)  # fmt: skip
+)
 def test_what_is_no_project_is_refused(tmp_path: Path, make: object, sentence: str) -> None:
     path = tmp_path / "a.fkp"
     make(path)
@@ -105,7 +108,7 @@ def test_a_newer_version_is_refused(project_path: Path) -> None:
 
 @pytest.fixture
 def first_format(project_path: Path) -> Path:
-    """The project as the first format had it, without crops."""
+    """The project in the first format, without crops."""
     sql = sqlite3.connect(project_path / "project.db")
     sql.executescript("DROP TABLE faces; PRAGMA user_version = 1")
     sql.close()
@@ -137,7 +140,7 @@ def test_a_damaged_schema_is_told(project_path: Path) -> None:
 
 
 def test_write_protection_is_told_and_reading_works(project_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *a, **k: False)  # root may write anywhere: ask as another user would
+    monkeypatch.setattr(os, "access", lambda *a, **k: False)  # root may write anywhere: act as another user
     with pytest.raises(UserError, match="write-protected"):
         Project.open(project_path)
     with Project.open(project_path, read_only=True) as project:
@@ -270,7 +273,7 @@ def test_pixels_are_never_unpickled(project_path: Path) -> None:
 
 @pytest.fixture
 def with_files(tmp_path: Path) -> Path:
-    """A folder with pictures, and a project of them beside it."""
+    """A folder with images, and a project of them beside it."""
     pictures = tmp_path / "data" / "images"
     pictures.mkdir(parents=True)
     source = batch(4)
@@ -335,7 +338,7 @@ def test_splits_groups_and_schema(project_path: Path) -> None:
 
 
 def test_a_large_index(tmp_path: Path) -> None:
-    """200,000 samples: every column in its place, also over chunks."""
+    """200,000 samples: every column is correct, also across chunks."""
     count = 200_000
     with Project.create(tmp_path / "a.fkp", KAGGLE_15) as project:
         with project.importing("large") as importing:

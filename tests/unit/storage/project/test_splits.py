@@ -1,4 +1,4 @@
-"""Moving faces to another split: a step of the journal that keeps people together and marks runs as stale."""
+"""Moving faces to another split: one journal step that keeps people together and marks runs as stale."""
 
 from __future__ import annotations
 

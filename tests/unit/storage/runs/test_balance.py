@@ -1,4 +1,4 @@
-"""A run that balances by pose: which rows it draws, what it keeps in its folder, what the command tells."""
+"""A run that balances by pose: the rows it draws, the files in its folder, the command's output."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOUR = [0, 1, 10, 14]
 
 
 def turning_faces(*, few: int = 0) -> RunData:
-    """48 faces in train, six of which turn aside: the nose leaves the middle. `few` of the frontal ones have four points."""
+    """48 train faces, six of them turned, with the nose off-centre. `few` of the frontal ones have four points."""
     rng = np.random.default_rng(0)
     turn = np.concatenate([rng.normal(0, 0.3, 42), [3, 3.2, 3.4, -3, -3.2, -3.4], rng.normal(0, 0.3, 8)])
     points = TEMPLATE + rng.normal(0, 0.05, (56, 15, 2))

@@ -1,4 +1,4 @@
-"""Settings and recipes: ranges, texts, budgets, and that the tables are whole."""
+"""Settings and recipes: ranges, texts, budgets, and consistent tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events survive the file they are written to, and what is no event is told from one."""
+"""Events are read back as written, and lines that are not events are rejected."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ from training.storage.runs.events import (
 
 WORDS = "words, «signs» and\nlines"
 VALUES = {
-    "str": WORDS, "int": 7, "float": 0.25, "bool": True, "tuple[float, ...]": (1.5, 2.5), "tuple[str, ...]": (WORDS, ""),
-}  # fmt: skip
+    "str": WORDS,
+    "int": 7,
+    "float": 0.25,
+    "bool": True,
+    "tuple[float, ...]": (1.5, 2.5),
+    "tuple[str, ...]": (WORDS, ""),
+}
 
 
 def made(kind: type[Event]) -> Event:

@@ -1,4 +1,4 @@
-"""Run folders: made whole, numbered, told apart by what they say of themselves."""
+"""Run folders: made completely, numbered, and their states distinguished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starter models: found, named, used as a run is, and as the beginning of a training."""
+"""Starter models: found, named, used like a run, and as the start of a training."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.storage.runs.model.starters import starter_for, starter_runs, star
 
 @pytest.fixture
 def starter(home: Path) -> Path:
-    """The one starter there is, of the 15 points."""
+    """The only starter, for the 15 points."""
     return write_starter(starters_folder())
 
 
