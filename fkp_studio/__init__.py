@@ -1,1 +1,1 @@
-"""The desktop app. It never imports torch: training and prediction live in child processes."""
+"""The desktop app. It never imports torch: training and prediction run in child processes."""

@@ -1,4 +1,4 @@
-"""`python -m fkp_studio`."""
+"""Entry point of `python -m fkp_studio`."""
 
 from __future__ import annotations
 

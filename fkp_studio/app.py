@@ -1,4 +1,4 @@
-"""The entry: arguments, log, crash handling, then the window."""
+"""Entry point of the app: parses arguments, starts the log and crash handling, then shows the window."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return tour(arguments.tour, minutes=arguments.tour_minutes)
     if not has_display() and "QT_QPA_PLATFORM" not in os.environ:
-        print("There is no display to show the window on. `fkp-studio --tour OUT` runs without one.", file=sys.stderr)
+        print("No display available. `fkp-studio --tour OUT` runs without one.", file=sys.stderr)
         return 2
     return run(arguments.what)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments; a wrong one ends the program with exit code 2 and a sentence."""
+    """Parse the arguments; an invalid one exits with code 2 and an error message."""
     parser = argparse.ArgumentParser(prog="fkp-studio", description="A workbench for facial keypoints.")
     parser.add_argument(
         "what", nargs="?", type=Path, metavar="PROJECT|SOURCE", help="a project (NAME.fkp), or data to import"
     )
     parser.add_argument(
-        "--tour", type=Path, metavar="OUT", help="run the loop on the demo and write pictures and a report to OUT"
+        "--tour", type=Path, metavar="OUT", help="run the demo from labels to results; write images and a report to OUT"
     )
     parser.add_argument(
-        "--tour-minutes", type=float, default=0.5, metavar="M", help="training time of each recipe on the tour"
+        "--tour-minutes", type=float, default=0.5, metavar="M", help="training time per recipe in the tour"
     )
     parser.add_argument("--version", action="version", version=f"FKP Studio {__version__}")
     return parser.parse_args(argv)
 
 
 def run(what: Path | None = None) -> int:
-    """Show the window, and open `what` or the project of last time. Returns when the window was closed."""
+    """Show the window and open `what` or the last project. Returns the exit code once the window is closed."""
     from PySide6.QtCore import QTimer
 
     from fkp_studio.document.settings import Settings, state_folder
@@ -73,7 +73,7 @@ def run(what: Path | None = None) -> int:
 
 
 def make_application() -> QApplication:
-    """The QApplication with its name, so that settings and data have their places."""
+    """The QApplication, with the name that determines where settings and data are stored."""
     from PySide6.QtWidgets import QApplication
 
     from fkp_studio.document.settings import NAME
@@ -89,7 +89,7 @@ def make_application() -> QApplication:
 
 
 def _quit_on_signal(app: QApplication) -> None:
-    """Ctrl-C in the terminal closes the window; Python looks for signals only when it runs, hence the timer."""
+    """Close the window on Ctrl-C in the terminal. Python handles signals only while it runs, hence the timer."""
     from PySide6.QtCore import QTimer
 
     signal.signal(signal.SIGINT, lambda *_: app.closeAllWindows())

@@ -1,4 +1,4 @@
-"""A command of `fkp` as a process of its own: the window never loads torch."""
+"""Runs `fkp` commands in a child process, so that the window never loads torch."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from training.errors import UserError
 
 FKP: tuple[str, ...] = (sys.executable, "-m", "training.cli")
-_LOOK = 0.1  # seconds between two looks at whether it was cancelled
+_LOOK = 0.1  # seconds between checks for cancellation
 
 
 def run_command(words: Sequence[str], *, cancelled: Callable[[], bool]) -> str | None:
-    """What the command prints, waited for in a background thread; None where it was cancelled.
+    """Run the command and return its output, None if cancelled. Blocks: for a background thread.
 
-    Raises UserError with the last line of its complaint where it fails.
+    Raises UserError with the last line of its error output if it fails.
     """
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while True:

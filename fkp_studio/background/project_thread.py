@@ -1,4 +1,4 @@
-"""One worker thread with database connections of its own, for writes and reads that are too long for the interface thread."""
+"""A worker thread with its own database connections, for reads and writes too long for the interface thread."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ STOPPED = "Stopped: nothing was changed."
 
 
 class Background(QObject):
-    """Runs works one after the other, in their order; results come back in the interface thread until `close`."""
+    """Runs jobs in order, one at a time; results are delivered in the interface thread until `close`."""
 
-    progress = Signal(float)  # 0..1, of a work on many samples, block by block
+    progress = Signal(float)  # 0..1, of a job on many samples, block by block
 
     def __init__(self, path: Path, parent: QObject) -> None:
         super().__init__(parent)
         self.pending = 0
         self._path, self._closed, self._worked = path, False, False
-        self._reads: list[Stop] = []  # what stops each work that writes nothing
+        self._reads: list[Stop] = []  # the stop events of read-only jobs
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
 
     def run(self, work: Work, *, done: Done, failed: Done, reads: bool = False) -> Stop:
-        """Run `work(project)` on the worker thread, then `done(result)` or `failed(error)` here.
+        """Run `work(project)` on the worker thread, then `done(result)` or `failed(error)` in the interface thread.
 
-        When the event returned is set, the work ends at its next block of samples, nothing of it is written, and `failed`
-        says so. reads: it writes nothing, so that `close` need not wait for its end.
+        Setting the returned event ends the job at its next block of samples: nothing is written and `failed` is called.
+        reads: the job writes nothing, so that `close` may stop it.
         """
         self.pending += 1
         path, stop = self._path, Stop()
@@ -78,12 +78,12 @@ class Background(QObject):
             call(value)
 
     def take_worked(self) -> bool:
-        """Whether any work ended since this was asked last: then it may be us who wrote to the project."""
+        """Whether any job ended since the last call, and so may have written to the project."""
         worked, self._worked = self._worked, False
         return worked
 
     def close(self) -> None:
-        """Wait until all is written; nobody is called any more."""
+        """Wait until all writes are done; no callback is called any more."""
         self._closed = True
         for stop in self._reads:
             stop.set()

@@ -1,4 +1,4 @@
-"""Short background tasks: a function runs on the thread pool, its result comes back in the interface thread."""
+"""Short background tasks: a function runs on the thread pool and its callbacks are called in the interface thread."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ Callback = Callable[..., object]
 
 
 class Task(QObject):
-    """A running function, as the interface thread sees it. The mailbox keeps it until it ended; nobody else has to.
+    """A running function, as the interface thread sees it. The mailbox keeps it alive until it has ended.
 
-    After `cancel` nothing but `ended` is called any more: what the function still returns or raises is dropped
-    (a crash is written to the log).
+    After `cancel` only `ended` is still called: results and errors are dropped (crashes are logged).
     """
 
     def __init__(self, callbacks: dict[str, Callback | None], *, owner: QObject | None) -> None:
@@ -35,7 +34,7 @@ class Task(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """Ask the function to end; it does when it looks at its `cancelled`. May be called twice."""
+        """Ask the function to end; it does so when it checks its `cancelled`. May be called twice."""
         self._cancelled.set()
 
     def is_cancelled(self) -> bool:
@@ -43,12 +42,12 @@ class Task(QObject):
         return self._cancelled.is_set()
 
     def reported(self, values: tuple[Any, ...]) -> None:
-        """The function handed values to `progress`."""
+        """Handle values that the function passed to `progress`."""
         if not self.is_cancelled():
             self._call("progress", *values)
 
     def returned(self, value: object) -> None:
-        """The function came to its end."""
+        """Handle the function's result."""
         try:
             if not self.is_cancelled():
                 self._call("done", value)
@@ -56,7 +55,7 @@ class Task(QObject):
             self._end()
 
     def raised(self, error: BaseException) -> None:
-        """The function came to its end by an error."""
+        """Handle the error that the function raised."""
         try:
             if self.is_cancelled():
                 if not isinstance(error, UserError | Cancelled):
@@ -80,35 +79,35 @@ class Task(QObject):
 
 
 class _Work:
-    """A function's call, as the pool's thread sees it: no Qt object, so that none is freed in that thread.
+    """A function's call, as the pool's thread sees it. Not a Qt object, so that none is freed in that thread.
 
-    The thread leaves what came of it here, and the interface thread takes the call and the outcome away.
+    The thread stores the outcome here; the interface thread clears the call and the outcome.
     """
 
     def __init__(self, number: int, mailbox: _Mailbox, cancelled: threading.Event) -> None:
         self._number, self._post = number, mailbox.post
-        self.is_cancelled = cancelled.is_set  # what the function gets as `cancelled`
+        self.is_cancelled = cancelled.is_set  # passed to the function as `cancelled`
         self.call: Callable[[], Any] | None = None
         self.value: object = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """In the pool's thread: nothing is raised here, everything goes to the interface thread."""
+        """Call the function in the pool's thread. Never raises: errors go to the interface thread."""
         try:
             if self.call is not None and not self.is_cancelled():
                 self.value = self.call()
-        except BaseException as error:  # it is raised again in the interface thread
+        except BaseException as error:  # raised again in the interface thread
             self.error = error
         if not self._post(self._number, None) and isinstance(self.error, Exception):
             log.error("a task failed after the application ended", exc_info=self.error)
 
     def report(self, *values: Any) -> None:
-        """Hand values to the `progress` callback. Called by the function in its thread."""
+        """Pass values to the `progress` callback. Called by the function in its thread."""
         self._post(self._number, values)
 
 
 class _Mailbox(QObject):
-    """Where the pool's threads leave word; it lives as long as the application."""
+    """Receives messages from the pool's threads; it lives as long as the application."""
 
     _posted = Signal(int, object)  # number of a task, a tuple of arguments for `progress`, or None: it ended
 
@@ -119,14 +118,14 @@ class _Mailbox(QObject):
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def add(self, task: Task) -> _Work:
-        """Keep a task until it ended; its work, still without a call."""
+        """Keep a task alive until it ends; returns its work, still without a call."""
         self._last += 1
         work = _Work(self._last, self, task._cancelled)
         self._running[self._last] = task, work
         return work
 
     def post(self, number: int, values: tuple[Any, ...] | None) -> bool:
-        """Safe in every thread. False when the application is gone, and this object with it: nobody is there to be told."""
+        """Post a message; safe in every thread. False if the application, and so this object, is gone."""
         try:
             self._posted.emit(number, values)
         except RuntimeError:
@@ -148,7 +147,7 @@ class _Mailbox(QObject):
             task.returned(value)
 
 
-_mailboxes: list[_Mailbox] = []  # of the application, one
+_mailboxes: list[_Mailbox] = []  # one, of the application
 
 
 def _mailbox() -> _Mailbox:
@@ -171,9 +170,9 @@ def run_task(
     """Run `fn(*args)` on the thread pool. Call it in the interface thread; every callback is called there.
 
     done(result): the function returned. failed(error): it raised. An error that is not a UserError is a bug and,
-    after `failed`, goes on to `sys.excepthook`; so does a UserError that no `failed` takes. ended(): last, always.
-    progress: `fn` is called with `progress=report` and may call `report(...)`; its arguments arrive here.
-    cancellable: `fn` is called with `cancelled=`, a function that tells whether `Task.cancel` was called.
+    after `failed`, goes on to `sys.excepthook`; so does a UserError without a `failed`. ended(): last, always.
+    progress: `fn` is called with `progress=report` and may call `report(...)`, whose arguments are passed on.
+    cancellable: `fn` is called with `cancelled=`, a function that returns whether `Task.cancel` was called.
     owner: when this object is destroyed the task is cancelled and no callback is called; by default the object whose
     method `done` (or else `failed`, `progress`, `ended`) is.
     """
@@ -186,7 +185,7 @@ def run_task(
     if cancellable:
         extra["cancelled"] = work.is_cancelled
     work.call = lambda: fn(*args, **extra)
-    # a function, not a QRunnable: PySide never lets go of one that the pool was told not to delete, nor of its arguments
+    # a function, not a QRunnable: PySide never frees one that the pool may not delete, nor its arguments
     (pool or QThreadPool.globalInstance()).start(work.run)
     return task
 

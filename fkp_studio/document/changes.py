@@ -1,4 +1,4 @@
-"""What the store broadcasts after each write."""
+"""The description of a change that the store emits after each write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MANY = 256  # samples
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed, of which samples (`ids` None: of any), and who started it (a view may skip its own edits)."""
+    """What changed, for which samples (`ids` None: any), and its source (a view may skip its own edits)."""
 
     ids: np.ndarray | None = None
     labels: bool = False
@@ -22,11 +22,11 @@ class Changes:
     source: object | None = None
 
     def touches(self, sample_id: int) -> bool:
-        """Whether this sample is among those that changed."""
+        """Whether this sample may have changed."""
         return self.ids is None or bool((self.ids == sample_id).any())
 
     def may_touch(self, ids: Sequence[int]) -> bool:
-        """Whether one of these samples is among those that changed; where very many did, that is not looked up."""
+        """Whether one of these samples may have changed; always true if more than MANY samples did."""
         return self.ids is None or len(self.ids) > MANY or bool(np.isin(ids, self.ids).any())
 
 

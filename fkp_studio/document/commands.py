@@ -1,4 +1,4 @@
-"""The undo command of the window. There is one, since the arrays of every edit lie in the project's journal on disk."""
+"""The window's single undo command: a reference to a step of the project's journal on disk."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from PySide6.QtGui import QUndoCommand
 
 
 class JournalStep(QUndoCommand):
-    """A step of the journal that was written already: its first `redo`, by which Qt takes it in, does nothing.
+    """A step that is already in the journal: its first `redo`, called by Qt on push, does nothing.
 
-    The same command serves an edit just made, one of last week after a restart, and ten thousand accepted faces.
+    It serves every edit: a new one, one made before a restart, and one of ten thousand accepted faces.
     """
 
     def __init__(self, move: Callable[[JournalStep, bool], None], step: int, *, text: str, samples: int) -> None:
-        """move(self, undo) undoes or redoes. step: its id in the journal. samples: how many it touches."""
+        """move(self, undo): undoes or redoes the step. step: its id in the journal. samples: how many it touches."""
         super().__init__(text)
         self.step, self.samples = step, samples
         self._move = move

@@ -1,4 +1,4 @@
-"""What one act of a person does to a label: pure functions from labels to labels."""
+"""Edits of single points by a person: pure functions from labels to labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATE_TEXTS = {
 
 
 def placed(labels: Labels, keypoint: int, xy: tuple[float, float], *, state: PointState = PointState.VISIBLE) -> Labels:
-    """Labels of one sample [1, K] with `keypoint` at xy (px), put there by a person."""
+    """Labels of one sample [1, K] with `keypoint` placed at xy (px) by a person. Raises ValueError."""
     if not all(map(math.isfinite, xy)):
         raise ValueError(f"a point needs finite coordinates, not {xy}")
     if state not in (PointState.VISIBLE, PointState.OCCLUDED):
@@ -30,7 +30,7 @@ def placed(labels: Labels, keypoint: int, xy: tuple[float, float], *, state: Poi
 def with_state(labels: Labels, keypoint: int, state: PointState, *, title: str) -> Labels:
     """Labels of one sample [1, K] with the state of `keypoint` set by a person; absent and unset drop the point.
 
-    Raises UserError for visible or occluded where there is no point yet. title: the keypoint in words.
+    Raises UserError for visible or occluded if there is no point yet. title: the keypoint's name for people.
     """
     if state in (PointState.VISIBLE, PointState.OCCLUDED) and not labels.mask[0, keypoint]:
         raise UserError(f"Click where the {title} is first; then it can be marked {state.name.lower()}.")

@@ -1,4 +1,4 @@
-"""The store's columns of all samples, kept as the project has them."""
+"""Updates the store's index of all samples after an edit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from training.storage.project.project import Project
 
 
 def refresh(index: SampleIndex, project: Project, ids: np.ndarray, *, step: int = 0) -> bool:
-    """Take over what an edit of these samples changed: their labels' counts and their splits.
+    """Update the label counts and splits of these samples in place.
 
-    step: the step of the journal that was done or undone. Returns whether it cut a face anew, so that it has another picture.
+    step: the journal step done or undone. Returns whether it changed a face's crop and so its image.
     """
     labels = project.labels(ids)
     index.missing[ids - 1] = missing_counts(labels)

@@ -1,4 +1,4 @@
-"""The undo stack of the window, as the project's journal on disk has it."""
+"""The window's undo stack, which mirrors the project's journal on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.storage.project.project import Project
 
 
 class JournalStack(QUndoStack):
-    """Holds a command for each step of the journal, undone ones included."""
+    """Holds one command per step of the journal, undone ones included."""
 
     def __init__(self, move: Callable[[JournalStep, bool], None], parent: QObject) -> None:
         """move(command, undo) writes an undo or redo."""
@@ -24,7 +24,7 @@ class JournalStack(QUndoStack):
         self._replaying = False
 
     def restore(self, steps: Sequence[Step]) -> None:
-        """Show these steps, oldest first, and nothing else. Nothing is written."""
+        """Replace all commands by these steps, oldest first. Writes nothing."""
         self._replaying = True
         try:
             self.clear()
@@ -35,7 +35,7 @@ class JournalStack(QUndoStack):
             self._replaying = False
 
     def take(self, step: Step) -> None:
-        """Add a step that was just written to the journal."""
+        """Add a step just written to the journal."""
         self.push(JournalStep(self._moved, step.id, text=step.text, samples=step.samples))
 
     def _moved(self, command: JournalStep, undo: bool) -> None:
@@ -48,20 +48,20 @@ class JournalStack(QUndoStack):
         return [c.step for c in commands if isinstance(c, JournalStep)]
 
     def newest(self) -> int:
-        """The id of the newest step, 0 where there is none."""
+        """The id of the newest step, 0 for none."""
         command = self.command(self.count() - 1) if self.count() else None
         return command.step if isinstance(command, JournalStep) else 0
 
     def oldest(self) -> int:
-        """The id of the oldest step, 0 where there is none."""
+        """The id of the oldest step, 0 for none."""
         command = self.command(0) if self.count() else None
         return command.step if isinstance(command, JournalStep) else 0
 
     def undone(self) -> int:
-        """How many steps are undone."""
+        """The number of undone steps."""
         return self.count() - self.index()
 
 
 def move(project: Project, step: int, *, undo: bool) -> np.ndarray:
-    """Undo or redo a step of the journal; the ids changed. Raises UserError."""
+    """Undo or redo a step of the journal; returns the changed ids. Raises UserError."""
     return project.undo_step(step) if undo else project.redo_step(step)

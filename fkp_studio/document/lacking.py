@@ -1,4 +1,4 @@
-"""Which points of which faces nobody has looked at, for a million faces, and the sentence about it."""
+"""The unset points of up to a million faces, as a bit table, and the sentence that sums them up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class KeypointGroup:
 
 
 def groups(schema: KeypointSchema) -> tuple[KeypointGroup, ...]:
-    """All keypoints in the schema's order; left and right together where their names differ in nothing else."""
+    """All keypoints in schema order; left and right form one group if their names differ only in the side."""
     found = []
     for i, title in enumerate(schema.titles):
         partner = schema.flip[i]
@@ -37,7 +37,7 @@ def _without_side(title: str) -> str:
 
 
 class Lacking:
-    """One bit for each of N faces and K keypoints, and how many faces lack each group; kept up to date row by row."""
+    """One bit per face and keypoint (N x K), and the number of faces that lack each group; updated row by row."""
 
     def __init__(self, bits: np.ndarray, named: tuple[KeypointGroup, ...], counts: np.ndarray) -> None:
         self._bits = bits  # uint8 [N, ceil(K / 8)], as np.packbits makes them
@@ -62,7 +62,7 @@ class Lacking:
             self.counts[g] += int(new.any_of(group.keypoints).sum()) - int(old.any_of(group.keypoints).sum())
 
     def rows(self, rows: np.ndarray) -> Lacking:
-        """Some faces only (their `counts` are not counted)."""
+        """These faces only; `counts` are all 0."""
         return Lacking(self._bits[rows], self.groups, np.zeros(len(self.groups), np.int64))
 
     def any_of(self, keypoints: Sequence[int]) -> np.ndarray:
@@ -76,11 +76,11 @@ class Lacking:
         return found
 
     def most(self) -> KeypointGroup | None:
-        """The group that most faces lack; None when nothing is lacking."""
+        """The group that most faces lack; None if nothing is missing."""
         return self.groups[int(np.argmax(self.counts))] if self.counts.any() else None
 
     def sentence(self) -> str:
-        """What most faces lack: '412 faces still lack the mouth corners'."""
+        """The labels most faces lack: '412 faces still lack the mouth corners'."""
         group = self.most()
         if group is None:
             return "Every point is labelled."
@@ -89,5 +89,5 @@ class Lacking:
 
 
 def faces(count: int) -> str:
-    """'1 face', '1,204 faces'."""
+    """A count of faces in words: '1 face', '1,204 faces'."""
     return f"{count:,} face{'' if count == 1 else 's'}"

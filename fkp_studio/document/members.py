@@ -1,4 +1,4 @@
-"""Which faces a project has: one is added, some are removed or put back. Each is an edit like any other."""
+"""Adds, removes and puts back faces of the open project. Each call is one undoable edit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.storage.project.project import Project
 
 
 def add(store: ProjectStore, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> int:
-    """Add a face of this sample's photo, as training.storage.project.edits.add_face has it; its number. Raises UserError."""
+    """Add a face from this sample's photo. box: x, y, width, height in px. Returns the new id. Raises UserError."""
     made: list[Accepted] = []
 
     def work(project: Project) -> Accepted:
@@ -25,7 +25,7 @@ def add(store: ProjectStore, sample_id: int, box: np.ndarray, *, photo: tuple[in
 
 
 def remove_faces(store: ProjectStore, ids: np.ndarray) -> None:
-    """Take these faces out of the project. What is wrong is told by the store's `failed`."""
+    """Remove these faces from the project. Errors are emitted by the store's `failed`."""
     try:
         store.edit(lambda project: remove(project.database, ids), many=len(ids) > BULK)
     except UserError as error:
@@ -33,7 +33,7 @@ def remove_faces(store: ProjectStore, ids: np.ndarray) -> None:
 
 
 def put_faces_back(store: ProjectStore, ids: np.ndarray) -> None:
-    """Bring removed faces back. What is wrong is told by the store's `failed`."""
+    """Put removed faces back. Errors are emitted by the store's `failed`."""
     try:
         store.edit(lambda project: put_back(project.database, ids), many=len(ids) > BULK)
     except UserError as error:

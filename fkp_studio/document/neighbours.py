@@ -1,4 +1,4 @@
-"""Which faces a user is likely to look at next. No Qt."""
+"""The faces to prefetch: those the user is likely to look at next. No Qt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AHEAD = 256  # how far to look for the next incomplete face
 
 
 def neighbours(session: Session) -> list[int]:
-    """Ids of the faces around the current one in the gallery's order and of the next incomplete ones, likeliest first."""
+    """Ids of the faces around the current one in the gallery's order and the next incomplete ones, likeliest first."""
     order, store = session.order, session.store
     at = session.place(session.sample_id)
     if store is None or at < 0:

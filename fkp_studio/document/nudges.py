@@ -1,4 +1,4 @@
-"""Small moves of one point in quick succession (an arrow key held down) are one undo step."""
+"""Merges small moves of one point in quick succession (a held arrow key) into one undo step."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ class _Last:
 
 
 class Nudges:
-    """Remembers the last placement, and tells whether the next one goes into its step."""
+    """Remembers the last placement and decides whether the next one belongs to its step."""
 
     def __init__(self) -> None:
         self._last: _Last | None = None
 
     def placed(self, step: int, sample_id: int, keypoint: int) -> None:
-        """A point was placed or moved in this step of the journal."""
+        """Note that a point was placed or moved in this step of the journal."""
         self._last = _Last(step, sample_id, keypoint, time.monotonic())
 
     def forget(self) -> None:
-        """Something else happened: the next move is a step of its own."""
+        """Make the next move a new step, because something else happened."""
         self._last = None
 
     def step_for(self, sample_id: int, keypoint: int, before: Labels, after: Labels) -> int | None:
-        """The step that a move belongs to, or None: it becomes a new one. Labels are those of one sample [1, K]."""
+        """The step that a move belongs to, None for a new one. before, after: labels of one sample [1, K]."""
         last = self._last
         if last is None or (last.sample_id, last.keypoint) != (sample_id, keypoint):
             return None

@@ -1,4 +1,4 @@
-"""What the window is looking at: the open project, the face, the keypoint, the run, and the order of the gallery."""
+"""The window's current selection: open project, face, keypoint, run, and the order of the gallery."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ NONE = -1
 
 
 class Session(QObject):
-    """Where the user is. It holds no labels; those are in `store`, which is None while no project is open.
+    """The current selection. It holds no labels; those are in `store`, which is None while no project is open.
 
-    Signals are emitted only when the value really changes, after the property has its new value.
+    Signals are emitted only if the value changes, after the property has its new value.
     """
 
     project_changed = Signal()  # opened, replaced or closed
     sample_changed = Signal(int)  # the current sample's id, -1 for none
     keypoint_changed = Signal(int)  # the current keypoint, -1 for none
     run_changed = Signal(str)  # the run whose predictions are shown, "" for none
-    order_changed = Signal()  # the gallery filtered or sorted anew
+    order_changed = Signal()  # the gallery was filtered or sorted again
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.store: ProjectStore | None = None
         self._order = np.empty(0, np.int64)
-        self._at = 0  # the place asked for last: in a million faces each search would cost a millisecond
+        self._at = 0  # the last place looked up: with a million faces each search would cost a millisecond
         self._sample_id = NONE
         self._keypoint = NONE
         self._run = ""
@@ -52,29 +52,29 @@ class Session(QObject):
 
     @property
     def order(self) -> np.ndarray:
-        """int64 [N], the ids in the gallery's order: after filter and sort. At first the order of import."""
+        """int64 [N], the ids in the gallery's order, after filtering and sorting. Initially the import order."""
         return self._order
 
     def open_project(self, path: Path) -> None:
-        """Open a project in place of the present one. Raises UserError, and keeps the present one, when it can't be read."""
+        """Replace the current project. Raises UserError, and keeps the current one, if it can't be read."""
         from fkp_studio.document.store import ProjectStore
         from training.storage.project.project import Project
 
         self.set_store(ProjectStore(Project.open(path), self))
 
     def close_project(self) -> None:
-        """Let go of the project; everything is on the disk already."""
+        """Close the project; everything is already on disk."""
         self.set_store(None)
 
     def set_store(self, store: ProjectStore | None) -> None:
-        """Look at another store (or none): nothing is chosen in it, and its order is that of import."""
+        """Switch to another store (or none), with nothing selected and in import order."""
         old, self.store = self.store, store
         self._order = np.empty(0, np.int64) if store is None else store.ids()[store.index().kept]
         self._sample_id, self._keypoint, self._run = NONE, NONE, ""
         self.project_changed.emit()
         self.run_changed.emit("")
         self.order_changed.emit()
-        if self._sample_id == NONE:  # a view may have chosen one meanwhile
+        if self._sample_id == NONE:  # a view may have selected one meanwhile
             self._sample_id = int(self._order[0]) if len(self._order) else NONE
             self.sample_changed.emit(self._sample_id)
         if old is not None:
@@ -82,13 +82,13 @@ class Session(QObject):
             old.deleteLater()
 
     def set_sample(self, sample_id: int) -> None:
-        """Show this sample; -1 shows none."""
+        """Select this sample; -1 for none."""
         if sample_id != self._sample_id:
             self._sample_id = sample_id
             self.sample_changed.emit(sample_id)
 
     def set_keypoint(self, keypoint: int) -> None:
-        """Choose this keypoint; -1 chooses none. It stays when the face changes."""
+        """Select this keypoint; -1 for none. The selection survives a change of face."""
         if keypoint != self._keypoint:
             self._keypoint = keypoint
             self.keypoint_changed.emit(keypoint)
@@ -100,12 +100,12 @@ class Session(QObject):
             self.run_changed.emit(name)
 
     def set_order(self, ids: np.ndarray) -> None:
-        """The gallery's new order, int64 [N]. The current sample stays, also when it isn't in it."""
+        """Set the gallery's order, int64 [N]. The current sample stays, even if it is not in it."""
         self._order = np.asarray(ids, np.int64)
         self.order_changed.emit()
 
     def place(self, sample_id: int) -> int:
-        """Where a sample is in `order`, -1 when the filter hides it. Asking for the same one again costs nothing."""
+        """The index of a sample in `order`, -1 if the filter hides it. Repeated lookups of one sample are free."""
         if not (self._at < len(self._order) and self._order[self._at] == sample_id):
             found = np.flatnonzero(self._order == sample_id)
             if not len(found):
@@ -114,7 +114,7 @@ class Session(QObject):
         return self._at
 
     def next_sample(self, step: int = 1) -> None:
-        """Go `step` faces on in the gallery's order (back when negative); stays at the ends."""
+        """Move `step` faces forward (back if negative) in the gallery's order; stops at the ends."""
         if len(self._order):
             at = self.place(self._sample_id)
             target = at + step if at != NONE else 0
@@ -122,7 +122,7 @@ class Session(QObject):
             self.set_sample(int(self._order[self._at]))
 
     def next_incomplete(self) -> bool:
-        """Go to the next face, round the end, that lacks points; False when there is no other."""
+        """Go to the next face with missing points, wrapping around; False if there is no other."""
         if self.store is None or not len(self._order):
             return False
         lacking = self.store.index().missing[self._order - 1] > 0  # a sample's row is its id - 1

@@ -1,4 +1,4 @@
-"""ProjectStore: the window's only way to the project. It reads, writes, undoes, and tells everybody what changed."""
+"""ProjectStore, the window's only access to the project: reads, edits, undo, and change notification."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from training.storage.project.project import Project, Sample
 __all__ = ["EVERYTHING", "Changes", "ProjectStore"]
 
 BULK = 256  # edits of more samples are written on the worker thread
-WAIT_MS = 250  # how long the window waits for another program that writes
-FOLD_EDITS = 100  # after so many the write-ahead log is folded into the database, on the worker thread
-LOOK_MS = 1000  # how often we look whether another program wrote
+WAIT_MS = 250  # how long the window waits while another program writes
+FOLD_EDITS = 100  # edits between checkpoints of the write-ahead log, on the worker thread
+LOOK_MS = 1000  # between checks whether another program wrote
 
 
 class ProjectStore(QObject):
     """The open project in the interface thread. It owns the project and closes it.
 
     An edit is one transaction and one step of the journal; when the method returns it is on disk. Edits of more than
-    256 samples run on a worker thread (`busy` meanwhile, further edits are refused with a UserError).
+    BULK samples run on a worker thread; meanwhile `busy` is true and further edits raise UserError.
     """
 
     changed = Signal(object)  # Changes
     saved = Signal(str)  # the step just written, in words: "place nose tip", "undone: place nose tip"
-    failed = Signal(str)  # an undo or a write in the background did not work: the sentence
+    failed = Signal(str)  # why an undo or a background read or write failed
     busy_changed = Signal(bool)
-    progress = Signal(float)  # 0..1, how far what is read or written in the background has come
+    progress = Signal(float)  # 0..1, of the background read or write
 
     def __init__(self, project: Project, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class ProjectStore(QObject):
         self._background.progress.connect(self.progress)
         self._stop = Stop()  # of the large edit
         self._busy = self._closed = self._looking = False
-        self._edits = self._folded = 0  # counts what was written here, to tell whether something read elsewhere is old
+        self._edits = self._folded = 0  # number of edits, to detect outdated background reads
         self._nudges = Nudges()
         self.undo_stack.restore(project.history())
         self._version = project.database.data_version()
@@ -70,7 +70,7 @@ class ProjectStore(QObject):
         self._timer.start()
 
     def close(self) -> None:
-        """Finish what is being written and close the project. A second call does nothing."""
+        """Finish pending writes and close the project. A second call does nothing."""
         if not self._closed:
             self._closed = True
             self._timer.stop()
@@ -87,15 +87,15 @@ class ProjectStore(QObject):
 
     @property
     def busy(self) -> bool:
-        """A large edit is being written; others are refused until it is done."""
+        """Whether a large edit is being written; further edits are refused until it is done."""
         return self._busy
 
     def index(self) -> SampleIndex:
-        """The columns of all samples: the store's own arrays, which follow each edit. Not to be written."""
+        """The columns of all samples: the store's own arrays, updated by each edit. Read-only for callers."""
         return self._index
 
     def ids(self) -> np.ndarray:
-        """int64 [N], in the order of import."""
+        """int64 [N], in import order."""
         return self._index.ids
 
     def __len__(self) -> int:
@@ -110,7 +110,7 @@ class ProjectStore(QObject):
         return self.project.labels(ids)
 
     def predictions(self, run: str, ids: Sequence[int] | np.ndarray) -> Predictions:
-        """What `run` predicted for `ids`; NaN where it has nothing."""
+        """The predictions of `run` for `ids`; NaN where it has none."""
         return self.project.predictions(run, ids)
 
     def prediction_runs(self) -> list[str]:
@@ -118,10 +118,10 @@ class ProjectStore(QObject):
         return self.project.prediction_runs()
 
     def run_columns(self, run: str) -> Columns:
-        """(mean error to the labels px, mean confidence), float32 [N], NaN where there is none.
+        """Mean error to the labels (px) and mean confidence, float32 [N] each, NaN where unknown.
 
-        Computed in the background at the first call, which returns NaNs; `changed` with `predictions` tells when they are
-        there. The arrays are the store's own and follow each edit.
+        The first call computes them in the background and returns NaNs; `changed` with `predictions` is emitted when
+        they are ready. The arrays are the store's own, updated by each edit.
         """
         known = self._columns.get(run)
         if known is not None:
@@ -157,7 +157,7 @@ class ProjectStore(QObject):
         state: PointState = PointState.VISIBLE,
         source: object | None = None,
     ) -> None:
-        """Put a point at xy (px of the picture), by a person's hand."""
+        """Place a point at xy (image pixels), as a person's label."""
         self._refuse_while_busy()
         before = self.labels([sample_id])
         after = placed(before, keypoint, xy, state=state)
@@ -173,9 +173,9 @@ class ProjectStore(QObject):
         self._nudges.placed(self.undo_stack.newest(), sample_id, keypoint)
 
     def set_state(self, sample_id: int, keypoint: int, state: PointState, *, source: object | None = None) -> None:
-        """Set what is known of a point, by a person's hand. Absent and unset drop the point; occluded keeps it.
+        """Set the state of a point, as a person's label. Absent and unset drop the point; occluded keeps it.
 
-        Raises UserError for visible or occluded where there is no point.
+        Raises UserError for visible or occluded if there is no point.
         """
         before, title = self.labels([sample_id]), self.schema.titles[keypoint]
         after = with_state(before, keypoint, state, title=title)
@@ -199,9 +199,10 @@ class ProjectStore(QObject):
         text: str | None = None,
         source: object | None = None,
     ) -> int | None:
-        """Fill the unset points of `ids` (None: all) from a run's predictions; a label that is there is never replaced.
+        """Fill the unset points of `ids` (None: all) from a run's predictions; existing labels are never replaced.
 
-        Returns how many points; None for more than 256 samples: it goes on in the background, `saved` tells the outcome.
+        Returns the number of points; None if it continues in the background (more than BULK samples): then `saved` is
+        emitted at the end.
         """
         wanted = None if ids is None else np.asarray(ids, np.int64)
 
@@ -211,15 +212,15 @@ class ProjectStore(QObject):
         return self.edit(work, many=wanted is None or len(wanted) > BULK, source=source)
 
     def take_back(self, run: str, *, source: object | None = None) -> int | None:
-        """Unset every point accepted from `run`. Returns how many, or None when it goes on in the background."""
+        """Unset every point accepted from `run`. Returns as `accept` does."""
         return self.edit(lambda project: project.take_back(run), many=len(self) > BULK, source=source)
 
     def move_to_split(self, ids: np.ndarray, split: int, *, source: object | None = None) -> int | None:
-        """Put samples and the others of their groups into train (0), val (1) or test (2). Returns as `accept` does."""
+        """Move samples with their groups to train (0), val (1) or test (2). Returns as `accept` does."""
         return self.edit(lambda project: project.move_to_split(ids, split), many=True, source=source)
 
     def edit(self, work: Work, *, many: bool = True, source: object | None = None) -> int | None:
-        """Do an edit that writes one step: work(project) -> Accepted. Returns as `accept` does."""
+        """Run an edit that writes one step: work(project) -> Accepted. Returns as `accept` does."""
         self._refuse_while_busy()
         if many and len(self) > BULK:
             self._bulk(work, done=lambda accepted: self._accepted(accepted, source=source))
@@ -233,7 +234,7 @@ class ProjectStore(QObject):
             self.saved.emit("nothing to change")
         else:
             step = next((s for s in reversed(self.project.history()) if s.id == accepted.step), None)
-            if step is None:  # another program has undone it already and gone on
+            if step is None:  # another program has already undone it and made another edit
                 self.reload()
             else:
                 self._took(step, accepted.ids, source=source)
@@ -241,7 +242,7 @@ class ProjectStore(QObject):
     def put_predictions(
         self, run: str, ids: np.ndarray, points: np.ndarray, confidences: np.ndarray, *, source: object | None = None
     ) -> None:
-        """Keep a run's predictions (points [B, K, 2] px, confidences [B, K]); written in the background, then `changed`."""
+        """Write a run's predictions (points [B, K, 2] px, confidences [B, K]) in the background; emits `changed`."""
         wanted = np.array(ids, np.int64)
 
         def work(project: Project) -> Columns:
@@ -259,7 +260,7 @@ class ProjectStore(QObject):
         self.failed.emit(str(error))
 
     def set_schema(self, schema: KeypointSchema) -> None:
-        """Change the names, pairs or normalisers of the keypoints. Raises UserError for another number of them."""
+        """Change the keypoints' names, pairs or normalisers. Raises UserError if their number differs."""
         self.project.set_schema(schema)
         self.reload()
 
@@ -275,10 +276,10 @@ class ProjectStore(QObject):
     # undo
 
     def _move_step(self, command: JournalStep, undo: bool) -> None:
-        """Undo or redo a command's step. What goes wrong comes as `failed`, and nothing is changed."""
+        """Undo or redo a command's step. On an error `failed` is emitted and nothing is changed."""
         self._nudges.forget()
         if self._busy:
-            self._move_failed(UserError("A large change is being written. Wait until it is done, then undo or redo."))
+            self._move_failed(UserError("A large change is still being written. Wait for it, then undo or redo."))
         elif command.samples > BULK:
             self._bulk(
                 lambda project: move(project, command.step, undo=undo),
@@ -297,24 +298,24 @@ class ProjectStore(QObject):
         self.saved.emit(f"{'undone' if undo else 'redone'}: {text}")
 
     def _move_failed(self, error: Exception) -> None:
-        """The stack has moved already: put it back as the journal has it, once it is done with the present call."""
+        """Restore the stack from the journal after the current call, because Qt has already moved it."""
         self.failed.emit(str(error))
         QTimer.singleShot(0, self, self.reload)
 
     def _took(self, step: Step, ids: np.ndarray, *, source: object | None) -> None:
-        """A new step is on disk: take it into the stack, and tell everybody."""
-        if len(self._index) < len(self.project):  # it added a face
+        """Add a step written to disk to the stack, and emit the change."""
+        if len(self._index) < len(self.project):  # the step added a face
             self._index = self.project.index()
             self._columns.clear()
         self.undo_stack.take(step)
-        if self.undo_stack.oldest() < self.project.oldest_step():  # the journal has dropped what was too much
+        if self.undo_stack.oldest() < self.project.oldest_step():  # the journal has dropped old steps
             self.undo_stack.restore(self.project.history())
         self._labels_changed(ids, source=source, step=step.id)
         self.saved.emit(step.text)
 
     def _labels_changed(self, ids: np.ndarray, *, source: object | None = None, step: int = 0) -> None:
         self._edits, cut = self._edits + 1, False
-        if len(ids) <= BULK:  # the worker thread has read the index after a larger one
+        if len(ids) <= BULK:  # after a larger edit the worker thread has read the index
             cut = refresh(self._index, self.project, ids, step=step)
             self._columns.edited(ids)
             for run in self._columns.runs():
@@ -327,10 +328,10 @@ class ProjectStore(QObject):
 
     def _refuse_while_busy(self) -> None:
         if self._busy:
-            raise UserError("A large change is still being written. Wait until it is done, then go on.")
+            raise UserError("A large change is still being written. Wait for it, then try again.")
 
     def _bulk(self, work: Work, *, done: Done) -> None:
-        """Write on the worker thread; nobody else edits meanwhile."""
+        """Write on the worker thread; other edits are refused meanwhile."""
         self._set_busy(True)
 
         def finished(result: tuple[Any, SampleIndex]) -> None:
@@ -346,7 +347,7 @@ class ProjectStore(QObject):
         self._stop = self._background.run(lambda p: (work(p), p.index()), done=finished, failed=failed)
 
     def stop(self) -> None:
-        """End the large edit that is being written, if any; then `failed` says that nothing was changed."""
+        """Stop the large edit being written, if any; `failed` then reports that nothing was changed."""
         if self._busy:
             self._stop.set()
 
@@ -357,7 +358,7 @@ class ProjectStore(QObject):
     # other programs
 
     def look(self) -> None:
-        """Take in what another program wrote, and keep the write-ahead log short. Runs each second."""
+        """Reload if another program wrote, and keep the write-ahead log short. Called every LOOK_MS."""
         if self._closed or self._looking or self._background.pending:
             return
         if self._edits - self._folded >= FOLD_EDITS:
@@ -370,11 +371,11 @@ class ProjectStore(QObject):
                 self.reload()
 
     def _state(self) -> tuple[int, int, int]:
-        """What `Project.state` must be when nobody else wrote."""
+        """The value of `Project.state` if no other program wrote."""
         return len(self), self.undo_stack.newest(), self.undo_stack.undone()
 
     def reload(self) -> None:
-        """Read everything again, in the background, and tell everybody."""
+        """Read everything again in the background, then emit `changed`."""
         if self._looking or self._closed:
             return
         self._looking, edits = True, self._edits

@@ -1,4 +1,4 @@
-"""The face that the session looks at, read anew whenever something of it changes."""
+"""The session's current face, read again whenever its data changes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class CurrentFace(QObject):
-    """Follows session and store. `face` is None where there is no project or no sample."""
+    """Follows session and store. `face` is None without a project or sample."""
 
-    cut = Signal(object)  # ids of samples that show another part of their files now; before `changed`
+    cut = Signal(object)  # ids of samples whose crop changed; emitted before `changed`
     changed = Signal()  # another face, or other labels or predictions of the same one
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What one face shows: its labels, the shown run's prediction, and what follows from both. No Qt."""
+"""The data of one face to show: labels, the chosen run's prediction, and values derived from both. No Qt."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Given:
-    """fill: how the run's errors go together. plain: its prediction as it made it, of one face. covariances: float64
-    [K, 2, 2] px^2 of the predicted points given the labels; 0 at the labels that were taken as given."""
+    """fill: the joint model of the run's errors. plain: the unconditioned prediction of one face. covariances: float64
+    [K, 2, 2] px^2 of the predicted points given the labels; 0 at the labels conditioned on."""
 
     fill: FillModel
     plain: Predictions
@@ -32,11 +32,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Face:
-    """One sample as views draw it: size in pixels, labels of one row, the prediction of the shown run.
+    """One sample as views draw it: size in pixels, labels of one row, the prediction of the chosen run.
 
     predicted: float64 [K, 2], NaN where none. confidences: float64 [K], of the prediction, NaN where none.
-    suspect: bool [K], points that look wrong (see `suspects`). given: how the prediction follows the labels, None where it
-    does not: then it is as the run made it.
+    suspect: bool [K], points that look wrong (see `suspects`). given: how the prediction is conditioned on the labels,
+    None if it is not.
     """
 
     sample_id: int
@@ -66,20 +66,19 @@ class Face:
 
     @cached_property
     def errors(self) -> np.ndarray:
-        """float64 [K]: distance in picture pixels from label to prediction, NaN where one of them is missing."""
+        """float64 [K]: distance in image pixels from label to prediction, NaN where either is missing."""
         return np.asarray(np.hypot(*(self.points - self.predicted).T))
 
     @property
     def mean_error(self) -> float:
-        """Mean of `errors` in pixels over what a person or the source vouches for, NaN where no point has both."""
+        """Mean of `errors` in pixels over labels not accepted from a model, NaN if no such point has a prediction."""
         counted = np.isfinite(self.errors) & (self.labels.origins[0] != Origin.MODEL)
         errors = self.errors[counted]
         return float(errors.mean()) if len(errors) else float("nan")
 
     @cached_property
     def doubts(self) -> np.ndarray:
-        """float64 [K]: by how many picture pixels the prediction of an unset point is off on the average; NaN where that
-        is not known."""
+        """float64 [K]: expected error of the prediction of each unset point in image pixels, NaN where unknown."""
         known = np.full(len(self.states), np.nan)
         if self.given is not None:
             expected = expected_error(self.given.covariances)
@@ -88,11 +87,11 @@ class Face:
 
     @cached_property
     def acceptable(self) -> np.ndarray:
-        """bool [K]: unset points for which there is a prediction."""
+        """bool [K]: unset points that have a prediction."""
         return (self.states == PointState.UNSET) & np.isfinite(self.predicted).all(axis=1)
 
     def with_point(self, keypoint: int, at: tuple[float, float]) -> Face:
-        """The face as it would look with one point elsewhere."""
+        """The face with one point at another position."""
         labels = self.labels.copy()
         labels.points[0, keypoint] = at
         labels.origins[0, keypoint] = Origin.PERSON
@@ -103,7 +102,7 @@ class Face:
 
 
 def followed(face: Face, fill: FillModel, plain: Predictions) -> Face:
-    """The face with what its labels say of the points that a person has not placed."""
+    """The face with its predictions conditioned on its labels."""
     size = np.array([(face.width, face.height)])
     found, covariances = given_labels(fill, face.labels, plain, size)
     given = Given(fill, plain, covariances[0])
@@ -113,7 +112,7 @@ def followed(face: Face, fill: FillModel, plain: Predictions) -> Face:
 
 
 def read_faces(store: ProjectStore, ids: Sequence[int], *, run: str = "") -> list[Face]:
-    """The faces of `ids` with the predictions of `run` ("" for none), given the labels where the run has a fill model."""
+    """The faces of `ids` with the predictions of `run` ("" for none), given the labels if the run has a fill model."""
     schema = store.schema
     labels, fill = store.labels(ids), None
     says = _no_predictions(len(ids), len(schema))
@@ -125,10 +124,15 @@ def read_faces(store: ProjectStore, ids: Sequence[int], *, run: str = "") -> lis
         sample = store.sample(sample_id)
         one, plain = labels[row : row + 1], Predictions(says.points[row : row + 1], says.confidences[row : row + 1])
         face = Face(
-            int(sample_id), sample.name, sample.width, sample.height, one,
-            plain.points[0].astype(float), plain.confidences[0].astype(float),
+            int(sample_id),
+            sample.name,
+            sample.width,
+            sample.height,
+            one,
+            plain.points[0].astype(float),
+            plain.confidences[0].astype(float),
             suspects(one.points[0], schema, width=sample.width, height=sample.height),
-        )  # fmt: skip
+        )
         faces.append(followed(face, fill, plain) if fill is not None and plain.present.any() else face)
     return faces
 

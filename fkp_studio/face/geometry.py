@@ -1,4 +1,4 @@
-"""Which point lies under the cursor, and where a point may go: pure functions over arrays."""
+"""Hit testing of points and clamping to the image: pure functions over arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HALF_PIXEL = 0.5
 def nearest(points: np.ndarray, at: tuple[float, float], *, radius: float, among: np.ndarray | None = None) -> int:
     """The index of the point [K, 2] nearest to `at` within `radius` (all in the same unit), -1 for none.
 
-    NaN points are never hit. among: bool [K], the points that count.
+    NaN points are never hit. among: bool [K], the points to consider.
     """
     distances = np.hypot(points[:, 0] - at[0], points[:, 1] - at[1])
     distances = np.where(np.isnan(distances), np.inf, distances)
@@ -23,12 +23,12 @@ def nearest(points: np.ndarray, at: tuple[float, float], *, radius: float, among
 
 
 def inside(at: tuple[float, float], *, width: int, height: int) -> bool:
-    """Whether a place lies on the picture; the first pixel reaches from -0.5 to 0.5."""
+    """Whether a position lies on the image; the first pixel reaches from -0.5 to 0.5."""
     return -HALF_PIXEL <= at[0] <= width - HALF_PIXEL and -HALF_PIXEL <= at[1] <= height - HALF_PIXEL
 
 
 def clamped(at: tuple[float, float], *, width: int, height: int) -> tuple[float, float]:
-    """The place on the picture nearest to `at`."""
+    """The position on the image nearest to `at`."""
     return (
         min(max(at[0], -HALF_PIXEL), width - HALF_PIXEL),
         min(max(at[1], -HALF_PIXEL), height - HALF_PIXEL),

@@ -1,4 +1,4 @@
-"""Pictures ahead of time: read by a background thread with its own connection, kept in a cache of bounded size."""
+"""The image cache: a background thread with its own connection reads ahead into a cache of bounded size."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from training.errors import UserError
 from training.storage.project.project import Project
 
 CACHE_BYTES = 160 * 2**20
-REDUCED_SIDE = 1600  # a larger picture is also kept small, to be painted quickly where it is shrunk
+REDUCED_SIDE = 1600  # px: larger images are also kept at this size, to paint them quickly when zoomed out
 IDLE_SECONDS = 2.0
 
-Key = tuple[int, int]  # sample id, largest side (0: the whole picture)
+Key = tuple[int, int]  # sample id, largest side (0: full size)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture ready to be shown. levels: uint8 [H, W] or [H, W, 3], the whole one first, then a reduced one.
+    """An image ready to show. levels: uint8 [H, W] or [H, W, 3], full size first, then a reduced one.
 
     width, height: of the original in pixels, whatever the levels' sizes. problem: why there are no levels, else "".
     """
@@ -38,12 +38,12 @@ class Picture:
 
     @property
     def nbytes(self) -> int:
-        """Memory taken by the levels."""
+        """Bytes taken by the levels."""
         return sum(level.nbytes for level in self.levels)
 
 
 def to_image(pixels: np.ndarray) -> QImage:
-    """A QImage of uint8 [H, W] or [H, W, 3] RGB that owns its memory, in the format that is painted fastest."""
+    """A QImage of uint8 [H, W] or [H, W, 3] RGB that owns its memory, in the format that paints fastest."""
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     kind = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
@@ -52,7 +52,7 @@ def to_image(pixels: np.ndarray) -> QImage:
 
 
 def reduced(pixels: np.ndarray, side: int) -> np.ndarray:
-    """`pixels` shrunk so that the longer side is `side`; unchanged where it is not longer."""
+    """`pixels` shrunk to a longer side of `side` px; unchanged if they are not larger."""
     height, width = pixels.shape[:2]
     if max(height, width) <= side:
         return pixels
@@ -64,11 +64,11 @@ def reduced(pixels: np.ndarray, side: int) -> np.ndarray:
     rgb = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(rgb.constBits(), np.uint8).reshape(size[1], rgb.bytesPerLine())
     colour = rows[:, : size[0] * 3].reshape(size[1], size[0], 3)
-    return (colour[:, :, 0] if pixels.ndim == 2 else colour).copy()  # what it is a view of goes with the image
+    return (colour[:, :, 0] if pixels.ndim == 2 else colour).copy()  # else a view of memory that the image frees
 
 
 class PictureCache(QObject):
-    """Pictures of one project by sample id, the newest requests first. All methods belong to the interface thread."""
+    """Images of one project by sample id, newest requests first. All methods belong to the interface thread."""
 
     ready = Signal(int)  # sample id
 
@@ -82,14 +82,14 @@ class PictureCache(QObject):
         self._queue: _Queue | None = None
         self._generation = 0
         self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(2)  # the second one serves a new project while the old one's last read ends
+        self._pool.setMaxThreadCount(2)  # the second serves a new project while the last read of the old one ends
         self._read.connect(self._on_read, Qt.ConnectionType.QueuedConnection)
         app = QCoreApplication.instance()
         if app is not None:
             app.aboutToQuit.connect(self.close)
 
     def set_project(self, path: Path | None) -> None:
-        """Forget everything and read from this project from now on."""
+        """Drop everything and read from this project from now on."""
         self.close()
         self._generation += 1
         self._kept.clear()
@@ -97,26 +97,26 @@ class PictureCache(QObject):
         self._queue = _Queue(path) if path else None
 
     def get(self, sample_id: int, *, side: int = 0) -> Picture | None:
-        """The picture if it is here already."""
+        """The image if it is in the cache."""
         picture = self._kept.get((sample_id, side))
         if picture is not None:
             self._kept.move_to_end((sample_id, side))
         return picture
 
     def request(self, ids: Iterable[int], *, side: int = 0) -> None:
-        """Have these pictures read, the first one first, before all that was asked for earlier."""
+        """Read these images in order, before all earlier requests."""
         wanted = [(int(i), side) for i in ids if (int(i), side) not in self._kept]
         if self._queue is not None and wanted and self._queue.put(wanted):
             self._pool.start(partial(_read_all, self._queue, self, self._generation))
 
     def forget(self, ids: Iterable[int]) -> None:
-        """Drop pictures whose source changed."""
+        """Drop these images because their source changed."""
         gone = set(ids)
         for key in [k for k in self._kept if k[0] in gone]:
             self._bytes -= self._kept.pop(key).nbytes
 
     def close(self) -> None:
-        """End the reading; waits for the picture that is being read just now."""
+        """Stop reading; waits for the image being read."""
         if self._queue is not None:
             self._queue.close()
             self._queue = None
@@ -134,7 +134,7 @@ class PictureCache(QObject):
 
 
 class _Queue:
-    """What is still to be read; shared by the interface thread and at most one reader."""
+    """The images still to be read, shared by the interface thread and at most one reader."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -144,17 +144,17 @@ class _Queue:
         self._served = False
 
     def put(self, keys: list[Key]) -> bool:
-        """Add in front; whether a reader has to be started."""
+        """Add in front; returns whether a reader must be started."""
         with self._condition:
             fresh = set(keys)
             rest = [k for k in self._wanted if k not in fresh]
-            self._wanted = deque([*keys, *rest][:256])  # what is further back was asked for long ago
+            self._wanted = deque([*keys, *rest][:256])  # older requests are dropped
             self._condition.notify()
             start, self._served = not self._served, True
             return start
 
     def take(self) -> Key | None:
-        """The next one; None after a while without any, or when closed: the reader then ends."""
+        """The next key; None after IDLE_SECONDS without any, or when closed: the reader then ends."""
         deadline = time.monotonic() + IDLE_SECONDS
         with self._condition:
             while not self._wanted and not self._closed and (left := deadline - time.monotonic()) > 0:
@@ -172,7 +172,7 @@ class _Queue:
 
 
 def _read_all(queue: _Queue, cache: PictureCache, generation: int) -> None:
-    """Read with a connection of its own until there is nothing left to read."""
+    """Read with its own connection until the queue is empty. Runs in a background thread."""
     try:
         project = Project.open(queue.path, read_only=True)
     except UserError as error:
@@ -185,7 +185,7 @@ def _read_all(queue: _Queue, cache: PictureCache, generation: int) -> None:
 
 
 def read_picture(project: Project, sample_id: int, side: int) -> Picture:
-    """One picture with its reduced level; with `side`, only as large as that."""
+    """Read one image with its reduced level, or, if `side` is given, at most that large."""
     try:
         pixels = project.picture(sample_id)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Draws a face's points, their lines and names, in screen pixels. Used by the canvas and by the contact sheet."""
+"""Draws a face's points, lines and names in screen pixels, for the canvas and the contact sheet."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fkp_studio.look.style import theme
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import KeypointSchema
 
-SIZES = (4.0, 24.0)  # diameters a point may have on the screen
+SIZES = (4.0, 24.0)  # screen pixels, least and largest diameter of a point
 _LABEL, _PREDICTION = QColor(theme.LABEL), QColor(theme.PREDICTION)
 _PAPER, _INK = QColor(24, 25, 28, 225), QColor("#F1F2F4")
 
 
 @dataclass(frozen=True)
 class Display:
-    """What the canvas shows besides the picture, and how. point_size: diameter on the screen in pixels. ellipses: where
-    missing points may lie, in the canvas only."""
+    """What the canvas shows over the image, and how. point_size: diameter in screen pixels. ellipses: where missing
+    points may lie, on the canvas only."""
 
     edges: bool = True
     predictions: bool = True
@@ -35,24 +35,24 @@ class Display:
 
 @dataclass(frozen=True)
 class ToScreen:
-    """Picture pixels to screen pixels: `scale` screen pixels a picture pixel, `offset` where the origin lies."""
+    """Maps image pixels to screen pixels: `scale` screen pixels per image pixel, `offset` of the origin."""
 
     scale: float
     offset: tuple[float, float]
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """points [..., 2] on the screen."""
+        """Convert points [..., 2] to screen pixels."""
         return np.asarray(points * self.scale + np.array(self.offset))
 
     def back(self, x: float, y: float) -> tuple[float, float]:
-        """A place on the screen in picture pixels."""
+        """Convert a screen position to image pixels."""
         return (x - self.offset[0]) / self.scale, (y - self.offset[1]) / self.scale
 
 
 def paint_face(
     painter: QPainter, face: Face, *, schema: KeypointSchema, place: ToScreen, display: Display, current: int = -1
 ) -> None:
-    """All marks of one face, in the painter's (screen) coordinates."""
+    """Paint all marks of one face in the painter's (screen) coordinates."""
     labels, predicted = place(face.points), place(face.predicted)
     if not display.predictions:
         predicted = np.full_like(predicted, np.nan)
@@ -74,13 +74,13 @@ def paint_face(
 
 
 def caption(painter: QPainter, text: str, at: QPointF, *, gap: float, pixels: int = 12) -> None:
-    """A small name tag right of a place, or left of it where the window ends."""
+    """Paint a small name tag to the right of a position, or to its left near the window's edge."""
     painter.setFont(theme.font(pixels=pixels))
     _tag(painter, text, _boxes(painter, text, at, gap)[0])
 
 
 def _names(painter: QPainter, titles: tuple[str, ...], spots: np.ndarray, gap: float) -> None:
-    """A tag for each of `spots` [K, 2] that is one, where it covers no other tag if possible."""
+    """Paint a tag for each finite one of `spots` [K, 2], without overlaps if possible."""
     painter.setFont(theme.font(pixels=11))
     taken: list[QRectF] = []
     for k in np.flatnonzero(np.isfinite(spots[:, 0])).tolist():
@@ -91,7 +91,7 @@ def _names(painter: QPainter, titles: tuple[str, ...], spots: np.ndarray, gap: f
 
 
 def _boxes(painter: QPainter, text: str, at: QPointF, gap: float) -> list[QRectF]:
-    """Where a tag may go, best first: right, left, below, above; all within the window."""
+    """Candidate rectangles of a tag inside the window, best first: right, left, below, above."""
     size = QFontMetricsF(painter.font()).size(0, text)
     width, height = size.width() + 10, size.height() + 2
     window = QRectF(painter.viewport())
@@ -137,7 +137,7 @@ def _lines(points: np.ndarray, edges: tuple[tuple[int, int], ...]) -> list[QLine
 
 
 def _links(painter: QPainter, labels: np.ndarray, predicted: np.ndarray) -> None:
-    """Thin lines from each label to its prediction."""
+    """Paint a thin line from each label to its prediction."""
     pairs = np.concatenate([labels, predicted], axis=1)
     lines = [QLineF(*row) for row in pairs[np.isfinite(pairs).all(axis=1)].tolist()]
     for pen in (QPen(QColor(12, 13, 15, 130), 2.4), QPen(_INK, 1)):

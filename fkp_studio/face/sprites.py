@@ -1,7 +1,8 @@
-"""The marks of points, drawn once for each kind and size and then only copied: 68 points in well under a millisecond.
+"""Point marks, rendered once per kind and size and then copied: 68 points take well under a millisecond.
 
 Label: filled disc. Prediction: ring. Accepted prediction: disc in prediction blue with a rim in label orange. Occluded:
-hollow with a bar. Suspect: diamond. Never colour alone. A thin dark rim makes them stand out on light and on dark skin.
+hollow with a bar. Suspect: diamond. Kinds differ in shape, not only in colour. A thin dark rim keeps them visible on
+any skin tone.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from fkp_studio.look.style import theme
 Mark = Literal["label", "accepted", "predicted", "occluded", "suspect", "current"]
 
 SHADE, INK = "#D70C0D0F", "#F1F2F4"
-STEPS = 4  # places between two screen pixels at which a mark can lie
+STEPS = 4  # sub-pixel positions per device pixel
 
 
 def draw_marks(painter: QPainter, kind: Mark, spots: np.ndarray, radius: float) -> None:
-    """Draw a mark at each of `spots` [N, 2], exact to an eighth of a screen pixel. The painter is at most shifted."""
+    """Draw a mark at each of `spots` [N, 2], to an eighth of a screen pixel. The painter may only be translated."""
     ratio = painter.device().devicePixelRatioF()
     half = _half(radius, ratio)
     for x, y in np.rint(spots * (ratio * STEPS)).astype(int).tolist():

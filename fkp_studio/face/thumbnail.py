@@ -1,4 +1,4 @@
-"""Draws one thumbnail: the picture at its size on the screen with labels and predictions. No Qt; safe in any thread."""
+"""Draws one thumbnail: the image at screen size with labels and predictions. No Qt; safe in any thread."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def _bgr(colour: str) -> np.ndarray:
 
 
 _LABEL, _PREDICTION, _SHADE = _bgr(LABEL), _bgr(PREDICTION), _bgr("#1A1A1A")
-RIM = 0.9  # px round a disc
+RIM = 0.9  # px around a disc
 LINE = 1.1  # px, width of a ring
 
 
 def draw_thumbnail(picture: np.ndarray, labels: Labels, predicted: np.ndarray, *, side: int) -> np.ndarray:
     """uint8 [h, w, 4] BGRA whose longer side is `side` px.
 
-    picture: uint8 [H, W] or [H, W, 3] RGB. labels: of this one sample. predicted: [K, 2] px of the picture, NaN where
+    picture: uint8 [H, W] or [H, W, 3] RGB. labels: of this one sample. predicted: [K, 2] px of the image, NaN where
     none. Labels are filled discs, occluded ones hollow; predictions are rings; accepted points have both colours.
     """
     height, width = picture.shape[:2]
@@ -45,7 +45,7 @@ def draw_thumbnail(picture: np.ndarray, labels: Labels, predicted: np.ndarray, *
 
 
 def _radius(side: int, keypoints: int) -> float:
-    """In px: smaller where many points share the face."""
+    """The radius of a point in px, smaller for many keypoints."""
     return float(np.clip(side / 42 * (15 / max(keypoints, 15)) ** 0.4, 1.1, 4.0))
 
 
@@ -55,12 +55,12 @@ def _placed(points: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 
 def _discs(size: tuple[int, int], points: np.ndarray, radius: float) -> np.ndarray:
-    """How much each pixel is covered, float32 [h, w] in 0..1, by discs round the finite points."""
+    """float32 [h, w], 0..1: how much each pixel is covered by discs around the finite points."""
     return _cover(size, points, radius, lambda distance: np.clip(radius + 0.5 - distance, 0, 1))
 
 
 def _rings(size: tuple[int, int], points: np.ndarray, radius: float) -> np.ndarray:
-    """The same for circles of the width LINE."""
+    """float32 [h, w], 0..1: how much each pixel is covered by circles of line width LINE around the finite points."""
     return _cover(size, points, radius + LINE, lambda distance: np.clip(LINE / 2 + 0.5 - abs(distance - radius), 0, 1))
 
 
@@ -81,7 +81,7 @@ def _cover(
 
 
 def _blend(image: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
-    """Paint `colour` where `cover` says, in place."""
+    """Blend `colour` into `image` in place, with the opacity `cover`."""
     y, x = np.nonzero(cover)
     share = cover[y, x, None]
     image[y, x, :3] = (image[y, x, :3] * (1 - share) + colour * share + 0.5).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Brightness, contrast and equalisation for the eye only: one table of 256 values. No Qt."""
+"""Brightness, contrast and equalisation for display, as one table of 256 values. No Qt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Tone:
-    """How a picture is shown. brightness and contrast: -100..100, 0 changes nothing."""
+    """How an image is shown. brightness and contrast: -100..100, 0 changes nothing."""
 
     brightness: int = 0
     contrast: int = 0
@@ -17,12 +17,12 @@ class Tone:
 
     @property
     def neutral(self) -> bool:
-        """Whether the picture is shown as it is."""
+        """Whether the image is shown unchanged."""
         return self == Tone()
 
 
 def table(tone: Tone, pixels: np.ndarray) -> np.ndarray:
-    """uint8 [256]: the shown value of each value of `pixels` (uint8, any shape; looked at for `equalise` only)."""
+    """uint8 [256]: the shown value of each value of `pixels` (uint8, any shape; used for `equalise` only)."""
     values = np.arange(256, dtype=np.float64)
     if tone.equalise:
         values = _equalised(pixels)
@@ -32,12 +32,12 @@ def table(tone: Tone, pixels: np.ndarray) -> np.ndarray:
 
 
 def apply_tone(tone: Tone, pixels: np.ndarray) -> np.ndarray:
-    """`pixels` (uint8, any shape) as shown; the same array where the tone is neutral."""
+    """`pixels` (uint8, any shape) as shown; the same array if the tone is neutral."""
     return pixels if tone.neutral else table(tone, pixels)[pixels]
 
 
 def _equalised(pixels: np.ndarray) -> np.ndarray:
-    """float64 [256]: each value's share of the picture's pixels at or below it, from 0 for the darkest one."""
+    """float64 [256]: the fraction of pixels at or below each value, scaled to 0..255, 0 for the darkest one."""
     counts = np.bincount(pixels.reshape(-1), minlength=256)
     below = counts.cumsum()
     first = below[counts > 0][0] if counts.any() else 0

@@ -1,4 +1,4 @@
-"""Sentences of the canvas and of the points table. No Qt."""
+"""Texts of the canvas and of the points table. No Qt."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ STATE_WORDS = {
 
 
 def nothing_here(session: Session, picture: Picture | None) -> str:
-    """Why the canvas shows no face, and what to do."""
+    """The empty state of the canvas: why it shows no face, and what to do."""
     if session.store is None:
-        return "No project is open. Open one, or import pictures, and a face appears here."
+        return "No project is open. Open one or import images to see a face here."
     if session.sample_id < 0 and not len(session.store.ids()):
-        return "This project has no pictures yet. Import some, and the first face appears here."
+        return "This project has no images yet. Import some to see the first face here."
     if session.sample_id < 0:
-        return "No face is chosen. Click one in the gallery to see it here."
+        return "No face is selected. Click one in the gallery to see it here."
     if picture is not None and picture.problem:
         return picture.problem
-    return "Reading the picture…"
+    return "Reading the image…"
 
 
 def hover_text(face: Face, keypoint: int, title: str, *, ring: bool) -> str:
-    """What the pointer tells about a mark: name, who made it, how far the prediction is."""
+    """The hover text of a mark: name, origin, and distance to the prediction."""
     parts = [title]
     if ring:
         parts.append("predicted" + _confidence(float(face.confidences[keypoint])))
@@ -49,18 +49,18 @@ def hover_text(face: Face, keypoint: int, title: str, *, ring: bool) -> str:
         if np.isfinite(face.errors[keypoint]):
             parts.append(f"{face.errors[keypoint]:.1f} px to the prediction")
         if face.suspect[keypoint]:
-            parts.append("looks wrong: swapped, or outside the picture")
+            parts.append("looks wrong: swapped, or outside the image")
     return " · ".join(parts)
 
 
 def given_words(face: Face) -> str:
-    """How many labels the predictions follow: ` given 4 labels`; "" where there are none."""
+    """The number of labels the predictions are conditioned on: ` given 4 labels`; "" if none."""
     count = 0 if face.given is None else int(face.labels.vouched[0].sum())
     return f" given {count} label{'s' if count > 1 else ''}" if count else ""
 
 
 def maker(face: Face, keypoint: int) -> str:
-    """Who made a label, in a word or two; "" where there is none."""
+    """The origin of a label in a word or two; "" if there is no label."""
     origin = Origin(int(face.labels.origins[0, keypoint]))
     if origin == Origin.MODEL:
         return run_title(int(face.labels.runs[0, keypoint])) + _confidence(float(face.labels.confidences[0, keypoint]))

@@ -1,4 +1,4 @@
-"""A sheet of augmented faces, asked of the prediction worker and read from its answer."""
+"""A sheet of augmented faces: the request to the prediction process and its reply."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from training.storage.runs.settings.config import RunConfig
 
 @dataclass
 class SheetRequest:
-    """These faces as a training with these settings would see them; another seed draws other random numbers."""
+    """A request for these faces as augmented in training with these settings and seed."""
 
     project: Path
     ids: list[int]
     config: RunConfig
     seed: int
-    number: int = 0  # of the request that is on its way; 0: none
+    number: int = 0  # of the pending request; 0: none
 
     def lines(self, number: int) -> dict[str, Any]:
-        """The request of the protocol."""
+        """The request as protocol values."""
         self.number = number
         return {
             "id": number,
@@ -39,7 +39,7 @@ class SheetRequest:
 
 @dataclass(frozen=True)
 class Sheet:
-    """pictures: uint8 [N, S, S, C], C 1 or 3. points: [N, K, 2], px of the pictures. mask: bool [N, K], those there are."""
+    """pictures: uint8 [N, S, S, C], C 1 or 3. points: [N, K, 2], px of the images. mask: bool [N, K], known points."""
 
     ids: list[int]
     pictures: np.ndarray
@@ -48,7 +48,7 @@ class Sheet:
 
     @classmethod
     def of(cls, ids: list[int], reply: dict[str, Any]) -> Sheet:
-        """The worker's answer. Raises KeyError, TypeError or ValueError where it is not whole."""
+        """Parse the worker's reply. Raises KeyError, TypeError or ValueError if it is incomplete."""
         size = tuple(int(n) for n in reply["size"])
         pictures = np.frombuffer(base64.b64decode(reply["pictures"]), np.uint8).reshape(size)
         points, mask = np.array(reply["points"], np.float64), np.array(reply["mask"], bool)
@@ -58,7 +58,7 @@ class Sheet:
 
 
 def plain_sheet(project: Path, ids: list[int], config: RunConfig) -> Sheet:
-    """These faces as they are, at the size of the network's input. Raises UserError where a picture cannot be read."""
+    """These faces without augmentation, at the network's input size. Raises UserError if an image can't be read."""
     rows, side = np.array(ids, np.int64), config.input_size
     with Project.open(project, read_only=True) as opened:
         pictures = opened.pictures(rows, size=side, channels=config.channels)

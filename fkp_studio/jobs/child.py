@@ -1,4 +1,4 @@
-"""The training process: it outlives the window, and its end is told in words."""
+"""Helpers for the training process, which may outlive the window: letting it go and describing its end."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from training.storage.runs import folder as runs
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:
-    """Let the process go on without us; it is reaped should it end before the window does."""
+    """Detach from the process, which goes on; a thread reaps it if it ends before the window does."""
     threading.Thread(target=process.wait, name="reaper", daemon=True).start()
 
 
 def describe_end(code: int | None, *, kept_epoch: int, log_end: str = "", asked: bool = False) -> str:
-    """A sentence on a training that ended without saying so itself.
+    """Why a training ended without reporting its end, as a sentence.
 
-    code: as Popen.returncode; None where it was not our child. kept_epoch: of the model that is on the disk, 0 for none.
-    asked: the user had it ended at once.
+    code: as Popen.returncode; None if it was not our child. kept_epoch: of the saved model, 0 for none.
+    asked: whether the user forced it to stop.
     """
     kept = f"the model of epoch {kept_epoch} is kept" if kept_epoch else "no model was saved yet"
     if asked:
-        return f"Ended at once, as you asked; {kept}."
+        return f"Forced to stop; {kept}."
     if code is None:
-        return f"The training ended without a word (killed, or the computer was switched off); {kept}. Resume?"
+        return f"The training ended unexpectedly (killed, or the computer was switched off); {kept}. Resume?"
     if code == -signal.SIGKILL:
         return f"The training process was killed (signal 9), probably out of memory; {kept}. Resume?"
     if code < 0:
-        return f"The training process crashed ({_signal_name(-code)}); {kept}. The log may tell more."
-    said = f" Its last words: {log_end}" if log_end else ""
+        return f"The training process crashed ({_signal_name(-code)}); {kept}. See the log."
+    said = f" Its last message: {log_end}" if log_end else ""
     return f"The training process ended with exit code {code}; {kept}.{said}"
 
 
@@ -42,7 +42,7 @@ def _signal_name(number: int) -> str:
 
 
 def last_words(run_dir: Path, *, most: int = 4096) -> str:
-    """The last line that the run's log has, cut to a length that fits a row; "" where there is none."""
+    """The last line of the run's log, cut to 300 characters; "" if there is none."""
     try:
         with (run_dir / runs.LOG).open("rb") as log:
             log.seek(0, 2)

@@ -1,4 +1,4 @@
-"""The experiment of the open project: started as a process of its own that outlives the window, and followed by its file."""
+"""The experiment of the open project: a process that may outlive the window, followed through its progress file."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LEAVE_MS = 5000
 
 
 class ExperimentThread(QThread):
-    """Follows FOLDER/progress.jsonl until the conductor ends. With `command` it starts that first."""
+    """Follows FOLDER/progress.jsonl until the conductor ends. Given a `command`, it starts that first."""
 
     events = Signal(object)  # tuple[ExperimentEvent, ...], never empty
-    over = Signal(str)  # it ended: "" when it said all itself, else what it said last
+    over = Signal(str)  # ended: "" if it reported its end itself, else its last message
 
     def __init__(self, folder: Path, *, command: Sequence[str] = (), parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -39,12 +39,12 @@ class ExperimentThread(QThread):
         self._process: subprocess.Popen[bytes] | None = None
 
     def leave(self) -> None:
-        """Stop following; the experiment goes on."""
+        """Stop following; the experiment continues."""
         self._left.set()
         self.wait(_LEAVE_MS)
 
     def stop(self) -> None:
-        """Ask the conductor to stop what trains; what is done is kept."""
+        """Ask the conductor to stop its trainings; finished ones are kept."""
         process = self._process
         pid = process.pid if process is not None and process.poll() is None else conductor(self.folder)
         if pid is not None:
@@ -52,15 +52,15 @@ class ExperimentThread(QThread):
                 os.kill(pid, signal.SIGINT)
 
     def run(self) -> None:
-        """The thread: start, follow, tell the end."""
+        """The thread's body: start, follow, report the end."""
         if self._command:
             try:
                 self._process = self._begin()
             except OSError as error:
-                self.over.emit(f"The experiment cannot be started: {error.strerror or error}.")
+                self.over.emit(f"The experiment can't be started: {error.strerror or error}.")
                 return
         while not self._left.is_set():
-            gone = self._is_gone()  # asked before reading: all that it wrote is then there
+            gone = self._is_gone()  # checked before reading, so that nothing it wrote is missed
             self._read()
             if gone:
                 self.over.emit(self._last_words())
@@ -90,14 +90,14 @@ class ExperimentThread(QThread):
                 self.events.emit(found)
 
     def _last_words(self) -> str:
-        """Why a conductor of ours ended badly: its last line on stderr."""
+        """Why our conductor failed: its last line on stderr; "" if it did not fail."""
         if self._process is None or self._process.returncode in (0, 130):
             return ""
         with suppress(OSError):
             lines = (self.folder / LOG).read_text("utf-8", errors="replace").strip().splitlines()
             if lines:
                 return lines[-1]
-        return f"The experiment ended with exit code {self._process.returncode}; the log in its folder may tell more."
+        return f"The experiment ended with exit code {self._process.returncode}; see the log in its folder."
 
 
 def _parse(line: bytes) -> ExperimentEvent | None:
@@ -108,11 +108,11 @@ def _parse(line: bytes) -> ExperimentEvent | None:
 
 
 class Experiments(QObject):
-    """At most one experiment at a time is started or followed here."""
+    """Starts or follows at most one experiment at a time."""
 
     began = Signal(str)  # the experiment's name
     events = Signal(object)  # tuple[ExperimentEvent, ...]
-    over = Signal(str)  # "" or why it ended badly
+    over = Signal(str)  # "" or why it failed
 
     def __init__(self, parent: QObject | None = None, *, command: Sequence[str] = EXPERIMENT) -> None:
         super().__init__(parent)
@@ -121,11 +121,11 @@ class Experiments(QObject):
 
     @property
     def running(self) -> str:
-        """The name of the experiment that runs, or empty."""
+        """The name of the running experiment, "" for none."""
         return self._thread.folder.name if self._thread is not None else ""
 
     def start(self, name: str, project: Path, options: Options) -> None:
-        """Start an experiment on a project, where none runs here."""
+        """Start an experiment on a project unless one is running."""
         budget = options.budget
         each = (
             ["--epochs", str(budget.epochs)]
@@ -147,7 +147,7 @@ class Experiments(QObject):
         self._follow(project / FOLDER / name, [*self._command, *words, "--json"])
 
     def find(self, project: Path) -> None:
-        """Follow an experiment of this project that somebody else conducts, or that was left to go on. Reads the disk a little."""
+        """Follow an experiment of this project that is already running. Reads a few files."""
         folder = project / FOLDER
         if self._thread is None and folder.is_dir():
             running = next((f for f in sorted(folder.iterdir()) if f.is_dir() and conductor(f) is not None), None)
@@ -155,12 +155,12 @@ class Experiments(QObject):
                 self._follow(running, [])
 
     def stop(self) -> None:
-        """Ask it to stop; what is done is kept."""
+        """Ask the experiment to stop; finished trainings are kept."""
         if self._thread is not None:
             self._thread.stop()
 
     def leave(self) -> None:
-        """Follow it no longer; it goes on."""
+        """Stop following the experiment, which continues."""
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.leave()
@@ -179,7 +179,7 @@ class Experiments(QObject):
     def _over(self, sentence: str) -> None:
         thread = self._thread
         if thread is None or self.sender() is not thread:
-            return  # the last word of one that was left, on its way while another was begun: waiting for that takes hours
+            return  # queued from a thread that was left: waiting for the new one here would take hours
         self._thread = None
         thread.wait()
         thread.deleteLater()

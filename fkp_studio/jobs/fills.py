@@ -1,4 +1,4 @@
-"""The chosen run's fill model: made in the background for a run that has none, and a sentence where it is damaged."""
+"""Makes the chosen run's fill model in the background if it has none, and reports a damaged one."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from training.storage.project.project import Project
 
 
 class FillMaker(QObject):
-    """Looks after each choice of a run, and when asked: there can be something to make it from now."""
+    """Checks the fill model whenever a run is chosen, and on request, after new predictions."""
 
     message = Signal(str)  # a sentence for the status bar
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._looking = ""  # the run that is being looked at
+        self._looking = ""  # the run being checked
         session.run_changed.connect(lambda _run: self.look())
 
     def look(self) -> None:
-        """Make the shown run's fill model where it has none and val is predicted."""
+        """Make the chosen run's fill model if it has none and val is predicted."""
         store, run = self._session.store, self._session.run
         if store is None or not run or run == self._looking:
             return
@@ -48,7 +48,7 @@ class FillMaker(QObject):
 
 
 def _make(path: Path, run: str) -> bool:
-    """Whether it has been made now."""
+    """Make the fill model unless it exists; whether it was made now."""
     with Project.open(path, read_only=True) as project:
         run_dir = project.runs_dir / run
         if run_fill(run_dir) is not None:

@@ -1,4 +1,4 @@
-"""The thread of one run: it drives the training process, or follows one that somebody else started."""
+"""The thread that starts the training process of one run, or follows one started elsewhere."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from training.storage.runs import folder as runs
 from training.storage.runs.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted
 
 POLL_SECONDS = 0.1
-LOCK_POLLS = 10  # of somebody else's run the lock is tried at every tenth poll only
-_LEAVE_MS = 5000  # the most to wait for the thread: its polls are short
+LOCK_POLLS = 10  # the lock of a run started elsewhere is tested at every tenth poll only
+_LEAVE_MS = 5000  # longest wait for the thread to end
 
 
 class TrainingThread(QThread):
-    """Follows RUN_DIR/events.jsonl and says what is new, about ten times a second, until the run ends.
+    """Follows RUN_DIR/events.jsonl and emits new events, about ten times per second, until the run ends.
 
-    With `start` it first tells what is there already, then starts the training process; without, it follows a run whose
-    lock somebody else holds. `leave` ends the thread but not the training.
+    With `start` it first emits the existing events, then starts the training process; without, it follows a run whose
+    lock another process holds. `leave` ends the thread but not the training.
     """
 
     events = Signal(object)  # tuple[Event, ...], never empty
-    over = Signal(str)  # the run ended: "" when it said so itself, else a sentence on what happened to it
+    over = Signal(str)  # the run ended: "" if it reported its end itself, else a sentence on what happened
 
     def __init__(
         self,
@@ -48,28 +48,28 @@ class TrainingThread(QThread):
         self._left = threading.Event()
         self._kill = threading.Event()
         self._place = Place()
-        self._best_epoch = self._saved_epoch = 0  # the best so far, and the one whose model is on the disk
+        self._best_epoch = self._saved_epoch = 0  # the best so far, and the one whose model is on disk
         self._ended = False
 
     def leave(self) -> None:
-        """Stop following; the training goes on. Returns when the thread has ended."""
+        """Stop following; the training continues. Returns when the thread has ended."""
         self._left.set()
         self.wait(_LEAVE_MS)
 
     def kill(self) -> None:
-        """End a training process of ours that does not react any more; the model of its last checkpoint stays."""
+        """Kill our training process; the model of its last checkpoint stays."""
         self._kill.set()
 
     def run(self) -> None:
-        """The thread: start, follow, tell the end."""
+        """The thread's body: start, follow, report the end."""
         process = None
         if self._start:
             self._read()
-            self._ended = False  # an end that was told by an earlier part of the run
+            self._ended = False  # ignore the end of an earlier part of the run
             try:
                 process = start_training(self.run_dir, resume=self._resume, command=self._command)
             except OSError as error:
-                self.over.emit(f"The training process cannot be started: {error.strerror or error}.")
+                self.over.emit(f"The training process can't be started: {error.strerror or error}.")
                 return
         self._follow(process)
         if process is not None and process.returncode is None:
@@ -78,7 +78,7 @@ class TrainingThread(QThread):
     def _follow(self, process: subprocess.Popen[bytes] | None) -> None:
         polls = 0
         while not self._left.is_set():
-            gone = self._is_gone(process, polls)  # asked before reading: all that a process wrote is then there
+            gone = self._is_gone(process, polls)  # checked before reading, so that no event is missed
             self._read()
             if gone:
                 self.over.emit("" if self._ended else self._describe(process))
@@ -102,11 +102,11 @@ class TrainingThread(QThread):
     def _read(self) -> None:
         path = self.run_dir / runs.EVENTS
         try:
-            if not self._place.is_there(path):  # a resume has cut the file back to its last checkpoint
+            if not self._place.is_there(path):  # a resume has truncated the file to its last checkpoint
                 self._place = Place()
             found, offset = runs.read_events(self.run_dir, after=self._place.offset)
             self._place = Place.at(path, offset) if offset != self._place.offset else self._place
-        except OSError:  # the folder is being removed, or a network drive is away for a moment: the next poll tries
+        except OSError:  # the folder is being removed, or a network drive is briefly away: try at the next poll
             return
         for event in found:
             self._note(event)
@@ -126,18 +126,18 @@ class TrainingThread(QThread):
 
 @dataclass(frozen=True)
 class Place:
-    """How far a file that grows was read, and the bytes before: they tell whether it was cut and written anew."""
+    """How far a growing file was read, with the bytes before, which reveal a truncation and rewrite."""
 
     offset: int = 0
     before: bytes = b""
 
     @classmethod
     def at(cls, path: Path, offset: int) -> Place:
-        """The place `offset` of the file as it is now."""
+        """The place at `offset` of the file in its current state."""
         return cls(offset, _bytes_before(path, offset))
 
     def is_there(self, path: Path) -> bool:
-        """Whether the file still has these bytes at this place."""
+        """Whether the file still has the same bytes before this place."""
         return self.offset == 0 or _bytes_before(path, self.offset) == self.before
 
 

@@ -1,4 +1,4 @@
-"""Which predictions of a run are there and by its present model: a run in training, or resumed, gets better models."""
+"""Tracks which stored predictions are by a run's current model; training and resuming replace the model."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from training.storage.runs.model.stored_predictions import model_stamp, stored_s
 
 
 class Freshness:
-    """Answers in the thread it was made in; keeps a reading connection to the project that was asked for last."""
+    """Use it only in the thread it was made in. Keeps a read-only connection to the last project."""
 
     def __init__(self) -> None:
         self._project: Project | None = None
-        self._done: dict[
-            Path, tuple[str, np.ndarray]
-        ] = {}  # run -> model, bool by id: what it has predicted in this window
+        # run -> model stamp, bool by id: whether this window has predicted it by that model
+        self._done: dict[Path, tuple[str, np.ndarray]] = {}
 
     def needed(self, project: Path, run_dir: Path, ids: np.ndarray | None) -> np.ndarray:
-        """Those of `ids` (None: of all samples that nobody has removed) without a prediction by the run's present model.
+        """Those of `ids` (None: all samples not removed) without a prediction by the run's current model.
 
-        None at all while the run has no model. Raises UserError where the project can't be read.
+        Empty while the run has no model. Raises UserError if the project can't be read.
         """
         stamp = model_stamp(run_dir)
         if not stamp:
@@ -36,7 +35,7 @@ class Freshness:
         return wanted[~there[wanted]]
 
     def note(self, run_dir: Path, ids: np.ndarray, *, model: str) -> None:
-        """These samples have been predicted by the model of this stamp, which need not be the present one any more."""
+        """Note that these samples were predicted by the model with this stamp, which may have been replaced by now."""
         present = model_stamp(run_dir)
         done = self._by(run_dir, present)
         if len(ids) and int(ids.max()) >= len(done):
@@ -45,19 +44,18 @@ class Freshness:
         self._done[run_dir] = present, done
 
     def forget(self, ids: np.ndarray) -> None:
-        """These samples show something else now: what was predicted of them is of no use."""
+        """Mark the predictions of these samples as outdated, because their crops changed."""
         for _, predicted in self._done.values():
             predicted[ids[ids < len(predicted)]] = False
 
     def close(self) -> None:
-        """Let go of the project."""
+        """Close the connection."""
         if self._project is not None:
             self._project.close()
             self._project = None
 
     def _by(self, run_dir: Path, model: str) -> np.ndarray:
-        """The table of this model; that of another is of no use any more: a model that comes back, as when a fit is taken away,
-        finds the predictions of the one that was there meanwhile."""
+        """The table of this model; a new one for another model, even a former one: its predictions were replaced."""
         known, done = self._done.get(run_dir, ("", np.zeros(0, bool)))
         return done if known == model else np.zeros(0, bool)
 
@@ -69,7 +67,7 @@ class Freshness:
 
 
 def _grown(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """A copy of a table by id, long enough for these ids."""
+    """A copy of a table indexed by id, extended to hold these ids."""
     found = np.zeros(max(len(table), int(ids.max(initial=0)) + 1), bool)
     found[: len(table)] = table
     return found

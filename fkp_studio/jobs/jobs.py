@@ -1,4 +1,4 @@
-"""Everything that goes on behind the window: trainings, their queue, and predictions. The panels ask here."""
+"""The background work of the window, in one object for all panels: trainings, searches, experiments, predictions."""
 
 from __future__ import annotations
 
@@ -30,15 +30,18 @@ from training.storage.runs.settings.config import RunConfig
 
 
 class Jobs(QObject):
-    """The background work of the open project. Nothing here blocks; errors come as `message` or in a run's row."""
+    """The background work of the open project. Nothing here blocks; errors arrive as `message` or in a run's row.
 
-    run_event = Signal(str, object)  # (run, Event), after the run's history took it
-    runs_changed = Signal()  # the list, a status, a tick or a note is different
-    prediction_progress = Signal(int, int)  # (done, total) of all faces of a run; equal when it ended
+    Belongs to the interface thread.
+    """
+
+    run_event = Signal(str, object)  # (run, Event), after the event was added to the run's history
+    runs_changed = Signal()  # the list, a status, a shown run or a note changed
+    prediction_progress = Signal(int, int)  # (done, total) faces of a run; equal when it ended
     message = Signal(str)  # a sentence for the status bar
     refused = Signal(str)  # why nothing could be trained; also a message
-    sheet_drawn = Signal(object)  # the Sheet of augmented faces that was asked for last
-    sheet_failed = Signal(str)  # why there is none
+    sheet_drawn = Signal(object)  # the last requested Sheet of augmented faces
+    sheet_failed = Signal(str)  # why it could not be drawn
 
     _face = Signal(object, object, int)
     _all = Signal(object, object, object)
@@ -106,10 +109,10 @@ class Jobs(QObject):
     # ---- training
 
     def train(self, configs: Sequence[RunConfig]) -> None:
-        """Make runs of these settings, all on the labels and the split as they are now, and train one after another."""
+        """Create runs with these settings, all on the current labels and split, and train them one after another."""
         store = self.session.store
         if store is None:
-            self._refuse(UserError("Open a project first: there is nothing to train on."))
+            self._refuse(UserError("Open a project first."))
             return
         path = store.project.path
         run_task(
@@ -118,23 +121,23 @@ class Jobs(QObject):
 
     def _train(self, project: Path, made: list[Path]) -> None:
         if self.book.folder is None or self.book.folder.parent != project:
-            return  # another project was opened meanwhile; they wait on the disk
+            return  # another project was opened meanwhile; these runs wait on disk
         for run_dir in made:
             self.queue.add(run_dir)
         self.book.refresh()
 
     def resume(self, name: str) -> None:
-        """Go on with a run that was stopped, interrupted or failed, or start one that waits."""
+        """Resume a run that was stopped, interrupted or failed, or start a waiting one."""
         info = self.book.info(name)
         if info is not None:
             self.queue.add(info.path, resume=info.status != "queued")
 
     def stop(self, name: str) -> None:
-        """Ask a run to keep its best model and end; one that waits is taken out of the queue."""
+        """Ask a run to stop, keeping its best model; a waiting one is removed from the queue."""
         self.queue.stop(name)
 
     def stop_all(self) -> None:
-        """Stop what trains and remove what only waits: nothing starts again by itself."""
+        """Stop all trainings and discard waiting runs, so that nothing restarts by itself."""
         self.experiments.stop()
         self.searching.stop_all()
         for name in self.queue.waiting():
@@ -146,7 +149,7 @@ class Jobs(QObject):
             self.queue.stop(name)
 
     def discard(self, name: str) -> None:
-        """Remove a run with its model and its predictions, for good. Ask before. A training run is stopped, not removed."""
+        """Delete a run with its model and predictions; ask the user before. Refused while it is training."""
         info, store = self.book.info(name), self.session.store
         if info is None or info.is_starter or store is None:
             return
@@ -164,7 +167,7 @@ class Jobs(QObject):
             self.book.forget(name)
 
     def status(self, name: str) -> str:
-        """queued (in turn), waiting (not in the queue), starting, running, stopping, done, stopped, failed, interrupted."""
+        """queued, waiting (not in the queue), starting, running, stopping, done, stopped, failed or interrupted."""
         info = self.book.info(name)
         if info is not None:
             return self.queue.status(info)
@@ -178,7 +181,7 @@ class Jobs(QObject):
     # ---- predictions
 
     def predict(self, run: str, ids: np.ndarray | None = None) -> None:
-        """Predict these faces with a run's model, or all that lack a prediction by it, in the background."""
+        """Predict these faces with a run's model in the background; None: all without a prediction by it."""
         info, store = self.book.info(run), self.session.store
         if info is None or store is None:
             return
@@ -188,17 +191,17 @@ class Jobs(QObject):
         self._all.emit(store.project.path, info.path, ids)
 
     def cancel_prediction(self) -> None:
-        """End the prediction of all faces; what came so far stays."""
+        """Cancel the prediction of all faces; finished ones are kept."""
         self._cancel.emit()
 
     def draw_sheet(self, ids: Sequence[int], config: RunConfig, *, seed: int) -> None:
-        """Ask how a training with these settings would see these faces; the answer is `sheet_drawn` or `sheet_failed`."""
+        """Request these faces as augmented in training; emits `sheet_drawn` or `sheet_failed`."""
         store = self.session.store
         if store is not None:
             self._sheet.emit(SheetRequest(store.project.path, [int(i) for i in ids], config, seed))
 
     def _predict_shown(self) -> None:
-        """A run was chosen: its current face at once, all others in the background unless it is still training."""
+        """Predict the current face at once, and all others in the background unless the run is training."""
         run = self.session.run
         self._predict_face()
         self._cancel.emit()
@@ -215,13 +218,13 @@ class Jobs(QObject):
     def _keep(self, run: str, ids: np.ndarray, points: np.ndarray, confidences: np.ndarray) -> None:
         store = self.session.store
         if store is None or self.book.info(run) is None:
-            return  # it was closed, or the run discarded, while they were on their way
+            return  # the project was closed or the run discarded meanwhile
         store.put_predictions(run, ids, points, confidences, source=self)
 
     # ---- the window's end
 
     def close(self) -> None:
-        """Before the window goes: trainings go on without it, predictions end."""
+        """Shut down before the window closes: trainings continue without it, predictions end."""
         if self._closed:
             return
         self._closed = True
@@ -247,7 +250,7 @@ class Jobs(QObject):
             self._count = len(store)
 
     def _on_changed(self, changes: Changes) -> None:
-        """A face that was cut anew is predicted anew, and faces that an import added are predicted too."""
+        """Predict faces again whose crop changed, and faces added by an import."""
         store = self.session.store
         count, self._count = self._count, 0 if store is None else len(store)
         if changes.ids is None and self._count > count:
@@ -258,7 +261,7 @@ class Jobs(QObject):
                 self._predict_face()
 
     def _choose_starter(self) -> None:
-        """A project that is opened without runs shows what the starter says of it."""
+        """Choose the starter in a project without runs, once after opening."""
         infos = self.book.infos()
         if self._opened and infos:
             self._opened = False
@@ -291,7 +294,7 @@ class Jobs(QObject):
 
 
 def make_runs(project: Path, configs: Sequence[RunConfig]) -> list[Path]:
-    """Run folders for these settings, all with the same snapshot of labels and split."""
+    """Create run folders for these settings, all with the same snapshot of labels and split."""
     with Project.open(project, read_only=True) as opened:
         snapshot = runs.snapshot_project(opened)
         return [

@@ -1,4 +1,4 @@
-"""The hash of the labels as they are now: a run that was trained on others is stale."""
+"""Keeps the hash of the current labels, by which stale runs are recognised."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
 from training.storage.project.project import Project
 
-WAIT_MS = 1500  # after the last edit of a row of edits
+WAIT_MS = 1500  # after the last of several edits
 
 
 class LabelWatch(QObject):
-    """Works the hash out in the background, a moment after labels changed."""
+    """Computes the hash in the background, WAIT_MS after labels changed."""
 
     changed = Signal()
 
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.hash = ""  # "" while it is not known
+        self.hash = ""  # "" while unknown
         self._session = session
         self._soon = QTimer(self, singleShot=True, interval=WAIT_MS)
         self._soon.timeout.connect(self._look)
@@ -53,6 +53,6 @@ class LabelWatch(QObject):
 
 
 def label_hash(path: Path) -> str:
-    """The hash of a project's labels, by a connection of its own."""
+    """The hash of a project's labels, read through its own connection."""
     with Project.open(path, read_only=True) as project:
         return project.label_hash()

@@ -1,4 +1,4 @@
-"""The prediction worker's client: asks `python -m training serve` for one face at once and for all in the background."""
+"""The client of the prediction process `python -m training serve`: one face at once, all faces in the background."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from training.errors import UserError
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
 
 SERVE: tuple[str, ...] = (sys.executable, "-m", "training", "serve")
-SLICE = 2048  # ids a request: what is asked again after a crash, and how soon a cancel works at the latest
-TRIES = 2  # starts of the process without any answer between them
-IDLE_MINUTES = 10  # then the process, which holds torch and models, is let go
+SLICE = 2048  # ids per request: bounds what is repeated after a crash and how long a cancel takes
+TRIES = 2  # starts of the process without an answer before giving up
+IDLE_MINUTES = 10  # then the process, which holds torch and models, is ended
 
 
 @dataclass
 class Request:
-    """What is still wanted of one run. ids: int64, not answered yet; those in `asked` are on their way."""
+    """The faces still wanted of one run. ids: int64, not answered yet; the first `asked` of them are requested."""
 
     project: Path
     run_dir: Path
     ids: np.ndarray
     total: int
     whole: bool  # many, in the background; else one face
-    every: bool = False  # all that the project has, by one model
-    model: str = ""  # its stamp
-    number: int = 0  # of the request that is on its way; 0: none
+    every: bool = False  # all faces of the project, by one model
+    model: str = ""  # the model's stamp
+    number: int = 0  # of the pending request; 0: none
     asked: int = 0
 
     def lines(self, number: int) -> dict[str, Any]:
-        """The next request of the protocol."""
+        """The next request as protocol values."""
         self.number, self.asked = number, min(len(self.ids), SLICE)
         return {
             "id": number,
@@ -50,15 +50,15 @@ class Request:
 
 
 class PredictionWorker(QObject):
-    """Lives in a thread of its own, with the process's pipes. Everything here is asked for and told by signals.
+    """Lives in its own thread, with the process's pipes; all communication is by signals.
 
-    The process is started when something is wanted, started again when it dies (and asked again for what it owed), and
-    let go after ten idle minutes.
+    The process is started on demand, restarted if it dies (pending requests are repeated), and ended after
+    IDLE_MINUTES.
     """
 
     predicted = Signal(str, object, object, object)  # run, ids int64 [B], points float32 [B, K, 2], confidences [B, K]
     progress = Signal(str, int, int)  # run, done, total; of a whole run only
-    finished = Signal(str)  # everything of this run is predicted
+    finished = Signal(str)  # all requested faces of this run are predicted
     failed = Signal(str, str)  # run, sentence
     sheet_drawn = Signal(object)  # a Sheet
     sheet_failed = Signal(str)  # sentence
@@ -80,11 +80,11 @@ class PredictionWorker(QObject):
         self._words = b""
         self._closing = False
 
-    # ---- asked for
+    # ---- requests
 
     @Slot(object, object, int)
     def predict_face(self, project: Path, run_dir: Path, sample_id: int) -> None:
-        """Predict one face now, unless its prediction is there; of several asked in a row only the last counts."""
+        """Predict one face now unless its prediction is current; of several pending requests only the last counts."""
         ids = self._needed(project, run_dir, np.array([sample_id], np.int64))
         if ids is None or not len(ids):
             return
@@ -97,15 +97,20 @@ class PredictionWorker(QObject):
 
     @Slot(object, object, object)
     def predict_all(self, project: Path, run_dir: Path, wanted: np.ndarray | None) -> None:
-        """Predict these faces, or all that have none by the run's present model. Ends what is being predicted so far."""
+        """Predict these faces, or all without a prediction by the run's current model. Cancels the previous request."""
         self.cancel()
         ids = wanted if wanted is not None else self._needed(project, run_dir, None)
         if ids is None:
             return
         self._whole = Request(
-            project, run_dir, np.asarray(ids, np.int64), len(ids), whole=True, every=wanted is None,
+            project,
+            run_dir,
+            np.asarray(ids, np.int64),
+            len(ids),
+            whole=True,
+            every=wanted is None,
             model=model_stamp(run_dir),
-        )  # fmt: skip
+        )
         if not len(ids):
             self._end_whole()
             return
@@ -114,12 +119,12 @@ class PredictionWorker(QObject):
 
     @Slot(object)
     def forget(self, ids: np.ndarray) -> None:
-        """These faces were cut anew: their predictions are gone."""
+        """Drop the predictions of these faces, which were cropped again."""
         self._fresh.forget(ids)
 
     @Slot(object)
     def draw_sheet(self, request: SheetRequest) -> None:
-        """Draw augmented faces; of several sheets asked in a row only the last counts."""
+        """Request augmented faces; of several pending requests only the last counts."""
         if self._sheet is None:
             self._sheet = request
             self._ask(request)
@@ -128,7 +133,7 @@ class PredictionWorker(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """End the prediction of a whole run; what came so far stays."""
+        """Cancel the prediction of a whole run; finished faces are kept."""
         request, self._whole = self._whole, None
         if request is not None:
             self._write({"cmd": "cancel", "id": request.number})
@@ -136,7 +141,7 @@ class PredictionWorker(QObject):
 
     @Slot()
     def close(self) -> None:
-        """End the process and this object's thread; nothing is asked or told any more."""
+        """End the process and this object's thread; no more requests or signals."""
         self._closing = True
         self._face = self._next_face = self._whole = None
         self._sheet = self._next_sheet = None
@@ -152,7 +157,7 @@ class PredictionWorker(QObject):
             self._idle.stop()
         thread, app = self.thread(), QCoreApplication.instance()
         if app is not None:
-            self.moveToThread(app.thread())  # this thread ends; timers must die in one that lives
+            self.moveToThread(app.thread())  # this thread ends; timers must be deleted in a running one
         thread.quit()
 
     # ---- the process
@@ -188,7 +193,7 @@ class PredictionWorker(QObject):
     def _rest_now(self) -> None:
         if self._face is None and self._whole is None and self._sheet is None and self._process is not None:
             self._tries = 0
-            self._process.closeWriteChannel()  # it ends by itself, and `_died` finds nothing left to ask
+            self._process.closeWriteChannel()  # the process then ends, and `_died` finds nothing to repeat
 
     @Slot()
     def _read_words(self) -> None:
@@ -205,7 +210,7 @@ class PredictionWorker(QObject):
                 reply = json.loads(line)
                 number = int(reply["id"])
             except (ValueError, KeyError, TypeError):
-                continue  # something that a library printed
+                continue  # output of some library
             for request in (self._face, self._whole):
                 if request is not None and request.number == number:
                     self._take(request, reply)
@@ -229,7 +234,7 @@ class PredictionWorker(QObject):
         try:
             sheet = Sheet.of(request.ids, reply)
         except (KeyError, TypeError, ValueError) as error:
-            self.sheet_failed.emit(str(reply.get("error", f"The worker's answer cannot be read ({error}).")))
+            self.sheet_failed.emit(str(reply.get("error", f"The worker's reply can't be read ({error}).")))
         else:
             self.sheet_drawn.emit(sheet)
 
@@ -253,7 +258,7 @@ class PredictionWorker(QObject):
             self.progress.emit(request.run_dir.name, request.total - len(request.ids), request.total)
 
     def _go_on(self, request: Request) -> None:
-        request.ids = request.ids[request.asked :]  # it had no answer for these: they are left out
+        request.ids = request.ids[request.asked :]  # these got no answer and are skipped
         request.number = request.asked = 0
         if not request.whole:
             self._take_next_face()
@@ -290,7 +295,7 @@ class PredictionWorker(QObject):
 
     @Slot()
     def _died(self) -> None:
-        """Ask a new process for what this one owed; after two that died without an answer, say so."""
+        """Repeat pending requests in a new process; after TRIES processes without an answer, report failure."""
         self._read()
         self._read_words()
         process, self._process = self._process, None
@@ -321,5 +326,5 @@ class PredictionWorker(QObject):
 
 
 def _sentence(said: str) -> str:
-    more = f" It said: {said}" if said else ""
-    return f"The prediction process ended twice without an answer; try again, or look with `fkp doctor`.{more}"
+    more = f" Its last message: {said}" if said else ""
+    return f"The prediction process ended twice without an answer; try again, or run `fkp doctor`.{more}"

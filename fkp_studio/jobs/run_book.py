@@ -1,4 +1,4 @@
-"""The runs of the open project as the window knows them: their list, their curves, and which are shown in the plots."""
+"""The runs of the open project as the window knows them: list, histories, notes, and which the plots show."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from training.storage.runs.events import Event, Progress
 from training.storage.runs.folder import RunInfo, list_runs
 from training.storage.runs.model.starters import starter_runs
 
-SHOWN_AT_FIRST = 4  # newest runs that are ticked when a project is opened
+SHOWN_AT_FIRST = 4  # newest runs shown in the plots when a project is opened
 
 
 class RunBook(QObject):
-    """The list is read off the interface thread and again when the folder changes; `listed` tells that it arrived."""
+    """Belongs to the interface thread; the list is read in the background, and again when the folder changes."""
 
-    listed = Signal()  # the list was read anew
-    changed = Signal(str)  # something about this run is different: its ticks, its note, its history was read
-    happened = Signal(str, object)  # (run, Event): what was just added to its history
+    listed = Signal()  # the list was read again
+    changed = Signal(str)  # this run's visibility, note or history changed
+    happened = Signal(str, object)  # (run, Event): just added to its history
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class RunBook(QObject):
         self._infos: dict[str, RunInfo] = {}
         self._histories: dict[str, RunHistory] = {}
         self._followed: set[str] = set()
-        self._anew: set[str] = set()  # followed, and nothing came yet: the curves of before still stand
+        self._anew: set[str] = set()  # followed without events yet: the older curves are still shown
         self._shown: set[str] = set()
         self._notes: dict[str, str] = {}
         self._reading = self._again = self._listed_once = False
@@ -46,13 +46,13 @@ class RunBook(QObject):
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the open project's runs."""
+        """The folder of the open project's runs; None without a project."""
         return self._dir
 
     def set_folder(self, runs_dir: Path | None, schema: KeypointSchema | None = None) -> None:
-        """Look at another project's runs, or at none; what was known of the former is forgotten.
+        """Switch to another project's runs, or to none; everything about the former is dropped.
 
-        schema: the project's keypoints; the starter that finds them is listed before its runs.
+        schema: the project's keypoints; starters that predict them are listed before its runs.
         """
         if self._dir is not None and self._watcher.directories():
             self._watcher.removePaths(self._watcher.directories())
@@ -66,7 +66,7 @@ class RunBook(QObject):
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the list anew, off this thread; asked again while it is being read, it is read once more."""
+        """Read the list in the background; a request during a read causes one more read."""
         if self._dir is None:
             return
         if self._reading:
@@ -102,40 +102,40 @@ class RunBook(QObject):
     # ---- what is known of a run
 
     def names(self) -> list[str]:
-        """All runs by number, after the starter."""
+        """The names of the starters, then of all runs by number."""
         return list(self._infos)
 
     def info(self, name: str) -> RunInfo | None:
-        """What the folder told when it was last read; None for a run that is not there."""
+        """The run's info as last read; None for an unknown run."""
         return self._infos.get(name)
 
     def infos(self) -> list[RunInfo]:
-        """All runs by number, after the starter."""
+        """The starters, then all runs by number."""
         return list(self._infos.values())
 
     def history(self, name: str) -> RunHistory:
-        """The run's curves as far as they are known here; empty until they were read."""
+        """The run's history as far as known; empty until read."""
         return self._histories.get(name) or RunHistory()
 
     def note(self, name: str) -> str:
-        """What happened to a run that it could not tell itself (it was killed), or why it failed; else ""."""
+        """Why a run failed or was interrupted; else ""."""
         info = self._infos.get(name)
         if info is None or self._notes.get(name):
             return self._notes.get(name, "")
         return _interruption(info) if info.status == "interrupted" else info.message
 
     def set_note(self, name: str, sentence: str) -> None:
-        """Keep a sentence on what happened to a run; "" takes it away."""
+        """Set the note of a run; "" removes it."""
         self._notes[name] = sentence
         self.changed.emit(name)
 
     def set_status(self, name: str, status: str) -> None:
-        """What is known sooner than the list is read: that a run has ended, and how."""
+        """Set the status of a run that has ended, before the list is read again."""
         if name in self._infos:
             self._infos[name] = replace(self._infos[name], status=status)
 
     def colour(self, name: str) -> str:
-        """The run's colour, the same everywhere: the set's colours in the order of the runs' numbers."""
+        """The run's colour, the same everywhere: assigned by run number."""
         info = self._infos.get(name)
         number = info.number if info else int(name.split("-")[0]) if name[:1].isdigit() else 1
         return theme.run_colour(number - 1)
@@ -162,7 +162,7 @@ class RunBook(QObject):
     # ---- events
 
     def follow(self, name: str) -> None:
-        """From now on this run's events come through `add`, from its first; until then the curves known so far stand."""
+        """Expect this run's events through `add`, from the first; until then the known curves remain."""
         self._followed.add(name)
         self._anew.add(name)
         self._histories.setdefault(name, RunHistory())
@@ -170,7 +170,7 @@ class RunBook(QObject):
         self._shown.add(name)
 
     def add(self, name: str, events: tuple[Event, ...]) -> None:
-        """Take in events of a followed run; `happened` is emitted for each, of the Progress only for the last."""
+        """Add events of a followed run; `happened` is emitted for each, but only for the last Progress."""
         if name not in self._followed:
             return
         if name in self._anew:
@@ -185,7 +185,7 @@ class RunBook(QObject):
                 self.happened.emit(name, event)
 
     def forget(self, name: str) -> None:
-        """The run's folder was removed."""
+        """Drop a run whose folder was removed."""
         self._infos.pop(name, None)
         self._histories.pop(name, None)
         self._followed.discard(name)
@@ -211,12 +211,12 @@ class RunBook(QObject):
 
 
 def list_models(runs_dir: Path, schema: KeypointSchema | None) -> list[RunInfo]:
-    """The starter that finds these keypoints, and the runs of the folder."""
+    """The starters that predict these keypoints, and the runs of the folder."""
     return [*([] if schema is None else starter_runs(runs_dir, schema)), *list_runs(runs_dir)]
 
 
 def _interruption(info: RunInfo) -> str:
-    """On a run that ended, without a word, when no window looked."""
+    """A note on a run that ended unexpectedly while no window was open."""
     kept = f"the model of epoch {info.best.epoch} is kept" if info.best and info.has_model else "no model was saved"
     after = f"after epoch {info.last.epoch}" if info.last else "before its first epoch"
     return f"Interrupted {after} (killed, or the computer was switched off); {kept}. Resume?"

@@ -1,4 +1,4 @@
-"""What a run's events add up to: the curves, the last state, what went wrong. Pure data, no Qt."""
+"""The history of a run, built from its events: curves, progress, warnings and end. Pure data, no Qt."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from training.storage.runs.events import (
     Trouble,
 )
 
-MOST_BATCHES = 4096  # batch losses kept a run; beyond this every second one is dropped
+MOST_BATCHES = 4096  # batch losses kept per run; beyond this every second one is dropped
 
 
 class RunHistory:
-    """The curves of one run so far. A resume takes back the epochs and batches that it does again."""
+    """The curves of one run so far. A resume removes the epochs and batches that it repeats."""
 
     def __init__(self) -> None:
         self.started: RunStarted | None = None
@@ -35,7 +35,7 @@ class RunHistory:
 
     @property
     def last(self) -> EpochDone | None:
-        """The last epoch that was evaluated."""
+        """The last evaluated epoch."""
         return self.epochs[-1] if self.epochs else None
 
     @property
@@ -45,16 +45,16 @@ class RunHistory:
 
     @property
     def batch_count(self) -> int:
-        """How many batches are kept; grows with each that comes, until it is halved."""
+        """The number of batches kept; it grows until it is halved at MOST_BATCHES."""
         return len(self._batches)
 
     def batches(self, *, most: int = MOST_BATCHES) -> np.ndarray:
-        """float64 [B, 2]: place in epochs (2.5 is the middle of the third) and loss, of at most `most` batches."""
+        """float64 [B, 2], at most `most` rows: position in epochs (2.5 is the middle of the third) and loss."""
         step = max(1, -(-len(self._batches) // most))
         return np.array(self._batches[::step], np.float64).reshape(-1, 2)
 
     def add(self, event: Event) -> None:
-        """Take one event in."""
+        """Add one event."""
         match event:
             case RunStarted():
                 self._begin(event)
@@ -88,7 +88,7 @@ class RunHistory:
 
 
 def read_history(run_dir: Path) -> RunHistory:
-    """The history of a run that is not being followed. Call it off the interface thread."""
+    """Read the history of a run that is not being followed. For a background thread."""
     history = RunHistory()
     for event in runs.read_events(run_dir)[0]:
         history.add(event)

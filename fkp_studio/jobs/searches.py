@@ -1,4 +1,4 @@
-"""Random searches behind the window: a search is a process of its own, which goes on when the window is closed."""
+"""Random searches of the open project, each in a child process that continues when the window is closed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from training.storage.runs.settings.recipes import recipe_space
 from training.storage.runs.settings.search_space import number, text_of
 
 SEARCH: tuple[str, ...] = (sys.executable, "-m", "training.cli", "search")
-LOOK_MS = 700  # between looks at a search that goes on
+LOOK_MS = 700  # between reads while a search is running
 
 
 class Searching(QObject):
-    """The searches of the open project, read off the interface thread; started and stopped for the dialog."""
+    """Starts, stops and lists the searches. Belongs to the interface thread; files are read in the background."""
 
-    changed = Signal()  # a search, a trial, or whether one goes on is different
-    failed = Signal(str)  # why a search could not begin or ended
+    changed = Signal()  # a search, a trial or a running state changed
+    failed = Signal(str)  # why a search could not start or failed
 
     def __init__(self, parent: QObject | None = None, *, command: Sequence[str] = SEARCH) -> None:
         super().__init__(parent)
@@ -41,7 +41,7 @@ class Searching(QObject):
         self._timer.timeout.connect(self.look)
 
     def set_project(self, project: Path | None) -> None:
-        """Look at another project's searches; those of the one before go on."""
+        """Switch to another project's searches; those of the former continue."""
         self.leave()
         self._project, self._infos = project, []
         self._starting, self._stopping = set(), set()
@@ -49,26 +49,26 @@ class Searching(QObject):
         self.look()
 
     def infos(self) -> list[SearchInfo]:
-        """All searches by name, as they were when last read."""
+        """All searches by name, as last read."""
         return self._infos
 
     def info(self, name: str) -> SearchInfo | None:
-        """The search of this name."""
+        """The search of this name; None if unknown."""
         return next((info for info in self._infos if info.plan.name == name), None)
 
     def searching(self) -> list[str]:
-        """The names of the searches that go on."""
+        """The names of the running searches."""
         going = {info.plan.name for info in self._infos if info.running}
         return sorted(going | set(self._processes) | self._starting)
 
     def free_name(self, recipe: str) -> str:
-        """The name of a new search of this recipe: `cnn-6`, `cnn-6-2`..."""
+        """An unused name for a search of this recipe: `cnn-6`, `cnn-6-2`..."""
         taken = {info.plan.name for info in self._infos}
         names = (recipe if n == 1 else f"{recipe}-{n}" for n in range(1, len(taken) + 2))
         return next(name for name in names if name not in taken)
 
     def start(self, plan: SearchPlan, *, jobs: int) -> None:
-        """Begin this search, or go on with it, in the background."""
+        """Start or continue this search in the background. jobs: trials trained at once."""
         project = self._project
         if project is None or plan.name in self._processes or plan.name in self._starting:
             return
@@ -91,27 +91,27 @@ class Searching(QObject):
         self.changed.emit()
 
     def stop(self, name: str) -> None:
-        """Ask a search to stop its trials, which can go on later, and end."""
+        """Ask a search to stop its trials, which can be resumed later, and end."""
         info, process = self.info(name), self._processes.get(name)
         if process is not None and (info is None or not info.running):
-            process.terminate()  # it loads yet, and would not see the file: it removes that when it begins
+            process.terminate()  # it is still loading and removes the stop file when it begins
         elif info is not None:
-            with suppress(FileNotFoundError):  # its folder was removed meanwhile
+            with suppress(FileNotFoundError):  # the folder was removed meanwhile
                 request_stop(info.path)
         self._stopping.add(name)
         self.changed.emit()
 
     def is_stopping(self, name: str) -> bool:
-        """Whether a search was asked to stop and still goes on."""
+        """Whether a search was asked to stop and is still running."""
         return name in self._stopping and name in self.searching()
 
     def stop_all(self) -> None:
-        """Stop every search that goes on."""
+        """Stop all running searches."""
         for name in self.searching():
             self.stop(name)
 
     def look(self) -> None:
-        """Read the searches anew, off this thread; asked again while they are being read, once more."""
+        """Read the searches in the background; a request during a read causes one more read."""
         if self._project is None or self._reading:
             self._again = self._reading
             return
@@ -121,7 +121,7 @@ class Searching(QObject):
         )
 
     def leave(self) -> None:
-        """Let all searches go on without us."""
+        """Stop following all searches, which continue."""
         self._timer.stop()
         for process in self._processes.values():
             let_go(process)
@@ -130,12 +130,12 @@ class Searching(QObject):
     # ---- inside
 
     def _started(self, project: Path, name: str, process: subprocess.Popen[bytes]) -> None:
-        if project != self._project:  # another one was opened meanwhile
+        if project != self._project:  # another project was opened meanwhile
             let_go(process)
             return
         self._starting.discard(name)
         self._processes[name] = process
-        if name in self._stopping:  # asked for while it was being started
+        if name in self._stopping:  # requested while it was being started
             process.terminate()
         self._timer.start()
         self.changed.emit()
@@ -173,7 +173,7 @@ class Searching(QObject):
 
 
 def arguments(plan: SearchPlan, *, jobs: int, begun: bool) -> list[str]:
-    """The words of `fkp search PROJECT` for this plan; a search that was begun needs its name only."""
+    """The arguments of `fkp search PROJECT` for this plan; a search that exists needs only its name."""
     config = plan.config
     words = ["--name", plan.name, "--trials", str(plan.trials), "--jobs", str(jobs)]
     if begun:
@@ -189,7 +189,7 @@ def arguments(plan: SearchPlan, *, jobs: int, begun: bool) -> list[str]:
 
 
 def _start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start the process in a session of its own; what it says goes into a file, which also outlives the window."""
+    """Start the process in its own session with its output in `log`. Raises UserError."""
     try:
         log.parent.mkdir(exist_ok=True)
         with log.open("wb") as file:
@@ -197,15 +197,15 @@ def _start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
                 words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
             )
     except OSError as error:
-        raise UserError(f"The search cannot be started: {error.strerror or error}.") from error
+        raise UserError(f"The search can't be started: {error.strerror or error}.") from error
 
 
 def _look(
     project: Path, processes: Mapping[str, subprocess.Popen[bytes]]
 ) -> tuple[Path, list[SearchInfo], dict[str, str]]:
-    """The searches, and of our processes those that ended: name -> what went wrong, "" for nothing."""
+    """The searches, and of our processes those that ended: name -> error message, "" for none."""
     ended = {name: process.returncode for name, process in processes.items() if process.poll() is not None}
-    asked = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # it came to its end, or was told to stop as it began
+    asked = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # it finished, or was stopped while starting
     wrong = {name: "" if code in asked else _last_words(log_path(project, name)) for name, code in ended.items()}
     return project, list_searches(project), wrong
 
@@ -215,4 +215,4 @@ def _last_words(log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "The search ended without a word.")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "The search ended unexpectedly.")

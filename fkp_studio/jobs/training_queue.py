@@ -1,4 +1,4 @@
-"""Which run trains now and which wait: one at a time, each with its own training thread."""
+"""The training queue: runs train one at a time, each followed by its own thread."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from training.storage.runs import folder as runs
 from training.storage.runs.events import Event, RunFinished, RunStarted
 from training.storage.runs.folder import RunInfo
 
-OURS_AFTER_SECONDS = 10.0  # a run that waits longer than this is not one that a command line is about to start
+OURS_AFTER_SECONDS = 10.0  # a run waiting longer than this is not about to be started by a command line
 
 
 class TrainingQueue(QObject):
-    """Starts the runs of the open project one after another, and follows those that somebody else started."""
+    """Starts the runs of the open project one after another, and follows those started elsewhere."""
 
-    changed = Signal()  # what trains or waits is different
-    ended = Signal(str)  # this run's training ended, in whichever way
+    changed = Signal()  # the running or waiting runs changed
+    ended = Signal(str)  # this run's training ended, for whatever reason
 
     def __init__(self, book: RunBook, parent: QObject | None = None, *, command: Sequence[str] = TRAIN) -> None:
         super().__init__(parent)
@@ -30,23 +30,23 @@ class TrainingQueue(QObject):
         self._command = command
         self._waiting: list[tuple[Path, bool]] = []  # (run folder, resume)
         self._threads: dict[str, TrainingThread] = {}
-        self._own: set[str] = set()  # of the threads: those whose process is our child
+        self._own: set[str] = set()  # runs in `_threads` whose process is our child
         self._stopping: set[str] = set()
-        self._started: set[str] = set()  # the trainer has said RunStarted
+        self._started: set[str] = set()  # runs whose trainer has emitted RunStarted
         self._requeued = False
         book.listed.connect(self._look_round)
 
-    # ---- what is asked for
+    # ---- requests
 
     def add(self, run_dir: Path, *, resume: bool = False) -> None:
-        """Let a run train when its turn comes."""
+        """Add a run to the end of the queue."""
         if run_dir.name not in (*self._threads, *self.waiting()):
             self._waiting.append((run_dir, resume))
             self._next()
             self.changed.emit()
 
     def stop(self, name: str) -> None:
-        """Ask a training to keep its best model and end; a run that only waits is taken out of the queue."""
+        """Ask a training to stop, keeping its best model; a waiting run is removed from the queue."""
         thread = self._threads.get(name)
         if thread is not None:
             self._stopping.add(name)
@@ -55,16 +55,16 @@ class TrainingQueue(QObject):
         self.changed.emit()
 
     def kill(self, name: str) -> None:
-        """End at once a training process of ours that does not react to `stop`."""
+        """Kill our training process if it does not react to `stop`."""
         if name in self._own:
             self._threads[name].kill()
 
     def remove(self, name: str) -> None:
-        """Take a run out of the queue."""
+        """Remove a run from the queue."""
         self._waiting = [(path, resume) for path, resume in self._waiting if path.name != name]
 
     def leave(self) -> None:
-        """Stop following everything; what trains goes on without us, what waits does so on the disk."""
+        """Stop following all runs: trainings continue, waiting runs stay on disk."""
         threads, self._threads = self._threads, {}
         self._waiting = []
         for names in (self._own, self._stopping, self._started):
@@ -75,30 +75,30 @@ class TrainingQueue(QObject):
         self._requeued = False
         self.changed.emit()
 
-    # ---- what goes on
+    # ---- state
 
     def waiting(self) -> list[str]:
-        """The runs that wait, next first."""
+        """The names of the waiting runs, next first."""
         return [path.name for path, _ in self._waiting]
 
     def training(self) -> list[str]:
-        """The runs that train now, ours first."""
+        """The names of the runs in training, ours first."""
         return sorted(self._threads, key=lambda name: name not in self._own)
 
     def status(self, info: RunInfo) -> str:
-        """A run's status: as RunInfo's, or starting, stopping."""
+        """A run's status: that of RunInfo, or waiting, starting, stopping."""
         if info.name in self._threads:
             if info.name in self._stopping:
                 return "stopping"
             return "running" if info.name in self._started else "starting"
         if info.name in self.waiting():
             return "queued"
-        if info.status == "queued":  # no event yet: it never began, or died before it could say a word
+        if info.status == "queued":  # no event yet: it never started, or died before its first event
             return "failed" if self._book.note(info.name) else "waiting"
         return info.status
 
     def is_own(self, name: str) -> bool:
-        """Whether this training is a child of this window."""
+        """Whether this training is a child process of this window."""
         return name in self._own
 
     # ---- inside
@@ -123,7 +123,7 @@ class TrainingQueue(QObject):
 
     def _take(self, name: str, events: tuple[Event, ...]) -> None:
         if name not in self._threads:
-            return  # left a moment ago
+            return  # left meanwhile
         if any(isinstance(event, RunStarted) for event in events) and name not in self._started:
             self._started.add(name)
             self.changed.emit()
@@ -152,10 +152,7 @@ class TrainingQueue(QObject):
         return end.reason if isinstance(end, RunFinished) else "failed"
 
     def _look_round(self) -> None:
-        """The list was read: follow what somebody else trains, and put what waits on the disk back in the queue.
-
-        The trials of a search are its own business.
-        """
+        """Follow runs trained elsewhere, and queue the runs waiting on disk again. Search trials are left alone."""
         for info in self._book.infos():
             if info.status == "running" and info.name not in self._threads and not info.search:
                 self._follow(info.path, start=False)
@@ -167,5 +164,5 @@ class TrainingQueue(QObject):
 
 
 def _still_waits(info: RunInfo) -> bool:
-    """Whether a run was left in the queue: no command line is about to start it, and no start of it has failed."""
+    """Whether a run was left in the queue: no command line is about to start it, and no start has failed."""
     return time.time() - info.created > OURS_AFTER_SECONDS and not (info.path / runs.LOG).exists()

@@ -1,4 +1,4 @@
-"""What a training says in the window: its line of numbers, times, statuses. Pure functions."""
+"""Texts about trainings: the live line, durations, times and statuses. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from training.storage.runs.events import EpochDone, Progress
 
 PRECISIONS = {"bfloat16": "bf16", "float32": "fp32"}
 STATUSES = {
-    "queued": "waits for its turn",
+    "queued": "queued",
     "waiting": "not started",
     "starting": "starting",
     "running": "training",
@@ -23,14 +23,14 @@ STATUSES = {
 
 
 def clock(seconds: float) -> str:
-    """`0:05`, `1:20`, `1:02:03`."""
+    """The duration as `0:05`, `1:20` or `1:02:03`."""
     whole = max(0, round(seconds)) if math.isfinite(seconds) else 0
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def ago(then: float, *, now: float) -> str:
-    """`just now`, `2 min ago`, `3 h ago`, `5 days ago`."""
+    """The time as `just now`, `2 min ago`, `3 h ago` or `5 days ago`."""
     seconds = max(0.0, now - then)
     if seconds < 60:
         return "just now"
@@ -42,12 +42,12 @@ def ago(then: float, *, now: float) -> str:
 
 
 def exactly(then: float) -> str:
-    """`2026-03-01 14:02:11`."""
+    """The local time as `2026-03-01 14:02:11`."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(then))
 
 
 def epoch_text(history: RunHistory) -> str:
-    """`epoch 12/40`, or without the plan where the budget is time; "" before the first. With stages which one it is."""
+    """`epoch 12/40`, or `epoch 12` if the budget is a time, with any stage; "" before the first."""
     latest = history.progress or history.last
     if latest is None:
         return ""
@@ -57,12 +57,12 @@ def epoch_text(history: RunHistory) -> str:
 
 
 def stage_text(event: Progress | EpochDone) -> str:
-    """`stage 2 of 2`, or "" for a model that has no stages."""
+    """`stage 2 of 2`, or "" for a model without stages."""
     return f"stage {event.stage} of {event.stages}" if event.stages > 1 else ""
 
 
 def live_line(history: RunHistory) -> str:
-    """`epoch 12/40 · loss 3.21 · 1:20 left · 412 img/s · cpu bf16`."""
+    """The progress as `epoch 12/40 · loss 3.21 · 1:20 left · 412 img/s · cpu bf16`."""
     progress, started = history.progress, history.started
     parts = [epoch_text(history)]
     if progress is not None:
@@ -77,5 +77,5 @@ def live_line(history: RunHistory) -> str:
 
 
 def number(value: float) -> str:
-    """Three figures, or a dash where there is none."""
+    """Three significant figures, or a dash if not finite."""
     return f"{value:.3g}" if math.isfinite(value) else "–"

@@ -1,4 +1,4 @@
-"""The tour's photos: portraits of synthetic faces on a wall, found, cut out and predicted by a starter model."""
+"""The tour's photo step: synthetic portraits on a wall, detected, cropped and predicted by a starter model."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fkp_studio.window.main_window import MainWindow
 from training.errors import UserError
 from training.storage.runs.model.starters import starters
 
-SIDE, GAP, TOP, WALL = 288, 92, 136, 168  # px of a portrait, between two, above; the wall's light
+SIDE, GAP, TOP, WALL = 288, 92, 136, 168  # px of a portrait, between two, above; brightness of the wall
 SEED, WALLS = (
     5,
     ((8, 12, 28), (4, 14, 38)),
-)  # of make_faces, and its portraits on each wall: near to the front and sharp
+)  # of make_faces, and its portraits on each wall: near-frontal and sharp
 SIZE = (560, 1180)
 
 
 def show_photos(window: MainWindow, until: Until, shoot: Shoot, folder: Path) -> None:
-    """Make photos in the folder, import and open them, and show a photo with the boxes of its faces. Raises UserError."""
+    """Make photos in the folder, import them, and show one with its face boxes. Raises UserError."""
     project = folder.with_suffix(".fkp")
     done: list[object] = []
     failed: list[BaseException] = []
@@ -39,7 +39,7 @@ def show_photos(window: MainWindow, until: Until, shoot: Shoot, folder: Path) ->
         until(lambda: _is_predicted(session))
     window.canvas.draw_box()
     until(lambda: window.canvas.box_page.photo.photo is not None)
-    shoot("photos", "Photos: faces are found, and a starter model predicts them before anything is trained", window)
+    shoot("photos", "Photos: faces are detected, and a starter model predicts them before any training", window)
     window.canvas.show_face()
 
 
@@ -49,7 +49,7 @@ def _is_predicted(session: Session) -> bool:
 
 
 def make_project(folder: Path, project: Path) -> None:
-    """Photos of walls, and the project of the faces found in them. For a background thread."""
+    """Write photos of walls and the project of the faces detected in them. For a background thread."""
     from training.sources.exchange.import_source import import_source
     from training.synthetic.faces import make_faces
 
@@ -61,7 +61,7 @@ def make_project(folder: Path, project: Path) -> None:
 
 
 def wall(portraits: np.ndarray) -> np.ndarray:
-    """uint8 [H, W]: portraits [P, 96, 96] in frames on a wall that the light falls on from one side."""
+    """uint8 [H, W]: framed portraits [P, 96, 96] on a wall lit from one side."""
     height, width = SIZE
     light = WALL + np.linspace(18, -22, width)[None] + np.linspace(8, -14, height)[:, None]
     for i, portrait in enumerate(portraits):

@@ -1,4 +1,4 @@
-"""The tour's report: one HTML file that needs nothing else; pictures and curves are inside."""
+"""The tour's report: one self-contained HTML file with screenshots and curves."""
 
 from __future__ import annotations
 
@@ -18,19 +18,23 @@ from training.storage.runs.events import CED_AXIS
 WIDTH, HEIGHT, LEFT, BOTTOM = 460, 260, 48, 36  # px of a plot
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1F2328; background: #F6F6F7; margin: 0 auto; max-width: 1040px; padding: 32px 16px; }
-h1 { font-size: 26px; margin: 0; } h2 { font-size: 17px; margin: 32px 0 8px; } p { margin: 4px 0; } .dim, figcaption { color: #5D646D; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1F2328; background: #F6F6F7; margin: 0 auto; max-width: 1040px;
+  padding: 32px 16px; }
+h1 { font-size: 26px; margin: 0; } h2 { font-size: 17px; margin: 32px 0 8px; } p { margin: 4px 0; }
+.dim, figcaption { color: #5D646D; }
 table { border-collapse: collapse; background: #FFF; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 14px; border-bottom: 1px solid #DCDEE1; text-align: right; } th:first-child, td:first-child { text-align: left; }
-th { color: #5D646D; font-weight: 600; } figure { margin: 16px 0; } img { width: 100%; border: 1px solid #DCDEE1; border-radius: 6px; }
-.plots { display: flex; flex-wrap: wrap; gap: 24px; } svg { background: #FFF; border: 1px solid #DCDEE1; border-radius: 6px; }
+th, td { padding: 6px 14px; border-bottom: 1px solid #DCDEE1; text-align: right; }
+th:first-child, td:first-child { text-align: left; } th { color: #5D646D; font-weight: 600; }
+figure { margin: 16px 0; } img { width: 100%; border: 1px solid #DCDEE1; border-radius: 6px; }
+.plots { display: flex; flex-wrap: wrap; gap: 24px; }
+svg { background: #FFF; border: 1px solid #DCDEE1; border-radius: 6px; }
 svg text { font-size: 11px; fill: #5D646D; } .bar { height: 10px; border-radius: 5px; }
 """
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture of the window and what it shows."""
+    """A screenshot and its caption."""
 
     path: Path
     caption: str
@@ -38,7 +42,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to. rmse_curve: (epoch, val rmse px); ced: fractions of faces over CED_AXIS, of the best epoch."""
+    """A run's results. rmse_curve: (epoch, val RMSE in px); ced: fractions of faces over CED_AXIS at the best epoch."""
 
     name: str
     facts: dict[str, Any]
@@ -57,7 +61,7 @@ def write_report(path: Path, shots: Sequence[Shot], results: Sequence[RunResult]
     body = "\n".join(
         (
             "<h1>FKP Studio: the tour</h1>",
-            f'<p class="dim">Version {__version__}. {samples:,} synthetic faces, trained for a short time on this machine.</p>',
+            f'<p class="dim">Version {__version__}. {samples:,} synthetic faces, trained briefly on this machine.</p>',
             "<h2>Runs on val</h2>",
             _results(results),
             f"<p>{html.escape(filled)}</p>",
@@ -130,7 +134,7 @@ def _number(value: float | None, unit: str = "", *, times: float = 1) -> str:
 
 
 def _plot(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], *, x: str, y: str, top: float) -> str:
-    """Lines in the runs' colours, axes from 0, as SVG."""
+    """An SVG plot with the lines in the runs' colours and axes from 0."""
     right = max((p[0] for _, points in curves for p in points), default=1.0) or 1.0
     wide, high = WIDTH - LEFT - 16, HEIGHT - BOTTOM - 28
 
@@ -138,19 +142,23 @@ def _plot(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], *, x: str
         return f"{LEFT + wide * point[0] / right:.1f},{28 + high * (1 - min(point[1], top) / top):.1f}"
 
     lines = "".join(
-        f'<polyline fill="none" stroke="{run_colour(i)}" stroke-width="2" points="{" ".join(place(p) for p in points if math.isfinite(p[1]))}"/>'
+        f'<polyline fill="none" stroke="{run_colour(i)}" stroke-width="2" '
+        f'points="{" ".join(place(p) for p in points if math.isfinite(p[1]))}"/>'
         for i, (_, points) in enumerate(curves)
     )
     legend = "".join(
-        f'<rect x="{LEFT + 120 * i}" y="10" width="10" height="10" fill="{run_colour(i)}"/><text x="{LEFT + 14 + 120 * i}" y="19">{html.escape(name)}</text>'
+        f'<rect x="{LEFT + 120 * i}" y="10" width="10" height="10" fill="{run_colour(i)}"/>'
+        f'<text x="{LEFT + 14 + 120 * i}" y="19">{html.escape(name)}</text>'
         for i, (name, _) in enumerate(curves)
     )
     floor = HEIGHT - BOTTOM
     axes = f'<path d="M{LEFT} 28V{floor}H{WIDTH - 16}" fill="none" stroke="#868C95"/>'
     words = (
-        f'<text x="{LEFT}" y="{floor + 14}">0</text><text x="{WIDTH - 16}" y="{floor + 14}" text-anchor="end">{right:g}</text>'
+        f'<text x="{LEFT}" y="{floor + 14}">0</text>'
+        f'<text x="{WIDTH - 16}" y="{floor + 14}" text-anchor="end">{right:g}</text>'
         f'<text x="{LEFT + wide / 2}" y="{floor + 28}" text-anchor="middle">{x}</text>'
         f'<text x="{LEFT - 6}" y="36" text-anchor="end">{top:.3g}</text>'
         f'<text x="14" y="{28 + high / 2}" text-anchor="middle" transform="rotate(-90 14 {28 + high / 2})">{y}</text>'
     )
-    return f'<svg width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{y} over {x}">{axes}{lines}{legend}{words}</svg>'
+    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    return f'<svg {size} role="img" aria-label="{y} over {x}">{axes}{lines}{legend}{words}</svg>'

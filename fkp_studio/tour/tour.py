@@ -1,6 +1,6 @@
-"""The tour: the whole loop on the demo in the real window, step by step, with a picture of each and a report at the end.
+"""The tour: runs the whole workflow on the demo in the real window, with a screenshot of each step and a report.
 
-It works with and without a display, and touches neither the user's settings nor projects.
+It works with and without a display and leaves the user's settings and projects untouched.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from training.storage.runs.settings.recipes import recipe_config
 RECIPES = ("recommended", "fast")
 SIZE = (1366, 768)  # px
 SAMPLES = 600
-STEP_SECONDS = 300.0  # what no step but training may take
-SURE = 0.5  # confidence from which the tour accepts; less after so short a training that it is never that sure
+STEP_SECONDS = 300.0  # limit of each step other than training
+SURE = 0.5  # least confidence to accept; lowered if a short training never reaches it
 
 
 def main(out: Path, *, minutes: float = 0.5, samples: int = SAMPLES) -> int:
-    """Run the tour into the folder `out`; prints a line a step and the paths. 0, or 1 when a step didn't work."""
+    """Run the tour and write to the folder `out`; prints one line per step and the paths. 0, or 1 if a step failed."""
     from fkp_studio.window.platforms import choose_platform
 
     choose_platform()
@@ -58,7 +58,7 @@ def main(out: Path, *, minutes: float = 0.5, samples: int = SAMPLES) -> int:
 
 
 class Tour:
-    """The steps, in order. `shots` and `results` are what the report is made of."""
+    """The steps in order. `shots` and `results` make up the report."""
 
     def __init__(self, app: QApplication, out: Path, *, minutes: float, samples: int) -> None:
         self.app, self.out, self.minutes, self.samples = app, out, minutes, samples
@@ -80,11 +80,11 @@ class Tour:
             ("fill missing labels", self._fill),
             ("look at poses and at augmentation", self._windows),
             ("evaluate on val", self._evaluate),
-            ("find the faces of photos", self._photos),
+            ("find faces in photos", self._photos),
         )
 
     def run(self) -> None:
-        """All steps. Raises TimeoutError or UserError where one doesn't work."""
+        """Run all steps. Raises TimeoutError or UserError if one fails."""
         self.window.resize(*SIZE)
         self.window.show()
         self.window.open_at_start(None)
@@ -98,13 +98,14 @@ class Tour:
             self.shots,
             self.results,
             samples=self.samples,
-            filled=f"{self.filled:,} missing points were filled from {self.results[0].name}, where it was at least {self.sure:.0%} sure.",
+            filled=f"{self.filled:,} missing points were filled from {self.results[0].name}, "
+            f"at a confidence of at least {self.sure:.0%}.",
         )
         for path in (*(shot.path for shot in self.shots), report):
             print(path, flush=True)
 
     def close(self) -> None:
-        """Stop what still trains, and let the window go."""
+        """Stop all trainings and close the project."""
         self.window.jobs.stop_all()
         self.window.jobs.close()
         self.window.session.close_project()
@@ -141,7 +142,7 @@ class Tour:
         self._shot("loop-2-look", "Look: the gallery shows where labels are missing", after=1.5)
 
     def _label(self) -> None:
-        """Put the first missing point near its place on the schema's template, as a person would click it."""
+        """Place the first missing point at its template position, as a person would click it."""
         session = self.window.session
         store = session.store
         if store is None:
@@ -168,7 +169,7 @@ class Tour:
         self._until(lambda: jobs.status(self._runs()[1]) == "running", seconds=STEP_SECONDS)
         self._shot(
             "loop-4-train",
-            "Train: loss, CED and error per keypoint move while one goes on working",
+            "Train: loss, CED and error per keypoint update while you keep working",
             after=self.minutes * 30,
         )
         self._until(lambda: self._ended() == len(RECIPES), seconds=limit)
@@ -186,9 +187,7 @@ class Tour:
         self._shot("window", "Predictions (rings) beside labels (discs), and two runs in the plots", after=2.0)
         self.window.workspaces.switch("label")
         session.next_incomplete()
-        self._shot(
-            "ellipses", "Missing points given the labels: each ring with the ellipse it lies in with 95 %", after=2.0
-        )
+        self._shot("ellipses", "Missing points given the labels: each ring with its 95 % ellipse", after=2.0)
 
     def _fill(self) -> None:
         session = self.window.session
@@ -204,7 +203,8 @@ class Tour:
         self.filled = before - int(store.index().missing.sum())
         self._shot(
             "loop-5-fill",
-            f"Fill: {self.filled:,} missing points accepted where the model is at least {self.sure:.0%} sure, in one step that can be undone",
+            f"Fill: {self.filled:,} missing points accepted at a confidence of at least {self.sure:.0%}, "
+            "in one step that can be undone",
             after=1.5,
         )
         theme.current().set_mode("dark")
@@ -234,15 +234,13 @@ class Tour:
             history = self.window.jobs.book.history(name)
             self.results.append(RunResult.of(name, found[0], history))
             facts = found[0]
-            print(
-                f"      {name}: rmse {facts['rmse']:.2f} px, NME {100 * facts['nme_interocular']:.1f} % ({facts['n']} faces)",
-                flush=True,
-            )
+            nme = 100 * facts["nme_interocular"]
+            print(f"      {name}: rmse {facts['rmse']:.2f} px, NME {nme:.1f} % ({facts['n']} faces)", flush=True)
 
     # ---- waiting
 
     def _runs(self) -> list[str]:
-        """What was trained here, without the starter."""
+        """The runs trained here, without the starters."""
         return [info.name for info in self.window.jobs.book.infos() if not info.is_starter]
 
     def _ended(self) -> int:
@@ -253,13 +251,11 @@ class Tour:
         from training.storage.runs.events import EpochDone
 
         if isinstance(event, EpochDone) and event.epoch % 5 == 1:
-            print(
-                f"      {name} epoch {event.epoch}: val rmse {event.rmse:.2f} px, {event.images_per_second:.0f} pictures/s",
-                flush=True,
-            )
+            speed = f"{event.images_per_second:.0f} images/s"
+            print(f"      {name} epoch {event.epoch}: val rmse {event.rmse:.2f} px, {speed}", flush=True)
 
     def _until(self, condition: Callable[[], bool], *, seconds: float = STEP_SECONDS) -> None:
-        """Let the window work until the condition holds. Raises TimeoutError."""
+        """Run the event loop until the condition holds. Raises TimeoutError."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
@@ -278,13 +274,13 @@ class Tour:
         self.shots.append(Shot(path, caption))
 
     def _free_name(self, path: Path) -> Path:
-        """The path, or with a number where a former tour left its project."""
+        """The path, with a number appended if an earlier tour left its project there."""
         tries = (path, *(path.with_stem(f"{path.stem}-{i}") for i in range(2, 1000)))
         return next(p for p in tries if not p.exists())
 
 
 def _evaluated(command: tuple[str, ...]) -> dict[str, Any]:
-    """What `fkp evaluate --json` says. Raises UserError with its sentence."""
+    """The output of `fkp evaluate --json`. Raises UserError with its error message."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise UserError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "fkp evaluate failed")

@@ -1,4 +1,4 @@
-"""The tour's look at windows beside the main one."""
+"""The tour's step through the secondary windows: poses and augmentation."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from PySide6.QtWidgets import QWidget
 from fkp_studio.window.main_window import MainWindow
 
 W = TypeVar("W", bound=QWidget)
-Until = Callable[[Callable[[], bool]], None]  # lets the program work until the condition holds
+Until = Callable[[Callable[[], bool]], None]  # runs the event loop until the condition holds
 Shoot = Callable[[str, str, QWidget], None]  # (name, caption, what to draw)
 
 
 def show_windows(window: MainWindow, until: Until, shoot: Shoot) -> None:
-    """Poses with their balance, then faces as a training sees them; each is drawn and closed."""
+    """Open poses, then the augmentation preview; take a screenshot of each and close it."""
     from fkp_studio.dialogs.poses.dialog import PosesDialog
     from fkp_studio.views.runs.augmentation_dialog import AugmentationDialog
 
     window.show_poses()
     poses = _wait_for(window, PosesDialog, until)
     until(lambda: poses.shown is not None)
-    shoot("poses", "Poses: which way the faces look, and what balancing makes of it; a bin shows its faces", poses)
+    shoot("poses", "Poses: their distribution and the effect of balancing; a bin shows its faces", poses)
     poses.close()
     window.panels.show_augmentation()
     sheet = _wait_for(window, AugmentationDialog, until)
     until(lambda: sheet.is_augmented or bool(sheet.fault.text()))
-    shoot("augmentation", "Augmentation: faces as the network will see them, while the settings are moved", sheet)
+    shoot("augmentation", "Augmentation: faces as the network sees them, while you change the settings", sheet)
     sheet.close()
 
 

@@ -1,4 +1,4 @@
-"""Windows beside the main one: asked for again, one that is open comes to the front."""
+"""Secondary windows: raises one that is already open instead of opening a second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def show_beside(
     *,
     same: Callable[[_Window], bool] = lambda _: True,
 ) -> None:
-    """Show the parent's open window of a kind that is the `same` as what is asked for, or make it."""
+    """Raise the parent's visible window of this kind that satisfies `same`; make one if there is none."""
     there = (window for window in parent.findChildren(kind) if window.isVisible() and same(window))
     window = next(there, None) or make()
     window.show()

@@ -1,4 +1,4 @@
-"""Leaving while a model trains, or a large change is being written: shall it go on, or stop?"""
+"""Questions asked before closing while a model trains or a large change is being written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fkp_studio.jobs.jobs import Jobs
 
 
 def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
-    """Whether the window may close; asks only while something trains, and stops it when told so."""
+    """Whether the window may close. Asks only while something trains, and stops it if the user chooses so."""
     names = jobs.queue.training()
     experiment, searches = jobs.experiments.running, jobs.searching.searching()
     if not names and not experiment and not searches:
@@ -18,12 +18,12 @@ def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
     box.setObjectName("leave")
     box.setWindowTitle("FKP Studio")
     waiting = len(jobs.queue.waiting())
-    more = f" {waiting} more {'waits' if waiting == 1 else 'wait'} for their turn." if waiting else ""
+    more = f" {waiting} more {'is' if waiting == 1 else 'are'} queued." if waiting else ""
     names = [*names, *(f"the search {name}" for name in searches)]
     what = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} still training.{more}"
     box.setText(f"The experiment {experiment} is still running." if experiment else what)
-    box.setInformativeText("It can go on without the window; open the project again to see how far it got.")
-    go_on = box.addButton("Go on in the background", QMessageBox.ButtonRole.AcceptRole)
+    box.setInformativeText("It can continue without the window; reopen the project to see its progress.")
+    go_on = box.addButton("Continue in the background", QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton("Stop and keep the best model", QMessageBox.ButtonRole.DestructiveRole)
     box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(go_on)
@@ -34,13 +34,13 @@ def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
 
 
 def wait_for_writing(store: ProjectStore | None, parent: QWidget) -> bool:
-    """Whether the project may be closed: at once, or when its large change is written or stopped. A box asks meanwhile."""
+    """Whether the project may be closed. While a large change is written, a message box waits or offers to stop it."""
     if store is None or not store.busy:
         return True
     box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", "A large change is still being written.", parent=parent)
     box.setObjectName("writing")
-    box.setInformativeText("The project is closed as soon as that is done.")
-    stop = box.addButton("Stop it, nothing of it stays", QMessageBox.ButtonRole.DestructiveRole)
+    box.setInformativeText("The project will close when it is done.")
+    stop = box.addButton("Stop and discard the change", QMessageBox.ButtonRole.DestructiveRole)
     back = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(back)
     store.busy_changed.connect(box.accept)

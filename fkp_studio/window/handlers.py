@@ -1,4 +1,4 @@
-"""Which method each entry of the table of actions calls."""
+"""Maps each entry of the table of actions to the method it calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The window: it makes the parts, puts them in docks, and connects them. It decides nothing."""
+"""The main window: creates the panels, puts them in docks and connects them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from fkp_studio.window.pages.welcome import WelcomePage
 from training import __version__
 
 SMALLEST = QSize(960, 600)  # px
-WIDE = 1500  # px: on a smaller screen the window takes all of it at first
+WIDE = 1500  # px: on a narrower screen the window starts maximised
 
 
 class MainWindow(QMainWindow):
     """One window, one project."""
 
-    complete = Signal()  # every panel is there: those that can wait are made after the first face is on the screen
+    complete = Signal()  # all panels exist; some are made only after the first face is on the screen
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,7 +115,7 @@ class MainWindow(QMainWindow):
         if part == "runs":
             widget.offsets_wanted.connect(self.show_offsets)  # type: ignore[attr-defined]  # as below
         if part == "per_keypoint":
-            widget.faces_wanted.connect(self._show_worst)  # type: ignore[attr-defined]  # its module is not read at start
+            widget.faces_wanted.connect(self._show_worst)  # type: ignore[attr-defined]  # imported later
 
     def _show_worst(self, ids: np.ndarray, title: str, run: str, keypoint: int) -> None:
         self.session.set_run(run)
@@ -158,7 +158,7 @@ class MainWindow(QMainWindow):
         self._note_counts()
 
     def _note_counts(self) -> None:
-        """In the heading of the points: how many of this face's are known."""
+        """Show in the title of the points panel how many points of this face are known."""
         session, title = self.session, self.docks["points"].titleBarWidget()
         if isinstance(title, Title):
             known = ""
@@ -184,33 +184,32 @@ class MainWindow(QMainWindow):
             self.panels.set_default(key, value)
 
     def _work_on_face(self, _sample_id: int) -> None:
-        """A face was opened in the gallery: it is large in the middle, and the keys are the picture's."""
+        """Show the face opened in the gallery on the canvas and give the canvas the focus."""
         self.canvas.show_face()
         self.canvas.setFocus()
 
-    # ---- acts that are neither the session's nor a panel's
+    # ---- actions that belong to neither the session nor a panel
 
     def show_export(self) -> None:
-        """The export dialog."""
         from fkp_studio.dialogs.exchange.export_dialog import ExportDialog
 
         ExportDialog(self.session, self).open()
 
     def show_keypoints(self) -> None:
-        """The dialog of mirror pairs and normaliser."""
+        """Show the dialog for mirror pairs and the normaliser."""
         from fkp_studio.window.pages.keypoints_dialog import KeypointsDialog
 
         if self.session.store is not None:
             KeypointsDialog(self.session.store, self).open()
 
     def show_accept(self) -> None:
-        """The dialog that fills many faces from the chosen run."""
+        """Show the dialog that accepts predictions of the chosen run in many faces."""
         from fkp_studio.dialogs.review.accept_dialog import AcceptDialog
 
         AcceptDialog(self.session, self.jobs, self.session.run, self).open()
 
     def show_confidence(self) -> None:
-        """Whether the chosen run's confidences come true."""
+        """Show whether the chosen run's confidences are calibrated."""
         from fkp_studio.dialogs.review.confidence_dialog import ConfidenceDialog
 
         run = self.session.run
@@ -223,29 +222,25 @@ class MainWindow(QMainWindow):
             )
 
     def take_back(self) -> None:
-        """Unset all that was accepted from the chosen run."""
+        """Unset all points accepted from the chosen run."""
         if self.session.store is not None and self.session.run:
             self.session.store.take_back(self.session.run)
 
     def next_incomplete(self) -> None:
-        """Go to the next face that lacks points; say so where there is none."""
+        """Go to the next face with missing points; show a hint if there is none."""
         if not self.session.next_incomplete():
-            self.status.show_hint("No other face in the gallery lacks points.")
+            self.status.show_hint("No other face in the gallery has missing points.")
 
     def train(self) -> None:
-        """Press the Train button."""
         self.panels.train()
 
     def show_augmentation(self) -> None:
-        """The dialog with faces as a training would see them."""
         self.panels.show_augmentation()
 
     def show_compare(self) -> None:
-        """The dialog that queues several recipes."""
         self.panels.show_compare()
 
     def show_poses(self) -> None:
-        """The window of poses, beside this one."""
         from fkp_studio.dialogs.poses.dialog import PosesDialog
 
         def make() -> PosesDialog:
@@ -257,88 +252,84 @@ class MainWindow(QMainWindow):
         show_beside(self, PosesDialog, make)
 
     def show_live(self) -> None:
-        """The window of a camera or a video, beside this one."""
+        """Show the window for a camera or a video."""
         from fkp_studio.views.live.window import LiveWindow
 
         show_beside(self, LiveWindow, lambda: LiveWindow(self.session, self))
 
     def show_offsets(self) -> None:
-        """The dialog of labels that sit off to one side."""
+        """Show the dialog that detects and corrects a shift of the labels."""
         from fkp_studio.dialogs.review.offsets_dialog import OffsetsDialog
 
         OffsetsDialog(self.session, self).open()
 
     def show_adjust(self) -> None:
-        """The dialog that fits the chosen run to one's own way of placing points."""
+        """Show the dialog that calibrates the chosen run to the user's labels."""
         from fkp_studio.dialogs.review.adjust_dialog import AdjustDialog
 
         AdjustDialog(self.session, self.jobs, self).open()
 
     def show_protocol(self) -> None:
-        """The dialog that measures a run as the papers do: the chosen one at first, else the one with the smallest error."""
+        """Show the evaluation by protocol, for the chosen run, else for the one with the smallest error."""
         from fkp_studio.dialogs.experiments.protocol_dialog import ProtocolDialog
 
         folder = self.jobs.book.folder  # a starter, which lies elsewhere, is not a run of the project
         runs = [info for info in self.jobs.book.infos() if info.has_model and info.path.parent == folder]
         best = min(runs, key=lambda info: info.least_error, default=None)
         if self.session.store is None or best is None:
-            self.status.show_hint("There is no model to measure yet: train one first.")
+            self.status.show_hint("No model to evaluate yet: train one first.")
             return
         names = [info.name for info in runs]
         chosen = self.session.run if self.session.run in names else best.name
         ProtocolDialog(self.session.store, chosen, self, runs=names).open()
 
     def show_experiments(self) -> None:
-        """The papers' tables on this project."""
         from fkp_studio.dialogs.experiments.dialog import ExperimentsDialog
 
         if self.session.store is not None:
             show_beside(self, ExperimentsDialog, lambda: ExperimentsDialog(self.session, self.jobs, self))
 
     def show_random_search(self) -> None:
-        """The dialog that tries settings at random."""
         self.panels.show_random_search()
 
     def stop_training(self) -> None:
-        """Stop what trains, keep its best model."""
+        """Stop all trainings; their best models are kept."""
         self.jobs.experiments.stop()
         for name in self.jobs.queue.training():
             self.jobs.stop(name)
 
     def close_project(self) -> None:
-        """Back to the start page."""
+        """Go back to the start page, once large changes are written."""
         if wait_for_writing(self.session.store, self):
             self.session.close_project()
 
     def show_settings(self) -> None:
-        """The settings dialog."""
         from fkp_studio.window.pages.settings_dialog import SettingsDialog
 
         SettingsDialog(self.settings, self).open()
 
     def show_search(self) -> None:
-        """The field that finds actions, faces and runs."""
+        """Show the search for actions, faces and runs."""
         from fkp_studio.window.pages.command_palette import SearchDialog
 
         SearchDialog(self.session, self.menus, self.jobs.book.names(), parent=self).open()
 
     def show_keys(self) -> None:
-        """The overlay of keys."""
         from fkp_studio.window.pages.shortcuts import ShortcutsOverlay
 
         self._centred(ShortcutsOverlay(self)).open()
 
     def show_about(self) -> None:
-        """Name, version, licence."""
-        text = f"<b>FKP Studio {__version__}</b><br>A workbench for facial keypoints.<br>Apache-2.0. Uses Qt, PySide6 and pyqtgraph."
+        text = (
+            f"<b>FKP Studio {__version__}</b><br>A workbench for facial keypoints.<br>"
+            "Apache-2.0. Uses Qt, PySide6 and pyqtgraph."
+        )
         QMessageBox(QMessageBox.Icon.NoIcon, "About", text, QMessageBox.StandardButton.Ok, self).open()
 
     def toggle_theme(self) -> None:
-        """Light to dark, dark to light."""
         self.settings.set("theme", "light" if theme.colours().dark else "dark")
 
     def toggle_full_screen(self) -> None:
-        """All of the screen, or as it was."""
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def _centred(self, dialog: QDialog) -> QDialog:
@@ -353,17 +344,17 @@ class MainWindow(QMainWindow):
         for path in self.settings.recent():
             self._recent_menu.addAction(str(path), partial(self.opener.open, path))
         if self._recent_menu.isEmpty():
-            self._recent_menu.addAction("No project was opened yet").setEnabled(False)
+            self._recent_menu.addAction("No recent projects").setEnabled(False)
 
     def open_at_start(self, what: Path | None) -> None:
-        """Open what the program was started for; then make the panels that can wait."""
+        """Open `what` (None: the last project); make the remaining panels after the first face is painted."""
         self.opener.open_at_start(what)
         FirstFace(self.canvas.view).painted.connect(self.panels.make)
 
     # ---- Qt
 
     def restore(self) -> None:
-        """Take the size and place the window had when it was last closed."""
+        """Restore the window's last size and position."""
         if not self.restoreGeometry(self.settings.state("geometry")):
             room = self.screen().availableSize()
             self.resize(room * 0.9)

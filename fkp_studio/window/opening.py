@@ -1,4 +1,4 @@
-"""Opening: a project, something to import, the demo. What can't be opened is told in a dialog, and the present project stays."""
+"""Opens projects, imports and the demo. Errors are shown in a dialog and leave the current project open."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ DEMO_SAMPLES = 1000
 
 
 class Opener(QObject):
-    """Opens what the user names. One at a time: while the demo is made nothing else is."""
+    """Opens what the user names, and makes the demo at most once at a time."""
 
-    demo_progress = Signal(float, str)  # 0..1 and a sentence
+    demo_progress = Signal(float, str)  # 0..1 and a message
     demo_ended = Signal()  # made, cancelled, or failed
 
     def __init__(self, session: Session, settings: Settings, window: QMainWindow) -> None:
@@ -33,12 +33,12 @@ class Opener(QObject):
         session.project_changed.connect(self._remember)
 
     def open(self, path: Path) -> bool:
-        """Open a project folder; anything else that can be data goes to the import dialog (of a picture: its folder).
+        """Open a project folder; pass anything else to the import dialog (for an image: its folder).
 
-        False when there is nothing.
+        False if the path does not exist or the project can't be opened.
         """
         if not path.exists():
-            show_error(self._window, UserError(f"There is nothing at {path}."))
+            show_error(self._window, UserError(f"{path} does not exist."))
             return False
         if path.name == "project.db":
             path = path.parent
@@ -50,7 +50,7 @@ class Opener(QObject):
         return self._try(lambda: self._session.open_project(path.resolve()))
 
     def open_at_start(self, given: Path | None) -> None:
-        """What was named on the command line, else the project of last time, else (at the very first start) the demo."""
+        """Open `given` (from the command line), else the last project, else (on the very first start) the demo."""
         last = self._settings.last_project()
         if given is not None:
             self.open(given)
@@ -66,19 +66,19 @@ class Opener(QObject):
             self.open(Path(chosen))
 
     def import_data(self, source: Path | None = None) -> None:
-        """The import dialog, about `source` where it is known."""
+        """Show the import dialog, for `source` if given."""
         from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
 
         self._show(ImportDialog(self._session, source, self._window))
 
     def choose_photos(self) -> None:
-        """Ask for a folder of pictures and import it."""
+        """Ask for a folder of photos and import it."""
         chosen = QFileDialog.getExistingDirectory(self._window, "Open a folder of photos", self._start())
         if chosen:
             self.import_data(Path(chosen))
 
     def open_demo(self) -> None:
-        """Open the demo project; made first, in the background, when it isn't there."""
+        """Open the demo project; make it first, in the background, if it does not exist."""
         path = data_folder() / DEMO
         if (path / "project.db").is_file():
             self.open(path)
@@ -97,13 +97,13 @@ class Opener(QObject):
             )
 
     def stop(self) -> None:
-        """The window closes: cancel what is being made, and remember the open project for the next start."""
+        """Cancel making the demo and keep the open project for the next start. For when the window closes."""
         self._session.project_changed.disconnect(self._remember)
         if self._making is not None:
             self._making.cancel()
 
     def _on_demo_made(self, path: Path) -> None:
-        if self._session.store is None:  # what the user opened meanwhile stays
+        if self._session.store is None:  # keep a project that the user opened meanwhile
             self.open(path)
 
     def _on_demo_failed(self, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Which of Qt's platforms to use: the display where there is one, else drawing into memory."""
+"""Choice of the Qt platform plugin: the display if there is one, else `offscreen`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 
 
 def has_display() -> bool:
-    """Whether a window can be shown here. On a Mac and on Windows always."""
+    """Whether a window can be shown here; always true on macOS and Windows."""
     return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def choose_platform() -> None:
-    """Draw into memory where there is no display; what the user set in QT_QPA_PLATFORM holds. Before the QApplication."""
+    """Use `offscreen` without a display, unless QT_QPA_PLATFORM is set. Call it before the QApplication is made."""
     if not has_display():
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

@@ -1,4 +1,4 @@
-"""A model written as ONNX by a process of its own: the window never loads torch."""
+"""Exports a model as ONNX in a child process, so that the window never loads torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ EXPORT = (*FKP, "export")
 def export_model(
     project: Path, out: Path, *, run: str, int8: bool, cancelled: Callable[[], bool], command: Sequence[str] = EXPORT
 ) -> str | None:
-    """What `fkp export PROJECT OUT --format onnx --run RUN` says; None when cancelled. Raises UserError with its sentence."""
+    """The output of `fkp export PROJECT OUT --format onnx --run RUN`; None if cancelled.
+
+    Blocks: for a background thread. Raises UserError with the command's error message.
+    """
     words = [*command, str(project), str(out), "--format", "onnx", "--run", run, *(["--int8"] if int8 else [])]
     said = run_command(words, cancelled=cancelled)
     return None if said is None else said.strip()

@@ -1,4 +1,4 @@
-"""Whether a run's confidences come true on val, and how many points are wrong among the surest."""
+"""Plots of the confidence dialog: calibration on val, and the share of wrong points among those accepted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from training.storage.runs.events import Event
 if TYPE_CHECKING:
     from fkp_studio.dialogs.review.confidence_facts import ConfidenceFacts
 
-NOTHING = "Drawn here once the run has predictions for val faces with labels: Predict all faces (Ctrl+P)."
+NOTHING = "Shown once the run has predicted labelled val faces: Predict all faces (Ctrl+P)."
 DOT = 8  # px
-_STEP = 5.0  # percent: axes end at a multiple, so that they stand still, and are not drawn anew, while the limit moves
-SURE = 1.96  # standard errors of the bars: 95 of 100 hold the truth
+_STEP = 5.0  # percent: axes end at a multiple, so that they need no redraw while the limit moves
+SURE = 1.96  # standard errors of the bars: a 95 % interval
 
 
 class ConfidencePlot(PlotBase):
@@ -33,35 +33,35 @@ class ConfidencePlot(PlotBase):
         self.make_items()
 
     def make_items(self) -> None:
-        """Axes and items of the subclass."""
+        """Make the axes and items of the subclass."""
         raise NotImplementedError
 
     def show_facts(self, run: str, facts: ConfidenceFacts | None) -> None:
-        """Draw these; None for nothing yet."""
+        """Draw these facts; None for nothing yet."""
         self.run, self.facts = run, facts if facts is not None and facts.points else None
         self._redraw_now()
         if self.fit_button.isHidden():
             self.fit()
 
-    def wants(self, event: Event) -> bool:  # noqa: ARG002 - what is drawn comes from the project, not from a training
+    def wants(self, event: Event) -> bool:  # noqa: ARG002 - drawn from the project, not from a training
         return False
 
     def has_room(self) -> bool:
         return False
 
     def colour(self) -> QColor:
-        """Of the run, as in the other plots."""
+        """The run's colour, as in the other plots."""
         return QColor(self.jobs.book.colour(self.run))
 
 
 class ReliabilityPlot(ConfidencePlot):
-    """Points in ten bins, the surest first: predicted share of wrong ones against the real one, with its 95 % interval."""
+    """Points in ten bins by confidence: predicted against observed share of wrong points, with 95 % intervals."""
 
     title = "Confidence"
 
     def make_items(self) -> None:
-        self.item.setLabel("bottom", "predicted share wrong (%)")
-        self.item.setLabel("left", "really wrong (%)")
+        self.item.setLabel("bottom", "predicted wrong (%)")
+        self.item.setLabel("left", "observed wrong (%)")
         self._diagonal = pg.PlotCurveItem([0, 100], [0, 100])
         self._bars = pg.ErrorBarItem(x=np.zeros(1), y=np.zeros(1), beam=0)
         self._dots = pg.ScatterPlotItem(size=DOT)
@@ -102,7 +102,8 @@ class ReliabilityPlot(ConfidencePlot):
             return ""
         found = self.facts.reliability
         near = int(np.argmin(np.abs(100 * found.predicted - at.x())))
-        return f"{int(found.counts[near]):,} points: predicted {found.predicted[near]:.1%} wrong, really {found.real[near]:.1%}"
+        count, predicted, real = int(found.counts[near]), found.predicted[near], found.real[near]
+        return f"{count:,} points: predicted {predicted:.1%} wrong, observed {real:.1%}"
 
     def table(self) -> Table:
         header = ("predicted wrong", "really wrong", "points")
@@ -113,12 +114,12 @@ class ReliabilityPlot(ConfidencePlot):
 
 
 class RiskPlot(ConfidencePlot):
-    """The share of wrong points among the surest, from few to all: a full line as it is, a dashed one as predicted."""
+    """The share of wrong points among the most confident ones: observed as a solid line, predicted as a dashed one."""
 
     title = "Wrong among accepted"
 
     def make_items(self) -> None:
-        self.item.setLabel("bottom", "accepted, the surest first (%)")
+        self.item.setLabel("bottom", "accepted, most confident first (%)")
         self.item.setLabel("left", "wrong among them (%)")
         self._expected, self._real = pg.PlotCurveItem(antialias=True), pg.PlotCurveItem(antialias=True)
         for item in (self._expected, self._real):
@@ -142,14 +143,14 @@ class RiskPlot(ConfidencePlot):
         return True
 
     def caption(self) -> str:
-        return "full: really wrong   dashed: predicted" if self.facts is not None else ""
+        return "solid: observed   dashed: predicted" if self.facts is not None else ""
 
     def read(self, at: QPointF) -> str:
         if self.facts is None:
             return ""
         risk = self.facts.risk
         near = int(np.argmin(np.abs(100 * risk.accepted - at.x())))
-        return f"the surest {risk.accepted[near]:.0%}: {risk.real[near]:.1%} wrong, predicted {risk.expected[near]:.1%}"
+        return f"top {risk.accepted[near]:.0%}: {risk.real[near]:.1%} wrong, predicted {risk.expected[near]:.1%}"
 
     def table(self) -> Table:
         header = ("accepted", "really wrong", "predicted wrong")
@@ -160,5 +161,5 @@ class RiskPlot(ConfidencePlot):
 
 
 def _above(share: float) -> float:
-    """Where an axis ends that shows this share, in percent."""
+    """The end of an axis that shows this share, in percent: the next multiple of _STEP."""
     return max(float(np.ceil(share / _STEP)), 1.0) * _STEP

@@ -1,4 +1,4 @@
-"""The error of each trial of a search against one of the settings it drew."""
+"""The slice plot of a search: the error of each trial against one of its settings."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from training.storage.runs.settings.search_space import Choices, Dimension, shor
 
 DONE, BEST = "#56B4E9", "#E69F00"
 SIZES = {"done": 8, "pruned": 8, "running": 7, "waiting": 7}
-NEAR = 24  # px from the mouse within which a trial is read
+NEAR = 24  # px, largest distance of the mouse from a trial that it reads
 
 
 class SlicePlot(PlotBase):
-    """A filled dot a trial that used its budget, hollow where it was stopped early, a cross while it trains; a star is the best.
+    """One mark per trial: filled dot (full budget), hollow dot (stopped early), cross (training), star (best).
 
-    One that diverged would press all others to the ground: it is a triangle on the upper edge.
+    Diverged trials are triangles on the upper edge, so that they do not squeeze the others.
     """
 
     title = "Error against a setting"
-    empty = "A dot a trial is drawn here when the first trials were measured."
+    empty = "One dot per trial appears here once the first trials are measured."
 
     chosen = Signal(int)  # the trial that was clicked
 
@@ -49,7 +49,7 @@ class SlicePlot(PlotBase):
         self.plot.scene().sigMouseClicked.connect(self._on_clicked)
 
     def show_trials(self, trials: Sequence[TrialInfo], name: str, dimension: Dimension) -> None:
-        """Draw these against the setting `name`, which was drawn from `dimension`."""
+        """Draw these against the setting `name`, sampled from `dimension`."""
         fresh = (name, dimension) != (self._name, self._dimension)
         self._trials = [t for t in trials if t.value is not None and math.isfinite(t.value) and name in t.params]
         self._name, self._dimension = name, dimension
@@ -59,7 +59,7 @@ class SlicePlot(PlotBase):
             self.fit()
 
     def mark(self, number: int) -> None:
-        """Put a ring round this trial; -1 for none."""
+        """Draw a ring around this trial; -1 for none."""
         self._marked = number
         self._redraw_now()
 
@@ -81,9 +81,9 @@ class SlicePlot(PlotBase):
         return bool(self._trials)
 
     def place(self, trial: TrialInfo) -> tuple[float, float]:
-        """Where a trial is drawn: log10 of the setting where that is logarithmic, the place in the list of choices.
+        """A trial's plot position. x: the setting, its log10 on a logarithmic axis, or its index among the choices.
 
-        Errors far above all others lie on the upper edge.
+        y: the error, clipped to the upper edge.
         """
         value, rmse = trial.params[self._name], min(trial.value or 0.0, self._ceiling)
         if isinstance(self._dimension, Choices):
@@ -105,13 +105,14 @@ class SlicePlot(PlotBase):
         if trial is None:
             return self.caption()
         how = {"pruned": f", stopped at {trial.done:.0%}", "running": f", {trial.done:.0%} done"}.get(trial.state, "")
-        return f"trial {trial.number}   {self._name.replace('_', ' ')} {short(trial.params[self._name])}   {trial.value:.3f} px{how}"
+        setting = f"{self._name.replace('_', ' ')} {short(trial.params[self._name])}"
+        return f"trial {trial.number}   {setting}   {trial.value:.3f} px{how}"
 
     def caption(self) -> str:
         above = (
             f"   ▲ over {self._ceiling:.3g} px" if any((t.value or 0.0) > self._ceiling for t in self._trials) else ""
         )
-        return f"● whole budget   ○ stopped early   × training   ★ best{above}" if self._trials else ""
+        return f"● full budget   ○ stopped early   × training   ★ best{above}" if self._trials else ""
 
     def table(self) -> Table:
         return ("trial", self._name, "rmse (px)", "state"), [
@@ -142,7 +143,7 @@ class SlicePlot(PlotBase):
         return (math.log10(low), math.log10(high)) if self._is_log() else (low, high)
 
     def _near(self, at: QPointF) -> TrialInfo | None:
-        """The trial within a few pixels of this place of the plot."""
+        """The trial nearest to this plot position within NEAR pixels; None if there is none."""
         width, height = self.view.viewPixelSize()
 
         def distance(trial: TrialInfo) -> float:
@@ -163,7 +164,7 @@ class SlicePlot(PlotBase):
 
 
 def ceiling(errors: Sequence[float]) -> float:
-    """The error above which trials are drawn on the upper edge: five times as far from the best as the median is."""
+    """The error above which trials are drawn on the upper edge: five times the median's distance from the best."""
     if len(errors) < 3:
         return math.inf
     best, middle = min(errors), statistics.median(errors)

@@ -1,4 +1,4 @@
-"""Icons from resources/icons, drawn in the colour of the text around them, sharp on any screen."""
+"""SVG icons from resources/icons, rendered in the text colour at any resolution."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from training.errors import UserError
 
 
 def icons() -> tuple[str, ...]:
-    """The names of all icons, in order of the alphabet."""
+    """The names of all icons in alphabetical order."""
     return tuple(
         sorted(p.name.removesuffix(".svg") for p in (files("resources") / "icons").iterdir() if p.name.endswith(".svg"))
     )
 
 
 def svg(name: str, *, colour: str = "currentColor") -> str:
-    """The text of an icon with `currentColor` replaced. Raises UserError when there is none of this name."""
+    """The icon's SVG text with `currentColor` replaced. Raises UserError for an unknown name."""
     try:
         text = (files("resources") / "icons" / f"{name}.svg").read_text("utf-8")
     except FileNotFoundError:
-        raise UserError(f"The program's icon {name!r} is missing; install FKP Studio again.") from None
+        raise UserError(f"The icon {name!r} is missing; reinstall FKP Studio.") from None
     return text.replace("currentColor", colour)
 
 
 class _Engine(QIconEngine):
-    """Paints the drawing in the palette's present text colour, so that a change of theme needs no new icons."""
+    """Paints the drawing in the palette's current text colour, so that a theme change needs no new icons."""
 
     def __init__(self, name: str, colour: str | None) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class _Engine(QIconEngine):
 
 
 def icon(name: str, *, colour: str | None = None) -> QIcon:
-    """The icon `name` in the text's colour of the present theme, or in `colour`. Raises UserError when there is none."""
+    """The icon in the current theme's text colour, or in `colour`. Raises UserError for an unknown name."""
     svg(name)
     return QIcon(_Engine(name, colour))
 
 
 def icon_path(name: str, *, colour: str) -> Path:
-    """A file with the icon in `colour`, for style sheets, which take only paths. Kept in the user's cache folder."""
+    """A file with the icon in `colour`, for style sheets, which accept only paths. It is kept in the cache folder."""
     folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.CacheLocation)) / "icons"
     path = folder / f"{name}-{QColor(colour).name()[1:]}.svg"
     text = svg(name, colour=colour)

@@ -1,4 +1,4 @@
-"""Cividis, the scale of errors and doubts: dark blue is little, yellow is much; also for those who see no red or no green.
+"""The cividis colour scale for errors and uncertainties: dark blue is low, yellow is high; colour-blind safe.
 
 Nuñez, Anderton and Renslow, PLOS ONE 2018.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from PySide6.QtGui import QColor
 
 _STOPS = (0x00204D, 0x05366E, 0x414D6B, 0x61646F, 0x7D7C78, 0x9B9477, 0xBDAF6F, 0xE0CB5E, 0xFFEA46)  # evenly spaced
-_BRIGHT = 0.47  # from here on dark text is the readable one
+_BRIGHT = 0.47  # at or above this value dark text is readable
 
 
 def cividis(value: float) -> QColor:
-    """The colour of 0 (little) to 1 (much)."""
+    """The colour of a value from 0 (low) to 1 (high); clipped."""
     at = min(max(value, 0.0), 1.0) * (len(_STOPS) - 1)
     low = min(int(at), len(_STOPS) - 2)
     part, first, second = at - low, _STOPS[low], _STOPS[low + 1]
@@ -21,5 +21,5 @@ def cividis(value: float) -> QColor:
 
 
 def text_on(value: float) -> QColor:
-    """A colour of text that can be read on `cividis(value)`."""
+    """The text colour that is readable on `cividis(value)`."""
     return QColor("#000000" if value >= _BRIGHT else "#FFFFFF")

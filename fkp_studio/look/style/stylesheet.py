@@ -1,4 +1,4 @@
-"""The one style sheet: hairlines instead of frames, one accent, an 8 px grid."""
+"""The application's Qt style sheet."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fkp_studio.look.style import assets
 if TYPE_CHECKING:
     from fkp_studio.look.style.theme import Colours
 
-# Names of roles a widget can take: property `role` = "heading" (a QLabel), "dim", "primary" (the one filled button of a
-# panel), "flat" (a tool button without rim), "danger" (text of an error), "title".
+# Values of the property `role`: "heading" (a QLabel), "dim", "primary" (the one filled button of a panel), "flat" (a
+# button without a border), "danger" (error text), "title".
 _SHEET = Template("""
 QMainWindow::separator { background: $line; width: 1px; height: 1px; }
 QMainWindow::separator:hover { background: $accent; }
@@ -46,14 +46,16 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit {
   selection-background-color: $accent; selection-color: $accent_text; }
 QPlainTextEdit { padding: 4px; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus { border-color: $link; }
-QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled { color: $edge; border-color: $line; }
+QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {
+  color: $edge; border-color: $line; }
 QComboBox { padding-right: 2px; }
 QComboBox::drop-down { border: none; width: 20px; }
 QComboBox::down-arrow { image: url("$chevron"); width: 12px; height: 12px; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $line; outline: none; padding: 2px;
   selection-background-color: $selection; selection-color: $text; }
 QComboBox QAbstractItemView::item { min-height: 24px; padding: 0 6px; }
-QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button { border: none; width: 16px; }
+QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {
+  border: none; width: 16px; }
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url("$chevron_up"); width: 10px; height: 10px; }
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url("$chevron"); width: 10px; height: 10px; }
 QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0 0 0 2px; min-height: 0; }
@@ -66,9 +68,11 @@ QCheckBox::indicator:checked, QTableWidget#space::indicator:checked { image: url
 QCheckBox::indicator:focus, QRadioButton::indicator:focus { border-color: $text; }
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: $line; }
 
-QAbstractItemView { border: none; background: $panel; outline: none; selection-background-color: $selection; selection-color: $text; }
+QAbstractItemView {
+  border: none; background: $panel; outline: none; selection-background-color: $selection; selection-color: $text; }
 QHeaderView { background: $panel; }
-QHeaderView::section { background: $panel; color: $dim; border: none; border-bottom: 1px solid $line; padding: 4px 6px; font-size: 12px; }
+QHeaderView::section {
+  background: $panel; color: $dim; border: none; border-bottom: 1px solid $line; padding: 4px 6px; font-size: 12px; }
 QTableCornerButton::section { background: $panel; border: none; }
 QScrollArea { border: none; background: $panel; }
 QScrollBar { background: transparent; border: none; }
@@ -94,7 +98,8 @@ QMenu::icon { padding-left: 6px; }
 QStatusBar { background: $window; color: $dim; border-top: 1px solid $line; }
 QStatusBar::item { border: none; }
 QStatusBar QLabel { color: $dim; font-size: 12px; }
-QProgressBar { background: $line; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; color: transparent; }
+QProgressBar {
+  background: $line; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; color: transparent; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 QSlider::groove:horizontal { height: 4px; background: $line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
@@ -106,7 +111,8 @@ QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
 QTabBar::tab:hover { color: $text; }
 QTabWidget::pane { border: none; border-top: 1px solid $line; }
 
-QPushButton[role="card"] { background: $panel; border: 1px solid $line; border-radius: 8px; padding: 0; text-align: left; min-height: 126px; }
+QPushButton[role="card"] {
+  background: $panel; border: 1px solid $line; border-radius: 8px; padding: 0; text-align: left; min-height: 126px; }
 QPushButton[role="card"][small="true"] { min-height: 74px; }
 QPushButton[role="card"]:hover { border-color: $edge; background: $raised; }
 QPushButton[role="card"]:focus { border-color: $link; }
@@ -118,7 +124,7 @@ QToolButton[role="search"]:focus { border-color: $link; }
 QListWidget::item { border-radius: 4px; padding-left: 8px; }
 QListWidget::item:selected { background: $selection; color: $text; }
 QListWidget[wordWrap="true"] { padding: 4px 8px; }
-QListWidget[wordWrap="true"]::item { padding-left: 0; }  /* Qt breaks lines as if there were no padding */
+QListWidget[wordWrap="true"]::item { padding-left: 0; }  /* Qt ignores padding when it breaks lines */
 """)
 
 

@@ -1,4 +1,4 @@
-"""Colours and type. Data colours are fixed (Okabe-Ito) and mean the same everywhere; the interface is grey, light or dark."""
+"""Colours and fonts. Data colours are fixed (Okabe-Ito); the interface is grey, light or dark."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ RUN_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#0072B2",
 
 @dataclass(frozen=True)
 class Colours:
-    """The interface's colours, as `#RRGGBB`. Text and dim text have a contrast of 4.5:1 or better on window and panel."""
+    """Interface colours as `#RRGGBB`. Text and dim text have a contrast of at least 4.5:1 on window and panel."""
 
     dark: bool
     window: str  # the frame around panels
-    panel: str  # what is in a panel: lists, forms, plots
+    panel: str  # contents of panels: lists, forms, plots
     raised: str  # buttons and fields
     hover: str
     line: str  # hairlines
-    edge: str  # the rim of fields and buttons, 3:1 on panel
+    edge: str  # borders of fields and buttons, 3:1 on panel
     text: str
     dim: str  # headings, units, hints
     accent: str  # fills: the one filled button, selection marks
     accent_text: str  # text on accent
     link: str  # accent as text or thin line on panel
     selection: str  # the background of a selected row
-    danger: str  # text of errors
-    canvas: str  # around the picture
+    danger: str  # error text
+    canvas: str  # around the image
 
 
 DARK = Colours(
@@ -54,12 +54,12 @@ LIGHT = Colours(
 
 
 def run_colour(place: int) -> str:
-    """The colour of the run at `place` (0 is the first of the project); after eight runs they begin again."""
+    """The colour of the run at `place` (0 is the first of the project); colours repeat after eight runs."""
     return RUN_COLOURS[place % len(RUN_COLOURS)]
 
 
 def font(*, pixels: int = 13, bold: bool = False, tabular: bool = False) -> QFont:
-    """The system's font: 13 px, in tables 12 px with figures of one width (`tabular`)."""
+    """The system font. tabular: with figures of equal width."""
     made = QFont(QApplication.font())
     made.setPixelSize(pixels)
     made.setBold(bold)
@@ -69,17 +69,17 @@ def font(*, pixels: int = 13, bold: bool = False, tabular: bool = False) -> QFon
 
 
 def table_font() -> QFont:
-    """12 px with tabular figures."""
+    """The font of tables: 12 px with tabular figures."""
     return font(pixels=12, tabular=True)
 
 
 def colours() -> Colours:
-    """The interface's colours right now; ask again after `current().changed`."""
+    """The current interface colours, valid until `current().changed` is emitted."""
     return DARK if QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
 class Theme(QObject):
-    """Keeps the application's palette and style sheet in step with the chosen mode and with the system's."""
+    """Keeps the application's palette and style sheet in sync with the chosen mode and the system's."""
 
     changed = Signal()
 
@@ -92,11 +92,11 @@ class Theme(QObject):
 
     @property
     def mode(self) -> Mode:
-        """What was chosen; `colours()` says what it comes to."""
+        """The chosen mode; `colours()` gives the resulting colours."""
         return self._mode
 
     def set_mode(self, mode: Mode) -> None:
-        """Show the light or dark colours, or follow the system."""
+        """Use the light or dark colours, or follow the system."""
         self._mode = mode
         hints = self._app.styleHints()
         schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
@@ -104,7 +104,7 @@ class Theme(QObject):
         self._apply()
 
     def toggle(self) -> Mode:
-        """From whatever is shown to the other of light and dark."""
+        """Switch between light and dark, and return the new mode."""
         self.set_mode("light" if colours().dark else "dark")
         return self._mode
 
@@ -122,7 +122,7 @@ class Theme(QObject):
 
 
 def current() -> Theme:
-    """The application's one Theme; made when first asked for. Raises RuntimeError without a QApplication."""
+    """The application's single Theme, made on first use. Raises RuntimeError without a QApplication."""
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         raise RuntimeError("a theme needs a QApplication")
@@ -130,7 +130,7 @@ def current() -> Theme:
 
 
 def palette(c: Colours) -> QPalette:
-    """The Qt palette of these colours."""
+    """The Qt palette with these colours."""
     made, role, group = QPalette(), QPalette.ColorRole, QPalette.ColorGroup
     pairs = (
         (role.Window, c.window), (role.WindowText, c.text), (role.Base, c.panel), (role.AlternateBase, c.window),

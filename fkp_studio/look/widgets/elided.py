@@ -1,4 +1,4 @@
-"""A line of text that gives way where the window is narrow."""
+"""A one-line label that elides its text when it does not fit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 
 class ElidedLabel(QLabel):
-    """One line that ends in … where it doesn't fit; the whole is then in its tip, and always its accessible name."""
+    """Ends in … when the text does not fit; the full text is then the tooltip, and always the accessible name."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -16,7 +16,7 @@ class ElidedLabel(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def set_text(self, text: str) -> None:
-        """Show this, or as much of it as there is room for."""
+        """Show `text`, elided to the available width."""
         if text != self.whole:
             self.whole = text
             self.setAccessibleName(text)

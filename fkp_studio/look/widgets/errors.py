@@ -1,4 +1,4 @@
-"""What happens when something goes wrong: a sentence for the user's mistakes, the log and a dialog for ours."""
+"""Error handling of the window: the log, the dialog for a UserError, and the crash dialog for internal errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LEVELS = {
 
 
 def start_log(folder: Path) -> IO[str]:
-    """Write log.txt (1 MB, three older ones are kept) and, when the process dies, crash.txt; the latter's file is returned."""
+    """Log to log.txt (1 MB, three backups) and, if the process dies, to crash.txt. Returns the open crash file."""
     handler = logging.handlers.RotatingFileHandler(
         folder / "log.txt", maxBytes=1_000_000, backupCount=3, encoding="utf-8"
     )
@@ -49,7 +49,7 @@ def _on_qt_message(kind: QtMsgType, _context: QMessageLogContext, text: str) -> 
 
 
 def show_error(parent: QWidget | None, error: UserError) -> QMessageBox:
-    """A dialog with the sentence; it doesn't wait for an answer. Keep what is returned when there is no parent to do so."""
+    """Show the error in a non-blocking dialog. Without a parent the caller must keep the returned box alive."""
     box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", str(error), QMessageBox.StandardButton.Ok, parent)
     box.setObjectName("user_error")
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -58,15 +58,15 @@ def show_error(parent: QWidget | None, error: UserError) -> QMessageBox:
 
 
 class CrashReporter(QObject):
-    """Catches what nobody caught, in every thread: a UserError becomes a dialog with its sentence, anything else is
-    logged and shown in the crash dialog. One dialog at a time; what comes meanwhile is only logged."""
+    """Handles uncaught exceptions of all threads: a UserError is shown in a dialog with its message, anything else is
+    logged and shown in the crash dialog. While one crash dialog is open, further errors are only logged."""
 
     _raised = Signal(object)
 
     def __init__(self, app: QApplication) -> None:
         super().__init__(app)
         self._app = app
-        self._dialogs: list[QDialog] = []  # those on the screen: without a parent nobody else keeps them
+        self._dialogs: list[QDialog] = []  # open dialogs: without a parent nothing else keeps them alive
         self._raised.connect(self._show)
         sys.excepthook = self._on_exception
         threading.excepthook = self._on_thread_exception
@@ -76,7 +76,7 @@ class CrashReporter(QObject):
             self._app.quit()
             return
         if not isinstance(error, UserError):
-            log.critical("a fault nobody caught", exc_info=(kind, error, trace))
+            log.critical("uncaught exception", exc_info=(kind, error, trace))
             traceback.print_exception(kind, error, trace)
         self._raised.emit(error)
 

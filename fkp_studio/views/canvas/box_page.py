@@ -1,7 +1,4 @@
-"""The whole photo of the current face, on which a person draws the face's box: what models see is cut out by it.
-
-Or the box of another face, which was missed: that is added.
-"""
+"""The photo page: shows the whole photo of the current face, to redraw the face's box or add a face that was missed."""
 
 from __future__ import annotations
 
@@ -29,29 +26,31 @@ if TYPE_CHECKING:
     from fkp_studio.document.session import Session
 
 MARGIN = 16  # screen pixels round the photo
-LEAST = 8.0  # screen pixels: a shorter drag was a slip of the hand
-HINT = "Drag a box round the face, from the eyebrows to the chin and from ear to ear. The dashed square is what models will see."
-
+LEAST = 8.0  # screen pixels: a shorter drag is ignored
+HINT = (
+    "Drag a box around the face, from eyebrows to chin and from ear to ear. "
+    "The dashed square is the crop that models see."
+)
 ADD_HINT = (
-    "Drag a box round a face that has none yet, from the eyebrows to the chin and from ear to ear: it becomes a face of its own. "
-    "Dashed squares are the faces that are there."
+    "Drag a box around the missed face, from eyebrows to chin and from ear to ear. "
+    "Dashed squares mark the faces that already exist."
 )
 
 
 @dataclass(frozen=True)
 class ShownPhoto:
-    """A photo ready to be shown, possibly smaller than its file of width x height px; crops in px of the file."""
+    """A photo ready to show, possibly smaller than its file (width x height px). Crops are in px of the file."""
 
     image: QImage
     width: int
     height: int
     crop: tuple[int, int, int] | None
     others: tuple[tuple[int, int, int], ...]
-    room: float  # round the box that is drawn
+    room: float  # margin around the drawn box
 
 
 def read_photo(project: Path, sample_id: int) -> ShownPhoto:
-    """The photo of a sample. Raises UserError. For a background thread."""
+    """Read the photo of a sample. Raises UserError. For a background thread."""
     with Project.open(project, read_only=True) as opened:
         photo, room = photo_of(opened, sample_id), room_for(opened.schema)
     pixels = read_picture(photo.path, channels=3)
@@ -60,8 +59,8 @@ def read_photo(project: Path, sample_id: int) -> ShownPhoto:
 
 
 class BoxPage(QWidget):
-    """`begin` reads the photo of the current face; a drag cuts the face anew, or adds another one. `closed` at the end,
-    whatever came of it."""
+    """`begin` reads the photo of the current face; a drag crops the face again, or adds another one. `closed` is
+    emitted at the end, whatever the outcome."""
 
     closed = Signal()
     refused = Signal(str)  # why no box can be drawn
@@ -75,7 +74,7 @@ class BoxPage(QWidget):
         self.hint, self.cancel = QLabel(HINT), QPushButton("Cancel")
         self.hint.setWordWrap(True)
         self.hint.setProperty("role", "dim")
-        self.cancel.setToolTip("Back to the face, which stays as it is (Esc)")
+        self.cancel.setToolTip("Back to the face without changes (Esc)")
         strip = QHBoxLayout()
         strip.setContentsMargins(16, 8, 16, 8)
         strip.setSpacing(16)
@@ -94,7 +93,7 @@ class BoxPage(QWidget):
         session.project_changed.connect(self.end)
 
     def begin(self, *, adding: bool = False) -> None:
-        """Show the photo of the current face, as soon as it is read. adding: the box will be of a further face."""
+        """Show the photo of the current face once it is read. adding: the box adds a face instead of replacing one."""
         store, self._sample, self._adding = self._session.store, self._session.sample_id, adding
         self.hint.setText(ADD_HINT if adding else HINT)
         self.photo.show_photo(None)
@@ -142,7 +141,7 @@ class BoxPage(QWidget):
 
 
 class PhotoView(QWidget):
-    """Paints the photo, its faces' crops, and the box that is being drawn."""
+    """Paints the photo, the crops of its faces, and the box being drawn."""
 
     drawn = Signal(object)  # float64 [4], x, y, width, height in px of the file
     left = Signal()  # Esc
@@ -158,12 +157,12 @@ class PhotoView(QWidget):
         self.setAccessibleName("Photo of the face")
 
     def show_photo(self, photo: ShownPhoto | None) -> None:
-        """Show this one; None while it is read."""
+        """Show this photo; None while it is being read."""
         self.photo, self._start = photo, None
         self.update()
 
     def box(self) -> np.ndarray | None:
-        """The box under the hand, inside the photo, float64 [4] px of the file; None where it is none."""
+        """The box being drawn, clipped to the photo: float64 [4], px of the file. None if too small or not drawing."""
         photo = self.photo
         if photo is None or self._start is None:
             return None
@@ -220,7 +219,7 @@ class PhotoView(QWidget):
         self._paint(painter, (box[0], box[1], box[2], box[3]), theme.LABEL, dashed=False)
 
     def _paint(self, painter: QPainter, area: tuple[float, ...], colour: str, *, dashed: bool) -> None:
-        """A rectangle (x, y, width, height) or square (x, y, side) of the file, in its colour over a dark rim."""
+        """Draw a rectangle (x, y, width, height) or square (x, y, side), in px of the file, over a dark outline."""
         frame, scale = self._place()
         x, y, width, height = (*area, area[2]) if len(area) == 3 else area
         rect = QRectF(frame.x() + x * scale, frame.y() + y * scale, width * scale, height * scale)
@@ -234,7 +233,7 @@ class PhotoView(QWidget):
         painter.drawRect(rect)
 
     def _place(self) -> tuple[QRectF, float]:
-        """Where the photo is in the window, and how many screen pixels a pixel of its file takes."""
+        """The photo's rectangle in the widget, and screen pixels per pixel of the file."""
         photo = self.photo
         if photo is None:
             return QRectF(), 1.0

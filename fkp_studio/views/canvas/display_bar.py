@@ -1,4 +1,4 @@
-"""The small tools in the canvas' corner: fit, brightness, contrast, equalise, point size, error ellipses."""
+"""The display controls in the canvas's corner: fit, brightness, contrast, equalise, point size, error ellipses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GAP = 8
 
 
 class DisplayBar(QWidget):
-    """Floats over its parent's top right corner; what it changes is only for the eye."""
+    """Floats over its parent's top right corner. It changes only how the image is shown."""
 
     display_chosen = Signal(object)  # Display
     fit_chosen = Signal()
@@ -40,7 +40,7 @@ class DisplayBar(QWidget):
         self.adjust_button.setCheckable(True)
         self.adjust = AdjustPanel(parent)
         self.adjust.hide()
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # readable over a bright picture too
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # readable over a bright image too
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 2, 2, 2)
         row.setSpacing(2)
@@ -53,7 +53,7 @@ class DisplayBar(QWidget):
         self._on_theme_changed()
 
     def put(self) -> None:
-        """Go to the parent's corner; to be called when that changes its size."""
+        """Move to the parent's corner. Call it when the parent is resized."""
         right = self._over.width() - GAP
         self.adjustSize()
         self.move(right - self.width(), GAP)
@@ -65,13 +65,13 @@ class DisplayBar(QWidget):
         self.adjust_button.toggle()
 
     def close_adjust(self) -> bool:
-        """Close the sliders; whether they were open."""
+        """Close the sliders; returns whether they were open."""
         was_open = self.adjust_button.isChecked()
         self.adjust_button.setChecked(False)
         return was_open
 
     def show_display(self, display: Display) -> None:
-        """Have the sliders say what the canvas shows."""
+        """Set the sliders to the canvas's display."""
         self.adjust.show_display(display)
 
     def setVisible(self, visible: bool) -> None:
@@ -88,7 +88,7 @@ class DisplayBar(QWidget):
 
 
 class AdjustPanel(QFrame):
-    """The sliders."""
+    """The panel with the sliders."""
 
     display_chosen = Signal(object)  # Display
 
@@ -100,10 +100,10 @@ class AdjustPanel(QFrame):
         self.contrast = _slider("Contrast", -100, 100)
         self.point_size = _slider("Point size", int(SIZES[0]), int(SIZES[1]))
         self.equalise = QCheckBox("Equalise")
-        self.equalise.setToolTip("Spread the picture's grey levels evenly: shows what lies in the dark")
+        self.equalise.setToolTip("Spread the grey levels evenly, to see detail in dark areas")
         self.ellipses = QCheckBox("Error ellipses")
         self.ellipses.setToolTip(
-            "A missing point lies within its ellipse with 95 %; each label you place shrinks the others'"
+            "Each missing point lies in its ellipse with 95 % probability; each label you place shrinks the others"
         )
         self.reset = QPushButton("Reset")
         self._lay_out()
@@ -117,7 +117,7 @@ class AdjustPanel(QFrame):
         self.show_display(self._display)
 
     def show_display(self, display: Display) -> None:
-        """Put the sliders where `display` says."""
+        """Set the sliders to `display` without emitting `display_chosen`."""
         self._display, self._showing = display, True
         self.brightness.setValue(display.tone.brightness)
         self.contrast.setValue(display.tone.contrast)

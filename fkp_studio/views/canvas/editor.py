@@ -1,4 +1,4 @@
-"""What a user can do to the points of the current face. Each act is one call to the store: one undo step."""
+"""Edits of the current face's points. Each edit is one call to the store and so one undo step."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PLACED = (PointState.VISIBLE, PointState.OCCLUDED)
 
 
 class FaceEditor(QObject):
-    """Edits and the guided walk. The walk's next point is `target`: the current keypoint where it is still to be placed.
+    """Edits and the guided walk. The walk's next point is `target`: the current keypoint if it is still to be placed.
 
-    place_state: how the next click places it; occluded when the user asked for that before there was a point.
+    place_state: the state the next click gives; occluded if the user chose that before placing the point.
     """
 
-    hint = Signal(str)  # a short sentence on what happened or can't be done
+    hint = Signal(str)  # a short sentence on what happened or is not possible
     walk_changed = Signal()
 
     def __init__(self, session: Session, current: CurrentFace, parent: QObject | None = None) -> None:
@@ -33,8 +33,8 @@ class FaceEditor(QObject):
         self._session = session
         self._current = current
         self._sample_id = -1
-        self._touched = -1  # the point placed last in this face: arrows still move it while the walk is one further
-        self._walk = 0  # where the walk goes on after a look at other points
+        self._touched = -1  # the last point placed in this face: arrows still move it when the walk has moved on
+        self._walk = 0  # where the walk resumes after other points were selected
         self.place_state = PointState.VISIBLE
         current.changed.connect(self._on_face_changed)
         session.keypoint_changed.connect(self._on_keypoint_changed)
@@ -42,7 +42,7 @@ class FaceEditor(QObject):
 
     @property
     def face(self) -> Face | None:
-        """The face that is edited."""
+        """The face being edited."""
         return self._current.face
 
     @property
@@ -60,7 +60,7 @@ class FaceEditor(QObject):
         return next_missing(face.states, self._walk)
 
     def place(self, keypoint: int, at: tuple[float, float], *, state: PointState | None = None) -> None:
-        """Set or move a point (picture pixels, kept on the picture). A first placement leads the walk on to the next one."""
+        """Place or move a point (image pixels, clamped to the image). Placing it first advances the walk."""
         face, store = self.face, self._session.store
         if face is None or store is None:
             return
@@ -75,22 +75,22 @@ class FaceEditor(QObject):
             self._session.set_keypoint(keypoint)
 
     def nudge(self, dx: float, dy: float) -> None:
-        """Move the current point (or the one placed last) by picture pixels."""
+        """Move the current point (or the one placed last) by image pixels."""
         face, k = self.face, self._movable()
         if face is None or k < 0:
-            self.hint.emit("Choose a point to move it with the arrow keys.")
+            self.hint.emit("Select a point to move it with the arrow keys.")
             return
         x, y = face.points[k].tolist()
         self.place(k, (x + dx, y + dy))
 
     def set_state(self, state: PointState) -> None:
-        """Give the current point a state. A point without a place can't be visible or occluded yet: the next click places it so."""
+        """Set the current point's state. For an unplaced point, visible or occluded applies to the next click."""
         face, store, k = self.face, self._session.store, self._session.keypoint
         if face is None or store is None:
             return
         k = self.target if k < 0 else k
         if k < 0:
-            self.hint.emit("Choose a point first: click it, or press Tab.")
+            self.hint.emit("Select a point first: click it, or press Tab.")
         elif state in PLACED and not face.present[k]:
             self._session.set_keypoint(k)
             self.place_state = state
@@ -103,13 +103,13 @@ class FaceEditor(QObject):
                 self._walk_on(k)
 
     def next_point(self, step: int) -> None:
-        """Go to the next (1) or previous (-1) keypoint in schema order, going round."""
+        """Go to the next (1) or previous (-1) keypoint in schema order, wrapping around."""
         if self.face is not None:
             k, count = self._session.keypoint, len(self.face.states)
             self._session.set_keypoint((k + step) % count if k >= 0 else (0 if step > 0 else count - 1))
 
     def accept(self, keypoint: int) -> None:
-        """Take the prediction of one unset point as its label."""
+        """Accept the prediction of one unset point as its label."""
         face, store = self.face, self._session.store
         if face is None or store is None:
             return
@@ -121,7 +121,7 @@ class FaceEditor(QObject):
         self._walk_on(keypoint)
 
     def accept_instead(self, keypoint: int) -> None:
-        """Take back the placement just made by the first half of a double click, and accept the prediction instead."""
+        """Undo the placement made by the first half of a double click, and accept the prediction instead."""
         store = self._session.store
         if store is not None and self._touched == keypoint:
             store.undo_stack.undo()
@@ -140,16 +140,14 @@ class FaceEditor(QObject):
             return
         if not face.acceptable.any():
             complete = not (face.states == PointState.UNSET).any()
-            self.hint.emit(
-                "Nothing to accept: the face is complete." if complete else "There is no prediction to accept."
-            )
+            self.hint.emit("Nothing to accept: the face is complete." if complete else "No prediction to accept.")
             return
         count = store.accept(self._session.run, [face.sample_id])
         self.hint.emit(f"Accepted {count} point{'s' if count != 1 else ''}.")
 
     def _why_not(self, face: Face, keypoint: int, title: str) -> str:
         if face.states[keypoint] != PointState.UNSET:
-            return f"The {title} is labelled already; a label is never replaced by a prediction."
+            return f"The {title} is already labelled; predictions never replace labels."
         if not self._session.run:
             return "Choose a run to see its predictions, then accept them."
         return f"The run has no prediction for the {title} here."
@@ -187,7 +185,7 @@ class FaceEditor(QObject):
         self.walk_changed.emit()
 
     def _first(self, states: np.ndarray) -> int:
-        """Where to begin in a new face: the same keypoint as before where it is missing, or none is; else the first missing."""
+        """The keypoint to select in a new face: the first missing, or the previous one if it or none is missing."""
         k = self._session.keypoint
         if 0 <= k < len(states) and states[k] == PointState.UNSET:
             return k

@@ -1,4 +1,4 @@
-"""The picture on the canvas: one item that is reused for every face."""
+"""The canvas's graphics item for the image, reused for every face."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from fkp_studio.face.tone import Tone, apply_tone
 
 
 class PictureItem(QGraphicsItem):
-    """Paints a Picture in picture pixels: the centre of the first pixel is (0, 0), so it begins at (-0.5, -0.5)."""
+    """Paints a Picture in image pixels: the centre of the first pixel is (0, 0), so it begins at (-0.5, -0.5)."""
 
     def __init__(self) -> None:
         super().__init__()
         self._picture: Picture | None = None
         self._tone = Tone()
-        self._images: dict[int, QImage] = {}  # by level, made when first painted
+        self._images: dict[int, QImage] = {}  # by level, made on first paint
 
     @property
     def picture(self) -> Picture | None:
-        """What is shown."""
+        """The Picture shown."""
         return self._picture
 
     def show_picture(self, picture: Picture | None) -> None:
-        """Show this picture, or nothing."""
+        """Show this Picture; None clears the item."""
         if picture is self._picture:
             return
         if picture is None or self._picture is None or self._rect(picture) != self._rect(self._picture):
@@ -35,14 +35,14 @@ class PictureItem(QGraphicsItem):
         self.update()
 
     def set_tone(self, tone: Tone) -> None:
-        """Show the picture in this tone; the picture itself stays as it is."""
+        """Show the image in this tone; the Picture itself is unchanged."""
         if tone != self._tone:
             self._tone = tone
             self._images.clear()
             self.update()
 
     def image(self, scale: float) -> QImage | None:
-        """The level that suffices for `scale` screen pixels a picture pixel."""
+        """The smallest level that suffices for `scale` screen pixels per image pixel; None if there is none."""
         if self._picture is None or not self._picture.levels:
             return None
         levels = self._picture.levels

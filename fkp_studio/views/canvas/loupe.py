@@ -1,4 +1,4 @@
-"""The magnifier that helps to place a point between pixels while it is dragged."""
+"""The magnifier for placing a point with sub-pixel precision while it is dragged."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from fkp_studio.look.style import theme
 
-SIDE = 132.0  # of the magnifier on the screen
-GAP = 28.0  # between the cursor and the magnifier
+SIDE = 132.0  # screen pixels, of the magnifier
+GAP = 28.0  # screen pixels between the cursor and the magnifier
 _SHADE, _LINE = QColor(12, 13, 15, 200), QColor("#F1F2F4")
 
 
 def box_for(cursor: QPointF, limits: QRectF) -> QRectF:
-    """Where the magnifier goes: right above the cursor, on the other side where the window ends."""
+    """The magnifier's rectangle: above and right of the cursor, on the other side near the window's edge."""
     box = QRectF(cursor.x() + GAP, cursor.y() - GAP - SIDE, SIDE, SIDE)
     if box.right() > limits.right():
         box.moveRight(cursor.x() - GAP)
@@ -32,9 +32,9 @@ def paint_loupe(
     scale: float,
     limits: QRectF,
 ) -> None:
-    """Magnify the picture around `at` (picture pixels of a picture `width` wide) near the cursor; limits: the window."""
-    zoom = max(3 * scale, 8.0)  # screen pixels a picture pixel
-    level = image.width() / width  # pixels of this level a picture pixel
+    """Magnify the image around `at` (image pixels of an image `width` wide) near the cursor. limits: the window."""
+    zoom = max(3 * scale, 8.0)  # screen pixels per image pixel
+    level = image.width() / width  # pixels of this level per image pixel
     box = box_for(cursor, limits)
     seen = SIDE / zoom
     source = QRectF((at[0] + 0.5 - seen / 2) * level, (at[1] + 0.5 - seen / 2) * level, seen * level, seen * level)

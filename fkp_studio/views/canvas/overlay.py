@@ -1,5 +1,4 @@
-"""What is painted with the face for a moment: where missing points may lie, the dragged point with its magnifier, the name
-under the pointer."""
+"""Paints the canvas overlays: error ellipses, the dragged point with its magnifier, the hover tag, the focus line."""
 
 from __future__ import annotations
 
@@ -17,11 +16,11 @@ from fkp_studio.views.canvas.loupe import paint_loupe
 
 _RING = QColor(theme.PREDICTION)
 _RING.setAlpha(200)
-REACH = 5.991  # chi squared of two degrees: within the ellipse lies the point with 95 %
+REACH = 5.991  # the 95 % quantile of chi-squared with two degrees of freedom
 
 
 def paint_ellipses(painter: QPainter, face: Face, *, place: ToScreen, display: Display) -> None:
-    """A thin ellipse round each predicted point that has no label: the point lies within with 95 %."""
+    """Paint a thin 95 % ellipse around each predicted point without a label."""
     if not (display.ellipses and display.predictions) or face.given is None:
         return
     which = np.isfinite(face.doubts)
@@ -44,7 +43,7 @@ def paint_ellipses(painter: QPainter, face: Face, *, place: ToScreen, display: D
 def paint_drag(
     painter: QPainter, item: PictureItem, *, place: ToScreen, at: tuple[float, float], radius: float, limits: QRectF
 ) -> None:
-    """The point at `at` (picture pixels) above all others, and the magnifier within `limits`, the window."""
+    """Paint the point at `at` (image pixels) above all others, and the magnifier within `limits`, the window."""
     cursor = QPointF(*place(np.array(at)).tolist())
     draw_marks(painter, "label", place(np.array([at])), radius)
     image = item.image(place.scale)
@@ -56,14 +55,14 @@ def paint_drag(
 def paint_hover(
     painter: QPainter, face: Face, keypoint: int, *, title: str, ring: bool, place: ToScreen, radius: float
 ) -> None:
-    """A tag beside a label, or beside a prediction (`ring`)."""
+    """Paint a tag beside a label, or beside a prediction (`ring`)."""
     x, y = place(face.predicted[keypoint] if ring else face.points[keypoint]).tolist()
     if np.isfinite(x):
         caption(painter, hover_text(face, keypoint, title, ring=ring), QPointF(x, y), gap=radius + 8)
 
 
 def paint_focus(painter: QPainter, window: QRect) -> None:
-    """The hairline that says that the canvas has the keyboard."""
+    """Paint the line that marks the keyboard focus."""
     painter.setPen(QPen(QColor(theme.colours().link), 1))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRect(window.adjusted(0, 0, -1, -1))

@@ -1,4 +1,4 @@
-"""The centre of the window: the picture with its guided walk, or many faces at once."""
+"""The central widget: the canvas with its walk bar, the contact sheet, or the photo page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CanvasPanel(QWidget):
-    """`view` with its walk bar, `sheet`, and `box_page`; one of them is shown."""
+    """Shows one of: `view` with its walk bar, `sheet`, `box_page`."""
 
     hint = Signal(str)  # a short sentence for the status bar
     contact_sheet_shown = Signal(bool)
@@ -56,14 +56,13 @@ class CanvasPanel(QWidget):
         return self._stack.currentWidget() is self.sheet
 
     def toggle_contact_sheet(self) -> None:
-        """From one face to many, and back."""
+        """Switch between the face and the contact sheet."""
         if self.shows_sheet:
             self.show_face()
         else:
             self._show(self.sheet)
 
     def show_face(self) -> None:
-        """Show one face."""
         self._show(self._face)
 
     def draw_box(self) -> None:
@@ -72,7 +71,7 @@ class CanvasPanel(QWidget):
         self.box_page.begin()
 
     def add_face(self) -> None:
-        """Let the user draw the box of a further face of the current face's photo."""
+        """Let the user draw the box of another face in the current face's photo."""
         self._show(self.box_page)
         self.box_page.begin(adding=True)
 

@@ -1,4 +1,4 @@
-"""The canvas: one picture with its points, in picture pixels."""
+"""The canvas widget: one image with its points, in image pixels."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 
     from fkp_studio.document.session import Session
 
-PATIENCE_MS = 200  # how long the last face stays while the next one's picture is read
+PATIENCE_MS = 200  # how long the last face stays while the next image is read
 
 
 class CanvasView(QGraphicsView):
     """Shows the session's sample with labels and predictions; edits go through `editor`.
 
-    Marks are painted over the scene in one go, in screen pixels, so that they keep their size at every zoom.
+    Marks are painted over the scene in one pass, in screen pixels, so that they keep their size at every zoom.
     """
 
     display_changed = Signal(object)  # Display
@@ -63,8 +63,8 @@ class CanvasView(QGraphicsView):
         self.editor = FaceEditor(session, self.current, self)
         self._display = Display()
         self._camera = Camera()
-        self._shown: Face | None = None  # what is on the screen: the current face once its picture is here
-        self._preview: tuple[Face, Place] | None = None  # the face with the dragged point where the mouse has it
+        self._shown: Face | None = None  # the face on the screen: the current one once its image is loaded
+        self._preview: tuple[Face, Place] | None = None  # the face with the dragged point at the mouse
         self._hover = Hover(self)
         self._mouse = Mouse(self, self.editor)
         self._keys = Keys(self, session)
@@ -115,7 +115,7 @@ class CanvasView(QGraphicsView):
     # what the window's actions call
 
     def fit(self) -> None:
-        """Show the whole picture."""
+        """Show the whole image."""
         self._look(Camera())
 
     def zoom_in(self) -> None:
@@ -139,7 +139,7 @@ class CanvasView(QGraphicsView):
         self.set_display(replace(self._display, names=not self._display.names))
 
     def toggle_ellipses(self) -> None:
-        """Show or hide where missing points may lie."""
+        """Show or hide the error ellipses."""
         self.set_display(replace(self._display, ellipses=not self._display.ellipses))
 
     def toggle_adjust(self) -> None:
@@ -147,19 +147,16 @@ class CanvasView(QGraphicsView):
         self.bar.toggle_adjust()
 
     def set_state_of_current(self, state: PointState) -> None:
-        """Give the current point this state."""
         self.editor.set_state(state)
 
     def next_point(self, step: int = 1) -> None:
-        """Go to the next or previous keypoint."""
         self.editor.next_point(step)
 
     def nudge(self, dx: float, dy: float) -> None:
-        """Move the current point by picture pixels."""
+        """Move the current point by image pixels."""
         self.editor.nudge(dx, dy)
 
     def accept_current_point(self) -> None:
-        """Accept the prediction of the current point."""
         self.editor.accept_current()
 
     def accept_missing_of_face(self) -> None:
@@ -168,11 +165,11 @@ class CanvasView(QGraphicsView):
 
     @property
     def display(self) -> Display:
-        """What is shown besides the picture, and how."""
+        """What is shown over the image, and how."""
         return self._display
 
     def set_display(self, display: Display) -> None:
-        """Show edges, predictions, names, point size and tone as told."""
+        """Apply edges, predictions, names, ellipses, point size and tone."""
         if display != self._display:
             self._display = display
             self._item.set_tone(display.tone)
@@ -184,17 +181,17 @@ class CanvasView(QGraphicsView):
 
     @property
     def shown_face(self) -> Face | None:
-        """The face on the screen, None while its picture is on the way."""
+        """The face on the screen, None while its image is loading."""
         face = self.current.face
         return self._shown if face is not None and self._shown is face else None
 
     def to_screen(self) -> ToScreen:
-        """Where picture pixels are in the window right now."""
+        """The current mapping from image pixels to the window."""
         t = self.viewportTransform()
         return ToScreen(t.m11(), (t.dx(), t.dy()))
 
     def preview(self, keypoint: int, at: Place | None) -> None:
-        """Show a point elsewhere while it is dragged."""
+        """Show a point at another position while it is dragged."""
         face = self.shown_face
         if at is None or face is None:
             self._preview = None
@@ -204,11 +201,11 @@ class CanvasView(QGraphicsView):
         self._redraw()
 
     def commit(self, keypoint: int, at: Place) -> None:
-        """Put a point where a gesture left it."""
+        """Place a point at the end of a gesture."""
         self.editor.place(keypoint, at)
 
     def pan(self, dx: float, dy: float) -> None:
-        """Move the picture by screen pixels."""
+        """Move the image by screen pixels."""
         self._look(self._camera.moved(dx, dy, window=self._window(), picture=self._size()))
 
     def select(self, keypoint: int) -> None:
@@ -216,7 +213,7 @@ class CanvasView(QGraphicsView):
         self._session.set_keypoint(keypoint)
 
     def cancel_gesture(self) -> bool:
-        """Esc; whether there was one."""
+        """Cancel the gesture; returns whether there was one."""
         return self._mouse.cancel()
 
     # events
@@ -320,7 +317,7 @@ class CanvasView(QGraphicsView):
         self._prefetch_timer.start()
 
     def _on_cut(self, ids: np.ndarray) -> None:
-        """These faces have other pictures now."""
+        """Drop the images of these faces, which were cropped again."""
         self._pictures.forget(ids.tolist())
         if self._shown is not None and self._shown.sample_id in ids:
             self._item.show_picture(None)
@@ -343,7 +340,7 @@ class CanvasView(QGraphicsView):
         self._look(self._camera)
 
     def _picture_of(self, face: Face) -> Picture | None:
-        """The face's picture if it is here; the one on the screen also when the cache has let it go."""
+        """The face's image if it is loaded; the one on the screen even if the cache has dropped it."""
         if self._shown is not None and self._shown.sample_id == face.sample_id and self._item.picture is not None:
             return self._item.picture
         return self._pictures.get(face.sample_id)
@@ -351,7 +348,7 @@ class CanvasView(QGraphicsView):
     def _on_patience_lost(self) -> None:
         self._shown = None
         self._item.show_picture(None)
-        self.sentence.setText("Reading the picture…")
+        self.sentence.setText("Reading the image…")
         self.sentence.show()
 
     def _on_prefetch(self) -> None:
@@ -361,7 +358,7 @@ class CanvasView(QGraphicsView):
         self.setBackgroundBrush(QColor(theme.colours().canvas))
 
     def show_cursor(self) -> None:
-        """Let the mouse look like what it would do."""
+        """Update the cursor shape."""
         self.viewport().setCursor(self._keys.cursor(self._mouse.busy, self.editor.target >= 0))
 
     def _look(self, camera: Camera) -> None:

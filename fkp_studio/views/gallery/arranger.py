@@ -1,4 +1,4 @@
-"""Answers queries in the background: gathers the facts they need, filters, sorts, and hands over the new order."""
+"""Runs gallery queries in the background: reads the data they need, filters, sorts and emits the new order."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from fkp_studio.document.store import Changes, ProjectStore
 from fkp_studio.views.gallery.facts import read_lacking, read_ranks
 from fkp_studio.views.gallery.filters import Facts, Query, Sort, arrange, matches
 
-EDIT = 256  # faces in a change that is small enough to be read at once
-MARKED = 4096  # faces in a change that are looked at one by one: which of them still belong here
+EDIT = 256  # faces; a change of at most this many is read at once
+MARKED = 4096  # faces; a change of at most this many is checked face by face against the query
 
 
 class Arranger(QObject):
-    """Keeps the order of the gallery. Lives in the interface thread; everything that takes time runs on its own pool.
+    """Keeps the order of the gallery. Lives in the interface thread; slow work runs on its own pool.
 
-    The order is only made anew when it is asked for: a face that has just been completed stays where it is, and is
-    counted in `left` instead.
+    The order is only recomputed on request: a face that has just been completed stays where it is and is counted in
+    `left` instead.
     """
 
     arranged = Signal(object)  # int64 [n], the ids to show
@@ -35,7 +35,7 @@ class Arranger(QObject):
         super().__init__(parent)
         self.query = Query()
         self.left: set[int] = set()  # shown faces that no longer match the query
-        self.outdated = False  # labels or predictions changed widely: the order may be another one by now
+        self.outdated = False  # many labels or predictions changed: the order may no longer be right
         self._store: ProjectStore | None = None
         self._run = ""
         self._lacking: Lacking | None = None
@@ -49,16 +49,16 @@ class Arranger(QObject):
 
     @property
     def lacking(self) -> Lacking | None:
-        """What faces lack; None until it is read."""
+        """The missing points of all faces; None until read."""
         return self._lacking
 
     @property
     def busy(self) -> bool:
-        """Whether an order is being made."""
+        """Whether an order is being computed."""
         return self._asked
 
     def set_store(self, store: ProjectStore | None) -> None:
-        """Work on this project; forgets everything about the old one."""
+        """Switch to this project and drop everything about the old one."""
         for name in list(self._tasks):
             self._cancel(name)
         self._lacking = self._ranks = None
@@ -67,19 +67,19 @@ class Arranger(QObject):
         self._read_lacking()
 
     def close(self) -> None:
-        """Wait for the tasks to let go of the project."""
+        """Cancel the tasks and wait until none uses the project."""
         self.set_store(None)
         self._pool.waitForDone()
 
     def set_run(self, run: str) -> None:
-        """The run that queries about errors and confidences mean."""
+        """Set the run that queries about errors and confidences refer to."""
         if run != self._run:
             self._run = run
             if self.query.needs_run:
                 self.ask(self.query)
 
     def ask(self, query: Query) -> None:
-        """Make the order of this query; `arranged` follows."""
+        """Compute the order of this query; emits `arranged` when done."""
         self.query = query
         if self._store is not None:
             self._asked = True
@@ -87,7 +87,7 @@ class Arranger(QObject):
             self._step()
 
     def on_changed(self, changes: Changes) -> None:
-        """The store changed: keep the facts up to date, but not the order."""
+        """Update the facts after a change of the store, but not the order."""
         if changes.labels or changes.samples:
             ids = None if changes.ids is None or changes.samples else np.asarray(changes.ids, np.int64)
             self._labels_changed(ids)
@@ -95,7 +95,7 @@ class Arranger(QObject):
             self._ranks = None
             self.ask(self.query)
         elif changes.predictions and self.query.needs_run:
-            if self._asked:  # it waited for this
+            if self._asked:  # the pending query waited for this
                 self._step()
             else:
                 self._set_outdated()
@@ -107,7 +107,7 @@ class Arranger(QObject):
         if ids is None or len(ids) > EDIT:
             self._cancel("lacking")
             self._read_lacking()
-        elif "lacking" in self._tasks:  # it may have read these before the change
+        elif "lacking" in self._tasks:  # the task may have read these before the change
             self._meanwhile.update(ids.tolist())
         elif self._lacking is not None:
             self._lacking.put(ids - 1, _missing(store, ids))
@@ -115,7 +115,7 @@ class Arranger(QObject):
         self._mark(ids)
 
     def _mark(self, ids: np.ndarray | None) -> None:
-        """Note which of these faces (None: all) still match the query; of very many, that the order may be another one."""
+        """Note which of these faces (None: all) still match the query; if very many, mark the order as outdated."""
         if ids is None or len(ids) > MARKED:
             self._set_outdated()
         elif not self.query.needs_run:
@@ -133,18 +133,18 @@ class Arranger(QObject):
         self.left_changed.emit()
 
     def _facts(self) -> Facts:
-        assert self._store is not None  # noqa: S101 - for the type checker; callers have looked
+        assert self._store is not None  # noqa: S101 - for the type checker; callers have checked
         return Facts(self._store.index(), self._lacking, None, self._ranks)
 
     def _step(self) -> None:
-        """Start what the order still needs, or the making of the order itself; `_step` is called again after each."""
+        """Start reading what the order still needs, or computing it. `_step` is called again after each read."""
         if self._store is None or not self._asked:
             return
         columns = self._run_columns() if self.query.needs_run and self._run else None
         if self.query.keypoints and self._lacking is None:
             self._read_lacking()
         elif self.query.needs_run and self._run and columns is None:
-            return  # the store is reading it, and says `changed` when it is there
+            return  # the store is reading it and emits `changed` when done
         elif self.query.sort is Sort.NAME and self._ranks is None:
             self._start("ranks", read_ranks, self._store.path, done=self._on_ranks)
         else:
@@ -153,8 +153,8 @@ class Arranger(QObject):
             self._start("arrange", lambda: arrange(query, facts, columns=columns), done=self._on_arranged)
 
     def _run_columns(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """What the store knows of the run; None while it is reading, when it gives new arrays at each call."""
-        assert self._store is not None  # noqa: S101 - for the type checker; callers have looked
+        """The store's columns of the run; None while it reads them, which shows in new arrays at each call."""
+        assert self._store is not None  # noqa: S101 - for the type checker; callers have checked
         columns = self._store.run_columns(self._run)
         return columns if columns[0] is self._store.run_columns(self._run)[0] else None
 
@@ -183,7 +183,7 @@ class Arranger(QObject):
     def _start(
         self, name: str, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False
     ) -> None:
-        """Run it in the background unless a task of this name is under way."""
+        """Run `fn` in the background unless a task of this name is running."""
         if name in self._tasks:
             return
 
@@ -196,9 +196,15 @@ class Arranger(QObject):
             done(result)
 
         task = run_task(
-            fn, *args, done=deliver, failed=lambda error: self.failed.emit(str(error)), ended=ended, owner=self,
-            cancellable=cancellable, pool=self._pool,
-        )  # fmt: skip
+            fn,
+            *args,
+            done=deliver,
+            failed=lambda error: self.failed.emit(str(error)),
+            ended=ended,
+            owner=self,
+            cancellable=cancellable,
+            pool=self._pool,
+        )
         self._tasks[name] = task
 
     def _cancel(self, name: str) -> None:
@@ -208,11 +214,11 @@ class Arranger(QObject):
 
 
 def _missing(store: ProjectStore, ids: np.ndarray) -> np.ndarray:
-    """bool [B, K]: the points that nobody has looked at; a removed face lacks nothing."""
+    """bool [B, K]: the unset points; a removed face has none."""
     return store.labels(ids).missing & store.index().kept[ids - 1, None]
 
 
 def with_only(query: Query, ids: np.ndarray, *, in_order: bool = False) -> Query:
-    """The query narrowed to these faces; in_order: shown as they come in `ids`."""
+    """The query restricted to these faces. in_order: shown in the order of `ids`."""
     wanted = np.asarray(ids, np.int64)
     return replace(query, only=tuple((wanted if in_order else np.sort(wanted)).tolist()), in_order=in_order)

@@ -1,4 +1,4 @@
-"""The rows above and below the grid, and what stands in its place when it is empty."""
+"""The gallery's filter bar, progress row and empty state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZE_NAMES = {"S": "Small", "M": "Medium", "L": "Large"}
 
 
 class FilterBar(QWidget):
-    """Count, size of the thumbnails, filter, keypoint and sort. It shows a query and says when the user changes it."""
+    """Count, thumbnail size, filter, keypoint and sort. Shows a query and emits a signal when the user changes it."""
 
     query_changed = Signal(object)  # Query
     size_changed = Signal(str)
@@ -48,7 +48,7 @@ class FilterBar(QWidget):
         self.refresh.setToolTip("Filter and sort again")
         self.refresh.clicked.connect(self.refresh_wanted)
         self.back.setProperty("role", "flat")
-        self.back.setToolTip("Show what was shown before")
+        self.back.setToolTip("Back to the previous faces")
         self.back.clicked.connect(self.back_wanted)
         self.filter.activated.connect(self._on_filter)
         self.sort.activated.connect(self._on_chosen)
@@ -75,7 +75,7 @@ class FilterBar(QWidget):
         column.addWidget(self.keypoint)
 
     def set_schema(self, schema: KeypointSchema | None) -> None:
-        """The keypoints that 'missing labels' can be narrowed to."""
+        """Set the keypoints that 'missing labels' can be restricted to."""
         self.keypoint.clear()
         self.keypoint.addItem("any keypoint", ())
         for group in groups(schema) if schema else ():
@@ -83,7 +83,7 @@ class FilterBar(QWidget):
         self.set_query(Query())
 
     def set_query(self, query: Query, *, title: str = "") -> None:
-        """Show this query. title: what `query.only` stands for."""
+        """Show this query. title: the name of the faces in `query.only`."""
         self._query = query
         self.back.setVisible(bool(title))
         with QSignalBlocker(self.filter):
@@ -98,16 +98,16 @@ class FilterBar(QWidget):
         self.keypoint.setCurrentIndex(place[0] if place else 0)
 
     def set_count(self, shown: int, total: int) -> None:
-        """How many faces are shown, of how many."""
+        """Show how many of all faces are shown."""
         self.count.setText(faces(total) if shown == total else f"{shown:,} of {total:,}")
 
     def set_left(self, count: int, *, outdated: bool = False) -> None:
-        """How many of the shown faces no longer belong here."""
+        """Show how many of the shown faces no longer match the query, with the refresh button."""
         self.refresh.setVisible(bool(count) or outdated)
         self.refresh.setText(f"{count:,} done · refresh" if count else "refresh")
 
     def set_size(self, size: str) -> None:
-        """Tick this size."""
+        """Check this size in the menu."""
         self.size_button.set_size(size)
 
     def _on_filter(self) -> None:
@@ -147,8 +147,8 @@ class _SizeButton(QToolButton):
     def __init__(self, chosen: Callable[[str], object]) -> None:
         super().__init__()
         self.setIcon(assets.icon("grid"))
-        self.setToolTip("Size of the thumbnails")
-        self.setAccessibleName("size of the thumbnails")
+        self.setToolTip("Thumbnail size")
+        self.setAccessibleName("thumbnail size")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu, group = QMenu(self), QActionGroup(self)
         self._actions: dict[str, QAction] = {}
@@ -165,7 +165,7 @@ class _SizeButton(QToolButton):
 
 
 class ProgressRow(QWidget):
-    """How much of all labels is there, and which ones most faces lack, with a button that shows those faces."""
+    """The share of labelled points and the labels most faces lack, with a button that shows those faces."""
 
     show_wanted = Signal(tuple)  # keypoints
 
@@ -201,7 +201,7 @@ class ProgressRow(QWidget):
         column.addLayout(below)
 
     def show_state(self, share: float, lacking: Lacking | None) -> None:
-        """share: labelled points of all points, 0..1. lacking: None while it is being counted."""
+        """Show the progress. share: labelled points of all points, 0..1. lacking: None while it is being counted."""
         self.bar.setValue(int(share * 1000))
         self.percent.setText(f"{int(share * 100)}%")
         group = lacking.most() if lacking else None
@@ -211,7 +211,7 @@ class ProgressRow(QWidget):
 
 
 class Notice(QWidget):
-    """What is said in place of an empty grid, with the one act that fills it."""
+    """The empty state of the grid: a message and the one action that fills it."""
 
     acted = Signal(str)
 
@@ -236,7 +236,7 @@ class Notice(QWidget):
         column.addStretch(2)
 
     def show_text(self, title: str, text: str, button: str, *, act: str = "all") -> None:
-        """Say this; an empty `button` offers nothing."""
+        """Show this message; with an empty `button` no action is offered."""
         self.title.setText(title)
         self.text.setText(text)
         self.text.setVisible(bool(text))

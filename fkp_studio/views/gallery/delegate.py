@@ -1,4 +1,4 @@
-"""Paints the cells of the gallery: the thumbnail, how much of the face is labelled, marks, the current face."""
+"""Paints the gallery's cells: thumbnail, labelling progress, marks and the current face."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from fkp_studio.views.gallery.thumbnails import Thumbnails
     from training.storage.project.columns import SampleIndex
 
-MARGIN = 3  # px round a thumbnail
-BAR = 3  # px, height of the bar that tells how much is labelled
+MARGIN = 3  # px around a thumbnail
+BAR = 3  # px, height of the labelling progress bar
 
 
 class ThumbnailDelegate(QStyledItemDelegate):
@@ -31,12 +31,12 @@ class ThumbnailDelegate(QStyledItemDelegate):
         self.index: SampleIndex | None = None
         self.keypoints = 1
         self.left: set[int] = set()  # faces that no longer match the filter
-        self.confidences: np.ndarray | None = None  # [N], mean of a face's predictions: shown where it sorts them
+        self.confidences: np.ndarray | None = None  # [N], mean per face: shown while faces are sorted by it
         self.side = 96
         self.set_colours()
 
     def set_colours(self) -> None:
-        """Take the present theme's colours."""
+        """Apply the current theme's colours."""
         colours = theme.colours()
         self._placeholder = QColor(colours.hover)
         self._bar = QColor(colours.line)
@@ -65,7 +65,7 @@ class ThumbnailDelegate(QStyledItemDelegate):
         self._picture(painter, box, sample_id)
         self._confidence(painter, box, sample_id)
         self._marks(painter, box, sample_id)
-        if selected and state & QStyle.StateFlag.State_HasFocus:  # the current one of those selected
+        if selected and state & QStyle.StateFlag.State_HasFocus:  # the current one of the selected faces
             painter.setPen(self._frame)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(box.adjusted(-2, -2, 2, 2 + BAR))
@@ -78,10 +78,10 @@ class ThumbnailDelegate(QStyledItemDelegate):
         painter.fillRect(box, self._placeholder)
         if self._thumbnails.problem(sample_id):
             painter.setPen(self._text)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, "cannot be read")
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, "can't be read")
 
     def _confidence(self, painter: QPainter, box: QRect, sample_id: int) -> None:
-        """How sure the chosen run is of this face, on the colour of its doubt."""
+        """Paint the chosen run's mean confidence for this face, on the colour of its uncertainty."""
         if self.confidences is None or not 0 < sample_id <= len(self.confidences):
             return
         sure = float(self.confidences[sample_id - 1])
@@ -113,7 +113,7 @@ class ThumbnailDelegate(QStyledItemDelegate):
             self._tick(painter, box)
 
     def _tick(self, painter: QPainter, box: QRect) -> None:
-        """The face no longer belongs here: veiled, with a tick."""
+        """Paint a face that no longer matches the query: dimmed, with a tick."""
         painter.fillRect(box, self._veil)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -1,4 +1,4 @@
-"""Reads what filters ask of all faces, in a background thread with a connection of its own."""
+"""Reads the data that filters need of all faces. For background threads; each call opens its own connection."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from fkp_studio.document.lacking import Lacking
 from training.storage.project.project import Project
 
-CHUNK = 1024  # samples read at once: short enough for the interface thread to get its turn between
+CHUNK = 1024  # samples read at once: few enough to let the interface thread run in between
 KEY_BYTES = 96  # of a name, for sorting
 
 Cancelled = Callable[[], bool]
 
 
 def read_lacking(path: Path, *, cancelled: Cancelled) -> Lacking:
-    """Which points nobody has looked at, of every face."""
+    """The unset points of every face. Returns early, incomplete, once cancelled."""
     with Project.open(path, read_only=True) as project:
         found = Lacking.empty(len(project), project.schema)
         for ids in _chunks(project.kept_ids(), cancelled):
@@ -27,10 +27,10 @@ def read_lacking(path: Path, *, cancelled: Cancelled) -> Lacking:
 
 
 def read_ranks(path: Path) -> np.ndarray:
-    """int64 [N]: each face's place in the order of names, where 'face 2' comes before 'face 10'."""
+    """int64 [N]: each face's position in the natural order of names, where 'face 2' comes before 'face 10'."""
     with Project.open(path, read_only=True) as project:
         names = project.names()
-    keys = np.empty(len(names), f"S{KEY_BYTES}")  # NumPy sorts it without holding up the interface's thread
+    keys = np.empty(len(names), f"S{KEY_BYTES}")  # NumPy sorts it without blocking the interface thread
     for start in range(0, len(names), CHUNK):
         keys[start : start + CHUNK] = [natural(name) for name in names[start : start + CHUNK]]
     ranks = np.empty(len(names), np.int64)
@@ -39,7 +39,7 @@ def read_ranks(path: Path) -> np.ndarray:
 
 
 def natural(name: str) -> bytes:
-    """A sort key in which runs of digits count as numbers."""
+    """A sort key in which sequences of digits compare as numbers."""
     return re.sub(r"\d+", lambda digits: digits[0].zfill(12), name.lower()).encode()[:KEY_BYTES]
 
 

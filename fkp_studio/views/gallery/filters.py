@@ -1,4 +1,4 @@
-"""Which faces the gallery shows, and in which order: pure functions over arrays. No Qt, no database."""
+"""Filtering and sorting of the gallery: pure functions over arrays. No Qt, no database."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from fkp_studio.document.lacking import Lacking
 from training.storage.project.columns import SampleIndex
 
-WORST = 100  # faces shown by the filter of the worst errors
+WORST = 100  # faces shown by the worst-error filter
 
 
 class Filter(StrEnum):
-    """What a face must have to be shown."""
+    """Which faces are shown."""
 
     ALL = "all faces"
     MISSING = "missing labels"
@@ -30,7 +30,7 @@ class Filter(StrEnum):
 
 
 class Sort(StrEnum):
-    """What comes first."""
+    """Which faces come first."""
 
     INDEX = "as imported"
     MISSING = "most missing"
@@ -44,9 +44,9 @@ OF_A_RUN = frozenset({Filter.PREDICTED, Filter.WORST, Sort.ERROR, Sort.CONFIDENC
 
 @dataclass(frozen=True)
 class Query:
-    """What was asked for. keypoints: with MISSING only faces that lack one of these; empty: any keypoint.
+    """The gallery's filter and order. keypoints: with MISSING only faces that lack one of these; empty: any keypoint.
 
-    only: ids, when just these faces are wanted (a click in a plot); None: no such limit. in_order: as imported means here
+    only: ids to restrict the faces to (after a click in a plot); None: no restriction. in_order: "as imported" means
     the order of `only` (the worst first).
     """
 
@@ -58,16 +58,16 @@ class Query:
 
     @property
     def needs_run(self) -> bool:
-        """Whether this can only be answered for a run."""
+        """Whether the query depends on a run."""
         return bool({self.filter, self.sort} & OF_A_RUN)
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run says of each of N faces.
+    """A run's data per face, for N faces.
 
-    predicted: bool [N]. error: float32 [N], mean distance of prediction and label as a share of the picture's larger
-    side, NaN without any pair. confidence: float32 [N], mean over the predicted points, NaN where there is none.
+    predicted: bool [N]. error: float32 [N], mean distance of prediction and label as a fraction of the image's larger
+    side, NaN without any pair. confidence: float32 [N], mean over the predicted points, NaN if there are none.
     """
 
     predicted: np.ndarray
@@ -76,19 +76,19 @@ class RunFacts:
 
     @classmethod
     def of(cls, error: np.ndarray, confidence: np.ndarray, index: SampleIndex) -> RunFacts:
-        """From the mean errors in px and mean confidences of all faces."""
+        """Build it from the mean errors in px and mean confidences of all faces."""
         sizes = np.maximum(np.maximum(index.widths, index.heights), 1)
         return cls(np.isfinite(error) | np.isfinite(confidence), error / sizes, confidence)
 
     @classmethod
     def empty(cls, count: int) -> RunFacts:
-        """No predictions."""
+        """The facts of a run without predictions."""
         return cls(np.zeros(count, bool), np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32))
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All a query can ask of N faces. ranks: int64 [N], place in the order of names."""
+    """All data a query can need of N faces. ranks: int64 [N], position in the order of names."""
 
     index: SampleIndex
     lacking: Lacking | None = None
@@ -96,7 +96,7 @@ class Facts:
     ranks: np.ndarray | None = None
 
     def rows(self, rows: np.ndarray) -> Facts:
-        """The facts of some faces only."""
+        """The facts of these rows only."""
         index = SampleIndex(**{f.name: getattr(self.index, f.name)[rows] for f in fields(self.index)})
         run = self.run and RunFacts(**{f.name: getattr(self.run, f.name)[rows] for f in fields(self.run)})
         return Facts(
@@ -108,7 +108,7 @@ class Facts:
 
 
 def matches(query: Query, facts: Facts) -> np.ndarray:
-    """bool [N]: the faces the query shows (of the worst errors: all that have an error)."""
+    """bool [N]: the faces that match the query (for WORST: all that have an error)."""
     kept = facts.index.kept
     found = ~kept if query.filter is Filter.REMOVED else _by_filter(query, facts) & kept
     if query.only is not None:
@@ -139,9 +139,9 @@ def _by_filter(query: Query, facts: Facts) -> np.ndarray:
 
 
 def arrange(query: Query, facts: Facts, *, columns: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """int64 [n]: the ids of the faces to show, in order. Equal faces stay in the order of import.
+    """int64 [n]: the ids of the faces to show, in order. Ties keep the import order.
 
-    columns: error (px) and confidence of the run the query means, float32 [N] each; None where it needs none.
+    columns: error (px) and confidence of the query's run, float32 [N] each; None if the query needs no run.
     """
     if columns is not None:
         facts = replace(facts, run=RunFacts.of(*columns, facts.index))

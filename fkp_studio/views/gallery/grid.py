@@ -1,4 +1,4 @@
-"""The grid of thumbnails: a table of fixed cells, so that a million faces open as fast as ten."""
+"""The thumbnail grid: a table with cells of fixed size, so that a million faces open as fast as ten."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView
 
 Index = QModelIndex | QPersistentModelIndex
 NOTHING = QModelIndex()
-AHEAD = 1  # screens of thumbnails drawn before they are scrolled to
+AHEAD = 1  # screens of thumbnails drawn in advance
 
 
 class GridModel(QAbstractTableModel):
-    """Cell (row, column) is face `row * columns + column` of an order of ids. It knows no pictures."""
+    """Maps cell (row, column) to face `row * columns + column` of an order of ids. It holds no images."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,16 +48,16 @@ class GridModel(QAbstractTableModel):
         return usable if self.sample_id(index) >= 0 else Qt.ItemFlag.NoItemFlags
 
     def position(self, index: Index) -> int:
-        """The cell's place in the order; beyond its end for the empty cells of the last row."""
+        """The cell's position in the order; past its end for the empty cells of the last row."""
         return index.row() * self.columns + index.column()
 
     def sample_id(self, index: Index) -> int:
-        """The face in this cell, -1 where there is none."""
+        """The face in this cell, -1 for none."""
         place = self.position(index)
         return int(self.order[place]) if index.isValid() and place < len(self.order) else -1
 
     def index_of(self, position: int) -> QModelIndex:
-        """The cell of the face at this place of the order."""
+        """The cell of the face at this position in the order."""
         return self.index(position // self.columns, position % self.columns)
 
     def set_order(self, order: np.ndarray, *, columns: int) -> None:
@@ -68,11 +68,11 @@ class GridModel(QAbstractTableModel):
 
 
 class GridView(QTableView):
-    """Shows a GridModel; fits the number of columns to its width and tells which faces are in sight."""
+    """Shows a GridModel, fits the number of columns to its width and reports which faces are visible."""
 
-    chosen = Signal(int)  # the face that the user went to
-    opened = Signal(int)  # the face that was double-clicked, or Return pressed on
-    in_sight = Signal(list)  # ids on the screen, then those a screen ahead
+    chosen = Signal(int)  # the face the user moved to
+    opened = Signal(int)  # the face that was double-clicked or on which Return was pressed
+    in_sight = Signal(list)  # ids on the screen, then those of the next screen
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -97,7 +97,7 @@ class GridView(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)  # else columns could flip to and fro
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)  # else the column count could oscillate
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         for header in (self.horizontalHeader(), self.verticalHeader()):
             header.hide()
@@ -107,22 +107,21 @@ class GridView(QTableView):
 
     @property
     def grid(self) -> GridModel:
-        """The model."""
         return self._grid
 
     def set_cell(self, pixels: int) -> None:
-        """The cells' height and least width."""
+        """Set the cells' height and least width in px."""
         self._cell = pixels
         self.verticalHeader().setDefaultSectionSize(pixels)
         self.verticalScrollBar().setSingleStep(pixels // 3)
         self._fit(force=True)
 
     def set_order(self, order: np.ndarray, *, current: int) -> None:
-        """Show these ids; `current` is the place of the current face among them, -1 for none."""
+        """Show these ids. current: the position of the current face among them, -1 for none."""
         self._reset(order, self._columns(), current)
 
     def set_current(self, position: int) -> None:
-        """Mark the face at this place and bring it into sight; -1 marks none."""
+        """Select the face at this position and scroll to it; -1 for none."""
         self._syncing = True
         try:
             if position < 0:
@@ -135,7 +134,7 @@ class GridView(QTableView):
             self._syncing = False
 
     def selected_ids(self) -> np.ndarray:
-        """The selected faces, int64, in their order."""
+        """The ids of the selected faces, int64, in the grid's order."""
         grid, places = self._grid, []
         selection = self.selectionModel().selection()
         for part in map(selection.at, range(selection.size())):
@@ -145,7 +144,7 @@ class GridView(QTableView):
         return grid.order[found[found < len(grid.order)]]
 
     def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
-        """Shift and dragging select the faces from one to the other as they follow each other, not a block of the table."""
+        """With Shift or dragging, select all faces from one to the other in order, not a block of the table."""
         ends = [self.indexAt(rect.topLeft()), self.indexAt(rect.bottomRight())]
         places = sorted(self._grid.position(end) for end in ends if end.isValid())
         if len(places) < 2:
@@ -154,7 +153,7 @@ class GridView(QTableView):
         self.selectionModel().select(self._between(*places), command)
 
     def _between(self, first: int, last: int) -> QItemSelection:
-        """The cells from one place to another: the rest of a row, whole rows, the beginning of a row."""
+        """The cells from one position to another: the rest of a row, whole rows, the start of a row."""
         grid, columns, chosen = self._grid, self._grid.columns, QItemSelection()
         last = min(last, len(grid.order) - 1)
         top, bottom = first // columns, last // columns
@@ -165,7 +164,7 @@ class GridView(QTableView):
         return chosen
 
     def refresh(self, ids: list[int] | None = None) -> None:
-        """Paint these faces again, as far as they are in sight; None: all."""
+        """Repaint these faces if visible; None: all."""
         if ids is None:
             self.viewport().update()
             return
@@ -175,18 +174,19 @@ class GridView(QTableView):
             self.update(self._grid.index_of(first + int(place)))
 
     def look_again(self) -> None:
-        """Say again what is in sight."""
-        self._look.start()  # its signal must not pass arguments on: a scroll bar's value would be taken for an interval
+        """Emit `in_sight` again."""
+        self._look.start()  # without arguments: a scroll bar's value would be taken as the interval
 
     def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:  # noqa: ARG002 - Qt asks with them
-        """Left and right go on over the ends of rows; Home and End mean the first and the last face."""
+        """Left and Right continue past the ends of rows; Home and End go to the first and the last face."""
         grid, count = self._grid, len(self._grid.order)
         if not count:
             return NOTHING
         moves, page = QAbstractItemView.CursorAction, max(1, self.viewport().height() // self._cell) * grid.columns
         step = {
             moves.MoveLeft: -1, moves.MovePrevious: -1, moves.MoveRight: 1, moves.MoveNext: 1,
-            moves.MoveUp: -grid.columns, moves.MoveDown: grid.columns, moves.MovePageUp: -page, moves.MovePageDown: page,
+            moves.MoveUp: -grid.columns, moves.MoveDown: grid.columns,
+            moves.MovePageUp: -page, moves.MovePageDown: page,
             moves.MoveHome: -count, moves.MoveEnd: count,
         }[action]  # fmt: skip
         here = grid.position(self.currentIndex()) if self.currentIndex().isValid() else 0
@@ -197,7 +197,7 @@ class GridView(QTableView):
         return grid.index_of(min(max(target, 0), count - 1))
 
     def keyboardSearch(self, text: str) -> None:
-        """Letters are shortcuts of the window; Qt would look through a million cells for them."""
+        """Do nothing: letters are shortcuts of the window, and Qt would search a million cells."""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -213,7 +213,7 @@ class GridView(QTableView):
         return max(1, self.viewport().width() // self._cell)
 
     def _fit(self, *, force: bool = False) -> None:
-        """As many columns as the width holds, the rest of the width shared among them."""
+        """Use as many columns as fit, and divide the rest of the width among them."""
         columns = self._columns()
         if force or columns != self._grid.columns:
             current = self._grid.position(self.currentIndex()) if self.currentIndex().isValid() else -1
@@ -232,7 +232,7 @@ class GridView(QTableView):
         self._look.start()
 
     def _visible(self) -> tuple[int, int]:
-        """The range of places in the order that is on the screen."""
+        """The range of positions in the order that is on the screen: first, end."""
         top = self.verticalScrollBar().value()
         first = top // self._cell * self._grid.columns
         end = (-(-(top + self.viewport().height()) // self._cell)) * self._grid.columns

@@ -1,4 +1,4 @@
-"""The menu on a face of the gallery."""
+"""The context menu of a face in the gallery."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def face_menu(
     parent: QWidget,
     selected: np.ndarray | None = None,
 ) -> QMenu:
-    """What can be done with one face, and with those `selected` where it is among them. Deletes itself after it was shown."""
+    """The menu for one face, or for all `selected` ones if it is among them. It deletes itself after use."""
     sample = store.sample(sample_id)
     ids = np.array([sample_id], np.int64) if selected is None or sample_id not in selected else selected
     menu = QMenu(parent)
@@ -35,7 +35,7 @@ def face_menu(
     menu.addAction(assets.icon("open"), "Open", lambda: open_face(sample_id))
     path = sample.path
     if path is not None:
-        menu.addAction("Show file in its folder", lambda: show_in_folder(path))
+        menu.addAction("Show file in folder", lambda: show_in_folder(path))
     menu.addAction(assets.icon("copy"), "Copy name", lambda: QGuiApplication.clipboard().setText(sample.name))
     menu.addSeparator()
     menu.addMenu(_move_menu(store, ids, menu))
@@ -49,13 +49,13 @@ def face_menu(
 
 
 def _move_menu(store: ProjectStore, ids: np.ndarray, parent: QMenu) -> QMenu:
-    """Train, val and test; the one where all these faces are is ticked."""
+    """The splits; the one that holds all these faces is checked."""
     menu = QMenu(f"Move {faces(len(ids))} to", parent)
     menu.setToolTipsVisible(True)
     now = np.unique(store.index().splits[ids - 1]).tolist()
     for split, name in enumerate(SPLITS):
         action = menu.addAction(name, partial(_move, store, ids, split))
-        action.setToolTip("The other pictures of the same person or photo come along. One undo takes it back.")
+        action.setToolTip("Other images of the same person or photo move along. It is one undo step.")
         action.setCheckable(True)
         action.setChecked(now == [split])
         action.setEnabled(now != [split])

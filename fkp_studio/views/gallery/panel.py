@@ -1,4 +1,4 @@
-"""The gallery: filter, sort, grid of thumbnails, and what the labels still lack."""
+"""The gallery panel: filter, sort, thumbnail grid and labelling progress."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from fkp_studio.views.gallery.grid import GridView
 from fkp_studio.views.gallery.menu import face_menu
 from fkp_studio.views.gallery.thumbnails import Look, Thumbnails
 
-REFRESH_MS = 50  # changes that come together are shown together
-PATIENCE_MS = 300  # an order that takes longer is announced
+REFRESH_MS = 50  # changes within this time are shown together
+PATIENCE_MS = 300  # orders that take longer are indicated
 SIZES = {"S": 56, "M": 80, "L": 128}  # px of a thumbnail's longer side
 
 
 class GalleryPanel(QWidget):
-    """All faces of the project. It sets the session's order (filter and sort) and its current sample."""
+    """Shows the faces of the project. It sets the session's order (filter and sort) and its current sample."""
 
     hint = Signal(str)  # a sentence for the status bar
-    opened = Signal(int)  # the user wants to work on this face: double click, Return
-    open_wanted = Signal()  # from the empty state: there is no project yet
+    opened = Signal(int)  # a face was double-clicked or Return pressed on it
+    open_wanted = Signal()  # from the empty state without a project
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._store: ProjectStore | None = None
         self._only_title = ""
-        self._former = Query()  # before just some faces were shown
+        self._former = Query()  # the query before `show_ids`
         self._size = "M"
         self.arranger = Arranger(self)
         self.thumbnails = Thumbnails(self)
@@ -91,29 +91,28 @@ class GalleryPanel(QWidget):
         self._slow = QTimer(self, singleShot=True, interval=PATIENCE_MS)
         self._slow.timeout.connect(self._show_slow)
 
-    # What other parts may ask for
+    # Requests of other parts
 
     def show_filter(self, chosen: Filter) -> None:
-        """Show the faces of this filter, in the present order."""
+        """Show the faces of this filter, in the current order."""
         self.show_query(replace(self.arranger.query, filter=chosen, keypoints=(), only=None))
 
     def show_ids(self, ids: np.ndarray, title: str, *, in_order: bool = False) -> None:
-        """Show just these faces; `title` says which they are ('error above 5 %'). in_order: as they come in `ids`."""
+        """Show only these faces. title: their name ('error above 5 %'). in_order: in the order of `ids`."""
         if self.arranger.query.only is None:
             self._former = self.arranger.query
         self._only_title = title
         self.show_query(with_only(Query(), ids, in_order=in_order))
 
     def go_back(self) -> None:
-        """Show what was shown before `show_ids`."""
+        """Show the faces shown before `show_ids`."""
         self.show_query(self._former)
 
     def show_all(self) -> None:
-        """Show all faces."""
         self.show_filter(Filter.ALL)
 
     def show_query(self, query: Query) -> None:
-        """Show the answer to this query."""
+        """Show the faces that match this query."""
         self.bar.set_query(query, title=self._only_title if query.only is not None else "")
         self.arranger.ask(query)
         self._slow.start()
@@ -124,24 +123,19 @@ class GalleryPanel(QWidget):
         self._slow.start()
 
     def set_thumbnail_size(self, size: str) -> None:
-        """Of "S", "M" and "L"."""
+        """Set the size: "S", "M" or "L"."""
         self._size = size
         self._delegate.side = SIZES[size]
         self.bar.set_size(size)
         self._set_look()
         self.view.set_cell(SIZES[size] + 2 * MARGIN + BAR)
 
-    @property
-    def thumbnail_size(self) -> str:
-        """Of "S", "M" and "L"."""
-        return self._size
-
     def close_project(self) -> None:
-        """Let go of the project's files; waits for what is being read just now."""
+        """Close the project's files; waits for reads in progress."""
         self.thumbnails.set_project(None)
         self.arranger.close()
 
-    # What happens
+    # Events
 
     def _on_project_changed(self) -> None:
         if self._store is not None:
@@ -187,7 +181,7 @@ class GalleryPanel(QWidget):
         self._show_state()
 
     def _on_arranged(self, ids: np.ndarray) -> None:
-        """Take the order over; a face that was just removed gives way to the one that was next to it."""
+        """Apply the order; if the current face was just removed, select its neighbour."""
         session, index = self._session, self._store.index() if self._store else None
         at, now = session.place(session.sample_id), session.sample_id
         session.set_order(ids)
@@ -198,7 +192,7 @@ class GalleryPanel(QWidget):
         if query.only is None:
             self._only_title = ""
         if query.needs_run and not self._session.run:
-            self.hint.emit("Choose a run first: errors and confidences are a run's.")
+            self.hint.emit("Choose a run first: errors and confidences belong to a run.")
         self.show_query(query)
 
     def _on_left_changed(self) -> None:
@@ -220,7 +214,7 @@ class GalleryPanel(QWidget):
         else:
             self.show_all()
 
-    # What is shown
+    # Display
 
     def _take_index(self) -> None:
         self._delegate.index = self._store.index() if self._store else None
@@ -235,7 +229,7 @@ class GalleryPanel(QWidget):
         self.view.look_again()
 
     def _show_state(self) -> None:
-        """Counts, and in place of an empty grid why it is empty."""
+        """Show the counts, and the notice if the grid is empty."""
         shown, query = len(self._session.order), self.arranger.query
         total = int(self._store.index().kept.sum()) if self._store else 0
         self.bar.set_count(shown, shown if query.filter is Filter.REMOVED else total)
@@ -244,11 +238,11 @@ class GalleryPanel(QWidget):
         if self._store is None:
             self.notice.show_text("No project is open.", "Open or import faces to see them here.", "Open…", act="open")
         elif not total:
-            self.notice.show_text("This project has no faces yet.", "Import a data set, and its faces appear here.", "")
+            self.notice.show_text("This project has no faces yet.", "Import a data set to see its faces here.", "")
         elif query.needs_run and not self._session.run and query.filter in (Filter.PREDICTED, Filter.WORST):
             self.notice.show_text(
                 "No run is chosen.",
-                "Choose a run in the list of runs: errors and predictions are a run's.",
+                "Choose a run in the list of runs to see its errors and predictions.",
                 "Show all faces",
             )
         else:
@@ -257,7 +251,7 @@ class GalleryPanel(QWidget):
 
     def _show_slow(self) -> None:
         if self.arranger.busy:
-            self.bar.count.setText("looking through all faces…")
+            self.bar.count.setText("searching all faces…")
 
     def _show_progress(self) -> None:
         if self._store is None:
@@ -285,9 +279,9 @@ def _why_empty(query: Query) -> str:
     if query.filter is Filter.MISSING:
         return "Every face has all its labels."
     if query.filter is Filter.REVIEW:
-        return "Every point that a model made has been looked at."
+        return "Every point placed by a model has been reviewed."
     if query.filter is Filter.REMOVED:
-        return "Nobody has removed a face."
+        return "No face has been removed."
     if query.filter in (Filter.PREDICTED, Filter.WORST) or query.sort is Sort.ERROR:
         return "The chosen run has not predicted these faces yet."
     return ""

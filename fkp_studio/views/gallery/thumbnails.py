@@ -1,4 +1,4 @@
-"""Thumbnails on demand: drawn by background threads with their own connections, kept in a cache of bounded size."""
+"""The thumbnail cache: background threads with their own connections draw into a cache of bounded size."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from training.storage.project.project import Project
 
 CACHE_BYTES = 64 * 2**20
-BATCH = 8  # thumbnails drawn between two looks at what is wanted now
+BATCH = 8  # thumbnails drawn between two checks of the requests
 THREADS = 2
 
 
 @dataclass(frozen=True)
 class Look:
-    """How thumbnails are drawn. side: px of the screen, `ratio` of them to one of Qt's. run: whose predictions, "" for none's."""
+    """How thumbnails are drawn. side: device pixels, `ratio` per logical pixel. run: whose predictions, "" for none."""
 
     side: int = 96
     run: str = ""
@@ -35,7 +35,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A thumbnail as it comes from a thread. image: None where the picture can't be read; `problem` says why."""
+    """A thumbnail drawn by a thread. image: None if it can't be read; `problem` says why."""
 
     sample_id: int
     image: QImage | None
@@ -45,16 +45,16 @@ class Drawn:
 class Thumbnails(QObject):
     """The thumbnails of one project by sample id. All methods belong to the interface thread.
 
-    `want` says what is to be drawn now; whatever was wanted before and is not drawn yet is dropped.
+    `want` replaces all earlier requests that have not been drawn yet.
     """
 
-    ready = Signal(list)  # sample ids whose thumbnail came or changed
+    ready = Signal(list)  # sample ids whose thumbnail is new or changed
 
     def __init__(self, parent: QObject | None = None, *, capacity: int = CACHE_BYTES) -> None:
         super().__init__(parent)
         self._capacity = capacity
         self._kept: OrderedDict[int, QPixmap] = OrderedDict()
-        self._stale: set[int] = set()  # shown until the new one is there
+        self._stale: set[int] = set()  # shown until redrawn
         self._problems: dict[int, str] = {}
         self._bytes = 0
         self._look = Look()
@@ -63,14 +63,14 @@ class Thumbnails(QObject):
 
     @property
     def nbytes(self) -> int:
-        """Memory taken by the thumbnails."""
+        """Bytes taken by the thumbnails."""
         return self._bytes
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def set_project(self, path: Path | None) -> None:
-        """Forget everything and draw from this project from now on."""
+        """Drop everything and draw from this project from now on."""
         self.close()
         self._clear()
         if path is not None:
@@ -80,25 +80,25 @@ class Thumbnails(QObject):
                 thread.drawn.connect(self._on_drawn, Qt.ConnectionType.QueuedConnection)
 
     def set_look(self, look: Look) -> None:
-        """Draw like this from now on. Thumbnails of another size are dropped, others stay until the new ones come."""
+        """Set how to draw. Thumbnails of another size are dropped, others stay until redrawn."""
         if look.side != self._look.side:
             self._clear()
         self._look = look
         self.forget(None)
 
     def get(self, sample_id: int) -> QPixmap | None:
-        """The thumbnail if it is here already."""
+        """The thumbnail if it is in the cache."""
         pixmap = self._kept.get(sample_id)
         if pixmap is not None:
             self._kept.move_to_end(sample_id)
         return pixmap
 
     def problem(self, sample_id: int) -> str:
-        """Why this picture can't be shown, "" when it can or nobody has tried."""
+        """Why this image can't be shown, "" if it can or has not been tried."""
         return self._problems.get(sample_id, "")
 
     def want(self, ids: Iterable[int]) -> None:
-        """Draw these, the first one first, and nothing that was wanted earlier."""
+        """Draw these in order, and drop earlier requests."""
         missing = [i for i in ids if (i not in self._kept or i in self._stale) and i not in self._problems]
         self._wanted.replace(missing, self._look)
         for thread in self._threads if missing else ():
@@ -106,14 +106,14 @@ class Thumbnails(QObject):
                 thread.start(QThread.Priority.LowPriority)
 
     def forget(self, ids: Iterable[int] | None) -> None:
-        """These faces (None: all) have changed; ask again with `want`. The old thumbnail is shown until then."""
+        """Mark these faces (None: all) as changed; request them again with `want`. Old thumbnails show until then."""
         changed = None if ids is None else {int(i) for i in ids}
         self._stale |= self._kept.keys() if changed is None else changed & self._kept.keys()
         self._problems = {} if changed is None else {i: p for i, p in self._problems.items() if i not in changed}
         self._wanted.renew()
 
     def close(self) -> None:
-        """End the threads; waits for the thumbnails that are being drawn just now."""
+        """End the threads; waits for the thumbnails being drawn."""
         self._wanted.close()
         for thread in self._threads:
             thread.wait()
@@ -128,7 +128,7 @@ class Thumbnails(QObject):
 
     def _on_drawn(self, batch: _Batch) -> None:
         if batch.wanted is not self._wanted:
-            return  # of a project that was closed
+            return  # from a closed project
         drawn, look = batch.drawn, batch.look
         self._wanted.finish(one.sample_id for one in drawn)
         if look != self._look:
@@ -159,7 +159,7 @@ def _nbytes(pixmap: QPixmap | None) -> int:
 
 
 class _Wanted:
-    """The ids still to be drawn; shared by the interface thread and the drawing threads."""
+    """The ids still to be drawn, shared by the interface thread and the drawing threads."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -167,7 +167,7 @@ class _Wanted:
         self._drawing: dict[int, tuple[Look, int]] = {}  # taken by a thread and not delivered yet
         self._look = Look()
         self.closed = False
-        self.version = 0  # rises when faces change: what was read before is not the last word
+        self.version = 0  # increases when faces change: thumbnails of older versions are stale
 
     def replace(self, ids: Sequence[int], look: Look) -> None:
         with self._condition:
@@ -191,7 +191,7 @@ class _Wanted:
             self._condition.notify_all()
 
     def take(self) -> tuple[list[int], Look, int] | None:
-        """Waits for work; None when it is over."""
+        """Wait for the next ids to draw; None when closed."""
         with self._condition:
             while not self._ids and not self.closed:
                 self._condition.wait()
@@ -204,7 +204,7 @@ class _Wanted:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What a thread delivers."""
+    """The result of one round of a thread."""
 
     drawn: list[Drawn]
     look: Look
@@ -213,7 +213,7 @@ class _Batch:
 
 
 class _Artist(QThread):
-    """Draws what is wanted until it is told to end."""
+    """The drawing thread: draws requested thumbnails until `_Wanted` is closed."""
 
     drawn = Signal(object)  # _Batch
 
@@ -262,6 +262,6 @@ def _draw_one(project: Project, sample_id: int, labels: Labels, predicted: np.nd
 
 
 def to_image(pixels: np.ndarray) -> QImage:
-    """A QImage of its own of uint8 [h, w, 4] BGRA."""
+    """A QImage that owns a copy of uint8 [h, w, 4] BGRA."""
     height, width = pixels.shape[:2]
     return QImage(pixels.data, width, height, width * 4, QImage.Format.Format_RGB32).copy()

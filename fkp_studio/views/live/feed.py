@@ -1,4 +1,4 @@
-"""The live worker's client: frames and points come from `python -m training live`, read in a thread of their own."""
+"""The client of the live worker `python -m training live`, whose frames and points are read in background threads."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QImage
 
 WORKER: tuple[str, ...] = (sys.executable, "-m", "training", "live")
-_WORDS = 2000  # the last characters of stderr that are kept
+_WORDS = 2000  # characters of stderr kept, the last ones
 
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """A frame as it is shown. scale: of the picture, against the frame. speed: frames a second of late.
+    """A frame to show. scale: image size relative to the frame. speed: recent frames per second.
 
-    pixels: what the image shows without a copy, kept as long as it.
+    pixels: the memory behind `image`, kept alive with it.
     """
 
     number: int
@@ -38,13 +38,13 @@ class LiveFrame:
 
 
 class LiveFeed(QObject):
-    """One worker process. Signals come in the interface thread; of frames that arrive faster than they are shown only the
-    newest counts. `close` ends it without waiting."""
+    """One worker process. Signals arrive in the interface thread; if frames arrive faster than they are shown, only the
+    newest is kept. `close` ends the worker without waiting."""
 
-    opened = Signal(object)  # what the worker tells of the video, a dict
+    opened = Signal(object)  # the worker's description of the video, a dict
     arrived = Signal()  # there is a frame to `take`
     told = Signal(object)  # any other message, a dict
-    failed = Signal(str)  # it ended, with a sentence on why
+    failed = Signal(str)  # the worker ended: why, as a sentence
 
     _gone = Signal(str)
 
@@ -63,7 +63,7 @@ class LiveFeed(QObject):
             thread.start()
 
     def take(self) -> LiveFrame | None:
-        """The newest frame that was not taken yet."""
+        """The newest frame not taken yet; None if there is none."""
         with self._lock:
             frame, self._newest = self._newest, None
         return frame
@@ -76,16 +76,16 @@ class LiveFeed(QObject):
         try:
             pipe.write(json.dumps({"cmd": command, **values}).encode() + b"\n")
             pipe.flush()
-        except OSError:  # it has just ended, and will be told so
+        except OSError:  # the worker has just ended, which `_on_gone` reports
             return
 
     def close(self) -> None:
-        """End the worker: a recording is finished by it. Nothing is told any more."""
+        """End the worker, which finishes a recording. No more signals are emitted."""
         self.ask("quit")
         self._closing = True
         self.blockSignals(True)
         if self._process.stdin is not None:
-            with suppress(OSError):  # it was gone before
+            with suppress(OSError):  # the worker has already ended
                 self._process.stdin.close()
         threading.Thread(target=self._reap, daemon=True).start()
 
@@ -109,7 +109,7 @@ class LiveFeed(QObject):
                 message = json.loads(line)
                 event = message["event"]
             except (ValueError, KeyError, TypeError):
-                continue  # something that a library printed
+                continue  # output of some library
             if event == "frame":
                 self._keep(message, pipe.read(int(message["bytes"])))
             elif event == "failed":
@@ -158,4 +158,4 @@ class LiveFeed(QObject):
     def _on_gone(self, words: str) -> None:
         if not self._failed and not self._closing:
             last = words.strip().split("\n")[-1]
-            self.failed.emit(f"The live worker ended. {last}" if last else "The live worker ended without a word.")
+            self.failed.emit(f"The live worker ended. {last}" if last else "The live worker ended unexpectedly.")

@@ -1,4 +1,4 @@
-"""The bar under a video file: where it is, and a way to go elsewhere."""
+"""The seek bar under a video file."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOption
 
 from fkp_studio.look.style import theme
 
-_RECORDING = "A recording takes every frame. End it to go elsewhere."
+_RECORDING = "Recording takes every frame. End it to seek."
 
 
 class SeekBar(QWidget):
-    """Follows the frame that is shown. A drag or a click asks for another; while one is on its way only the last wish is kept."""
+    """Follows the shown frame. A drag or click requests another; of requests made meanwhile only the last is kept."""
 
-    sought = Signal(int)  # the frame that is wanted
+    sought = Signal(int)  # the requested frame
 
     def __init__(self) -> None:
         super().__init__()
         self.slider, self.time = _Bar(), QLabel()
         self._rate = 25.0
-        self._asked = False  # a frame is on its way
+        self._asked = False  # a requested frame is pending
         self._wish: int | None = None
         self.time.setProperty("role", "dim")
         self.time.setFont(theme.table_font())
@@ -33,7 +33,7 @@ class SeekBar(QWidget):
         self.hide()
 
     def begin(self, count: int, rate: float) -> None:
-        """A video of so many frames, at so many a second, is shown; 0 frames: a camera, or a file that does not tell."""
+        """Set up for a video of `count` frames at `rate` per second; count 0: a camera, or unknown length."""
         self._rate, self._asked, self._wish = rate, False, None
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, max(0, count - 1))
@@ -43,12 +43,12 @@ class SeekBar(QWidget):
         self.setVisible(count > 1)
 
     def allow(self, *, allowed: bool) -> None:
-        """Whether one can go elsewhere now."""
+        """Enable or disable seeking."""
         self.slider.setEnabled(allowed)
         self.slider.setToolTip("" if allowed else _RECORDING)
 
     def follow(self, number: int) -> None:
-        """Stand at the frame that is shown, unless the user holds the bar or waits for another frame."""
+        """Move to the shown frame, unless the user drags the bar or waits for another frame."""
         if self.slider.isSliderDown() or self._asked:
             return
         with QSignalBlocker(self.slider):
@@ -56,12 +56,12 @@ class SeekBar(QWidget):
         self._tell()
 
     def step(self, frames: int) -> None:
-        """So many frames forwards or back."""
+        """Seek `frames` forwards (back if negative)."""
         if self.isVisible() and self.slider.isEnabled():
             self.slider.setValue(self.slider.value() + frames)
 
     def go(self, number: int) -> None:
-        """Ask for this frame, or when the one that was asked for is there."""
+        """Request this frame, at once or after the pending one has arrived."""
         self._tell()
         if self._asked:
             self._wish = number
@@ -70,7 +70,7 @@ class SeekBar(QWidget):
         self.sought.emit(number)
 
     def arrived(self) -> None:
-        """What was asked for is shown."""
+        """Note that the requested frame is shown."""
         wish, self._wish, self._asked = self._wish, None, False
         if wish is not None:
             self.go(wish)
@@ -81,11 +81,11 @@ class SeekBar(QWidget):
 
 
 class _Bar(QSlider):
-    """A press on the bar goes there, and drags from there."""
+    """A slider that jumps to a press on its groove and drags from there."""
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self.setAccessibleName("place in the video")
+        self.setAccessibleName("position in the video")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         option = QStyleOptionSlider()
@@ -101,7 +101,7 @@ class _Bar(QSlider):
 
 
 def _clock(seconds: float) -> str:
-    """1:02:03, or 2:03 within an hour."""
+    """The time as 1:02:03, or 2:03 below an hour."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

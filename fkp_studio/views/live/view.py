@@ -1,4 +1,4 @@
-"""The picture of the live window: a frame, with points and lines of the faces in it."""
+"""The widget that shows a live frame with the points and lines of its faces."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from fkp_studio.face.sprites import draw_marks
 from fkp_studio.look.style import theme
 from fkp_studio.views.live.feed import LiveFrame
 
-_SURE = 0.5  # confidence below which a point is drawn in the colour of what is suspect
+_SURE = 0.5  # points below this confidence are drawn as suspect
 _RADIUS = 3.5
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
 class LiveView(QWidget):
-    """Shows the newest frame as large as it fits, or a sentence while there is none."""
+    """Shows the newest frame as large as it fits, or a message while there is none."""
 
-    resized = Signal()  # `room` is another
-    pressed = Signal()  # by mouse, or by the space key
-    stepped = Signal(int)  # the right arrow key, 1; the left one, -1
+    resized = Signal()  # `room` changed
+    pressed = Signal()  # clicked, or Space pressed
+    stepped = Signal(int)  # 1: right arrow key; -1: left
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,16 +35,16 @@ class LiveView(QWidget):
 
     @property
     def room(self) -> QSize:
-        """Device pixels that a frame is to fill: one of this size is shown without being stretched, which is quickest."""
+        """The available size in device pixels; frames of this size are drawn unscaled, which is fastest."""
         return (self.size().toSizeF() * self.devicePixelRatioF()).toSize()
 
     def show_frame(self, frame: LiveFrame | None) -> None:
-        """Show this one; None clears it."""
+        """Show this frame; None clears the view."""
         self.frame = frame
         self.update()
 
     def say(self, sentence: str) -> None:
-        """What stands in place of a picture."""
+        """Set the message shown in place of a frame."""
         self.sentence = sentence
         self.update()
 
@@ -94,10 +94,10 @@ class LiveView(QWidget):
             painter.drawLine(QLineF(x - _RADIUS, y + _RADIUS, x + _RADIUS, y - _RADIUS))
 
     def _place(self, frame: LiveFrame) -> QRectF:
-        """Where the frame lies: on whole pixels, so that one of the right size is only copied."""
+        """The frame's rectangle, on whole pixels so that a frame of the right size is only copied."""
         ratio = self.devicePixelRatioF()
         width, height = frame.image.width() / ratio, frame.image.height() / ratio
         scale = min(self.width() / width, self.height() / height)
-        if abs(scale - 1) * max(width, height) > 1.5:  # not sent for this room
+        if abs(scale - 1) * max(width, height) > 1.5:  # sent for another size
             width, height = width * scale, height * scale
         return QRectF(round((self.width() - width) / 2), round((self.height() - height) / 2), width, height)

@@ -1,4 +1,4 @@
-"""Webcam or video: the chosen model's points live, saved to the project or to a CSV."""
+"""The live window: runs a model on a webcam or video, and saves frames to the project or points to a CSV."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from training.storage.runs.folder import RunInfo
 from training.storage.runs.model.starters import starters
 from training.video.source import VIDEO_SUFFIXES
 
-CAMERAS = 3  # offered by number; looking for them would switch each one on
+CAMERAS = 3  # offered by number; probing would switch each one on
 FILE = "file"
-_WORDS_EVERY = 200  # ms: numbers that change faster are not read, and each change lays the row out again
-_NOTICE = 4000  # ms that the answer to an act stands where the frame's number is else
+_WORDS_EVERY = 200  # ms between updates of the numbers, which relayout the row
+_NOTICE = 4000  # ms that a result is shown in place of the frame number
 _WELCOME = "Choose a video file, or choose a camera and press Start."
 
 
 class LiveWindow(QDialog):
-    """A window beside the main one; it holds the worker, which ends with it."""
+    """The live window. It owns the worker process, which ends with it."""
 
     def __init__(self, session: Session, parent: QWidget | None = None, *, command: Sequence[str] = WORKER) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class LiveWindow(QDialog):
         self._session, self._command = session, command
         self._feed: LiveFeed | None = None
         self._file = Path()
-        self._playing = ""  # the source at work
+        self._playing = ""  # the current source
         self._paused = self._recording = self._ended = False
         self._count, self._rate = 0, 25.0
         self._words = QTimer(self, singleShot=True, interval=_WORDS_EVERY)
@@ -60,7 +60,7 @@ class LiveWindow(QDialog):
         self.source.addItem("Video file…", FILE)
         for number in range(CAMERAS):
             self.source.addItem(f"Camera {number}", str(number))
-        for box in (self.source, self.model):  # their entries come and change while it is shown
+        for box in (self.source, self.model):  # their entries change while the window is shown
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
             box.setMinimumWidth(160)
             box.setMaximumWidth(280)
@@ -79,7 +79,7 @@ class LiveWindow(QDialog):
         for info in able:
             self.model.addItem(info.name, info.path)
         names = [info.name for info in able]
-        if able:  # the best on val; where none was trained the last, a starter
+        if able:  # the best on val, else the last starter
             best = min(reversed(able), key=lambda info: info.least_error)
             self.model.setCurrentText(self._session.run if self._session.run in names else best.name)
         self._show_state()
@@ -123,7 +123,7 @@ class LiveWindow(QDialog):
         self._session.project_changed.connect(self.close)
 
     def open_file(self, path: Path) -> None:
-        """Show this video."""
+        """Play this video."""
         self._file = path
         self.source.setCurrentIndex(0)
         self.source.setItemText(0, f"Video file: {path.name}")
@@ -153,16 +153,14 @@ class LiveWindow(QDialog):
             self._choose()
 
     def _restart(self) -> None:
-        """Another model takes over where one is at work."""
+        """Restart with the chosen model if one is running."""
         if self._feed is not None:
             self._begin(str(self._file) if self.source.currentData() == FILE else str(self.source.currentData()))
 
     def _begin(self, source: str) -> None:
         self.end()
         if self.model.currentData() is None:
-            self.problem.setText(
-                "There is no model yet: train one, or open a project with 15 or 68 keypoints for a starter."
-            )
+            self.problem.setText("No model yet: train one, or open a project with 15 or 68 keypoints to use a starter.")
             self._show_state()
             return
         self.problem.setText("")
@@ -182,7 +180,7 @@ class LiveWindow(QDialog):
             self._feed.ask("size", width=self.view.room.width(), height=self.view.room.height())
 
     def end(self) -> None:
-        """Let the video or the camera go; what is recorded is finished."""
+        """Close the video or camera and finish the recording."""
         feed, self._feed = self._feed, None
         self._paused = self._recording = self._ended = False
         if feed is not None:
@@ -197,12 +195,12 @@ class LiveWindow(QDialog):
         self._show_state()
 
     def reject(self) -> None:
-        """The window's cross and Escape both come here."""
+        """End the worker and close the window; called for Esc and the close button."""
         self.end()
         super().reject()
 
     def _press(self) -> None:
-        """A press on the picture stands for the button that is meant."""
+        """Click Pause, or Start if nothing is playing."""
         if self.pause.isEnabled():
             self.pause.click()
         elif self._feed is None or self._ended:
@@ -215,7 +213,7 @@ class LiveWindow(QDialog):
             self._show_state()
 
     def _step(self, seconds: int) -> None:
-        """Paused: frame by frame."""
+        """Seek by seconds, or by frames while paused."""
         self.seek.step(seconds if self._paused else round(seconds * self._rate))
 
     def _seek(self, number: int) -> None:
@@ -276,13 +274,13 @@ class LiveWindow(QDialog):
         self.speed.setText(f"  {frame.speed:.0f} frames/s" if frame.speed and not self._ended else "")
 
     def _say(self, answer: str) -> None:
-        """Tell what has come of an act, for a while."""
+        """Show the result of an action for _NOTICE ms."""
         self.about.setText(answer)
         self._notice.start()
 
     def _on_told(self, message: dict[str, Any]) -> None:
         event = message["event"]
-        if event not in ("ended", "sought"):  # what was wrong before stays to be read
+        if event not in ("ended", "sought"):  # these keep the last problem visible
             self.problem.setText("")
         if event == "sought":
             self.seek.arrived()
@@ -302,7 +300,7 @@ class LiveWindow(QDialog):
             self._ended = True
             if message["lacking"]:
                 self.problem.setText(
-                    f"The video is damaged: {int(message['lacking']):,} frames at its end could not be read."
+                    f"The video is damaged: the last {int(message['lacking']):,} frames can't be read."
                 )
             self._show_words()
         self._show_state()
@@ -316,7 +314,7 @@ class LiveWindow(QDialog):
         shows = runs and self.view.frame is not None
         self.problem.setVisible(bool(self.problem.text()))
         self.start.setText("Play again" if self._ended else "Stop" if runs else "Start")
-        self.pause.setText("Go on" if self._paused else "Pause")
+        self.pause.setText("Resume" if self._paused else "Pause")
         self.pause.setEnabled(shows and not self._ended)
         self.record.setText("End recording" if self._recording else "Record CSV…")
         self.record.setEnabled(shows and not self._ended)

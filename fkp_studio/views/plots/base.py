@@ -1,4 +1,4 @@
-"""What all plots share: look, legend, crosshair, five redraws a second at most, and export."""
+"""The base class of all plots: appearance, legend, crosshair, throttled redraws and export."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from fkp_studio.views.plots.value_axis import ValueAxis
 from training.storage.runs.events import Event, Progress
 
 REDRAW_MS = 200
-ROOM = (260, 170)  # px, width and height of a plot with a legend in it
-LOWEST_FOR_LABEL = 110  # px, height of a plot whose lower axis has a name
+ROOM = (260, 170)  # px, least width and height of a plot with a legend
+LOWEST_FOR_LABEL = 110  # px, least height of a plot with a label on the lower axis
 Table = tuple[Sequence[str], Sequence[Sequence[object]]]  # header, rows
 
 
 class PlotBase(QWidget):
-    """A plot of the shown runs. A subclass draws in `redraw`, says values in `read`, and gives its numbers in `table`.
+    """A plot of the shown runs. A subclass draws in `redraw`, gives values as text in `read` and its data in `table`.
 
-    It redraws at most five times a second and only while it can be seen. Once the user has zoomed or moved it, it holds
-    still until "Fit" (or a double click).
+    It redraws at most five times per second, and only while visible. After the user zooms or pans, the range stays
+    fixed until "Fit" (or a double click).
     """
 
     title = ""
-    legend_offset = (-8, 4)  # px from the right (or left) and top (or bottom, when negative)
-    empty = ""  # what will be here, and how it comes
+    legend_offset = (-8, 4)  # px from left (negative: right) and top (negative: bottom)
+    empty = ""  # the text shown without data: what will appear here, and when
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,38 +62,38 @@ class PlotBase(QWidget):
         self.fit()
         theme.current().changed.connect(self._restyle)
         jobs.runs_changed.connect(self.schedule)
-        jobs.run_event.connect(self._on_run_event)  # no lambda: it would live on when the plot's window is gone
+        jobs.run_event.connect(self._on_run_event)  # no lambda: it would outlive the plot's window
         session.project_changed.connect(self.schedule)
 
     # ---- for subclasses
 
     def make(self) -> None:
-        """Make what the subclass has of its own: switches, items, axes."""
+        """Make the subclass's toggles, items and axes."""
 
     def redraw(self) -> bool:
-        """Draw the shown runs; whether there was anything to draw."""
+        """Draw the shown runs; returns whether there was anything to draw."""
         raise NotImplementedError
 
     def read(self, at: QPointF) -> str:
-        """What the crosshair at this place of the plot reads."""
+        """The readout of the crosshair at this position in the plot."""
         raise NotImplementedError
 
     def clicked(self, at: QPointF) -> None:
-        """A click at this place of the plot."""
+        """Handle a click at this position in the plot."""
 
     def wants(self, event: Event) -> bool:
         """Whether this event changes what is drawn."""
         return not isinstance(event, Progress)
 
     def table(self) -> Table:
-        """The numbers that are drawn, for CSV."""
+        """The plotted data, for CSV."""
         raise NotImplementedError
 
     def restyle(self) -> None:
-        """Take over the theme's colours in the subclass's own items."""
+        """Apply the theme's colours to the subclass's items."""
 
     def add_toggle(self, text: str, tip: str, *, checked: bool = False) -> QToolButton:
-        """A small switch above the plot; switching it redraws."""
+        """Add a small toggle above the plot; toggling it redraws."""
         button = self._tool(text, tip, None)
         button.setCheckable(True)
         button.setChecked(checked)
@@ -104,19 +104,19 @@ class PlotBase(QWidget):
     # ---- frame
 
     def name_in_legend(self, item: pg.GraphicsObject, text: str) -> None:
-        """Call it this from now on: a second run of the same recipe makes the first one's name longer."""
+        """Rename an item in the legend: a second run of the same recipe makes the first one's name longer."""
         label = self.legend.getLabel(item)
         if label is not None and label.text != text:
             label.setText(text)
 
     def schedule(self) -> None:
-        """Draw anew, soon."""
+        """Redraw within REDRAW_MS."""
         self._dirty = True
         if self.isVisible() and not self._timer.isActive():
             self._timer.start()
 
     def fit(self) -> None:
-        """Show everything, and follow again."""
+        """Show everything and resume automatic ranging."""
         self.view.enableAutoRange()
         self.fit_button.hide()
 
@@ -149,7 +149,7 @@ class PlotBase(QWidget):
         self.readout.set_text(self.caption())
 
     def has_room(self) -> bool:
-        """Whether a legend would leave the curves enough room; the list of runs tells the colours too."""
+        """Whether the plot is large enough for a legend; the list of runs shows the colours too."""
         return self.plot.height() >= ROOM[1] and self.plot.width() >= ROOM[0]
 
     def _lay_out(self) -> None:
@@ -209,7 +209,7 @@ class PlotBase(QWidget):
         self.readout.set_text(self.read(point))
 
     def caption(self) -> str:
-        """What stands above the plot while the mouse is elsewhere."""
+        """The text above the plot while the mouse is elsewhere."""
         return ""
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -258,7 +258,7 @@ class PlotBase(QWidget):
             self.export(Path(path), kind=kind)
 
     def export(self, path: Path, *, kind: str) -> None:
-        """Save the plot as it is shown, or its numbers (CSV); the status bar tells how it went."""
+        """Save the plot as shown, or its data (CSV), in the background; the status bar reports the result."""
         if kind == "CSV":
             header, rows = self.table()
             text = io.StringIO()
@@ -271,7 +271,7 @@ class PlotBase(QWidget):
 
 
 def recipe_title(name: str, *, among: Sequence[str]) -> str:
-    """A run's name for a legend: its recipe, with the number where the recipe is there more than once."""
+    """A run's name for a legend: its recipe, with the run number if several of `among` have the same recipe."""
     number, _, recipe = name.partition("-")
     same = [other for other in among if other.partition("-")[2] == recipe]
     return recipe if len(same) < 2 else f"{recipe} {number.lstrip('0')}"

@@ -1,4 +1,4 @@
-"""The cumulative error distribution of val: which fraction of the faces has an error below x."""
+"""The cumulative error distribution (CED) on val: the fraction of faces with an error below x."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ NORMALISERS = {"interocular": "inter-ocular", "interpupil": "inter-pupil", "box"
 
 
 class CedPlot(PlotBase):
-    """One curve a run, of the epoch that is kept or of the latest; AUC and failure rate stand in the legend."""
+    """One curve per run, of the kept epoch or the latest; the legend shows AUC and failure rate."""
 
     title = "CED"
     legend_offset = (-8, -4)
-    empty = "How many val faces are better than each error is drawn here after a run's first epoch."
+    empty = "The fraction of val faces below each error appears here after a run's first epoch."
 
     def make(self) -> None:
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._lines: dict[float, pg.InfiniteLine] = {}
-        self.latest_button = self.add_toggle("latest", "The latest epoch instead of the one that is kept")
+        self.latest_button = self.add_toggle("latest", "Show the latest epoch instead of the kept one")
         self.item.setLabel("left", "val faces")
         self.item.getAxis("left").setTicks([[(i / 4, f"{i * 25} %") for i in range(5)]])
         self.item.getAxis("bottom").setTicks([[(i / 25, f"{i / 25:.2f}") for i in range(6)]])
@@ -47,7 +47,7 @@ class CedPlot(PlotBase):
         self.fit_button.hide()
 
     def epoch(self, name: str) -> EpochDone | None:
-        """The epoch whose curve is drawn."""
+        """The epoch whose curve is drawn; None before the first."""
         history = self.jobs.book.history(name)
         return history.last if self.latest_button.isChecked() else history.best or history.last
 

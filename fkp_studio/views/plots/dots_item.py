@@ -1,4 +1,4 @@
-"""Many small dots, cheaply: pyqtgraph's scatter plot costs several milliseconds each time it is redrawn."""
+"""A cheap plot item for many small dots; pyqtgraph's scatter plot takes several milliseconds per redraw."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 
 class DotsItem(pg.GraphicsObject):
-    """Round dots of one colour and size (px) at places of the plot; log10 is the caller's business."""
+    """Round dots of one colour and size (px) in plot coordinates; the caller applies log10 on logarithmic axes."""
 
     def __init__(self, colour: QColor, *, size: float) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class DotsItem(pg.GraphicsObject):
         self._pen.setCapStyle(Qt.PenCapStyle.RoundCap)
 
     def set_places(self, places: np.ndarray) -> None:
-        """Show dots at these places, float64 [N, 2]; those that are not finite are left out."""
+        """Show dots at these places, float64 [N, 2]; non-finite ones are skipped."""
         self.places = places[np.isfinite(places).all(axis=1)]
         self.prepareGeometryChange()
         self._polygon = QPolygonF([QPointF(x, y) for x, y in self.places.tolist()])

@@ -1,4 +1,4 @@
-"""A plot as a file: SVG, PNG; saved in the background."""
+"""Export of plots to SVG and PNG, and saving of files in the background."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PySide6.QtSvg import QSvgGenerator
 from fkp_studio.background.tasks import run_task
 from training.files import replacing
 
-PNG_SCALE = 2  # sharp in a paper or on a slide
+PNG_SCALE = 2  # for papers and slides
 
 
 def svg(item: pg.PlotItem, *, background: str) -> bytes:
@@ -23,12 +23,12 @@ def svg(item: pg.PlotItem, *, background: str) -> bytes:
 
 
 def png(item: pg.PlotItem, *, background: str) -> bytes:
-    """The plot as PNG, at twice its size on the screen."""
+    """The plot as PNG, at PNG_SCALE times its size on the screen."""
     return png_of(partial(_paint, item=item, background=background), QSizeF(item.size()).toSize())
 
 
 def svg_of(draw: Callable[[QPainter], object], size: QSize) -> bytes:
-    """What `draw` draws on a surface of this size, as SVG."""
+    """The output of `draw` on a surface of this size, as SVG."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     generator = QSvgGenerator()
@@ -42,7 +42,7 @@ def svg_of(draw: Callable[[QPainter], object], size: QSize) -> bytes:
 
 
 def png_of(draw: Callable[[QPainter], object], size: QSize) -> bytes:
-    """What `draw` draws on a surface of this size, as PNG at twice that."""
+    """The output of `draw` on a surface of this size, as PNG at PNG_SCALE times that."""
     image = QImage(size * PNG_SCALE, QImage.Format.Format_RGB32)
     painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -62,7 +62,7 @@ def _paint(painter: QPainter, *, item: pg.PlotItem, background: str) -> None:
 
 
 def save(path: Path, data: bytes, *, tell: Callable[[str], object], owner: QObject) -> None:
-    """Write the file in the background, whole or not at all, and tell how it went, unless the owner is gone."""
+    """Write the file atomically in the background, then pass the result to `tell`, unless the owner is gone."""
 
     def write() -> None:
         with replacing(path) as file:

@@ -1,4 +1,4 @@
-"""Loss per epoch, train and val, with single batches as faint dots; or the error on val."""
+"""The plot of train and val loss per epoch, with single batches as faint dots, or of the val RMSE."""
 
 from __future__ import annotations
 
@@ -16,40 +16,39 @@ from fkp_studio.views.plots.base import PlotBase, Table, recipe_title
 from fkp_studio.views.plots.dots_item import DotsItem
 from training.storage.runs.events import Event
 
-SMOOTHING = 0.7  # of the running mean, an epoch
-MOST_DOTS = 400  # a run
+SMOOTHING = 0.7  # weight of the running mean per epoch
+MOST_DOTS = 400  # per run
 
 
 @dataclass
 class Curves:
-    """The items of one run."""
+    """The plot items of one run."""
 
     val: pg.PlotDataItem
     train: pg.PlotDataItem
     dots: DotsItem
     best: pg.PlotDataItem
-    stage: pg.InfiniteLine  # where the second stage of a model that has two began
+    stage: pg.InfiniteLine  # the start of the second stage of a two-stage model
     extent: tuple[float, float, float] = (0.0, np.inf, -np.inf)  # last epoch, smallest and largest value, as plotted
-    drawn: tuple[object, ...] = ()  # what the curves show: they are made anew only when this changes
+    drawn: tuple[object, ...] = ()  # the state the curves show: they are redrawn only when it changes
 
     @property
     def all(self) -> tuple[pg.GraphicsObject, ...]:
-        """Every item."""
         return self.val, self.train, self.dots, self.best, self.stage
 
 
 class LossPlot(PlotBase):
-    """Val solid, train dashed, batches as dots, the epoch that is kept as a diamond."""
+    """Val is solid, train dashed, batches are dots, and the kept epoch is a diamond."""
 
     title = "Loss"
-    empty = "The loss of each epoch is drawn here while a run trains."
+    empty = "The loss of each epoch appears here while a run trains."
 
     def make(self) -> None:
         self._curves: dict[str, Curves] = {}
         self._axes: tuple[bool, ...] = ()
         self.view.disableAutoRange()
         self.rmse_button = self.add_toggle("RMSE", "Error on val in pixels, which compares runs with different losses")
-        # losses fall by powers of ten: a linear axis would show the first epochs only
+        # losses fall by powers of ten: a linear axis would only show the first epochs
         self.log_button = self.add_toggle("log", "Logarithmic axis", checked=True)
         self.smooth_button = self.add_toggle("smooth", "Running mean over epochs")
         self.unit_button = self.add_toggle("0..1", "Each run's val curve scaled to 0..1, as in the masked-loss paper")
@@ -123,7 +122,7 @@ class LossPlot(PlotBase):
     def _switches(self) -> tuple[bool, bool, bool, bool]:
         buttons = (self.rmse_button, self.unit_button, self.log_button, self.smooth_button)
         rmse, unit, log, smoothed = (button.isChecked() for button in buttons)
-        return rmse, unit, log and not unit, smoothed  # 0 has no place on a logarithmic axis
+        return rmse, unit, log and not unit, smoothed  # a logarithmic axis has no 0
 
     def _draw(self, name: str, shown: list[str]) -> bool:
         history = self.jobs.book.history(name)
@@ -142,7 +141,7 @@ class LossPlot(PlotBase):
         rmse, unit = self._switches()[:2]
         hidden = unit or rmse
         begins = stage_begins(history)
-        cuts = [] if rmse else begins  # losses of two stages have different units: no line from one to the other
+        cuts = [] if rmse else begins  # losses of two stages have different units: leave a gap between them
         curves.val.setData(*_cut(epochs, val, cuts), symbol="o" if len(epochs) == 1 else None)
         curves.train.setData(*((), ()) if hidden else _cut(epochs, train, cuts))
         curves.stage.setVisible(bool(begins))
@@ -156,7 +155,7 @@ class LossPlot(PlotBase):
         curves.extent = _extent(epochs, lines, dots)
 
     def _plotted(self, values: np.ndarray) -> np.ndarray:
-        """Values as the axis has them: their logarithm on a logarithmic one."""
+        """Values in axis coordinates: their log10 on a logarithmic axis."""
         if not self._switches()[2]:
             return values
         return np.log10(values, out=np.full_like(values, np.nan), where=values > 0)
@@ -166,7 +165,7 @@ class LossPlot(PlotBase):
         self._frame(exactly=True)
 
     def _frame(self, *, exactly: bool = False) -> None:
-        """Show all of the curves. While they grow the axes move in steps, so that they can be read and cost nothing between."""
+        """Show the whole curves. While they grow the axes move in steps, to stay readable and cheap."""
         extents = [curves.extent for curves in self._curves.values() if np.isfinite(curves.extent).all()]
         if not extents:
             return
@@ -224,23 +223,23 @@ class LossPlot(PlotBase):
 
 
 def stage_begins(history: RunHistory) -> list[int]:
-    """Places in `history.epochs` where another stage begins."""
+    """Indices into `history.epochs` where another stage begins."""
     stages = [e.stage for e in history.epochs]
     return [n for n in range(1, len(stages)) if stages[n] != stages[n - 1]]
 
 
 def _cut(epochs: np.ndarray, values: np.ndarray, begins: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The curve with a gap before each of these places."""
+    """The curve with a gap before each of these indices."""
     return np.insert(epochs, begins, np.nan), np.insert(values, begins, np.nan)
 
 
 def _by_stage(change: Callable[[np.ndarray], np.ndarray], values: np.ndarray, begins: list[int]) -> np.ndarray:
-    """Each stage's values changed for themselves."""
+    """Apply `change` to each stage's values separately."""
     return np.concatenate([change(part) for part in np.split(values, begins)])
 
 
 def _extent(epochs: np.ndarray, lines: np.ndarray, dots: np.ndarray) -> tuple[float, float, float]:
-    """Last epoch, smallest and largest value; of single batches the few that are far off don't count."""
+    """Last epoch, smallest and largest value; outliers among the batches (beyond 1 and 99 %) are ignored."""
     x, y = np.append(epochs, dots[:, 0]), lines[np.isfinite(lines)]
     single = dots[np.isfinite(dots[:, 1]), 1]
     if len(single):
@@ -249,7 +248,7 @@ def _extent(epochs: np.ndarray, lines: np.ndarray, dots: np.ndarray) -> tuple[fl
 
 
 def smooth(values: np.ndarray, *, weight: float = SMOOTHING) -> np.ndarray:
-    """Running mean that forgets: v[i] = mean of all before, each weighing `weight` of the next; without its usual lag at 0."""
+    """Exponential moving average with decay `weight`, bias-corrected at the start. Non-finite values are skipped."""
     out, mean, total = np.empty_like(values), 0.0, 0.0
     for i, value in enumerate(values):
         if np.isfinite(value):
@@ -259,7 +258,7 @@ def smooth(values: np.ndarray, *, weight: float = SMOOTHING) -> np.ndarray:
 
 
 def scale_to_unit(values: np.ndarray) -> np.ndarray:
-    """Values scaled so that the smallest is 0 and the largest is 1."""
+    """Values scaled to 0..1; all 0 if they are equal."""
     finite = values[np.isfinite(values)]
     if not len(finite) or finite.min() == finite.max():
         return np.where(np.isfinite(values), 0.0, values)

@@ -1,4 +1,4 @@
-"""The mean error of each keypoint on val, as bars, the runs side by side."""
+"""The bar chart of the mean error per keypoint on val, with the runs side by side."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from fkp_studio.views.plots.base import PlotBase, Table, recipe_title
 from fkp_studio.views.plots.worst_faces import worst_faces
 from training.storage.runs.events import EpochDone
 
-GROUP = 0.8  # of a keypoint's height is taken by its bars
-LEGEND_WIDTH = 96  # px, kept free at the right of the bars
-NAME_HEIGHT = 13  # px that a name needs
+GROUP = 0.8  # fraction of a keypoint's row that its bars take
+LEGEND_WIDTH = 96  # px, kept free to the right of the bars
+NAME_HEIGHT = 13  # px per keypoint name
 
 
 class KeypointPlot(PlotBase):
-    """Keypoints from top to bottom in the schema's order, or the worst first. A click on a bar asks for its worst faces."""
+    """Keypoints from top to bottom in schema order, or worst first. A click on a bar requests its worst faces."""
 
-    faces_wanted = Signal(object, str, str, int)  # ids, the worst first; in words which; the run and the keypoint
+    faces_wanted = Signal(object, str, str, int)  # ids, worst first; their title; the run; the keypoint
 
     legend_offset = (-8, -4)
     title = "Error per keypoint"
-    empty = "Which points are hard is drawn here after a run's first epoch."
+    empty = "The error of each keypoint appears here after a run's first epoch."
 
     def make(self) -> None:
         self._bars: dict[str, pg.BarGraphItem] = {}
         self._order: list[int] = []
-        self._looking: Task | None = None  # for the worst faces
+        self._looking: Task | None = None  # finding the worst faces
         self.view.setCursor(Qt.CursorShape.PointingHandCursor)
         self.worst_button = self.add_toggle("worst first", "Sort by the mean error of the shown runs")
         self.item.setLabel("bottom", "mean error (px)")
@@ -45,7 +45,7 @@ class KeypointPlot(PlotBase):
         self.fit_button.hide()
 
     def epochs(self) -> dict[str, EpochDone]:
-        """The epoch that is drawn of each shown run: the one that is kept."""
+        """The drawn epoch of each shown run: the kept one, else the last."""
         found = {name: self.jobs.book.history(name) for name in self.jobs.book.shown()}
         return {name: epoch for name, h in found.items() if (epoch := h.best or h.last) is not None}
 
@@ -85,19 +85,25 @@ class KeypointPlot(PlotBase):
             self._looking.cancel()
         path = self.session.store.path
         self._looking = run_task(
-            worst_faces, path, run, keypoint,
-            done=lambda ids: self._found(ids, run, keypoint), failed=lambda error: self.jobs.message.emit(str(error)),
-            owner=self, cancellable=True,
-        )  # fmt: skip
+            worst_faces,
+            path,
+            run,
+            keypoint,
+            done=lambda ids: self._found(ids, run, keypoint),
+            failed=lambda error: self.jobs.message.emit(str(error)),
+            owner=self,
+            cancellable=True,
+        )
 
     def _found(self, ids: np.ndarray, run: str, keypoint: int) -> None:
         title = self._titles()[keypoint]
         if len(ids):
-            self.jobs.message.emit(f"The {len(ids):,} faces with the worst {title} of {run}, the worst first.")
+            self.jobs.message.emit(f"The {len(ids):,} faces with the worst {title} of {run}, worst first.")
             self.faces_wanted.emit(ids, f"worst {title}", run, keypoint)
         else:
             self.jobs.message.emit(
-                f"No labelled {title} has a prediction by {run} yet: choose that run, predict all faces (Ctrl+P), click again."
+                f"No labelled {title} has a prediction by {run} yet: "
+                "choose that run, predict all faces (Ctrl+P), click again."
             )
 
     def table(self) -> Table:

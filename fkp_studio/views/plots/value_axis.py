@@ -1,4 +1,4 @@
-"""An axis that stays readable when it is logarithmic: 1, 2, 5, 10, 20, 50... as they are, and never too many."""
+"""A plot axis with plain numbers (1, 2, 5, 10, 20, 50...) on a logarithmic scale."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Ticks = list[tuple[float, list[float]]]
 
 
 class ValueAxis(pg.AxisItem):
-    """Plain numbers on a logarithmic axis too; linear it is pyqtgraph's own."""
+    """Plain numbers on a logarithmic axis; a linear one is pyqtgraph's own."""
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> Ticks:
-        """The places of ticks: one level, so that the grid has no lines without a number."""
+        """The tick positions: one level only, so that every grid line has a number."""
         if not self.logMode:
             ticks: Ticks = super().tickValues(minVal, maxVal, size)
             return ticks
@@ -23,7 +23,7 @@ class ValueAxis(pg.AxisItem):
         return [(1.0, log_ticks(minVal, maxVal, most=max(2, int(size // room))))]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        """What stands at the ticks."""
+        """The texts of the ticks."""
         if not self.logMode:
             texts: list[str] = super().tickStrings(values, scale, spacing)
             return texts
@@ -31,7 +31,7 @@ class ValueAxis(pg.AxisItem):
 
 
 def log_ticks(low: float, high: float, *, most: int) -> list[float]:
-    """Powers of ten between 10^low and 10^high, with 2 and 5 (or 1 to 9) between them where `most` leaves room; log10 of each."""
+    """The log10 of at most `most` ticks in 10^low..10^high: powers of ten, with 2 and 5 (or 1 to 9) if they fit."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return []
     decades = range(math.floor(low), math.ceil(high) + 1)

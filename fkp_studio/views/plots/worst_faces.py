@@ -1,4 +1,4 @@
-"""The faces on which a run is worst at one keypoint. For a background thread."""
+"""Finds the faces with a run's largest errors at one keypoint. For a background thread."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PART = 2048
 
 
 def worst_faces(path: Path, run: str, keypoint: int, *, cancelled: Callable[[], bool]) -> np.ndarray:
-    """Ids, the worst first, at most 100: of val, or of all splits where val has no label with a prediction.
+    """At most MOST ids, worst first: of val, or of all splits if val has no label with a prediction.
 
-    The worst has the largest distance of prediction and label as a share of the picture's larger side.
+    Faces are ranked by the distance of prediction and label as a fraction of the image's larger side.
     """
     with Project.open(path, read_only=True) as project:
         index = project.index()

@@ -19,14 +19,14 @@ _ALIGNMENTS = {int(column): int(alignment(column)) for column in Column}
 
 
 class CellPainter:
-    """The symbol of a point as on the canvas, its name, its figures. painter: with the table's font."""
+    """Paints a point's symbol (as on the canvas), name and numbers. painter: with the table's font."""
 
     def __init__(self, painter: QPainter, palette: QPalette) -> None:
         self._painter, self._metrics = painter, QFontMetrics(painter.font())
         self._colours = (palette.color(QPalette.ColorRole.Text), palette.color(QPalette.ColorRole.PlaceholderText))
 
     def select(self, rect: QRect) -> None:
-        """Paint the ground of the current row."""
+        """Paint the background of the current row."""
         self._painter.fillRect(rect, QColor(theme.colours().selection))
 
     def paint(self, rect: QRect, column: int, cell: Cell) -> None:
@@ -44,7 +44,7 @@ class CellPainter:
 
 
 def paint_mark(painter: QPainter, kind: str, at: QPointF) -> None:
-    """The symbol of one point in the middle of its cell."""
+    """Paint the symbol of one point, centred at `at`."""
     if kind in get_args(Mark):
         draw_marks(painter, cast(Mark, kind), np.array([[at.x(), at.y()]]), RADIUS)
         return

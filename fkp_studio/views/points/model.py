@@ -1,4 +1,4 @@
-"""The points of the current face as a table: one row a keypoint."""
+"""The table model of the current face's points: one row per keypoint."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
-Cell = tuple[str, bool]  # text (of the state: its mark), whether it is dim
+Cell = tuple[str, bool]  # text (in the state column: the mark), whether it is dim
 
-SAME = 0.001  # px; an accepted point lies on its own prediction: that is no error
+SAME = 0.001  # px; an accepted point lies on its own prediction, so its error is not shown
 
 
 class Column(IntEnum):
@@ -44,13 +44,13 @@ TITLES = {
     Column.Y: ("y", "Pixels from the top; the centre of the first pixel is 0"),
     Column.ERROR: (
         "Δ px",
-        "Distance from the label to the shown run's prediction, in pixels of the picture; ±: how far off it is on the average where a label is missing",
+        "Distance in pixels from the label to the chosen run's prediction; ±: expected error where a label is missing",
     ),
-    Column.CONFIDENCE: ("conf", "Confidence of the shown run's prediction; of an accepted point, its confidence then"),
-    Column.MAKER: ("by", "Who made the label"),
+    Column.CONFIDENCE: ("conf", "Confidence of the chosen run's prediction; of an accepted point, when accepted"),
+    Column.MAKER: ("by", "Origin of the label"),
 }
 MarkRole = int(Role.UserRole)  # "label", "accepted", "occluded", "suspect", "predicted", "absent", "unset"
-# as plain numbers: looking a member up in one of Qt's enums takes as long as the rest of an answer
+# plain ints: looking up a member of a Qt enum takes as long as the rest of `data`
 _DISPLAY, _EDIT, _ALIGN = int(Role.DisplayRole), int(Role.EditRole), int(Role.TextAlignmentRole)
 _LONG = (int(Role.ToolTipRole), int(Role.AccessibleTextRole))
 _FIXED = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
@@ -59,17 +59,17 @@ _TYPED = (int(Column.X), int(Column.Y))
 
 
 class PointsModel(QAbstractTableModel):
-    """Follows CurrentFace. x and y can be typed; that is one undo step, as a drag is."""
+    """Follows CurrentFace. x and y are editable; an edit is one undo step, like a drag."""
 
-    refused = Signal(str)  # what was typed can't be: the sentence
+    refused = Signal(str)  # why the typed value is invalid
 
     def __init__(self, session: Session, current: CurrentFace, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._current = session, current
         self._titles: tuple[str, ...] = ()
         self._cells: list[list[Cell]] | None = None
-        self._told: list[list[Cell]] = []  # what views were last told of
-        self._repaint = QTimer(self)  # the canvas is painted first: the eye is there
+        self._told: list[list[Cell]] = []  # the cells last reported to views
+        self._repaint = QTimer(self)  # so that the canvas is painted first
         self._repaint.setSingleShot(True)
         self._repaint.setInterval(0)
         self._repaint.timeout.connect(self._tell)
@@ -109,12 +109,12 @@ class PointsModel(QAbstractTableModel):
         return self._long(face, k, Column(column)) if role in _LONG else None
 
     def cell(self, k: int, column: int) -> Cell:
-        """All that painting needs."""
+        """The text of a cell (in the state column: its mark) and whether it is dim."""
         face = self._current.face
         return ("", False) if face is None else self._made(face)[k][column]
 
     def _made(self, face: Face) -> list[list[Cell]]:
-        """The texts are made once a face: every repaint asks for all of them."""
+        """All cells, made once per face because every repaint asks for all of them."""
         if self._cells is None:
             dim = (~face.present).tolist()
             self._cells = [[(self._text(face, k, c), dim[k]) for c in Column] for k in range(len(self._titles))]
@@ -127,13 +127,13 @@ class PointsModel(QAbstractTableModel):
         k, axis = index.row(), index.column() - Column.X
         number = _number(str(value))
         size = (face.width, face.height)[axis]
-        if not -HALF_PIXEL <= number <= size - HALF_PIXEL:  # also where it is NaN
+        if not -HALF_PIXEL <= number <= size - HALF_PIXEL:  # also if it is NaN
             typed = str(value).strip()
-            self.refused.emit(f"“{typed}” is not on the picture. Type pixels from 0 to {size - 1}, such as 45.2.")
+            self.refused.emit(f"“{typed}” is outside the image. Type pixels from 0 to {size - 1}, such as 45.2.")
             return False
         at = face.points[k].copy() if face.present[k] else face.predicted[k].copy()
         if not np.isfinite(at).all():
-            at[:] = (face.width - 1) / 2, (face.height - 1) / 2  # the other coordinate of a point without a place
+            at[:] = (face.width - 1) / 2, (face.height - 1) / 2  # the other coordinate of an unplaced point
         if number == round(float(at[axis]), 3) and face.present[k]:
             return False
         at[axis] = number
@@ -170,7 +170,7 @@ class PointsModel(QAbstractTableModel):
         if column in (Column.X, Column.Y) and face.present[k]:
             return f"{face.points[k, column - Column.X]:.3f}"
         if column == Column.ERROR and np.isfinite(face.doubts[k]):
-            return f"The prediction{given_words(face)} is off by {face.doubts[k]:.1f} px on the average"
+            return f"Expected error of the prediction{given_words(face)}: {face.doubts[k]:.1f} px"
         return self._text(face, k, column)
 
     def _maker_in_full(self, face: Face, k: int) -> str:
@@ -193,7 +193,7 @@ class PointsModel(QAbstractTableModel):
             self._repaint.start()
 
     def _tell(self) -> None:
-        """Views repaint what is told to them: the cells that changed, which after a drag are a few."""
+        """Emit `dataChanged` for the cells that changed, which are few after a drag."""
         face = self._current.face
         if face is None or not self._titles:
             return
@@ -227,11 +227,11 @@ def mark(face: Face, k: int) -> str:
 _STATE_OF_MARK = {
     "label": "visible",
     "accepted": "visible",
-    "occluded": "occluded: its place is an estimate",
-    "absent": "absent from this picture",
-    "suspect": "looks wrong: swapped with its partner, or outside the picture",
+    "occluded": "occluded: its position is an estimate",
+    "absent": "absent from this image",
+    "suspect": "looks wrong: swapped with its partner, or outside the image",
     "predicted": "unset, with a prediction",
-    "unset": "unset: nobody has looked",
+    "unset": "unset: not yet decided",
 }
 
 
@@ -250,7 +250,7 @@ def _by(face: Face, k: int) -> str:
 
 
 def _figure(value: float) -> str:
-    """One decimal; from 1000 on, in photos of many megapixels, none."""
+    """One decimal, or none for values of at least 1000, as in large photos; "" if not finite."""
     return "" if not np.isfinite(value) else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
 
 
@@ -259,7 +259,7 @@ def _percent(value: float) -> str:
 
 
 def _number(text: str) -> float:
-    """The number typed, NaN where it is none."""
+    """The typed number, NaN if invalid. Accepts a decimal comma."""
     try:
         return float(text.strip().replace(",", "."))
     except ValueError:
@@ -267,6 +267,6 @@ def _number(text: str) -> float:
 
 
 def alignment(column: int) -> Qt.AlignmentFlag:
-    """Figures stand on the right, words on the left."""
+    """Numbers are right-aligned, text left-aligned."""
     right = column in (Column.X, Column.Y, Column.ERROR, Column.CONFIDENCE)
     return (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter

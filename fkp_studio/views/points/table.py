@@ -1,4 +1,4 @@
-"""The points table of the current face."""
+"""The points panel: the table of the current face's points."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from fkp_studio.document.session import Session
 
 ROW = 24
-GIVE_WAY = (Column.MAKER, Column.CONFIDENCE)  # the first one goes first; tooltips still tell
+GIVE_WAY = (Column.MAKER, Column.CONFIDENCE)  # hidden in this order when space is short; tooltips have the same data
 NAME_ROOM = "L brow inner"
 SCROLL_BAR = 10
-PADDING = 8  # of a cell, both sides
+PADDING = 8  # px of a cell, both sides together
 
 
 class PointsPanel(QWidget):
-    """Which points the face has, where, by whom, and how far the prediction is. A row is the current keypoint.
+    """Lists each point's position, origin and distance to the prediction. Selecting a row selects the keypoint.
 
-    current: the face as another view reads it too, so that it is read once for both.
+    current: the CurrentFace of another view to share, so that the face is read once for both.
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None, *, current: CurrentFace | None = None) -> None:
@@ -45,7 +45,7 @@ class PointsPanel(QWidget):
         self._current = current or CurrentFace(session, self)
         self.model = PointsModel(session, self._current, self)
         self.table = _table(self.model)
-        self.sentence = QLabel("The points of the face are listed here.")
+        self.sentence = QLabel("The points of the current face appear here.")
         self.sentence.setProperty("role", "dim")
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sentence.setWordWrap(True)
@@ -53,7 +53,7 @@ class PointsPanel(QWidget):
         self.run.setProperty("role", "dim")
         self.run.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.accept_button = QPushButton()
-        self.accept_button.setToolTip("Take the shown run's predictions for the points of this face that are unset")
+        self.accept_button.setToolTip("Accept the chosen run's predictions for the unset points of this face")
         self.refusal = QLabel()
         self.refusal.setProperty("role", "danger")
         self.refusal.setWordWrap(True)
@@ -103,7 +103,7 @@ class PointsPanel(QWidget):
         self._fit_columns()
 
     def _fit_columns(self) -> None:
-        """Figures get the room that the largest coordinate takes; where the name would get too little, others give way."""
+        """Size the number columns for the largest coordinate; hide GIVE_WAY columns if the name gets too narrow."""
         face, metrics = self._current.face, self.table.fontMetrics()
         largest = max(face.width, face.height) if face is not None else 0
         figure = "9999" if largest >= 1000 else "999.9" if largest > 100 else "99.9"
@@ -153,7 +153,7 @@ class PointsPanel(QWidget):
 
 
 class _Table(QTableView):
-    """Full-width rows; the name takes what the figures leave and is elided."""
+    """Full-width rows; the name column takes the remaining width and is elided."""
 
     def __init__(self, model: PointsModel) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class _Table(QTableView):
         self.setModel(model)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Cells in one go: Qt's way asks Python a dozen things for each, and each face one goes to repaints all of them."""
+        """Paint all cells in one pass: Qt's delegates would call Python a dozen times per cell on every face change."""
         rect, shown = event.rect(), [c for c in Column if not self.isColumnHidden(c)]
         places = [(c, self.columnViewportPosition(c), self.columnWidth(c)) for c in shown]
         selected = {index.row() for index in self.selectionModel().selectedRows()}

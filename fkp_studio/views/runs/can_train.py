@@ -1,4 +1,4 @@
-"""Whether a recipe can be trained on the labels as they are, and if not, why; with no Qt."""
+"""Whether a recipe can be trained on the current labels, and why not. No Qt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """Counts that decide what can be trained: faces in train with at least one point, with all points, and faces in val."""
+    """Counts that decide what can be trained.
+
+    labelled, complete: faces in train with at least one point, with all points. val: faces in val.
+    """
 
     opened: bool
     labelled: int
@@ -24,7 +27,7 @@ class Facts:
 
     @classmethod
     def of(cls, store: ProjectStore | None) -> Facts:
-        """The counts of a project, from the columns in memory."""
+        """Count the faces of a project from its index in memory."""
         if store is None:
             return cls(False, 0, 0, 0)
         index, keypoints = store.index(), len(store.schema)
@@ -38,18 +41,18 @@ class Facts:
 
 
 def why_not(recipe: str, facts: Facts) -> str:
-    """A sentence on why this recipe can't be trained now; "" when it can."""
+    """Why this recipe can't be trained now, as a sentence; "" if it can."""
     if not facts.opened:
         return "Open or import a data set first."
     if not facts.labelled:
-        return "No face in train has a point yet: place some by hand, or import labels."
+        return "No face in train has a label yet: place some points, or import labels."
     if RECIPES[recipe].config.rows == "complete" and not facts.complete:
-        return f"No complete face in train: {recipe} needs faces with all points. ml-cnn takes them as they are."
+        return f"No complete face in train: {recipe} needs faces with all points. ml-cnn does not."
     return ""
 
 
 def warning(facts: Facts) -> str:
-    """What will be missing although training works; "" for nothing."""
+    """What will be missing although training is possible; "" for nothing."""
     if facts.opened and facts.labelled and not facts.val:
-        return "No face is in val: the error can't be measured. Set some faces' split to val."
+        return "No face in val, so the error can't be measured. Move some faces to val."
     return ""

@@ -1,4 +1,4 @@
-"""Draws a run in the list: its tick in its colour, recipe, errors, and a line on how it goes."""
+"""The view of the list of runs, and its delegate: checkbox in the run's colour, recipe, errors and status line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class RunsDelegate(QStyledItemDelegate):
-    """Two lines a run; a click on the square at the left shows or hides it in the plots."""
+    """Draws two lines per run, with the checkbox that shows it in the plots."""
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
         return QSize(160, HEIGHT)
@@ -50,14 +50,14 @@ class RunsDelegate(QStyledItemDelegate):
 
 
 class RunsView(QListView):
-    """The list. A click on a square, or Space, shows or hides a run in the plots; a click anywhere else chooses it."""
+    """The list. Clicking a checkbox, or Space, shows or hides a run in the plots; clicking elsewhere chooses it."""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())
         left = event.button() == Qt.MouseButton.LeftButton
         if left and index.isValid() and in_tick(self.visualRect(index), event.position()):
             self.toggle(index)
-        elif event.button() != Qt.MouseButton.RightButton:  # its menu is about a run, it does not choose it
+        elif event.button() != Qt.MouseButton.RightButton:  # opening the menu does not choose the run
             super().mousePressEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -67,19 +67,19 @@ class RunsView(QListView):
             super().keyPressEvent(event)
 
     def toggle(self, index: QModelIndex) -> None:
-        """Show the run where it is hidden, hide it where it is shown."""
+        """Show or hide the run in the plots."""
         row: Row = index.data(RowRole)
         state = Qt.CheckState.Unchecked if row.shown else Qt.CheckState.Checked
         self.model().setData(index, state, Qt.ItemDataRole.CheckStateRole)
 
 
 def tick_rect(row: QRect) -> QRect:
-    """Where the square is in a row."""
+    """The rectangle of the checkbox in a row."""
     return QRect(row.left() + PAD, row.top() + (HEIGHT - TICK) // 2 - 6, TICK, TICK)
 
 
 def in_tick(row: QRect, position: QPointF) -> bool:
-    """Whether a place in the view is on the row's square, or near enough."""
+    """Whether a position in the view is on or near the row's checkbox."""
     return position.x() <= row.left() + 2 * PAD + TICK - 2
 
 

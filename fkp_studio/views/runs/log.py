@@ -1,4 +1,4 @@
-"""What a training process printed."""
+"""The dialog that shows a run's log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_BYTES = 256 * 1024
 
 
 class LogDialog(QDialog):
-    """The end of a run's log, and the traceback of an error."""
+    """Shows the end of a run's log and the traceback of its last error."""
 
     def __init__(self, run_dir: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,7 +41,7 @@ class LogDialog(QDialog):
 
 
 def read_log(run_dir: Path) -> str:
-    """The end of the log, then the traceback that the run's last error carried."""
+    """The last MOST_BYTES of the log, then the traceback of the run's last error, if any."""
     try:
         with (run_dir / runs.LOG).open("rb") as file:
             size = file.seek(0, 2)

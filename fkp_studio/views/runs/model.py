@@ -1,4 +1,4 @@
-"""The list of runs: what stands in each row."""
+"""The list model of the runs and the contents of its rows."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from training.storage.runs.inputs.marking_schemes import scheme_words
 
 Index = QModelIndex | QPersistentModelIndex
 STARTER = "came with the program"
-STARTER_TIP = "predicts before anything is trained here; a model trained on your own labels will do better."
+STARTER_TIP = "predicts before any training; a model trained on your own labels will be better."
 RowRole = Qt.ItemDataRole.UserRole + 1
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run as it is drawn."""
+    """One run as drawn in the list."""
 
     name: str
     title: str
     colour: str
     shown: bool
     status: str
-    line: str  # status, how far, when
-    fault: str  # what went wrong, "" for nothing
+    line: str  # status, progress, time
+    fault: str  # the error, "" for none
     stale: bool
     rmse: str
     nme: str
-    leading: bool  # the smallest RMSE of all
-    curves: bool  # whether there is something of it to show in the plots
+    leading: bool  # whether its RMSE is the smallest of all
+    curves: bool  # whether it has curves to show in the plots
 
 
 class RunsModel(QAbstractListModel):
-    """Newest run first, without the trials of searches unless they are asked for. Ticks are written through to the plots."""
+    """Newest run first, without search trials unless requested. Checking a run shows it in the plots."""
 
     def __init__(self, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -52,20 +52,20 @@ class RunsModel(QAbstractListModel):
         self.refresh()
 
     def names(self) -> list[str]:
-        """Runs from top to bottom."""
+        """The names of the runs from top to bottom."""
         return self._names
 
     def show_trials(self, shown: bool) -> None:
-        """List the trials of searches too, or leave them out."""
+        """List or hide search trials."""
         self._with_trials = shown
         self.refresh()
 
     def trials(self) -> int:
-        """How many runs are trials of searches, listed or not."""
+        """The number of search trials, listed or not."""
         return sum(bool(info.search) for info in self._jobs.book.infos())
 
     def refresh(self) -> None:
-        """Take over the list; rows are kept where it is the same."""
+        """Update the list; rows are kept if the names are unchanged."""
         names = [info.name for info in self._jobs.book.infos()[::-1] if self._with_trials or not info.search]
         if names != self._names:
             self.beginResetModel()
@@ -75,7 +75,7 @@ class RunsModel(QAbstractListModel):
             self.touch()
 
     def touch(self, name: str = "") -> None:
-        """A row (or all) reads differently."""
+        """Report that a row (or all) changed."""
         rows = [self._names.index(name)] if name in self._names else range(len(self._names)) if not name else ()
         if rows:
             self.dataChanged.emit(self.index(rows[0]), self.index(rows[-1]))
@@ -87,7 +87,7 @@ class RunsModel(QAbstractListModel):
         return super().flags(index) | Qt.ItemFlag.ItemIsUserCheckable
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Title, tick, tip, words for a screen reader, or the whole Row."""
+        """Name, check state, tooltip, accessible text, or the whole Row."""
         info = self._jobs.book.info(self._names[index.row()]) if index.isValid() else None
         if info is None:
             return None
@@ -161,7 +161,7 @@ class RunsModel(QAbstractListModel):
             return f"{info.name}, {STARTER}: {STARTER_TIP}"
         best, began = self._best(info), self._jobs.book.history(info.name).started
         lines = [
-            f"{info.name}, made {exactly(info.created)}",
+            f"{info.name}, created {exactly(info.created)}",
             _trial(info),
             f"Started from {began.started_from}." if began is not None and began.started_from else "",
             scheme_words(began.schemes) if began is not None else "",
@@ -174,7 +174,7 @@ class RunsModel(QAbstractListModel):
 
 
 def _title(info: RunInfo) -> str:
-    """A starter's name; the recipe, with its variant where that is the paper's, and which trial of a search it was."""
+    """The name of a starter; else the recipe, with its variant if not the default, and the number of a search trial."""
     if info.is_starter:
         return info.name
     title = info.recipe if info.config.variant == "default" else f"{info.recipe} ({info.config.variant})"

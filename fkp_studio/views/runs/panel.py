@@ -1,4 +1,4 @@
-"""The runs of the project: choose one to see its predictions, tick those the plots show, resume, stop, discard."""
+"""The runs panel: choose a run to see its predictions, select runs for the plots, resume, stop or discard them."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from training.storage.runs.folder import model_file
 
 CAN_RESUME = ("stopped", "interrupted", "failed", "waiting")
 TRAINS = ("starting", "running", "stopping")
-LOW = 240  # px: a lower panel says one line only, so that the list keeps its room
-EMPTY = "Trained models are listed here. Press Train to make the first."
+LOW = 240  # px: a lower panel shows one line of text only, to leave room for the list
+EMPTY = "Trained models appear here. Press Train to make the first."
 
 
 class RunsPanel(QWidget):
-    """The list, and below it what is to be said about the run in question, with the act that helps."""
+    """The list of runs, and below it warnings and errors of one run with the button that helps."""
 
-    offsets_wanted = Signal()  # look at the labels that a training found to sit off to one side
+    offsets_wanted = Signal()  # show the label offset that a training detected
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._jobs = session, jobs
         self._said = ""
-        self._attention = ""  # a run that ended badly a moment ago, though another is chosen
+        self._attention = ""  # a run that has just failed while another is chosen
         self._make()
         self._lay_out()
         self._connect()
@@ -67,8 +67,8 @@ class RunsPanel(QWidget):
         self.words.setFont(theme.font(pixels=12))
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.resume_button, self.log_button = QPushButton("Resume"), QPushButton("Show log")
-        self.offsets_button = QPushButton("Look at the labels…")
-        self.predicting = QLabel("Predicting")  # how far it is says the status bar
+        self.offsets_button = QPushButton("Label offset…")
+        self.predicting = QLabel("Predicting")  # the status bar shows the progress
         self.predicting.setProperty("role", "dim")
         self.prediction_bar = QProgressBar(textVisible=False)
         self.prediction_bar.setAccessibleName("Progress of the predictions")
@@ -122,11 +122,10 @@ class RunsPanel(QWidget):
     # ---- acts
 
     def discard(self, name: str) -> None:
-        """Ask, then remove the run for good."""
+        """Ask for confirmation, then delete the run."""
         box = QMessageBox(QMessageBox.Icon.NoIcon, "Discard run", f"Discard the run {name}?", parent=self)
         box.setInformativeText(
-            "Its model, curves and predictions are removed from the disk and can't be brought back. "
-            "Points that were accepted from it stay."
+            "Its model, curves and predictions are permanently deleted. Points accepted from it stay."
         )
         discard = box.addButton("Discard run", QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
@@ -136,13 +135,13 @@ class RunsPanel(QWidget):
         box.open()
 
     def show_log(self, name: str) -> None:
-        """What the training process printed."""
+        """Show the log of a run's training process."""
         info = self._jobs.book.info(name)
         if info is not None:
             LogDialog(info.path, self).open()
 
     def menu(self, name: str) -> QMenu:
-        """What can be done with a run; what can't be done now is grey."""
+        """The context menu of a run, with unavailable actions disabled."""
         info, status = self._jobs.book.info(name), self._jobs.status(name)
         menu = QMenu(self)
         if info is None:
@@ -150,11 +149,11 @@ class RunsPanel(QWidget):
         busy = status in TRAINS
         folder = model_file(info.path).parent if info.is_starter else info.path
         acts = (
-            ("Show its predictions", info.has_model, lambda: self._session.set_run(name)),
+            ("Show predictions", info.has_model, lambda: self._session.set_run(name)),
             ("Predict all faces", info.has_model, lambda: self._jobs.predict(name)),
             None,
             ("Start" if status == "waiting" else "Resume", status in CAN_RESUME, lambda: self._jobs.resume(name)),
-            ("Stop" if busy else "Take out of the queue", busy or status == "queued", lambda: self._jobs.stop(name)),
+            ("Stop" if busy else "Remove from the queue", busy or status == "queued", lambda: self._jobs.stop(name)),
             ("Discard…", not busy and not info.is_starter, lambda: self.discard(name)),
             None,
             ("Show log", not info.is_starter, lambda: self.show_log(name)),
@@ -171,7 +170,7 @@ class RunsPanel(QWidget):
 
     def _copy(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
-        self._jobs.message.emit("The run's settings are on the clipboard, as JSON.")
+        self._jobs.message.emit("Copied the run's settings as JSON.")
 
     # ---- reactions
 
@@ -214,7 +213,7 @@ class RunsPanel(QWidget):
         self.prediction_bar.setValue(done)
 
     def _keep_in_view(self) -> None:
-        """The chosen row stays in sight when what is below the list takes room from it."""
+        """Keep the chosen row visible when the widgets below the list grow."""
         QTimer.singleShot(0, self, lambda: self.list.scrollTo(self.list.currentIndex()))
 
     def _in_question(self) -> str:
@@ -255,7 +254,7 @@ class RunsPanel(QWidget):
             self._keep_in_view()
 
     def _say(self, text: str) -> None:
-        """The whole text where there is room, else one line of it; the whole is in its tip."""
+        """Show the text, elided to one line in a low panel; the tooltip has the full text."""
         self._said = text
         low = self.height() < LOW
         self.words.setWordWrap(not low)

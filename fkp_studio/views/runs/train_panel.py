@@ -1,4 +1,4 @@
-"""The training panel: a recipe, a budget, one button; and how the training goes."""
+"""The training panel: choice of recipe and budget, the Train button, and the progress of the training."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 MINUTES, EPOCHS = "min", "epochs"
-TRAIN_TIP = "Train this recipe on the labels as they are now (Ctrl+T)"
-QUEUE_TIP = "Train this recipe, on the labels as they are now, when the run under way has ended (Ctrl+T)"
-KILL_AFTER_MS = 20_000  # a training that is asked to stop and has not by then can be ended at once
+TRAIN_TIP = "Train this recipe on the current labels (Ctrl+T)"
+QUEUE_TIP = "Train this recipe on the current labels when the current run has ended (Ctrl+T)"
+KILL_AFTER_MS = 20_000  # a training that has not stopped by then can be killed
 
 
 class TrainingPanel(QWidget):
-    """Train what is chosen; while something trains, its numbers, what is off with it, and Stop."""
+    """Starts trainings; while one runs, shows its numbers, warnings and the Stop button."""
 
-    height_wanted = Signal(int)  # px, when what is shown became more or less
+    height_wanted = Signal(int)  # px, when the content grows or shrinks
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,13 +64,13 @@ class TrainingPanel(QWidget):
     # ---- for the window
 
     def train(self) -> None:
-        """Press Train: a run of what is chosen, now or when its turn comes."""
+        """Train the chosen recipe, now or after the runs in the queue."""
         if self.train_button.isEnabled():
             self._say("")
             self._jobs.train([self.config()])
 
     def config(self) -> RunConfig:
-        """What Train would train."""
+        """The configuration that Train uses."""
         recipe = self.recipe.currentData()
         config = self._custom.get(recipe) or replace(recipe_config(recipe), device=self._device)
         if self.unit.currentText() == EPOCHS:
@@ -78,25 +78,25 @@ class TrainingPanel(QWidget):
         return replace(config, minutes=self.budget.value(), epochs=None)
 
     def set_default(self, *, minutes: float | None = None, device: str | None = None) -> None:
-        """Take over a changed setting of the program."""
+        """Apply a changed default of the settings dialog."""
         if minutes is not None:
             self.unit.setCurrentText(MINUTES)
             self.budget.setValue(minutes)
         self._device = device or self._device
 
     def show_settings(self) -> None:
-        """The form with everything that can be set."""
+        """Show the form with all settings of the recipe."""
         dialog = ConfigDialog(self.config(), self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._take(dialog.config(), train=dialog.train_now))
         dialog.open()
 
     def balance_by_pose(self, bins: int) -> None:
-        """Let the chosen recipe balance by pose, with so many bins."""
+        """Turn on balancing by pose in the chosen recipe, with this many bins."""
         self._take(replace(self.config(), balance="pose", balance_bins=bins), train=False)
 
     def show_augmentation(self) -> None:
-        """The dialog with faces as a training would see them."""
+        """Show the augmentation preview."""
         if self._session.store is None:
             return
         dialog = AugmentationDialog(self._session, self._jobs, self.config(), self)
@@ -105,13 +105,13 @@ class TrainingPanel(QWidget):
         dialog.open()
 
     def show_random_search(self) -> None:
-        """The dialog that tries settings of the chosen recipe at random; a search goes on when it is closed."""
+        """Show the random search of the chosen recipe; a search continues when the dialog is closed."""
         dialog = RandomSearchDialog(self._session, self._jobs, self, recipe=self.recipe.currentData())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
     def show_compare(self) -> None:
-        """The dialog that trains several recipes."""
+        """Show the dialog that trains several recipes."""
         minutes = self.budget.value() if self.unit.currentText() == MINUTES else 5.0
         dialog = CompareDialog(self._session, self._jobs, self, minutes=minutes)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -132,16 +132,16 @@ class TrainingPanel(QWidget):
         self.budget.setFixedWidth(76)
         self.unit = QComboBox()
         self.unit.addItems([MINUTES, EPOCHS])
-        self.unit.setAccessibleName("Unit of the budget")
+        self.unit.setAccessibleName("Budget unit")
         self.train_button = QPushButton("Train")
         self.train_button.setProperty("role", "primary")
         self.more_button = QPushButton("More…")
         self.compare_button = QPushButton("Compare…")
         self.look_button = QPushButton(assets.icon("contrast"), "")
-        self.look_button.setToolTip("Look at augmentation: faces as a training would see them")
-        self.look_button.setAccessibleName("Look at augmentation")
+        self.look_button.setToolTip("Preview augmentation: faces as the network sees them in training")
+        self.look_button.setAccessibleName("Preview augmentation")
         self.search_button = QPushButton(assets.icon("dice"), "")
-        self.search_button.setToolTip("Random search: try settings at random, and keep the best")
+        self.search_button.setToolTip("Random search: try random settings and keep the best")
         self.search_button.setAccessibleName("Random search")
         for button in (self.look_button, self.search_button):
             button.setFixedWidth(32)
@@ -159,11 +159,11 @@ class TrainingPanel(QWidget):
         self.numbers = QLabel(wordWrap=True)
         self.numbers.setFont(theme.table_font())
         self.bar = QProgressBar(maximum=1000, textVisible=False)
-        self.bar.setAccessibleName("Progress of the training")
+        self.bar.setAccessibleName("Training progress")
         self.trouble = QLabel(wordWrap=True)
         self.trouble.setProperty("role", "danger")
         self.stop_button = QPushButton("Stop")
-        self.stop_button.setToolTip("Finish the batch, keep the best model")
+        self.stop_button.setToolTip("Finish the current batch and keep the best model")
 
     def _lay_out(self) -> None:
         first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
@@ -277,9 +277,9 @@ class TrainingPanel(QWidget):
             return
         history, status = self._jobs.book.history(name), self._jobs.status(name)
         waiting = len(self._jobs.queue.waiting())
-        more = f"  +{waiting} waiting" if waiting else ""
+        more = f"  +{waiting} queued" if waiting else ""
         self.name.setText(f"{name.partition('-')[2]}{more}")
-        starting = "Starting: the pictures are being read…"
+        starting = "Starting: reading images…"
         self.numbers.setText(starting if status == "starting" else live_line(history))
         done = history.progress.done if history.progress else 0.0
         self.bar.setMaximum(0 if status == "starting" else 1000)
@@ -289,7 +289,7 @@ class TrainingPanel(QWidget):
         self._show_stop(name, status)
 
     def _fit_height(self) -> None:
-        """Nothing of it is ever squeezed: Qt knows of wrapped lines only how high they are at their favourite width."""
+        """Keep the minimum height at the content's: Qt knows the height of wrapped text only at its preferred width."""
         layout = self.layout()
         height = layout.totalHeightForWidth(self.width()) if layout is not None else 0
         if height != self.minimumHeight():
@@ -307,18 +307,18 @@ class TrainingPanel(QWidget):
             self._stopping = name
             self._impatient.start()
         late = status == "stopping" and not self._impatient.isActive() and self._jobs.queue.is_own(name)
-        self.stop_button.setText("End at once" if late else "Stopping…" if status == "stopping" else "Stop")
+        self.stop_button.setText("Force stop" if late else "Stopping…" if status == "stopping" else "Stop")
         self.stop_button.setEnabled(late or status != "stopping")
 
     def _stop(self) -> None:
         name = self._current()
-        if self.stop_button.text() == "End at once":
+        if self.stop_button.text() == "Force stop":
             self._jobs.queue.kill(name)
         elif name:
             self._jobs.stop(name)
 
 
 def _changes(config: RunConfig) -> int:
-    """How many settings differ from the recipe, apart from the budget."""
+    """The number of settings that differ from the recipe, apart from the budget."""
     base, values = recipe_config(config.recipe, config.variant).to_json(), config.to_json()
     return sum(values[name] != base[name] for name in values if name not in ("epochs", "minutes"))

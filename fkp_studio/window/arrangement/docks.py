@@ -1,4 +1,4 @@
-"""Docks with a quiet title: a small grey heading that one can drag, and a cross that appears under the mouse."""
+"""Docks with a small grey title that can be dragged and a close button that appears on hover."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEIGHT = 28  # px
 
 
 class Title(QWidget):
-    """The heading of a dock. Mouse presses go on to the dock, which is dragged by it."""
+    """The title bar of a dock. Mouse presses reach the dock, so that it can be dragged."""
 
     def __init__(self, text: str, dock: QDockWidget) -> None:
         super().__init__(dock)
@@ -27,7 +27,7 @@ class Title(QWidget):
         self.hide_button = QToolButton()
         self.hide_button.setIcon(assets.icon("close"))
         self.hide_button.setIconSize(QSize(14, 14))
-        self.hide_button.setToolTip(f"Hide {text} (View, Panels brings it back)")
+        self.hide_button.setToolTip(f"Hide {text} (View > Panels shows it again)")
         self.hide_button.setAccessibleName(f"Hide {text}")
         self.hide_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.hide_button.clicked.connect(dock.hide)
@@ -53,14 +53,14 @@ class Title(QWidget):
 
 
 def fill(dock: QDockWidget, widget: QWidget) -> None:
-    """Put a part into its dock, on the panels' background."""
+    """Put a widget into its dock, with the panel background."""
     widget.setAutoFillBackground(True)
     widget.setBackgroundRole(QPalette.ColorRole.Base)
     dock.setWidget(widget)
 
 
 def make_dock(part: Part, parent: QWidget) -> QDockWidget:
-    """An empty dock for a part of the window."""
+    """An empty dock for this part."""
     dock = QDockWidget(part.title, parent)
     dock.setObjectName(part.id)
     dock.setAccessibleName(part.title)

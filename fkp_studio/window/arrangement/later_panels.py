@@ -1,4 +1,4 @@
-"""The panels that are made after the first face is on the screen: training, runs, plots."""
+"""Creates the panels that are not needed for the first face: training, runs and plots."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 MODULES = (
     *(f"fkp_studio.views.plots.{name}" for name in ("ced", "loss", "per_keypoint")),
     *(f"fkp_studio.views.runs.{name}" for name in ("panel", "train_panel")),
-    "numpy.ma",  # which the first np.unique reads: 20 ms, in the middle of the first drag
+    "numpy.ma",  # imported by the first np.unique: 20 ms, in the middle of the first drag
 )
-LATEST_MS = 400  # after the start, when there is no face to wait for
+LATEST_MS = 400  # after the start, if there is no face to wait for
 
 
 class FirstFace(QObject):
-    """Tells once when the first face was painted; or a moment after the start, when none is."""
+    """Emits `painted` once, after the first face is painted, at the latest LATEST_MS after the start."""
 
     painted = Signal()
 
@@ -43,7 +43,6 @@ class FirstFace(QObject):
         QTimer.singleShot(LATEST_MS, self, self._tell)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Looks on while the picture is painted."""
         if event.type() == QEvent.Type.Paint and self._view.shown_face is not None:
             QTimer.singleShot(0, self, self._tell)
         return super().eventFilter(watched, event)
@@ -56,24 +55,24 @@ class FirstFace(QObject):
 
 
 def import_modules() -> None:
-    """Read the modules that are needed soon, of which the plotting library takes half a second. For a background thread."""
+    """Import the modules needed soon; the plotting library takes half a second. For a background thread."""
     for name in MODULES:
         importlib.import_module(name)
 
 
 def import_windows() -> None:
-    """Read the modules of all dialogs, so that none is read when it is first asked for. For a background thread."""
+    """Import the modules of all dialogs, so that each opens without delay. For a background thread."""
     for package in (dialogs, pages, views):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(found.name)
 
 
 class Panels(QObject):
-    """Makes them when asked, one in each turn of the event loop. Before they are there, acts on them do nothing."""
+    """Makes one panel per turn of the event loop. Until a panel exists, actions on it do nothing."""
 
     made = Signal(str, object)  # part, widget
-    ready = Signal()  # all are made
-    height_wanted = Signal(str, int)  # part, px: what it shows became more or less
+    ready = Signal()  # all exist
+    height_wanted = Signal(str, int)  # part, px: its content grew or shrank
 
     def __init__(self, session: Session, jobs: Jobs) -> None:
         super().__init__(jobs)
@@ -81,7 +80,7 @@ class Panels(QObject):
         self._training: TrainingPanel | None = None
 
     def make(self) -> None:
-        """Begin: the modules are read in the background, then `made` brings one widget after the other."""
+        """Import the modules in the background, then make the widgets; `made` is emitted for each."""
         run_task(import_modules, done=lambda _none: self._make_next(list(self._makers())), owner=self)
 
     def _makers(self) -> dict[str, Callable[[Session, Jobs], QWidget]]:
@@ -113,31 +112,27 @@ class Panels(QObject):
         QTimer.singleShot(0, self, lambda: self._make_next(rest))
 
     def train(self) -> None:
-        """Press the Train button."""
         if self._training is not None:
             self._training.train()
 
     def show_augmentation(self) -> None:
-        """The dialog with faces as a training would see them."""
         if self._training is not None:
             self._training.show_augmentation()
 
     def show_compare(self) -> None:
-        """The dialog that trains several recipes."""
         if self._training is not None:
             self._training.show_compare()
 
     def balance_by_pose(self, bins: int) -> None:
-        """Let the chosen recipe balance by pose."""
+        """Turn on balancing by pose in the chosen recipe, with this many bins."""
         if self._training is not None:
             self._training.balance_by_pose(bins)
 
     def show_random_search(self) -> None:
-        """The dialog that tries settings at random."""
         if self._training is not None:
             self._training.show_random_search()
 
     def set_default(self, key: str, value: Any) -> None:
-        """Give the training panel a changed setting: "minutes" or "device"."""
+        """Pass a changed setting to the training panel: "minutes" or "device"."""
         if self._training is not None:
             self._training.set_default(**{key: value})

@@ -1,4 +1,4 @@
-"""The window's parts and four ways to lay them out. What the user moves in one is kept for that one, and can be reset."""
+"""The window's parts and its four layouts. Changes to a layout are saved per workspace and can be reset."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from fkp_studio.document.settings import Settings
 
-ARRIVING_MS = 1000  # after the parts are shown the system may still give the window its size
-VERSION = 1  # of saved layouts: raise it when parts come or go
+ARRIVING_MS = 1000  # after the parts are shown the system may still resize the window
+VERSION = 1  # of saved layouts: increase it when parts are added or removed
 LEFT, RIGHT, BOTTOM = (
     Qt.DockWidgetArea.LeftDockWidgetArea,
     Qt.DockWidgetArea.RightDockWidgetArea,
@@ -21,7 +21,7 @@ LEFT, RIGHT, BOTTOM = (
 
 @dataclass(frozen=True)
 class Part:
-    """A dock: its id, its title, and where it belongs."""
+    """A dock: its id, title and default area."""
 
     id: str
     title: str
@@ -41,9 +41,9 @@ PARTS: tuple[Part, ...] = (
 
 @dataclass(frozen=True)
 class Workspace:
-    """A layout: which parts are shown, and the share of the window that left, right and bottom take.
+    """A layout: the parts shown, and the fractions of the window that left, right and bottom take.
 
-    tall: the parts of the right column with their share of its height.
+    tall: the parts of the right column and their fractions of its height.
     """
 
     id: str  # the id of the action that shows it
@@ -65,7 +65,7 @@ BY_ID = {w.id: w for w in WORKSPACES}
 
 
 class Workspaces(QObject):
-    """Shows one workspace at a time, and keeps what the user changed in each."""
+    """Shows one workspace at a time and saves the user's changes to each."""
 
     changed = Signal(str)  # the id of the one now shown
 
@@ -73,37 +73,37 @@ class Workspaces(QObject):
         super().__init__(window)
         self._window, self._docks, self._settings = window, docks, settings
         self.current = ""
-        self.shown = False  # whether the parts are there: not on the start page
+        self.shown = False  # whether the parts are shown: not on the start page
         self._arriving = QTimer(self, singleShot=True, interval=ARRIVING_MS)
         window.installEventFilter(self)
 
     def start(self) -> None:
-        """Show the parts, as they were left."""
+        """Show the parts in their last layout."""
         self.shown = True
         self._arriving.start()
         name = self._settings.text("workspace", WORKSPACES[0].id)
         self._show(name if name in BY_ID else WORKSPACES[0].id)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """A window that starts maximised gets its size a moment after it is shown: what was laid out smaller is wrong."""
+        """Lay out again on a resize just after the start: a maximised window gets its size only after it is shown."""
         if event.type() == QEvent.Type.Resize and watched is self._window and self.arriving:
             QTimer.singleShot(0, self, lambda: self._show(self.current) if self.shown else None)
         return super().eventFilter(watched, event)
 
     @property
     def arriving(self) -> bool:
-        """Whether the parts were shown only just now."""
+        """Whether the parts were shown less than ARRIVING_MS ago."""
         return self._arriving.isActive()
 
     def end(self) -> None:
-        """Keep the layout and hide all parts: the start page needs the room."""
+        """Save the layout and hide all parts, for the start page."""
         self.keep()
         self.shown = False
         for dock in self._docks.values():
             dock.hide()
 
     def switch(self, name: str) -> None:
-        """Keep the layout of the present workspace and show another."""
+        """Save the layout of the current workspace and show another."""
         if not self.shown:
             return
         if name != self.current:
@@ -111,19 +111,19 @@ class Workspaces(QObject):
         self._show(name)
 
     def keep(self) -> None:
-        """Remember the present layout, for this workspace."""
+        """Save the current layout for this workspace."""
         if self.shown and self.current:
             self._settings.set_state(f"workspace/{self.current}", self._window.saveState(VERSION))
             self._settings.set_text("workspace", self.current)
 
     def reset(self) -> None:
-        """Put the present workspace back to how it was made."""
+        """Restore the default layout of the current workspace."""
         if self.shown and self.current:
             self._settings.set_state(f"workspace/{self.current}", QByteArray())
             self._show(self.current)
 
     def settle(self, part: str, height: int) -> None:
-        """Give a part in a side column the height that it needs now (px), its neighbours the rest."""
+        """Give a part in a side column this content height (px), and its neighbours the rest."""
         dock = self._docks[part]
         column = self._window.dockWidgetArea(dock) in (LEFT, RIGHT) and not dock.isFloating()
         if self.shown and dock.isVisible() and column and not self._window.tabifiedDockWidgets(dock):
@@ -152,7 +152,7 @@ class Workspaces(QObject):
             self._window.addDockWidget(part.area, self._docks[part.id])
             self._docks[part.id].hide()
         self._measure(workspace)
-        QTimer.singleShot(0, self, lambda: self._measure(workspace))  # again when the parts' own wishes are known
+        QTimer.singleShot(0, self, lambda: self._measure(workspace))  # again once the parts' size hints are known
 
     def _measure(self, workspace: Workspace) -> None:
         width, height = self._window.width(), self._window.height()

@@ -1,4 +1,4 @@
-"""QActions made from the table of actions: menus, keys, and which of them can be used now."""
+"""QActions built from the table of actions: menus, shortcuts and enabled states."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _TYPING = (QLineEdit, QAbstractSpinBox, QPlainTextEdit, QTextEdit, QComboBox)
 
 
 def is_plain(key: str) -> bool:
-    """Whether the key is one that types or edits in a field: no Ctrl, Alt or Meta, and no function key."""
+    """Whether the key types or edits in a text field: no Ctrl, Alt or Meta, and no function key."""
     last = key.rsplit("+", 1)[-1]
     return not any(part in key for part in ("Ctrl", "Alt", "Meta")) and not (last[:1] == "F" and last[1:].isdigit())
 
 
 class Menus(QObject):
-    """One QAction for each entry of the table, on the window."""
+    """The window's QActions, one per entry of the table."""
 
     def __init__(self, window: QMainWindow, handlers: Mapping[str, Handler]) -> None:
         super().__init__(window)
         self.actions: dict[str, QAction] = {}
-        self._off: set[str] = set()  # plain keys the focused widget wants for itself
+        self._off: set[str] = set()  # plain keys left to the focused widget
         for action in ACTIONS:
             made = self._make(action, handlers.get(action.id))
             made.setParent(window)
@@ -64,7 +64,7 @@ class Menus(QObject):
         return made
 
     def fill(self, bar: QMenuBar, *, extra: Mapping[str, QMenu] | None = None) -> None:
-        """Draw the table into a menu bar. extra: submenus that are put at the top of a group's menu."""
+        """Fill a menu bar from the table. extra: submenus to put at the top of a group's menu."""
         for group in GROUPS:
             menu = bar.addMenu(f"&{group}")
             for submenu in [(extra or {})[group]] if group in (extra or {}) else []:
@@ -76,7 +76,7 @@ class Menus(QObject):
                 menu.addAction(self.actions[action.id])
 
     def set_present(self, *, project: bool, face: bool, run: bool) -> None:
-        """Only acts whose object is there can be chosen."""
+        """Enable only the actions whose requirement is met."""
         there: dict[When, bool] = {"always": True, "project": project, "face": face, "run": run}
         present = {word for word, is_there in there.items() if is_there}
         if present != self._present:
@@ -97,7 +97,7 @@ class Menus(QObject):
             self._free(set())
 
     def _free(self, keys: set[str]) -> None:
-        """Leave these keys to the widget that has the focus."""
+        """Leave these keys to the focused widget."""
         if keys == self._off:
             return
         self._off = keys

@@ -1,4 +1,4 @@
-"""The line at the bottom: what was saved and what undo would take back; at the right what goes on in the background."""
+"""The status bar: last save and next undo step on the left, background work on the right."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from fkp_studio.look.style import theme
 from training.storage.runs.events import Event, Progress, RunFailed, RunFinished, RunStarted
 
 HINT_MS = 6000
-PATIENCE_MS = 400  # a large change that takes longer is announced
+PATIENCE_MS = 400  # large changes that take longer are shown
 
 
 def clock(seconds: float) -> str:
-    """`0:05`, `1:20`, `1:02:03`."""
+    """The duration as `0:05`, `1:20` or `1:02:03`."""
     whole = max(0, round(seconds))
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 class StatusBar(QStatusBar):
-    """Follows the store's `saved`, the events of runs, and predictions."""
+    """Shows the store's saves and writes, the events of runs, and the progress of predictions."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,7 +43,7 @@ class StatusBar(QStatusBar):
         self.stop_writing.setText("Stop")
         self.stop_writing.setFont(theme.font(pixels=11))
         self.stop_writing.setAccessibleName("Stop writing the large change")
-        self.stop_writing.setToolTip("End the change that is being written; nothing of it stays")
+        self.stop_writing.setToolTip("Stop and discard the change")
         self.stop_writing.clicked.connect(self._on_stop)
         self.addWidget(self.saved)
         for widget in (self.writing, self.stop_writing, self.predicting, self.training, self.bar):
@@ -56,14 +56,14 @@ class StatusBar(QStatusBar):
         session.project_changed.connect(self._on_project_changed)
 
     def follow(self, jobs: Jobs) -> None:
-        """Show what these jobs do."""
+        """Show the progress of these jobs."""
         jobs.run_event.connect(self._on_run_event)
         jobs.prediction_progress.connect(self._on_prediction_progress)
         jobs.message.connect(self.show_hint)
         jobs.runs_changed.connect(lambda: self._on_runs_changed(jobs))
 
     def show_hint(self, sentence: str) -> None:
-        """A short sentence for a few seconds."""
+        """Show a short sentence for HINT_MS."""
         self.showMessage(sentence, HINT_MS)
 
     def _on_project_changed(self) -> None:
@@ -82,7 +82,7 @@ class StatusBar(QStatusBar):
         self._tell("everything is saved")
 
     def _on_busy(self, busy: bool) -> None:
-        """A large change is written in the background: how far it is, and a way out."""
+        """Show the progress and the Stop button of a large change, if it takes longer than PATIENCE_MS."""
         self.writing.setText("writing")
         self.stop_writing.setEnabled(True)
         if busy:
@@ -108,7 +108,7 @@ class StatusBar(QStatusBar):
     def _on_saved(self, text: str) -> None:
         self.clearMessage()
         if text == "nothing to change":
-            self.show_hint("Nothing to change: no missing point has a prediction that is sure enough.")
+            self.show_hint("Nothing to change: no missing point has a confident enough prediction.")
         else:
             self._tell(f"saved {time.strftime('%H:%M:%S')}")
 

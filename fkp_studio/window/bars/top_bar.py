@@ -1,4 +1,4 @@
-"""The bar at the top: menus, the project's name, the four workspaces, search, help, theme."""
+"""The top bar: menus, project name, workspaces, search, help and theme."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fkp_studio.window.arrangement.workspaces import WORKSPACES
 from fkp_studio.window.bars.menus import Menus
 
 HEIGHT = 40  # px
-NAME_WIDTH = 200  # px a project's name may take before it is cut
+NAME_WIDTH = 200  # px; a longer project name is elided
 
 
 class Elided(QLabel):
-    """A label that cuts a long text in the middle and shows it whole when hovered."""
+    """A label that elides long text in the middle and shows it in full on hover."""
 
     def __init__(self, *, width: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Elided(QLabel):
 
 
 class Segments(QWidget):
-    """One of several, side by side in one outline."""
+    """A segmented control: exclusive buttons side by side in one outline."""
 
     chosen = Signal(str)
 
@@ -53,7 +53,7 @@ class Segments(QWidget):
             layout.addWidget(button)
 
     def set_current(self, name: str) -> None:
-        """Mark one; emits nothing."""
+        """Check one button without emitting `chosen`."""
         self.buttons[name].setChecked(True)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002 - the whole outline is drawn
@@ -64,7 +64,7 @@ class Segments(QWidget):
 
 
 class TopBar(QWidget):
-    """Holds the menu bar and the controls that are always there."""
+    """Holds the menu bar and the controls that are always visible."""
 
     def __init__(self, menus: Menus, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -96,7 +96,7 @@ class TopBar(QWidget):
         self._on_theme()
 
     def set_project(self, name: str) -> None:
-        """The open project's name; "" on the start page, where there is nothing to lay out."""
+        """Show the project's name; "" on the start page, which also hides the workspaces."""
         self.name.set_text(name)
         self.name.setVisible(bool(name))
         self._divider.setVisible(bool(name))

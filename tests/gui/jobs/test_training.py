@@ -151,7 +151,7 @@ def test_a_child_that_dies_without_a_word_shows_its_last_words(make_jobs: Make, 
 def test_a_python_that_is_not_there_is_told(session: Session, qtbot: QtBot) -> None:
     jobs = Jobs(session, train_command=("/no/such/python",))
     jobs.train([config()])
-    qtbot.waitUntil(lambda: "cannot be started" in jobs.book.note("0001-ml-resnet"))
+    qtbot.waitUntil(lambda: "can't be started" in jobs.book.note("0001-ml-resnet"))
     jobs.close()
 
 
@@ -182,7 +182,7 @@ def test_a_run_of_the_command_line_is_followed(make_jobs: Make, qtbot: QtBot, se
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         qtbot.waitUntil(lambda: ended(jobs, run_dir.name))
-        assert "without a word" in jobs.book.note(run_dir.name)
+        assert "unexpectedly" in jobs.book.note(run_dir.name)
     finally:
         child.kill()
         child.wait()
@@ -242,7 +242,7 @@ def test_resumed_events_that_were_cut_back_are_read_anew(tmp_path: Path) -> None
         (-9, 12, "killed (signal 9), probably out of memory; the model of epoch 12 is kept. Resume?"),
         (-11, 0, "crashed (signal 11, SIGSEGV); no model was saved yet"),
         (1, 3, "exit code 1; the model of epoch 3 is kept"),
-        (None, 3, "without a word"),
+        (None, 3, "unexpectedly"),
     ],
 )
 def test_the_words_for_an_end(code: int | None, epoch: int, words: str) -> None:

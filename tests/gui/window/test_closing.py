@@ -44,14 +44,14 @@ def answer(word: str) -> None:
     """Press the button that begins with this word as soon as the question appears."""
     box = QApplication.activeModalWidget()
     if isinstance(box, QMessageBox):
-        assert "0001-ml-resnet is still training. 1 more waits" in box.text()
+        assert "0001-ml-resnet is still training. 1 more is queued" in box.text()
         next(b for b in box.buttons() if b.text().replace("&", "").startswith(word)).click()
     else:
         QTimer.singleShot(10, lambda: answer(word))
 
 
 @pytest.mark.parametrize(
-    ("word", "leaves", "stops"), [("Go on", True, False), ("Stop", True, True), ("Cancel", False, False)]
+    ("word", "leaves", "stops"), [("Continue", True, False), ("Stop", True, True), ("Cancel", False, False)]
 )
 def test_the_question_has_three_answers(qtbot: QtBot, word: str, leaves: bool, stops: bool) -> None:
     window, jobs = QWidget(), Busy(["0001-ml-resnet"])

@@ -55,7 +55,7 @@ def test_a_fault_of_ours_is_shown_once_with_a_text_to_copy(
     assert "ZeroDivisionError: first" in dialog.text.toPlainText() and "Qt 6" in dialog.text.toPlainText()
     dialog.copy_button.click()
     assert "ZeroDivisionError: first" in QGuiApplication.clipboard().text()
-    assert [r.levelno for r in caplog.records if "nobody caught" in r.message] == [logging.CRITICAL] * 2
+    assert [r.levelno for r in caplog.records if "uncaught" in r.message] == [logging.CRITICAL] * 2
     assert "KeyError" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Which mark the mouse has rested on."""
+"""Tracks which mark the mouse rests on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOTHING = (-1, False)
 
 
 class Hover(QObject):
-    """`rests_on`: (keypoint, whether its prediction) once the mouse has been on it for 300 ms; (-1, False) before."""
+    """`rests_on`: (keypoint, whether its prediction) once the mouse has been on it for HOVER_MS, else (-1, False)."""
 
     changed = Signal()
 
@@ -23,7 +23,7 @@ class Hover(QObject):
         self._timer.timeout.connect(self._on_rested)
 
     def over(self, keypoint: int, ring: bool) -> None:
-        """The mouse is over this mark now (-1: over none)."""
+        """Note that the mouse is over this mark (-1: none)."""
         if (keypoint, ring) != self._over:
             self.forget()
             self._over = (keypoint, ring)
@@ -31,7 +31,7 @@ class Hover(QObject):
                 self._timer.start()
 
     def forget(self) -> None:
-        """The mouse left, or does something else."""
+        """Reset: the mouse left or a button was pressed."""
         self._timer.stop()
         self._over = NOTHING
         self._set(NOTHING)

@@ -1,6 +1,6 @@
-"""Mouse gestures: one class each, made at the press, then `move`, and at last `end` or `cancel`.
+"""Mouse gestures, one class each: created at the press, then `move`, finally `end` or `cancel`.
 
-The result of a gesture is at most one call of the editor, so one undo step. Places are picture pixels.
+A gesture results in at most one call of the editor and so one undo step. Places are image pixels.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ DRAG_DISTANCE = 3.0  # screen pixels before a press on a point becomes a drag
 
 
 class Stage(Protocol):
-    """What a gesture may do to the canvas."""
+    """The canvas as gestures use it."""
 
     def preview(self, keypoint: int, at: Place | None) -> None:
-        """Show a point somewhere else for the moment (with the magnifier); None ends it."""
+        """Show a point temporarily at another position, with the magnifier; None ends it."""
 
     def commit(self, keypoint: int, at: Place) -> None:
-        """Put the point there: one undo step."""
+        """Place the point: one undo step."""
 
     def pan(self, dx: float, dy: float) -> None:
-        """Move the picture by screen pixels."""
+        """Move the image by screen pixels."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where the mouse is: on the screen (window pixels) and on the picture (picture pixels)."""
+    """The mouse position on the screen (window pixels) and on the image (image pixels)."""
 
     screen: Place
     picture: Place
@@ -38,17 +38,17 @@ class Gesture(Protocol):
     """A mouse gesture in progress."""
 
     def move(self, cursor: Cursor) -> None:
-        """The mouse moved with its button down."""
+        """The mouse moved with the button down."""
 
     def end(self, cursor: Cursor) -> None:
-        """The button was let go."""
+        """The button was released."""
 
     def cancel(self) -> None:
-        """Esc: as if nothing had happened."""
+        """Esc was pressed: restore the state before the gesture."""
 
 
 class PlacePoint:
-    """Press where the point is; it can be shifted until the button is let go."""
+    """Places a point at the press; it can be moved until the button is released."""
 
     def __init__(self, stage: Stage, keypoint: int, cursor: Cursor) -> None:
         self._stage, self._keypoint, self._start = stage, keypoint, cursor.screen
@@ -68,7 +68,7 @@ class PlacePoint:
 
 
 class DragPoint:
-    """Takes a point (or a prediction) where it was gripped, so that it doesn't jump to the cursor."""
+    """Drags a point (or a prediction), keeping its offset from the cursor so that it does not jump."""
 
     def __init__(self, stage: Stage, keypoint: int, cursor: Cursor, *, point: Place) -> None:
         self._stage, self._keypoint, self._start = stage, keypoint, cursor.screen
@@ -93,7 +93,7 @@ class DragPoint:
 
 
 class Pan:
-    """Moves the picture under the window."""
+    """Pans the image."""
 
     def __init__(self, stage: Stage, cursor: Cursor) -> None:
         self._stage, self._last = stage, cursor.screen

@@ -1,4 +1,4 @@
-"""Keys that the canvas answers itself while it has the focus: elsewhere they move the focus or a selection."""
+"""Keys that the canvas handles itself while it has the focus; elsewhere they move the focus or a selection."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
 
 
 class Keys:
-    """Arrows nudge, Tab walks over the points (Ctrl+Tab leaves the canvas), Esc cancels a drag.
+    """Arrows nudge, Tab steps through the points (Ctrl+Tab leaves the canvas), Esc cancels a drag.
 
-    Space goes to the next incomplete face when it is let go; held down it turns the mouse into a hand that pans.
+    Space goes to the next incomplete face on release; while it is held the mouse pans.
     """
 
     def __init__(self, view: CanvasView, session: Session) -> None:
@@ -33,15 +33,15 @@ class Keys:
         self._used = False
 
     def used(self) -> None:
-        """The hand has panned: letting Space go means nothing more."""
+        """Note that the hand has panned, so that releasing Space does nothing."""
         self._used = True
 
     def forget(self) -> None:
-        """The focus went elsewhere while Space was down."""
+        """Reset: the focus was lost while Space was down."""
         self.hand = False
 
     def handle(self, event: QKeyEvent) -> bool:
-        """Whether the canvas takes this key event for itself."""
+        """Handle a key event; returns whether the canvas consumed it."""
         kind = event.type()
         if kind == QEvent.Type.ShortcutOverride:
             if self._mine(event):
@@ -54,7 +54,7 @@ class Keys:
         return False
 
     def cursor(self, busy: bool, placing: bool) -> Qt.CursorShape:
-        """What the mouse looks like over the picture."""
+        """The cursor shape over the image."""
         if self.hand:
             return Qt.CursorShape.ClosedHandCursor if busy else Qt.CursorShape.OpenHandCursor
         return Qt.CursorShape.CrossCursor if placing else Qt.CursorShape.ArrowCursor
@@ -92,7 +92,7 @@ class Keys:
 
     def _let_go(self) -> bool:
         if self.hand and not self._used and not self._session.next_incomplete():
-            self._view.editor.hint.emit("No other face lacks points.")
+            self._view.editor.hint.emit("No other face in the gallery has missing points.")
         self.hand = False
         self._view.show_cursor()
         return True

@@ -1,4 +1,4 @@
-"""Which gesture a press begins, and the one in progress."""
+"""Turns mouse events on the canvas into gestures."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fkp_studio.face.marks import Display, ToScreen
 from fkp_studio.views.canvas.editor import FaceEditor
 from fkp_studio.views.canvas.gestures.interactions import Cursor, DragPoint, Gesture, Pan, PlacePoint, Stage
 
-REACH = 3.0  # screen pixels around a mark that still count as the mark
+REACH = 3.0  # screen pixels around a mark that still hit it
 
 
 class Canvas(Stage, Protocol):
-    """What the mouse must know of the canvas."""
+    """The canvas as the mouse uses it."""
 
     @property
     def display(self) -> Display:
@@ -25,22 +25,22 @@ class Canvas(Stage, Protocol):
 
     @property
     def shown_face(self) -> Face | None:
-        """The face on the screen; None while its picture is on the way."""
+        """The face on the screen; None while its image is loading."""
 
     def to_screen(self) -> ToScreen:
-        """Where picture pixels are in the window."""
+        """The mapping from image pixels to the window."""
 
     def select(self, keypoint: int) -> None:
         """Make this keypoint the current one."""
 
 
 class Mouse:
-    """Turns presses, moves and releases into gestures. Of a labelled point only the label can be taken."""
+    """Holds the gesture in progress. Of a labelled point only the label can be dragged, not the prediction."""
 
     def __init__(self, canvas: Canvas, editor: FaceEditor) -> None:
         self._canvas, self._editor = canvas, editor
         self._gesture: Gesture | None = None
-        self._clicked_ring = -1  # the walk's own ring, clicked last: a double click then accepts it instead
+        self._clicked_ring = -1  # the walk's next point if its ring was clicked: a double click accepts it instead
 
     @property
     def busy(self) -> bool:
@@ -59,7 +59,7 @@ class Mouse:
         return found, found >= 0 and bool(rings[found])
 
     def press(self, cursor: Cursor, button: Qt.MouseButton, *, panning: bool) -> None:
-        """A button went down. panning: the hand is chosen (Space is held)."""
+        """Begin a gesture. panning: whether Space is held."""
         if self.busy:
             return
         if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and panning):
@@ -68,25 +68,24 @@ class Mouse:
             self._gesture = self._edit(cursor)
 
     def move(self, cursor: Cursor) -> None:
-        """The mouse moved."""
         if self._gesture is not None:
             self._gesture.move(cursor)
 
     def release(self, cursor: Cursor) -> None:
-        """The button was let go."""
+        """End the gesture."""
         gesture, self._gesture = self._gesture, None
         if gesture is not None:
             gesture.end(cursor)
 
     def cancel(self) -> bool:
-        """Esc; whether there was a gesture to cancel."""
+        """Cancel the gesture; returns whether there was one."""
         gesture, self._gesture = self._gesture, None
         if gesture is not None:
             gesture.cancel()
         return gesture is not None
 
     def double_click(self, cursor: Cursor) -> None:
-        """Accept the ring under the cursor; also where the first click has just placed that point by hand."""
+        """Accept the ring under the cursor, even if the first click has just placed that point by hand."""
         keypoint, ring = self.hit(cursor)
         if self._clicked_ring >= 0:
             self._editor.accept_instead(self._clicked_ring)

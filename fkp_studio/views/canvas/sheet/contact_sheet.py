@@ -1,4 +1,4 @@
-"""Many faces at once, as in the papers' figures 10 to 12: truth and prediction, with name and error."""
+"""The contact sheet: many faces at once with labels, predictions, name and error."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from fkp_studio.document.store import Changes, ProjectStore
 
 COUNTS = (9, 16, 25)
-SIDE = 384  # px; pictures of a page are kept no larger than this
+SIDE = 384  # px, the largest side of images on a page
 
 
 class ContactSheet(QWidget):
-    """A page of the gallery's order, the one with the current face. Reads nothing while it is hidden."""
+    """The page of the gallery's order that holds the current face. Reads nothing while hidden."""
 
-    chosen = Signal()  # a face was clicked; it is the session's current one now
+    chosen = Signal()  # a face was clicked and is now the session's current one
 
     def __init__(
         self, session: Session, parent: QWidget | None = None, *, pictures: PictureCache | None = None
@@ -91,16 +91,16 @@ class ContactSheet(QWidget):
         theme.current().changed.connect(self.grid.update)
 
     def set_count(self, count: int) -> None:
-        """Show 9, 16 or 25 faces a page."""
+        """Show 9, 16 or 25 faces per page."""
         self._count = count
         self.refresh()
 
     def page(self, step: int) -> None:
-        """Turn pages; the current face becomes the one at the same place of that page."""
+        """Turn `step` pages; the current face becomes the one at the same position of the new page."""
         self._on_stepped(step * self._count)
 
     def set_display(self, display: Display) -> None:
-        """Show marks and tone as the canvas does."""
+        """Use the canvas's marks and tone."""
         tone_changed = display.tone != self._display.tone
         self._display = display
         self.grid.set_display(display)
@@ -109,11 +109,11 @@ class ContactSheet(QWidget):
 
     @property
     def ids(self) -> list[int]:
-        """The samples of the page, in order."""
+        """The sample ids of the page, in order."""
         return list(self._ids)
 
     def refresh(self) -> None:
-        """Read the page anew."""
+        """Read the page again."""
         if not self.isVisible():
             return
         store, order = self._session.store, self._session.order
@@ -134,7 +134,7 @@ class ContactSheet(QWidget):
         self.grid.setVisible(here)
         self.sentence.setVisible(not here)
         filtered = self._session.store is not None and len(self._session.store.ids()) > 0
-        empty = "The filter lets no face through." if filtered else nothing_here(self._session, None)
+        empty = "No face matches the filter." if filtered else nothing_here(self._session, None)
         self.sentence.setText("" if here else empty)
         self.where.setText(f"{first + 1:,}–{first + len(self._ids):,} of {total:,}" if here else "")
         self.previous_button.setEnabled(first > 0)
@@ -147,7 +147,7 @@ class ContactSheet(QWidget):
         if picture is None:
             return Tile(face)
         if picture.problem:
-            return Tile(face, problem="This picture can't be read.")
+            return Tile(face, problem="This image can't be read.")
         return Tile(face, to_image(apply_tone(self._display.tone, picture.levels[0])))
 
     def _on_picture_ready(self, sample_id: int) -> None:
@@ -202,6 +202,6 @@ def _count_button(count: int) -> QToolButton:
     button = QToolButton()
     button.setText(str(count))
     button.setCheckable(True)
-    button.setAccessibleName(f"{count} faces a page")
-    button.setToolTip(f"{count} faces a page")
+    button.setAccessibleName(f"{count} faces per page")
+    button.setToolTip(f"{count} faces per page")
     return button

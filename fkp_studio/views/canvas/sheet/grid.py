@@ -1,4 +1,4 @@
-"""The grid of the contact sheet: tiles of face, marks and caption, painted in one go."""
+"""The grid of the contact sheet: tiles of face, marks and caption, painted in one pass."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from training.faces.labels.schema import KeypointSchema
 
 GAP = 12
 CAPTION = 20
-NARROWEST = 124  # px; name and error of a tile still fit
+NARROWEST = 124  # px; a tile's name and error still fit
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One face on the sheet. image: None while it is on the way. problem: why there is no picture."""
+    """One face on the sheet. image: None while it is loading. problem: why there is no image."""
 
     face: Face
     image: QImage | None = None
@@ -30,10 +30,10 @@ class Tile:
 
 
 class SheetGrid(QWidget):
-    """Shows `tiles` in `across` columns. The arrow keys move within the page and over its end."""
+    """Shows `tiles` in `across` columns. The arrow keys move within the page and beyond it."""
 
-    chosen = Signal(int)  # place of the tile that was clicked, or Enter
-    stepped = Signal(int)  # arrow keys: places to go, may lead off the page
+    chosen = Signal(int)  # place of the tile that was clicked, or on which Enter was pressed
+    stepped = Signal(int)  # arrow keys: places to move, possibly off the page
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,7 +50,7 @@ class SheetGrid(QWidget):
         return QSize(300, 240)
 
     def show_tiles(self, tiles: list[Tile], *, schema: KeypointSchema | None, across: int, current: int) -> None:
-        """Show these faces; current: the place of the session's face, -1 where it is on another page."""
+        """Show these faces. current: the place of the session's face, -1 if it is on another page."""
         self._tiles, self._schema, self._across, self._current = tiles, schema, across, current
         text = caption_of(tiles[current].face) if 0 <= current < len(tiles) else ""
         self.setAccessibleDescription("  ".join(text))
@@ -62,12 +62,12 @@ class SheetGrid(QWidget):
         self.update(self.box(place))
 
     def set_display(self, display: Display) -> None:
-        """Show marks as the canvas does."""
+        """Use the canvas's marks."""
         self._display = display
         self.update()
 
     def box(self, place: int) -> QRect:
-        """Where a tile is, with its caption."""
+        """The rectangle of a tile with its caption."""
         across = self._across
         height = (self.height() - GAP) / across
         width = min((self.width() - GAP) / across, max(height - CAPTION, NARROWEST))
@@ -126,7 +126,7 @@ class SheetGrid(QWidget):
             self.chosen.emit(place)
 
     def place_at(self, at: QPointF) -> int:
-        """The tile under a place in the widget, -1 for none."""
+        """The tile at a position in the widget, -1 for none."""
         return next((p for p in range(len(self._tiles)) if self.box(p).contains(at.toPoint())), -1)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -145,13 +145,13 @@ class SheetGrid(QWidget):
 
 
 def caption_of(face: Face) -> tuple[str, str]:
-    """Name, and mean distance from labels to predictions, as text ("" where there is none)."""
+    """Name and mean distance from labels to predictions, as text ("" if unknown)."""
     name = re.sub(r"\.(png|jpe?g|bmp|tiff?|webp)$", "", face.name, flags=re.IGNORECASE)
     return name, f"{face.mean_error:.2f} px" if np.isfinite(face.mean_error) else ""
 
 
 def fit_into(face: Face, box: QRectF) -> ToScreen:
-    """Where the picture goes in `box`: as large as it fits, in the middle."""
+    """The mapping that fits the image into the middle of `box`."""
     scale = min(box.width() / max(face.width, 1), box.height() / max(face.height, 1))
     left = box.center().x() - face.width * scale / 2
     top = box.center().y() - face.height * scale / 2

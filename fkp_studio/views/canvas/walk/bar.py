@@ -1,4 +1,4 @@
-"""The strip under the picture: which point is next, where it is on a face, and how far this face is."""
+"""The strip under the canvas: the next point, where it is on a face, and the progress on this face."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class WalkBar(QWidget):
-    """Says "next: left eyebrow inner end" and which keys help."""
+    """Shows "next: left eyebrow inner end" and the helpful keys."""
 
     def __init__(self, session: Session, editor: FaceEditor, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,7 +53,7 @@ class WalkBar(QWidget):
         row.addWidget(self.progress, 0, Qt.AlignmentFlag.AlignVCenter)
 
     def refresh(self) -> None:
-        """Say what is next."""
+        """Show what is next."""
         face, store = self._editor.face, self._session.store
         self.setVisible(face is not None)
         if face is None or store is None:

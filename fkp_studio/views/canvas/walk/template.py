@@ -1,4 +1,4 @@
-"""A small face that shows where the next point goes."""
+"""The small template face that shows where the next point goes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPARSE = 30
 
 
 class TemplateWidget(QWidget):
-    """The schema's frontal face: all keypoints as dots, the done ones filled, the next one large and in label orange."""
+    """The schema's frontal face: keypoints as dots, labelled ones in label orange, the next one large."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,14 +24,14 @@ class TemplateWidget(QWidget):
         self._done = np.zeros(0, bool)
         self._next = -1
         self.setFixedSize(self.sizeHint())
-        self.setAccessibleName("Where the next point is on a face")
-        self.setToolTip("As the camera sees the face: the person's left is on the right")
+        self.setAccessibleName("Position of the next point on a face")
+        self.setToolTip("As the camera sees it: the person's left is on the right")
 
     def sizeHint(self) -> QSize:
         return QSize(SIDE, SIDE)
 
     def show_point(self, schema: KeypointSchema | None, *, done: np.ndarray, following: int) -> None:
-        """done: bool [K]. following: the keypoint to mark, -1 for none."""
+        """Show the template. done: bool [K]. following: the keypoint to mark, -1 for none."""
         self._schema, self._done, self._next = schema, done, following
         self.setAccessibleDescription(schema.titles[following] if schema is not None and following >= 0 else "")
         self.update()
@@ -45,7 +45,7 @@ class TemplateWidget(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(QColor(colours.edge), EDGE_WIDTH))
-        if len(schema) <= SPARSE:  # too few points to look like a face by themselves
+        if len(schema) <= SPARSE:  # too few points to look like a face
             painter.drawEllipse(_head(spots))
         painter.drawLines([QLineF(*spots[a].tolist(), *spots[b].tolist()) for a, b in schema.edges])
         radius = 1.9 if len(schema) <= SPARSE else 1.2
@@ -60,7 +60,7 @@ class TemplateWidget(QWidget):
 
 
 def _fitted(points: np.ndarray, side: int) -> np.ndarray:
-    """Template points [K, 2] in a square of `side`, their shape kept, with room for the head around sparse ones."""
+    """Template points [K, 2] scaled into a square of `side`, with room for the head around sparse ones."""
     head = _head(points) if len(points) <= SPARSE else None
     low, high = (np.array(head.getCoords()).reshape(2, 2)) if head else (points.min(axis=0), points.max(axis=0))
     scale = (side - (2 if head else 12)) / max(float((high - low).max()), 1e-6)
@@ -68,7 +68,7 @@ def _fitted(points: np.ndarray, side: int) -> np.ndarray:
 
 
 def _head(points: np.ndarray) -> QRectF:
-    """An oval around all points: brows lie well below its top, the mouth well above the chin."""
+    """An oval around all points, with room above the brows and below the mouth."""
     low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     width = 1.2 * (high[0] - low[0])
     height = 1.32 * width

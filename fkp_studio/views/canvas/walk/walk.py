@@ -1,4 +1,4 @@
-"""The guided walk over the points that nobody has looked at: which is next, and what to say. No Qt."""
+"""The guided walk over the unset points: the next point, and the progress. No Qt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from training.faces.labels.labels import PointState
 
 
 def next_missing(states: np.ndarray, start: int = 0) -> int:
-    """The first unset keypoint at or after `start` in schema order, going round; -1 where the face is complete."""
+    """The first unset keypoint at or after `start` in schema order, wrapping around; -1 if the face is complete."""
     missing = np.flatnonzero(states == PointState.UNSET)
     if not len(missing):
         return -1
@@ -17,5 +17,5 @@ def next_missing(states: np.ndarray, start: int = 0) -> int:
 
 
 def progress(states: np.ndarray) -> tuple[int, int]:
-    """How many keypoints somebody has decided on, of how many."""
+    """The number of keypoints that are not unset, and the number of all."""
     return int((states != PointState.UNSET).sum()), len(states)

@@ -69,7 +69,7 @@ def test_the_plots_show_predicted_and_real_shares(qtbot: QtBot, session: Session
     dialog.beyond.setValue(50)
     qtbot.waitUntil(lambda: dialog.risk.facts is not None and dialog.risk.facts.reliability.beyond == 0.5)
     assert dialog.risk.facts is not None and (dialog.risk.facts.risk.real == 0).all()  # 3 px are less than that
-    assert dialog.risk.read(QPointF(100, 0)).startswith("the surest 100%: 0.0% wrong, predicted")
+    assert dialog.risk.read(QPointF(100, 0)).startswith("top 100%: 0.0% wrong, predicted")
     with qtbot.waitSignal(jobs.message, check_params_cb=lambda text: text.startswith("Saved")):
         dialog.risk.export(tmp_path / "risk.csv", kind="CSV")
     rows = list(csv.reader((tmp_path / "risk.csv").read_text().splitlines()))

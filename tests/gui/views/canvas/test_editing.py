@@ -232,7 +232,7 @@ def test_accept_says_why_it_does_nothing(panel: CanvasPanel, session: Session) -
     panel.view.accept_current_point()
     assert hints == [
         "Choose a run to see its predictions, then accept them.",
-        "The nose tip is labelled already; a label is never replaced by a prediction.",
+        "The nose tip is already labelled; predictions never replace labels.",
     ]
 
 

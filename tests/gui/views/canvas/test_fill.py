@@ -147,7 +147,7 @@ def test_the_points_panel_says_how_far_off_a_prediction_may_be(
     left = 0.4 + 3.6 * 0.4 / (4 * 3.6 + 0.4)
     assert panel.model.data(cell) == f"±{np.sqrt(np.pi / 2 * left):.1f}"
     tip = panel.model.data(cell, 3)  # Qt.ItemDataRole.ToolTipRole
-    assert tip == "The prediction given 4 labels is off by 0.9 px on the average"
+    assert tip == "Expected error of the prediction given 4 labels: 0.9 px"
     assert view.display.ellipses
 
 

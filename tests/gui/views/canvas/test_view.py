@@ -204,7 +204,7 @@ def test_without_a_project_a_sentence_says_what_to_do(qtbot: QtBot, empty_sessio
     qtbot.addWidget(panel)
     panel.show()
     assert panel.view.sentence.isVisible()
-    assert "Open one, or import pictures" in panel.view.sentence.text()
+    assert "Open one or import images" in panel.view.sentence.text()
     assert not panel.walk_bar.isVisible()
     for act in (panel.view.fit, panel.view.accept_current_point, panel.view.next_point, panel.toggle_contact_sheet):
         act()
@@ -218,7 +218,7 @@ def test_an_empty_project_says_so(qtbot: QtBot, empty_session: Session, tmp_path
     panel = CanvasPanel(empty_session)
     qtbot.addWidget(panel)
     empty_session.open_project(tmp_path / "empty.fkp")
-    assert "no pictures yet" in panel.view.sentence.text()
+    assert "no images yet" in panel.view.sentence.text()
     empty_session.close_project()
 
 

@@ -86,12 +86,12 @@ def test_a_worker_that_crashes_is_told(qtbot: QtBot, session: Session) -> None:
 def test_a_press_on_the_picture_pauses_and_what_is_lost_is_told(window: LiveWindow, qtbot: QtBot) -> None:
     play(window, qtbot)
     qtbot.mouseClick(window.view, Qt.MouseButton.LeftButton)
-    assert window.pause.text() == "Go on"
+    assert window.pause.text() == "Resume"
     qtbot.waitUntil(lambda: window.problem.text() == "The disk is full.")
     assert window.record.text() == "Record CSV…"
     qtbot.keyClick(window.view, Qt.Key.Key_Space)
     assert window.pause.text() == "Pause"
-    qtbot.waitUntil(lambda: "40 frames at its end could not be read" in window.problem.text())
+    qtbot.waitUntil(lambda: "the last 40 frames can't be read" in window.problem.text())
     assert window.about.text() == "The video has ended"
     assert window.speed.text() == ""
     assert window.start.text() == "Play again"
@@ -123,10 +123,10 @@ def test_going_elsewhere_after_the_end_stays_there_paused(window: LiveWindow, qt
     assert window.start.text() == "Play again"
     window.seek.slider.setValue(1)
     qtbot.waitUntil(lambda: window.view.frame is not None and window.view.frame.number == 1)
-    assert (window.pause.text(), window.start.text()) == ("Go on", "Stop")
-    window._on_told({"event": "ended", "lacking": 40})  # moved to a position that cannot be read
+    assert (window.pause.text(), window.start.text()) == ("Resume", "Stop")
+    window._on_told({"event": "ended", "lacking": 40})  # it went where nothing can be read
     window._on_told({"event": "sought"})
-    assert "40 frames at its end could not be read" in window.problem.text()
+    assert "the last 40 frames can't be read" in window.problem.text()
     window.start.click()
     assert (window.pause.text(), window.problem.text()) == ("Pause", "")
 

@@ -1,4 +1,4 @@
-"""Preview augmentation: the sheet follows the settings, and the accepted ones reach the training panel."""
+"""Preview augmentation: the sheet follows the settings, and what is chosen reaches the training panel."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_discard_asks_and_names_the_act(make: Make, session: Session, qtbot: QtB
 def test_the_menu_offers_what_can_be_done(make: Make, qtbot: QtBot) -> None:
     panel, jobs = make("slow")
     texts = {action.text(): action.isEnabled() for action in panel.menu(FIRST).actions() if action.text()}
-    assert texts["Show its predictions"]
+    assert texts["Show predictions"]
     assert not texts["Stop"] if "Stop" in texts else True
     assert texts["Discard…"]
     jobs.train([recipe_config("ml-cnn")])

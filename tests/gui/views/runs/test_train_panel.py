@@ -83,7 +83,7 @@ def test_without_a_project_it_says_what_to_do(empty_session: Session, qtbot: QtB
 
 def test_a_recipe_that_needs_complete_faces_says_so(panel: TrainingPanel, session: Session, qtbot: QtBot) -> None:
     assert why_not("cnn", Facts(True, 10, 0, 3)) == (
-        "No complete face in train: cnn needs faces with all points. ml-cnn takes them as they are."
+        "No complete face in train: cnn needs faces with all points. ml-cnn does not."
     )
     assert not why_not("ml-cnn", Facts(True, 10, 0, 3))
     session.store.project.set_splits(session.store.ids(), np.ones(24, np.uint8))
