@@ -1,8 +1,8 @@
-"""`fkp`: everything the window does, for the terminal and for scripts.
+"""The `fkp` command line: dispatches to the modules in `training.commands` and maps errors to exit codes.
 
-Exit codes: 0; 2 for what the user can mend, with one sentence on stderr; 130 for Ctrl-C; 1 for a fault of ours, with a
-traceback in the log file. A command is a module in `training.commands` with `add_arguments(parser)` and `run(args)`;
-only the one asked for is imported, so that each starts at once.
+Exit codes: 0 on success; 2 for an error the user can fix, with one sentence on stderr; 130 for Ctrl-C; 1 for an
+internal error, with a traceback in the log file. A command module has `add_arguments(parser)` and `run(args)`; only the
+requested one is imported, to keep start-up fast.
 """
 
 from __future__ import annotations
@@ -28,42 +28,43 @@ OK, FAULT, USER_ERROR, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its module in `training.commands`, and what it does in one line."""
+    """A command. module: its name in `training.commands`; help: one line of help text."""
 
     module: str
     help: str
 
 
 COMMANDS: dict[str, Command] = {
-    "demo": Command("demo", "make a project of synthetic faces to try things out"),
-    "import": Command("import_", "bring a Kaggle CSV, a folder with .pts or with a CSV into a project"),
-    "info": Command("info", "what is in a project: samples, splits, missing labels, runs, problems"),
-    "recipes": Command("recipes", "the recipes one can train, and their sizes"),
-    "labels": Command("labels", "do the labels sit off to one side, as mirrored faces tell; mend it"),
-    "poses": Command("poses", "which way the faces of a project look, and what balancing by pose makes of it"),
+    "demo": Command("demo", "create a project of synthetic faces to experiment with"),
+    "import": Command("import_", "import a Kaggle CSV, or a folder with .pts files or a CSV, into a project"),
+    "info": Command("info", "summarise a project: samples, splits, missing labels, runs, problems"),
+    "recipes": Command("recipes", "list the recipes that can be trained, with their sizes"),
+    "labels": Command(
+        "labels", "check whether the labels are shifted to one side, using mirrored faces, and correct it"
+    ),
+    "poses": Command("poses", "show the head poses in a project and the effect of balancing by pose"),
     "train": Command("train", "train a recipe on a project"),
-    "resume": Command("resume", "go on with a run that was stopped or cut off"),
-    "search": Command("search", "try settings of a recipe at random, and keep the best"),
-    "experiment": Command("experiment", "run a table of the papers: train, measure, say what agrees"),
-    "evaluate": Command("evaluate", "the errors of a run on a split"),
-    "predict": Command("predict", "write the keypoints a model finds into a CSV"),
-    "fill": Command("fill", "predict all faces of a project and accept the missing points"),
-    "adjust": Command("adjust", "fit a model to your way of placing points, from the faces you have labelled"),
-    "export": Command("export", "write labels as Kaggle CSV, submission, CSV or .pts, or a model as ONNX"),
+    "resume": Command("resume", "continue a run that was stopped or interrupted"),
+    "search": Command("search", "random search over a recipe's settings"),
+    "experiment": Command("experiment", "reproduce a table from the papers: train, measure, compare"),
+    "evaluate": Command("evaluate", "report the errors of a run on a split"),
+    "predict": Command("predict", "write a model's predicted keypoints to a CSV"),
+    "fill": Command("fill", "predict every face of a project and accept the missing points"),
+    "adjust": Command("adjust", "calibrate a model to your labels"),
+    "export": Command("export", "export labels as Kaggle CSV, submission, CSV or .pts, or a model as ONNX"),
     "doctor": Command("doctor", "check versions, devices, Qt's libraries and write access"),
 }
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with one sentence on stderr for a wrong call."""
+    """An ArgumentParser that raises UserError instead of printing usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise UserError; `main` prints it."""
         raise UserError(f"{message[0].upper()}{message[1:].rstrip('.')}. See `{self.prog} --help`.")
 
 
 def build_parser(command: str | None = None) -> Parser:
-    """The parser; only `command` (None: each of them) has its arguments."""
+    """The parser; only `command` gets its arguments (None: every command does)."""
     parser = Parser(prog="fkp", description="Facial keypoints on the command line: import, train, fill, export.")
     parser.add_argument("--version", action="version", version=f"FKP Studio {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
@@ -77,7 +78,7 @@ def build_parser(command: str | None = None) -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code."""
+    """Run one command and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         args = build_parser(next((w for w in words if w in COMMANDS), "")).parse_args(words)
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fault(words)
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror}. {ADVICE[error.errno]}, and try again.", USER_ERROR)
-    except Exception:  # the last resort of the program: nobody above us can tell the user
+    except Exception:  # last resort: no caller is left to report it
         return _fault(words)
 
 
@@ -112,7 +113,7 @@ def _fault(words: list[str]) -> int:
 
     path = write_fault(words)
     error = sys.exc_info()[1]
-    return _say(f"FKP Studio made a mistake ({type(error).__name__}: {error}). The details are in {path}.", FAULT)
+    return _say(f"Internal error ({type(error).__name__}: {error}). Details: {path}", FAULT)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""fkp adjust: fit a model to one's own way of placing points, from the faces that are labelled."""
+"""fkp adjust: calibrate a model to the project's labels."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run, or a starter"
     )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--try", action="store_true", dest="only_try", help="show before and after, change nothing")
-    what.add_argument("--undo", action="store_true", help="predict as the model itself again")
+    what.add_argument(
+        "--try", action="store_true", dest="only_try", help="show the errors before and after without changing anything"
+    )
+    what.add_argument("--undo", action="store_true", help="remove the calibration")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def _predict(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
-    """Points of the model itself; nothing is kept."""
+    """Points of the unadjusted model; not stored."""
     from training.learning.evaluation.evaluate import load_for, predict_faces
 
     index = project.index()
@@ -37,7 +39,7 @@ def _predict(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict the labelled faces where that is not done yet, fit, show, use."""
+    """Predict the labelled faces that lack predictions, fit, report, and use the fit if it helps."""
     from training.assist.offsets.fit_to_person import fit_run, to_json, undo_fit, use_fit
     from training.storage.project.project import Project
 
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         run_dir = find_own_run(args.run_name, project)
         if args.undo:
             there = undo_fit(run_dir)
-            say(f"{run_dir.name} {'predicts as itself again' if there else 'was not adjusted'}.")
+            say(f"{run_dir.name} {'is no longer calibrated' if there else 'was not calibrated'}.")
             return 0
         fit = fit_run(project, run_dir, predict=lambda ids: _predict(project, run_dir, ids))
         titles = project.schema.titles
@@ -63,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
             titles, fit.adjustment.offset.tolist(), fit.before.tolist(), fit.after.tolist(), strict=True
         )
     ]
-    for line in table(rows, head=("moved by, px of the input", "x", "y", "RMSE before", "after")):
+    for line in table(rows, head=("offset, input px", "x", "y", "RMSE before", "after")):
         say(line)
     say()
-    back = f"`fkp adjust {args.project} --run {run_dir.name} --undo` takes it back."
-    say(f"{run_dir.name} now predicts so; {back}" if used else "Nothing was changed.")
+    back = f"`fkp adjust {args.project} --run {run_dir.name} --undo` reverts it."
+    say(f"{run_dir.name} is now calibrated; {back}" if used else "No changes were made.")
     return 0

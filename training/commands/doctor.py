@@ -1,4 +1,4 @@
-"""fkp doctor: is this machine ready?"""
+"""fkp doctor: check versions, devices, Qt's system libraries and write access."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACKAGES = (
 )
 LITTLE_SPACE = 2 << 30
 
-# Runs in a child: this package never imports Qt, and a missing system library can end the process that tries
+# Run in a child process: this package never imports Qt, and a missing system library can crash the importing process
 QT_CHECK = """
 import PySide6.QtWidgets, PySide6.QtCore
 import os
@@ -47,7 +47,7 @@ ctypes.CDLL(str(pathlib.Path(PySide6.__file__).parent / "Qt/plugins/platforms/li
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. state: "ok", "note" (works, with a limit), "bad" (does not work)."""
+    """One line of the report. state: "ok", "note" (works, with a limitation) or "bad" (does not work)."""
 
     name: str
     state: str
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check; 0 where everything works, else 1."""
+    """Run all checks; returns 0 if none failed, else 1."""
     findings = []
     for finding in check():
         findings.append(finding)
@@ -74,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check() -> Iterator[Finding]:
-    """All findings, one after the other."""
     yield Finding(
         "system", "ok", f"FKP Studio {__version__}, Python {platform.python_version()}, {platform.platform()}"
     )
@@ -82,7 +81,7 @@ def check() -> Iterator[Finding]:
     yield from _torch()
     yield _qt("window", QT_CHECK, "Qt starts, version ")
     if sys.platform == "linux":
-        yield _qt("X window system", XCB_CHECK, "all libraries are there")
+        yield _qt("X window system", XCB_CHECK, "all libraries found")
     yield from _writable()
 
 
@@ -90,7 +89,7 @@ def _package(name: str) -> Finding:
     try:
         return Finding(name, "ok", importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, "bad", f"is not installed: pip install {name}")
+        return Finding(name, "bad", f"not installed: pip install {name}")
 
 
 def _torch() -> Iterator[Finding]:
@@ -104,16 +103,16 @@ def _torch() -> Iterator[Finding]:
     if torch.cuda.is_available():
         yield from (Finding("cuda", "ok", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count()))
     elif torch.backends.mps.is_available():
-        yield Finding("mps", "ok", "Apple's graphics processor can train")
+        yield Finding("mps", "ok", "Apple GPU available for training")
     else:
-        yield Finding("graphics card", "note", "none that torch can use: training runs on the processor")
+        yield Finding("graphics card", "note", "none usable by torch: training runs on the CPU")
     speed_up = _bf16_speed_up()
-    verdict = "is used" if speed_up > 1.1 else "is not worth it here, float32 is used"
-    yield Finding("bf16", "ok", f"{speed_up:.1f} times as fast as float32 on the processor (measured): {verdict}")
+    verdict = "is used" if speed_up > 1.1 else "no gain on this machine, float32 is used"
+    yield Finding("bf16", "ok", f"{speed_up:.1f} times as fast as float32 on the CPU (measured): {verdict}")
 
 
 def _bf16_speed_up() -> float:
-    """Seconds of a training step of ml-resnet in float32 divided by those in bfloat16, as a run would choose between them."""
+    """Time of an ml-resnet training step in float32 divided by that in bfloat16, as a run compares them."""
     import torch
 
     from training.learning.inference.device import mixed_precision, to_channels_last
@@ -160,7 +159,7 @@ def _writable() -> Iterator[Finding]:
             with tempfile.TemporaryFile(dir=folder):
                 free = shutil.disk_usage(folder).free
         except OSError as error:
-            yield Finding(name, "bad", f"{folder} cannot be written ({error.strerror})")
+            yield Finding(name, "bad", f"{folder} is not writable ({error.strerror})")
             continue
-        text = f"{folder} can be written, {free / (1 << 30):,.1f} GB free"
+        text = f"{folder} is writable, {free / (1 << 30):,.1f} GB free"
         yield Finding(name, "note" if free < LITTLE_SPACE else "ok", text)

@@ -1,4 +1,4 @@
-"""fkp evaluate: the errors of a run."""
+"""fkp evaluate: report the errors of a run."""
 
 from __future__ import annotations
 
@@ -31,32 +31,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--run", required=True, dest="run_name", metavar="RUN", help="name, number or folder of the run"
     )
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--split", default="val", choices=("val", "test", "train"), help="which samples (val)")
+    chosen.add_argument("--split", default="val", choices=("val", "test", "train"), help="the split to evaluate (val)")
     chosen.add_argument(
-        "--protocol", choices=tuple(PROTOCOLS), help="the table of a data set's protocol, on its own subsets"
+        "--protocol", choices=tuple(PROTOCOLS), help="a data set's evaluation protocol, on its own subsets"
     )
-    parser.add_argument(
-        "--by-pose", type=int, metavar="K", help="the errors of the split in K bins of which way the faces look"
-    )
+    parser.add_argument("--by-pose", type=int, metavar="K", help="errors on the split in K head-pose bins")
     parser.add_argument(
         "--calibration",
         action="store_true",
-        help="whether confidences come true: predicted and real shares of wrong points",
+        help="how well confidences are calibrated: predicted and actual shares of wrong points",
     )
     parser.add_argument(
-        "--without-fit", action="store_true", help="the model itself, without what `fkp adjust` has fitted to labels"
+        "--without-fit", action="store_true", help="evaluate the model without the calibration from `fkp adjust`"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate."""
     from training.storage.project.project import Project
 
     if args.by_pose is not None and (args.protocol or not 1 <= args.by_pose <= MOST_BINS):
-        raise UserError(f"--by-pose takes 1 to {MOST_BINS} bins, and a split, no protocol.")
+        raise UserError(f"--by-pose takes 1 to {MOST_BINS} bins and cannot be combined with --protocol.")
     if args.calibration and (args.protocol or args.by_pose is not None):
-        raise UserError("--calibration goes with a split, not with --protocol or --by-pose.")
+        raise UserError("--calibration cannot be combined with --protocol or --by-pose.")
     with Project.open(args.project, read_only=True) as project:
         run_dir = find_run(args.run_name, project.path)
         fit = read_adjustment(run_dir, keypoints=len(project.schema))
@@ -73,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
 def _measure(
     args: argparse.Namespace, project: Project, run_dir: Path, *, adjusted: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """What is asked for, as plain values and for people."""
-    from training.learning.evaluation.evaluate import (  # loads torch: after all that can be wrong
+    """The requested measures, as plain values and as lines of text."""
+    from training.learning.evaluation.evaluate import (
         evaluate_protocol,
         evaluate_run,
-    )
+    )  # loads torch, so only after the arguments are checked
 
     run, split = run_dir.name, args.split
     if args.protocol:
@@ -104,11 +101,11 @@ def _fit_facts(fit: Adjustment) -> dict[str, Any]:
 
 def _fit_lines(fit: Adjustment, *, adjusted: bool) -> list[str]:
     if not adjusted:
-        return ["", "Of the model itself: the fit that `fkp predict` uses is left out."]
+        return ["", "Without the calibration that `fkp predict` applies."]
     sentence = (
-        f"With the fit that `fkp predict` uses, of {fit.faces:,} labelled faces; on these themselves it looks a little better "
-        f"than it is. On faces left out of the fit: RMSE {fit.before:.2f} -> {fit.after:.2f} px. "
-        "--without-fit measures the model itself."
+        f"With the calibration that `fkp predict` applies, fitted on {fit.faces:,} labelled faces; errors on those "
+        f"faces are slightly optimistic. On held-out faces: RMSE {fit.before:.2f} -> {fit.after:.2f} px. "
+        "Use --without-fit to evaluate the model without it."
     )
     return ["", sentence]
 
@@ -116,10 +113,10 @@ def _fit_lines(fit: Adjustment, *, adjusted: bool) -> list[str]:
 def _pose_lines(found: ErrorsByPose, run: str, *, split: str) -> list[str]:
     rows = [(f"{b.low:+.1f} to {b.high:+.1f}", f"{b.faces:,}", _percent(b.error)) for b in found.bins]
     return [
-        f"{run} on {split}; mean point error in % of the picture's larger side, by {found.pose}",
+        f"{run} on {split}; mean point error in % of the image's longer side, by {found.pose}",
         "",
         *table(rows, head=("pose", "faces", "error %")),
-        *([f"left out: {found.left_out:,} (no label, or too few to tell a pose)"] if found.left_out else []),
+        *([f"left out: {found.left_out:,} (no label, or too few to estimate a pose)"] if found.left_out else []),
     ]
 
 
@@ -128,15 +125,15 @@ def _percent(value: float) -> str:
 
 
 def protocol_facts(protocol: Protocol, rows: Sequence[ProtocolRow], run: str) -> dict[str, Any]:
-    """The table as plain values."""
+    """The protocol's table as plain values."""
     table = [{"subset": row.subset, "n": row.n, **row.values, "left_out": row.left_out} for row in rows]
     return {"run": run, "protocol": protocol.name, "rows": table, "reports": protocol.reports}
 
 
 def protocol_lines(protocol: Protocol, rows: Sequence[ProtocolRow], run: str) -> list[str]:
-    """The table for people: NMEs and rates in percent."""
+    """The protocol's table as text; NMEs and rates in percent."""
     cells = [(row.subset, row.n, *(shown(name, row.values[name]) for name in protocol.columns)) for row in rows]
-    text = [f"{run} by the protocol {protocol.name} ({protocol.title}); nme, fr and detection failures in %", ""]
+    text = [f"{run} under protocol {protocol.name} ({protocol.title}); nme, fr and detection failures in %", ""]
     text += table(cells, head=("subset", "n", *protocol.columns))
     return [*text, "", *(f"papers: {line}" for line in protocol.reports), *remarks(rows)]
 
@@ -162,7 +159,7 @@ def collect(result: Evaluation, keypoints: tuple[str, ...], *, run: str, split: 
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """The measures for people."""
+    """The measures as text."""
     names = ("n", "rmse", "nme_interocular", "nme_interpupil", "nme_box", "nme_width", "auc@0.08", "fr@0.10")
     text = [f"{facts['run']} on {facts['split']}; auc and fr by {facts['normaliser']}", ""]
     text += [f"{name:16} {_number(facts[name])}" for name in names]

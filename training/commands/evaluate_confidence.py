@@ -1,4 +1,4 @@
-"""fkp evaluate --calibration: whether a run's confidences come true."""
+"""fkp evaluate --calibration: whether a run's confidences are calibrated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BUDGETS = (0.01, 0.02, 0.05)
 
 
 def calibration_facts(judged: Judged, curve: ErrorCurve, *, run: str, split: str) -> dict[str, Any]:
-    """Plain values: for each limit the reliability in bins, and what each budget accepts."""
+    """Plain values: for each error limit the reliability per bin, and what each error budget accepts."""
     return {
         "run": run,
         "split": split,
@@ -38,19 +38,19 @@ def _limit(judged: Judged, curve: ErrorCurve, beyond: float) -> dict[str, Any]:
 
 
 def calibration_lines(facts: dict[str, Any]) -> list[str]:
-    """The facts for people; shares in percent."""
+    """The facts as text; shares in percent."""
     text = [f"{facts['run']} on {facts['split']}: {facts['points']:,} points of {facts['faces']:,} faces"]
     for limit in facts["limits"]:
         beyond = limit["beyond"]
-        text += ["", f"wrong is an error beyond {beyond:.0%} of the interocular distance", ""]
+        text += ["", f"a point counts as wrong if its error exceeds {beyond:.0%} of the interocular distance", ""]
         rows = [(_percent(b["predicted"]), _percent(b["real"]), f"{b['points']:,}") for b in limit["bins"]]
-        text += table(rows, head=("predicted wrong %", "really wrong %", "points"))
+        text += table(rows, head=("predicted wrong %", "actually wrong %", "points"))
         text += ["", f"expected calibration error {limit['ece']:.2%}, Brier score {limit['brier']:.4f}", ""]
         kept = [
             (f"{b['at_most']:.0%}", *(_percent(b[name]) for name in ("accepted", "expected", "real")))
             for b in limit["budgets"]
         ]
-        text += table(kept, head=("at most wrong", "accepted %", "expected wrong %", "really wrong %"))
+        text += table(kept, head=("at most wrong", "accepted %", "expected wrong %", "actually wrong %"))
     return text
 
 

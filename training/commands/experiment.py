@@ -1,4 +1,4 @@
-"""fkp experiment: a table of the papers, trained and measured on a project."""
+"""fkp experiment: reproduce a table from the papers on a project."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """NAME PROJECT [--minutes-per-run M | --epochs N] [--seeds S] [--jobs J] [--split S] [--hide SHARE] [--out DIR] [--json]"""
+    """NAME PROJECT [--minutes-per-run M | --epochs N] [--seeds S] [--jobs J] [--split S] [--hide SHARE] [--out DIR]
+    [--json]
+    """
     from training.experiments.papers.catalogue import EXPERIMENTS
 
     parser.add_argument("name", metavar="NAME", help=", ".join(EXPERIMENTS))
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes-per-run", type=float, metavar="M", help="train each so long (3)")
-    budget.add_argument("--epochs", type=int, metavar="N", help="train each for so many passes over its faces instead")
-    parser.add_argument("--seeds", type=int, default=2, metavar="S", help="trainings of each network (2)")
-    parser.add_argument("--jobs", type=int, metavar="J", help="trainings at a time, one thread each (number of cores)")
-    parser.add_argument("--split", default="val", choices=("val", "test"), help="measure on this split (val)")
+    budget.add_argument("--minutes-per-run", type=float, metavar="M", help="training time per run (3)")
+    budget.add_argument("--epochs", type=int, metavar="N", help="epochs per run, instead of minutes")
+    parser.add_argument("--seeds", type=int, default=2, metavar="S", help="number of seeds per network (2)")
+    parser.add_argument("--jobs", type=int, metavar="J", help="runs in parallel, one thread each (number of cores)")
+    parser.add_argument("--split", default="val", choices=("val", "test"), help="split to measure on (val)")
     parser.add_argument(
         "--hide",
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="hide labels of this share of the complete train faces, all but four keypoints, as in Kaggle's file (0: none)",
+        help="share of complete train faces whose labels are hidden but for four keypoints, as in Kaggle's file (0)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the report (PROJECT/experiments/NAME)")
     parser.add_argument("--json", action="store_true", help="events as JSON lines")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run it. The last line on stdout is the page."""
+    """Run the experiment; the last line on stdout is the path of the HTML report."""
     from training.experiments.conduct import conduct
     from training.experiments.papers.catalogue import find_experiment
     from training.experiments.papers.definition import Budget
@@ -52,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
     options = Options(budget, jobs, split=args.split, folder=args.out, hide=args.hide)
     if not args.json:
         note(f"{experiment.title}. {plan_sentence(experiment, options)}")
-        note("Ctrl-C stops and keeps what is done; the same command goes on.")
+        note("Ctrl-C stops and keeps finished work; run the same command again to continue.")
     stop = threading.Event()
-    with stop_at_signals(lambda _number: stop.set(), "Stopping after the batches under way."):
+    with stop_at_signals(lambda _number: stop.set(), "Stopping after the current batches."):
         done = conduct(experiment, args.project, options, tell=_json if args.json else _Lines(), stop=stop)
     if not done:
         _tell_stopped(json=args.json)
@@ -62,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tell_stopped(*, json: bool) -> None:
-    sentence = "Stopped. What was trained is kept: the same command goes on with what is missing."
+    sentence = "Stopped. Finished trainings are kept; run the same command again to continue."
     if json:
         from training.experiments.events import ExperimentEnded
 
@@ -78,7 +80,7 @@ def _json(event: ExperimentEvent) -> None:
 
 
 class _Lines:
-    """Events for people: a line on stderr where a training starts, after an epoch and where it ends; the table on stdout."""
+    """Prints events as text: one stderr line per start, epoch and end of a run; the table on stdout."""
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, int], tuple[str, int]] = {}

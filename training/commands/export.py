@@ -1,4 +1,4 @@
-"""fkp export: labels or predictions in the formats of others, or a model: as an ONNX file, or with 16-bit weights."""
+"""fkp export: labels or predictions in other formats, or a model as ONNX or with 16-bit weights."""
 
 from __future__ import annotations
 
@@ -15,47 +15,52 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states], or MODEL OUT --format onnx [--mirrored] [--upright] [--input TYPE] | model"""
+    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states],
+    or MODEL OUT --format onnx [--mirrored] [--upright] [--input TYPE] | model
+    """
     parser.add_argument(
         "project",
         type=Path,
         metavar="PROJECT|MODEL",
-        help="folder of the project; for onnx and model a run folder, a model.safetensors or a starter, or a project with --run",
+        help=(
+            "folder of the project; for onnx and model: a run folder, a model.safetensors, a starter, or a project "
+            "with --run"
+        ),
     )
-    parser.add_argument("out", type=Path, metavar="OUT", help="file to write; for pts a folder")
+    parser.add_argument("out", type=Path, metavar="OUT", help="file to write; a folder for pts")
     parser.add_argument(
         "--format", required=True, choices=("kaggle", "submission", "csv", "pts", "onnx", "model"), help="what to write"
     )
-    parser.add_argument("--lookup", type=Path, metavar="FILE", help="Kaggle's IdLookupTable.csv, for a submission")
+    parser.add_argument("--lookup", type=Path, metavar="FILE", help="Kaggle's IdLookupTable.csv, for submissions")
     parser.add_argument(
-        "--run", dest="run_name", metavar="RUN", help="the predictions of this run instead of the labels"
+        "--run", dest="run_name", metavar="RUN", help="export this run's predictions instead of the labels"
     )
     parser.add_argument(
         "--states",
         action="store_true",
-        help="csv: also a column a keypoint that says visible, occluded, absent or unset",
+        help="csv: add a column per keypoint with its state (visible, occluded, absent or unset)",
     )
     parser.add_argument(
         "--mirrored",
         action=argparse.BooleanOptionalAction,
-        help="onnx: average with the mirrored view, for twice the time (as the run's setting flip-average says)",
+        help="onnx: average with the mirrored image, at twice the run time (default: the run's flip-average setting)",
     )
     parser.add_argument(
         "--upright",
         action=argparse.BooleanOptionalAction,
-        help="onnx: see each face once more, turned upright, for twice the time (as the run's setting upright says)",
+        help="onnx: second pass on the upright face, at twice the run time (default: the run's upright setting)",
     )
-    parser.add_argument("--scheme", metavar="NAME", help="onnx: the marking scheme that the points speak")
-    parser.add_argument("--input", choices=("uint8", "float32"), help="onnx: type of the pictures, 0..255 (uint8)")
+    parser.add_argument("--scheme", metavar="NAME", help="onnx: the marking scheme of the output points")
+    parser.add_argument("--input", choices=("uint8", "float32"), help="onnx: input image type, 0..255 (uint8)")
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="onnx: 8-bit convolutions, smaller and faster, their ranges from pictures of PROJECT (needs --run)",
+        help="onnx: 8-bit convolutions, smaller and faster, calibrated on images of PROJECT (needs --run)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export; what the run has not predicted yet it predicts first."""
+    """Export, predicting first any samples that the run has not predicted yet."""
     from training.sources.exchange.export_project import export_project
     from training.storage.project.project import Project
 
@@ -64,12 +69,13 @@ def run(args: argparse.Namespace) -> int:
     views = args.mirrored is not None or args.upright is not None
     if views or args.input is not None or args.scheme is not None or args.int8:
         raise UserError(
-            "--mirrored, --upright, --scheme, --input and --int8 go with --format onnx: the other formats hold points, not such a model."
+            "--mirrored, --upright, --scheme, --input and --int8 require --format onnx: the other formats do not hold "
+            "a runnable model."
         )
     if args.format == "model":
         return _export_compact(args)
     if args.states and args.format != "csv":
-        raise UserError("--states goes with --format csv: the other formats have no place for them.")
+        raise UserError("--states requires --format csv: the other formats cannot store states.")
     with Project.open(args.project, read_only=True) as project:
         name = None
         if args.run_name is not None:
@@ -89,12 +95,12 @@ def run(args: argparse.Namespace) -> int:
 def _export_onnx(args: argparse.Namespace) -> int:
     model = _model(args)
     if args.out.suffix.lower() != ".onnx":
-        raise UserError(f"{args.out}: give a file name that ends in .onnx.")
+        raise UserError(f"{args.out}: the file name must end in .onnx.")
     if args.int8 and args.run_name is None:
-        raise UserError("--int8 takes ranges from real pictures: give a project, and its model with --run.")
+        raise UserError("--int8 is calibrated on real images: give a project, and its model with --run.")
     from training.learning.inference.onnx import export_onnx
 
-    note("making the graph and checking it")
+    note("exporting and checking the graph")
     report = export_onnx(
         model,
         args.out,
@@ -111,29 +117,29 @@ def _export_onnx(args: argparse.Namespace) -> int:
 def _export_compact(args: argparse.Namespace) -> int:
     model = _model(args)
     if args.out.suffix.lower() != ".safetensors":
-        raise UserError(f"{args.out}: give a file name that ends in .safetensors.")
+        raise UserError(f"{args.out}: the file name must end in .safetensors.")
     from training.learning.inference.compact import write_compact
 
     size = write_compact(model, args.out)
-    say(f"{args.out}: {size / 1e6:.2f} MB, 16-bit weights; `fkp predict --model` takes it as any other.")
+    say(f"{args.out}: {size / 1e6:.2f} MB, 16-bit weights; `fkp predict --model` accepts it like any other model.")
     return 0
 
 
 def _model(args: argparse.Namespace) -> Path:
-    """The run folder or model file that is meant. Raises UserError."""
+    """The run folder or model file to export. Raises UserError."""
     if args.states or args.lookup is not None:
-        raise UserError(f"--states and --lookup say how labels are written; --format {args.format} writes a model.")
+        raise UserError(f"--states and --lookup apply to labels, but --format {args.format} writes a model.")
     if (args.project / "project.db").is_file():
         if args.run_name is None:
-            raise UserError(f"{args.project} is a project; say which of its models with --run RUN.")
+            raise UserError(f"{args.project} is a project; choose one of its models with --run RUN.")
         return find_run(args.run_name, args.project)
     if args.run_name is not None:
-        raise UserError(f"--run chooses a run of a project, and {args.project} is none.")
+        raise UserError(f"--run chooses a run of a project, but {args.project} is not a project.")
     return args.project if args.project.is_file() else find_run(str(args.project))
 
 
 def _predict_missing(project: Project, run_dir: Path, *, asked_only: bool) -> None:
-    """asked_only: just the pictures that a submission can ask for."""
+    """asked_only: only the samples that a submission can ask for."""
     from training.sources.exchange.write_submission import samples_by_id
     from training.storage.project.project import Project
     from training.storage.runs.model.stored_predictions import lacking
@@ -144,6 +150,6 @@ def _predict_missing(project: Project, run_dir: Path, *, asked_only: bool) -> No
         return
     from training.commands.shared.predict_all import note_unreadable, predict_into
 
-    note(f"{run_dir.name} predicts {len(missing):,} samples first")
+    note(f"{run_dir.name} first predicts {len(missing):,} samples")
     with Project.open(project.path) as writable:
         note_unreadable(predict_into(writable, run_dir, missing))

@@ -1,4 +1,4 @@
-"""fkp fill: predict all faces of a project and accept the missing points given the labelled ones, as one undo step."""
+"""fkp fill: predict every face of a project and accept the missing points given the labelled ones, in one undo step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.faces.measures.error_budget import ErrorBudget
 if TYPE_CHECKING:
     from training.storage.project.project import Project
 
-SMALLEST_BEYOND = 2  # percent: below it a confidence, which is about 10 %, says too little
+SMALLEST_BEYOND = 2  # percent; confidences refer to 10 % and say too little about smaller limits
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,22 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
-        "--min-confidence", type=float, default=0.0, metavar="C", help="accept from this confidence on (0)"
+        "--min-confidence", type=float, default=0.0, metavar="C", help="minimum confidence to accept (0)"
     )
     chosen.add_argument(
         "--at-most-wrong",
         type=float,
         metavar="PERCENT",
-        help="accept the surest, as many as keep the expected share of wrong ones within this",
+        help="accept the most confident points, with an expected share of wrong ones of at most this",
     )
     parser.add_argument(
         "--beyond",
         type=float,
         metavar="PERCENT",
-        help="with --at-most-wrong: wrong is an error beyond this share of the interocular distance (5)",
+        help="with --at-most-wrong: errors above this share of the interocular distance count as wrong (5)",
     )
     parser.add_argument(
-        "--plain", action="store_true", help="take predictions as they are, not given the labels that a face has"
+        "--plain", action="store_true", help="use plain predictions, not conditioned on the face's labels"
     )
     parser.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)"
@@ -49,12 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict, store, accept."""
     from training.storage.project.project import Project
     from training.storage.runs.model.stored_predictions import lacking
 
     if not 0 <= args.min_confidence <= 1:
-        raise UserError(f"--min-confidence lies between 0 and 1, not {args.min_confidence:g}.")
+        raise UserError(f"--min-confidence must be between 0 and 1, not {args.min_confidence:g}.")
     budget = _budget(args)
     with Project.open(args.project) as project:
         run_dir = find_own_run(args.run_name, project)
@@ -67,28 +66,28 @@ def run(args: argparse.Namespace) -> int:
         with progress_of(project, "accept"):
             done = project.accept(run_dir.name, min_confidence=least, plain=plain)
     note_unreadable(unreadable)
-    ending = f"; undo in the window takes it back: {args.project}" if done.step else ""
-    how = ", predicted plainly" if plain else ", given the labels they have"
+    ending = f"; undo in the window reverts it: {args.project}" if done.step else ""
+    how = ", plain predictions" if plain else ", conditioned on their labels"
     say(f"{done.points:,} points filled in {len(done.ids):,} faces from {run_dir.name}{how}{ending}")
     return 0
 
 
 def _budget(args: argparse.Namespace) -> ErrorBudget | None:
-    """What --at-most-wrong and --beyond ask for. Raises UserError."""
+    """The budget from --at-most-wrong and --beyond. Raises UserError."""
     if args.at_most_wrong is None:
         if args.beyond is not None:
-            raise UserError("--beyond says which errors count as wrong; give --at-most-wrong with it.")
+            raise UserError("--beyond requires --at-most-wrong.")
         return None
     beyond = 5.0 if args.beyond is None else args.beyond
     if not 0 < args.at_most_wrong < 100:
-        raise UserError(f"--at-most-wrong lies between 0 and 100 percent, not {args.at_most_wrong:g}.")
+        raise UserError(f"--at-most-wrong must be between 0 and 100 percent, not {args.at_most_wrong:g}.")
     if not SMALLEST_BEYOND <= beyond <= 100:
-        raise UserError(f"--beyond lies between {SMALLEST_BEYOND} and 100 percent, not {beyond:g}.")
+        raise UserError(f"--beyond must be between {SMALLEST_BEYOND} and 100 percent, not {beyond:g}.")
     return ErrorBudget(args.at_most_wrong / 100, beyond / 100)
 
 
 def _has_fill(project: Project, run_dir: Path) -> bool:
-    """Whether the run can predict given labels; a run of before there were fill models gets one from val here."""
+    """Whether the run has a fill model; an older run without one gets it fitted on val here."""
     from training.assist.filling.making import make_fill
 
     try:
@@ -99,15 +98,16 @@ def _has_fill(project: Project, run_dir: Path) -> bool:
 
 
 def _least_confidence(project: Project, run: str, budget: ErrorBudget, *, plain: bool) -> float:
-    """The threshold of the budget, after saying what it comes to."""
+    """The confidence threshold that meets the budget; prints what it amounts to."""
     from training.assist.filling.accept_budget import affordable_points
 
     with progress_of(project, "count"):
         found = affordable_points(project, run, budget, plain=plain)
     if found.points:
         say(
-            f"within the budget from {found.threshold:.1%} confidence on; {found.wrong:.2%} of them are expected to be wrong"
+            f"within the budget: confidence at least {found.threshold:.1%}; "
+            f"{found.wrong:.2%} of these points are expected to be wrong"
         )
     elif found.of:
-        say("nothing is within the budget: even the surest points are expected to be wrong more often")
+        say("nothing is within the budget: even the most confident points are expected to be wrong more often")
     return found.threshold

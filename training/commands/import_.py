@@ -1,4 +1,4 @@
-"""fkp import: data of others into a project."""
+"""fkp import: import external data into a project."""
 
 from __future__ import annotations
 
@@ -14,43 +14,46 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """SOURCE PROJECT [--format F] [--images DIR] [--crop box|points|none] [--padding P] [--faces detect|whole] [--keypoints S]"""
+    """SOURCE PROJECT [--format F] [--images DIR] [--crop box|points|none] [--padding P] [--faces detect|whole]
+    [--keypoints S]
+    """
     parser.add_argument(
-        "source", type=Path, metavar="SOURCE", help="training.csv, or a folder of pictures with .pts or a CSV"
+        "source", type=Path, metavar="SOURCE", help="training.csv, or a folder of images with .pts files or a CSV"
     )
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project; created if missing")
     parser.add_argument(
-        "project", type=Path, metavar="PROJECT", help="folder of the project; made where it is not there"
+        "--format", choices=("kaggle", "pts", "300-w", "csv", "pictures"), help="format of SOURCE (detected)"
     )
-    parser.add_argument(
-        "--format", choices=("kaggle", "pts", "300-w", "csv", "pictures"), help="what SOURCE is (found out)"
-    )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="where the pictures of a CSV are (beside it)")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the CSV's images (next to the CSV)")
     parser.add_argument(
         "--crop",
         choices=("box", "points", "none"),
-        help="cut faces out of their pictures: by the columns of their boxes, or by the box round their points",
+        help="crop faces from their images: by the CSV's box columns, or by the bounding box of their points",
     )
     parser.add_argument(
-        "--padding", type=float, metavar="P", help="added on each side of a box, as a part of its longer side (0.25)"
+        "--padding",
+        type=float,
+        metavar="P",
+        help="margin added on each side of a box, as a fraction of its longer side (0.25)",
     )
     parser.add_argument(
         "--faces",
         choices=("whole", "detect"),
         default="whole",
-        help="photos: one sample a picture (whole), or a face found",
+        help="photos: one sample per image (whole), or per detected face",
     )
     parser.add_argument(
-        "--keypoints", metavar="SCHEMA", help="of a new project from pictures without labels: kaggle-15, ibug-68..."
+        "--keypoints", metavar="SCHEMA", help="keypoints of a new project of unlabelled images: kaggle-15, ibug-68..."
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Import, and tell what was left out."""
+    """Import, and report what was left out."""
     from training.faces.images.crops import PADDING, CropOptions
     from training.sources.exchange.import_source import import_source
 
     if args.padding is not None and args.crop in (None, "none"):
-        raise UserError("--padding goes with --crop box or --crop points.")
+        raise UserError("--padding requires --crop box or --crop points.")
     crop = CropOptions(args.crop, PADDING if args.padding is None else args.padding) if args.crop else None
     with progress_bar("import") as report:
         done = import_source(
@@ -64,12 +67,12 @@ def run(args: argparse.Namespace) -> int:
             progress=report,
         )
     say(
-        f"{done.count:,} samples imported into {args.project} ({done.train:,} train, {done.val:,} val, {done.test:,} test) "
-        f"in {done.seconds:.1f} s"
+        f"{done.count:,} samples imported into {args.project} "
+        f"({done.train:,} train, {done.val:,} val, {done.test:,} test) in {done.seconds:.1f} s"
     )
     for text in done.notes:
         note(text)
-    for title, problems in (("left out", done.left_out), ("to look at", done.flagged)):
+    for title, problems in (("left out", done.left_out), ("to check", done.flagged)):
         if problems:
             note(f"{len(problems):,} {title}:")
             for problem in problems[:10]:
@@ -83,5 +86,5 @@ def _schema(name: str | None) -> KeypointSchema | None:
     from training.faces.labels.schema import SCHEMAS
 
     if name is not None and name not in SCHEMAS:
-        raise UserError(f"There are no keypoints {name!r}; choose {', '.join(SCHEMAS)}.")
+        raise UserError(f"There is no keypoint schema {name!r}; choose {', '.join(SCHEMAS)}.")
     return None if name is None else SCHEMAS[name]

@@ -1,4 +1,4 @@
-"""fkp info: what is in a project."""
+"""fkp info: summarise a project."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the facts."""
     from training.storage.project.project import Project
 
     with Project.open(args.project, read_only=True) as project:
@@ -39,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def collect(project: Project) -> dict[str, Any]:
-    """The facts of a project, plain values."""
+    """The summary as plain values."""
     from training.faces.labels.labels import PointState
     from training.storage.project.columns import SPLITS
     from training.storage.runs.folder import damaged_runs, list_runs
@@ -78,7 +77,7 @@ def collect(project: Project) -> dict[str, Any]:
 
 
 def _sizes(widths: np.ndarray, heights: np.ndarray) -> dict[str, int]:
-    """The five most frequent sizes, and the count of all others."""
+    """The five most frequent image sizes, and the number of all others."""
     sizes, counts = np.unique(np.stack([widths, heights], axis=1), axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     found = {f"{sizes[i][0]} x {sizes[i][1]}": int(counts[i]) for i in order[:5].tolist()}
@@ -99,7 +98,7 @@ def _run(run: RunInfo, label_hash: str) -> dict[str, Any]:
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """The facts for people."""
+    """The summary as text."""
     splits = ", ".join(f"{count:,} {name}" for name, count in facts["splits"].items())
     subsets = ", ".join(f"{count:,} {name}" for name, count in facts["subsets"].items())
     sizes = ", ".join(f"{size} ({count:,})" for size, count in facts["picture_sizes"].items())
@@ -107,9 +106,9 @@ def lines(facts: dict[str, Any]) -> list[str]:
         f"{facts['name']}: {facts['samples']:,} samples with {len(facts['keypoints'])} keypoints ({facts['schema']})",
         f"splits: {splits}" + (f"; {facts['removed']:,} removed" if facts["removed"] else ""),
         *([f"subsets: {subsets}"] if subsets else []),
-        f"pictures: {sizes or 'none'}",
+        f"images: {sizes or 'none'}",
         f"complete: {facts['complete']:,} samples; {facts['missing_points']:,} points are missing",
-        f"to review: {facts['to_review']:,} samples with points a model made; {facts['flagged']:,} flagged at import",
+        f"to review: {facts['to_review']:,} samples with model predictions; {facts['flagged']:,} flagged at import",
         "",
     ]
     rows = [(k["name"], k["labelled"], k["occluded"], k["absent"], k["missing"]) for k in facts["keypoints"]]
@@ -124,10 +123,10 @@ def lines(facts: dict[str, Any]) -> list[str]:
     problems = facts["problems"]
     text += [f"problem: {p}" for p in problems[:MOST_PROBLEMS]]
     if len(problems) > MOST_PROBLEMS:
-        text.append(f"... and {len(problems) - MOST_PROBLEMS:,} more problems: all with --json")
+        text.append(f"... and {len(problems) - MOST_PROBLEMS:,} more problems: --json lists them all")
     return text
 
 
 def _run_row(run: dict[str, Any]) -> tuple[object, ...]:
     rmse = "-" if run["rmse"] is None else f"{run['rmse']:.3f}"
-    return run["name"], run["status"], run["epochs"], rmse, "changed since" if run["stale"] else "as now"
+    return run["name"], run["status"], run["epochs"], rmse, "changed since" if run["stale"] else "unchanged"

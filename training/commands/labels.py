@@ -1,4 +1,4 @@
-"""fkp labels: do the labels sit off to one side, as mirrored faces tell; and mending it."""
+"""fkp labels: detect a systematic shift in the labels, using mirrored faces, and correct it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """PROJECT [--run RUN] [--mend] [--json]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
-    parser.add_argument("--run", dest="run_name", metavar="RUN", help="also by what this run predicts")
+    parser.add_argument("--run", dest="run_name", metavar="RUN", help="also compare with this run's predictions")
     parser.add_argument(
-        "--mend", action="store_true", help="shift imported labels back where they are off; one undo in the window"
+        "--mend", action="store_true", help="correct a shift of imported labels; undo in the window reverts it"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, tell, mend."""
+    """Check, report, and correct with --mend."""
     from training.assist.offsets.project_check import CANNOT_TELL, ONLY_SIDEWAYS, check_labels
     from training.storage.project.project import Project
 
     with Project.open(args.project, read_only=not (args.mend or args.run_name)) as project:
         run_dir = _predicted(project, args.run_name) if args.run_name else None
-        with progress_of(project, "look"):
+        with progress_of(project, "check"):
             checked = check_labels(project, run_dir)
         mended = [_mend(project, part) for part in checked] if args.mend else []
         titles = project.schema.titles
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _predicted(project: Project, name: str) -> Path:
-    """The run, after all faces are predicted with it."""
+    """The run, after it has predicted every face."""
     from training.commands.shared.find_run import find_own_run
     from training.commands.shared.predict_all import note_unreadable, predict_into
     from training.storage.runs.model.stored_predictions import lacking
@@ -66,14 +66,15 @@ def _mend(project: Project, part: Checked) -> str:
     from training.assist.offsets.project_check import mend_labels
 
     if part.best is None or not part.best.worth_telling:
-        return f"Nothing was shifted in {part.source}."
-    with progress_of(project, "mend"):
+        return f"No labels were shifted in {part.source}."
+    with progress_of(project, "correct"):
         done = mend_labels(project, part, part.best.mend)
     if done.step is None:
         raise UserError(f"{part.source} has no imported labels to shift.")
     return (
-        f"{done.points:,} imported labels of {len(done.ids):,} faces shifted by {part.best.mend:+.2f} px in x; labels that "
-        "people or models set stay. Undo in the window takes it back; predictions of earlier runs still speak the old way."
+        f"{done.points:,} imported labels of {len(done.ids):,} faces shifted by {part.best.mend:+.2f} px in x; "
+        "manual and model labels were kept. Undo in the window reverts it. Earlier runs still predict the old "
+        "positions."
     )
 
 
@@ -102,16 +103,20 @@ def _found(found: LabelOffset, titles: tuple[str, ...]) -> dict[str, Any]:
 
 
 def lines(part: Checked, titles: tuple[str, ...], *, several: bool) -> list[str]:
-    """One import for people."""
+    """One import as text."""
     text = [f"{part.source}:"] if several else []
     ways = [found for found in (part.found, part.by_run) if found is not None]
-    text += [f"By the {'pictures' if f.by == 'pictures' else f'predictions of {f.by}'}: {f.sentence}" for f in ways]
+    text += [f"From the {'images' if f.by == 'pictures' else f'predictions of {f.by}'}: {f.sentence}" for f in ways]
     if not ways:
-        return [*text, "Nothing can be told of these labels."]
+        return [*text, "There is not enough data to check these labels."]
     if part.before == part.before:
         text.append(
-            f"RMSE of {ways[-1].by} against these labels: {part.before:.2f} px, against mended ones {part.after:.2f} px."
+            f"RMSE of {ways[-1].by} against these labels: {part.before:.2f} px; "
+            f"against corrected labels: {part.after:.2f} px."
         )
-    cells = [[f"{f.per_keypoint[k]:+.2f} ± {f.margin[k]:.2f}" if f.margin[k] == f.margin[k] else "-" for f in ways] for k in range(len(titles))]  # fmt: skip
+    cells = [
+        [f"{f.per_keypoint[k]:+.2f} ± {f.margin[k]:.2f}" if f.margin[k] == f.margin[k] else "-" for f in ways]
+        for k in range(len(titles))
+    ]
     rows = [(title, *cell) for title, cell in zip(titles, cells, strict=True)]
     return [*text, "", *table(rows, head=("px to the right", *(f"by {f.by}" for f in ways))), ""]

@@ -1,4 +1,4 @@
-"""fkp poses: which way the faces of a project look, and what balancing by pose would make of it."""
+"""fkp poses: the distribution of head poses in a project, and the effect of balancing by pose."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """PROJECT [--bins K] [--seed S] [--json]"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
     parser.add_argument(
-        "--bins", type=int, default=9, metavar="K", help="poses told apart (9; 17 in the paper for AFLW)"
+        "--bins", type=int, default=9, metavar="K", help="number of pose bins (9; 17 in the paper for AFLW)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the seed of the run")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed of the run (0)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the histogram before and after."""
     from training.storage.project.project import Project
     from training.storage.runs.inputs.balance import project_poses
 
     if not 2 <= args.bins <= MOST_BINS:
-        raise UserError(f"The number of bins is between 2 and {MOST_BINS}, not {args.bins}.")
+        raise UserError(f"The number of bins must be between 2 and {MOST_BINS}, not {args.bins}.")
     with Project.open(args.project, read_only=True) as project:
         poses = project_poses(project)
     found = poses.balanced(bins=args.bins, seed=args.seed)
@@ -42,11 +41,14 @@ def run(args: argparse.Namespace) -> int:
         "bins": [
             {"low": low, "high": high, "faces": before, "balanced": after}
             for low, high, before, after in zip(
-                found.edges[:-1].tolist(), found.edges[1:].tolist(), found.before.tolist(), found.after.tolist(),
+                found.edges[:-1].tolist(),
+                found.edges[1:].tolist(),
+                found.before.tolist(),
+                found.after.tolist(),
                 strict=True,
             )
         ],
-    }  # fmt: skip
+    }
     if args.json:
         say_json(facts)
     else:
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """The facts for people."""
+    """The histogram as text."""
     most = max(max(b["balanced"] for b in facts["bins"]), 1)
     rows = [
         (f"{b['low']:+.2f} to {b['high']:+.2f}", f"{b['faces']:,}", f"{b['balanced']:,}", bar(b, most))
@@ -64,15 +66,15 @@ def lines(facts: dict[str, Any]) -> list[str]:
     ]
     used = f"{facts['used']:,} of {facts['faces']:,} labelled train faces have a pose"
     return [
-        f"{used}; {facts['lacking']:,} lack the points that would tell it and count once",
-        f"the pose explains {facts['share']:.0%} of how shapes differ",
-        "below 0 a face looks to the left of the picture, above 0 to the right",
+        f"{used}; {facts['lacking']:,} lack the points to estimate it and are not repeated",
+        f"pose explains {facts['share']:.0%} of the shape variance",
+        "below 0 the face looks to the left of the image, above 0 to the right",
         "",
         *table(rows, head=("pose", "faces", "balanced", "")),
     ]
 
 
 def bar(part: dict[str, Any], most: int) -> str:
-    """Faces as full blocks, what balancing adds as light ones."""
+    """Faces as full blocks, faces added by balancing as light ones."""
     full = round(_BAR * part["faces"] / most)
     return "█" * full + "░" * (round(_BAR * part["balanced"] / most) - full)

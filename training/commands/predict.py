@@ -1,4 +1,4 @@
-"""fkp predict: the keypoints a model finds, as a CSV."""
+"""fkp predict: write a model's predicted keypoints to a CSV."""
 
 from __future__ import annotations
 
@@ -30,52 +30,52 @@ if TYPE_CHECKING:
     from training.faces.labels.schema import KeypointSchema
     from training.learning.inference.predictor import Predictor
 
-FILES = 32  # pictures of unknown size at a time
+FILES = 32  # images per batch, as their sizes are unknown
 
-Rows = Iterator[
-    tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]
-]  # cells of KEY, points [B, K, 2], confidences [B, K]
+# cells of KEY, points [B, K, 2], confidences [B, K]
+Rows = Iterator[tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]]
 KEY: tuple[str, ...] = ("image",)  # columns before the points'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """SOURCE... --model RUN|FILE --out FILE.csv [--scheme NAME] [--faces detect|whole] [--to-project P.fkp --every N]"""
+    """SOURCE... --model RUN|FILE --out FILE.csv [--scheme NAME] [--faces detect|whole]
+    [--to-project P.fkp --every N]
+    """
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="a project, pictures, a folder of pictures, or a video"
+        "sources", nargs="+", type=Path, metavar="SOURCE", help="a project, images, a folder of images, or a video"
     )
     parser.add_argument("--model", required=True, metavar="RUN|FILE", help="a run, or a model.safetensors")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.csv", help="the file to write")
-    parser.add_argument("--scheme", metavar="NAME", help="place all points as this marking scheme of the model does")
+    parser.add_argument("--scheme", metavar="NAME", help="predict points in this marking scheme of the model")
     parser.add_argument(
         "--faces",
         choices=("whole", "detect"),
         default="whole",
-        help="of pictures: whole, or a row a face that is found in them, with its box",
+        help="images: one row per image (whole), or one per detected face, with its box",
     )
     parser.add_argument(
         "--to-project",
         type=Path,
         metavar="PROJECT",
-        help="video: also save the faces of frames as samples of a project",
+        help="video: also save faces from frames as samples of a project",
     )
-    parser.add_argument("--every", type=int, metavar="N", help="with --to-project: save each N-th frame (25)")
+    parser.add_argument("--every", type=int, metavar="N", help="with --to-project: save every N-th frame (25)")
     parser.add_argument(
         "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predict and write."""
     project = args.sources[0] if (args.sources[0] / "project.db").is_file() else None
     if project is not None and len(args.sources) > 1:
-        raise UserError("Give one project, or pictures and folders; not both.")
+        raise UserError("Give either one project, or images and folders.")
     if args.out.is_dir():
-        raise UserError(f"{args.out} is a folder; give the name of a file with --out.")
+        raise UserError(f"{args.out} is a folder; --out takes a file name.")
     video = _video(args)
     pictures = [] if project or video else find_pictures(args.sources)
     if args.faces == "detect" and not pictures:
         raise UserError(
-            "--faces detect goes with pictures: a project knows its faces, and in a video they are found anyway."
+            "--faces detect applies to images: a project already has its faces, and videos always use detection."
         )
     model = Path(args.model)
     if model.suffix == ".safetensors" and not model.exists():
@@ -111,9 +111,10 @@ def _predict_pictures(
     if not count:
         args.out.unlink()
         raise UserError(
-            f"None of the {len(unreadable):,} pictures could be predicted; {args.out} was not written. The first: {unreadable[0]}"
+            f"None of the {len(unreadable):,} images could be predicted, so {args.out} was not written. "
+            f"First problem: {unreadable[0]}"
         )
-    say(f"{count:,} {'faces' if args.faces == 'detect' else 'pictures'} predicted: {args.out}")
+    say(f"{count:,} {'faces' if args.faces == 'detect' else 'images'} predicted: {args.out}")
     if predictor.info.schemes:
         own = project is not None and predictor.schemes_of(project, np.empty(0, np.int64)) is not None
         say(scheme_words(predictor.info.schemes, args.scheme, own=own))
@@ -121,14 +122,14 @@ def _predict_pictures(
 
 
 def _video(args: argparse.Namespace) -> Path | None:
-    """The video to predict, if it is one. Raises UserError for arguments that do not go together."""
+    """The video to predict, if the source is one. Raises UserError for conflicting arguments."""
     videos = [source for source in args.sources if is_video(source)]
     if videos and len(args.sources) > 1:
-        raise UserError("Give one video, or pictures and folders; not both.")
+        raise UserError("Give either one video, or images and folders.")
     if args.to_project is not None and not videos:
-        raise UserError("--to-project saves frames of a video; bring pictures into a project with `fkp import`.")
+        raise UserError("--to-project saves frames of a video; use `fkp import` to add images to a project.")
     if args.every is not None and (args.to_project is None or args.every < 1):
-        raise UserError("--every goes with --to-project and is 1 or more: each so many frames one is saved.")
+        raise UserError("--every requires --to-project and must be at least 1.")
     return videos[0] if videos else None
 
 
@@ -141,7 +142,7 @@ def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, 
 
 
 def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:
-    """(name, path) of the pictures named, and of those in folders (by their path in the folder). Raises UserError."""
+    """(name, path) of the given image files and of those in folders (named by their path within). Raises UserError."""
     from training.faces.images.reading import PICTURE_SUFFIXES
 
     found = []
@@ -154,14 +155,12 @@ def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:
         else:
             raise UserError(f"There is no file or folder {source}.")
     if not found:
-        raise UserError(
-            f"There are no pictures in {', '.join(map(str, sources))} (known: {' '.join(PICTURE_SUFFIXES)})."
-        )
+        raise UserError(f"No images found in {', '.join(map(str, sources))} (supported: {' '.join(PICTURE_SUFFIXES)}).")
     return found
 
 
 def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report: Report) -> Rows:
-    """The predictions of all samples of a project, px of the picture files."""
+    """The predictions of all samples of a project, in px of the image files."""
     from training.storage.project.project import Project
 
     with Project.open(path, read_only=True) as project:
@@ -175,7 +174,7 @@ def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report
 
 
 def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: list[str], report: Report) -> Rows:
-    """The predictions of picture files."""
+    """The predictions of image files; errors of unreadable ones go into `unreadable`."""
     from training.faces.images.reading import read_picture
 
     done = 0
@@ -196,7 +195,10 @@ def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: l
 
 
 def write_csv(path: Path, rows: Rows, schema: KeypointSchema, *, key: tuple[str, ...] = KEY) -> int:
-    """Write the file beside and rename it; the number of rows. key: the columns before the points'. Coordinates in px, the first pixel's centre is (0, 0)."""
+    """Write the CSV atomically; returns the number of rows.
+
+    key: the columns before the points'. Coordinates are in px; the centre of the first pixel is (0, 0).
+    """
     with replacing(path) as file:
         text = io.TextIOWrapper(file, newline="", encoding="utf-8")
         count = _write_rows(text, rows, schema, key)

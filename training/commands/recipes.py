@@ -1,4 +1,4 @@
-"""fkp recipes: what one can train."""
+"""fkp recipes: list the recipes that can be trained."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--measure",
         nargs="*",
         metavar="NAME",
-        help="measure the speed of these recipes (of all, where none is named) on this machine's processor",
+        help="measure the speed of these recipes (default: all) on this machine's CPU",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table."""
     recipes = collect() if args.measure is None else measured(args.measure)
     if args.json:
         say_json({"recipes": recipes})
@@ -42,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(recipe: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The recipe's row, and one for its paper variant where that has another network."""
+    """The recipe's row, and one for its paper variant if its network differs."""
     paper = recipe["paper"]
     variants = {recipe["name"]: recipe} | ({f"{recipe['name']} --variant paper": paper} if paper else {})
     return [
@@ -54,7 +53,7 @@ def _rows(recipe: dict[str, Any]) -> list[tuple[str, ...]]:
 def _say_speeds(recipes: list[dict[str, Any]]) -> None:
     head = ("recipe", "one at a time", "32 at once", "training", "measured on")
     rows = [(r["name"], *(_figure(r["speed"][key]) for key in KEYS), r["speed"]["where"]) for r in recipes]
-    say("Pictures a second of a processor (`fkp recipes --measure` takes this machine's):")
+    say("Images/s on one CPU (`fkp recipes --measure` measures this machine):")
     for line in table(rows, head=head):
         say(line)
     say()
@@ -65,7 +64,7 @@ def _figure(value: float) -> str:
 
 
 def measured(names: Sequence[str]) -> list[dict[str, Any]]:
-    """Measure the named recipes (none: all) and give them as `collect` does. Raises UserError for a name that is not there."""
+    """Measure the named recipes (none: all); returned as by `collect`. Raises UserError for an unknown name."""
     from training.learning.fit.speed import measure_speed
     from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
@@ -80,7 +79,7 @@ def measured(names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def collect() -> list[dict[str, Any]]:
-    """The recipes as plain values; `paper` is what the paper's own settings make, None where its network has the same size."""
+    """The recipes as plain values. `paper`: the paper's own settings, None if their network has the same size."""
     from training.storage.runs.settings.recipes import RECIPES
 
     found = []
@@ -93,7 +92,7 @@ def collect() -> list[dict[str, Any]]:
 
 
 def _variant(config: RunConfig) -> dict[str, Any]:
-    """Parameters, counted from the network itself, input, loss and rows."""
+    """Number of parameters (counted on the network), input size, loss and rows."""
     from training.learning.models.registry import recipe_parameters
 
     return {

@@ -1,4 +1,4 @@
-"""fkp resume: go on with a run."""
+"""fkp resume: continue a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train on, exactly from the last checkpoint."""
+    """Continue training exactly from the last checkpoint."""
     from training.storage.runs.folder import read_run
 
     if place().rank > 0:
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     run_dir = find_run(args.run_dir)
     status = read_run(run_dir).status
     if status == "done":
-        raise UserError(f"{run_dir.name} is done: its budget is used up. Train a new run with a larger one.")
+        raise UserError(f"{run_dir.name} is done: its budget is used up. Train a new run with a larger budget.")
     if status == "running":
-        raise UserError(f"{run_dir.name} is training already, in the window or in another terminal.")
+        raise UserError(f"{run_dir.name} is already training, in the window or in another terminal.")
     return follow(run_dir, json=args.json, resume=status != "queued")

@@ -1,4 +1,4 @@
-"""fkp search: a random search of a recipe's settings."""
+"""fkp search: random search over a recipe's settings."""
 
 from __future__ import annotations
 
@@ -13,36 +13,42 @@ from training.errors import UserError
 if TYPE_CHECKING:
     from training.search.plan import SearchInfo, SearchPlan
 
-TRIALS, MINUTES = 20, 2.0  # unless said otherwise
+TRIALS, MINUTES = 20, 2.0  # defaults
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """PROJECT --recipe NAME [--trials N] [--minutes M | --epochs E] [--jobs J] ... or PROJECT --list"""
     parser.add_argument("project", type=Path, metavar="PROJECT", help="folder of the project")
-    parser.add_argument("--recipe", metavar="NAME", help="see `fkp recipes`; not needed to go on with a search")
+    parser.add_argument("--recipe", metavar="NAME", help="see `fkp recipes`; not needed to continue a search")
     parser.add_argument("--variant", default="default", choices=("default", "paper"), help="the paper's own values")
-    parser.add_argument("--trials", type=int, metavar="N", help=f"how many runs ({TRIALS}); more go on with a search")
+    parser.add_argument(
+        "--trials", type=int, metavar="N", help=f"number of trials ({TRIALS}); a larger number continues a search"
+    )
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, metavar="M", help=f"train each for so long ({MINUTES:g})")
-    budget.add_argument("--epochs", type=int, metavar="E", help="train each for so many passes over the data")
-    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="runs side by side (1)")
-    parser.add_argument("--seed", type=int, metavar="S", help="random seed of the draws and of each run (0)")
-    parser.add_argument("--name", metavar="NAME", help="of the search (the recipe's)")
-    parser.add_argument("--storage", default="", metavar="URL", help="a database that several machines share")
+    budget.add_argument("--minutes", type=float, metavar="M", help=f"training time per trial ({MINUTES:g})")
+    budget.add_argument("--epochs", type=int, metavar="E", help="epochs per trial")
+    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="trials in parallel (1)")
+    parser.add_argument("--seed", type=int, metavar="S", help="random seed of the drawn values and of each run (0)")
+    parser.add_argument("--name", metavar="NAME", help="name of the search (the recipe's name)")
+    parser.add_argument("--storage", default="", metavar="URL", help="a database shared by several machines")
     parser.add_argument("--pruner", choices=("median", "halving", "none"), help="when to stop a run early (median)")
     parser.add_argument(
-        "--set", action="append", default=[], nargs="+", metavar="KEY=VALUE", help="a setting of all trials"
+        "--set", action="append", default=[], nargs="+", metavar="KEY=VALUE", help="a setting for all trials"
     )
     parser.add_argument(
-        "--space", action="append", default=[], nargs="+", metavar="KEY=LOW..HIGH[:log]",
-        help="what is drawn: a range, values (batch_size=16,32), or off",
-    )  # fmt: skip
-    parser.add_argument("--list", action="store_true", help="the searches of the project, and nothing else")
-    parser.add_argument("--json", action="store_true", help="what happens as JSON lines")
+        "--space",
+        action="append",
+        default=[],
+        nargs="+",
+        metavar="KEY=LOW..HIGH[:log]",
+        help="what to draw from: a range, values (batch_size=16,32), or off",
+    )
+    parser.add_argument("--list", action="store_true", help="list the project's searches and exit")
+    parser.add_argument("--json", action="store_true", help="events as JSON lines")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Search, or go on with the search of this name."""
+    """Start a search, or continue the one of this name."""
     from training.search.plan import list_searches
 
     if args.list:
@@ -56,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
                 say(line)
         return 0
     if args.jobs < 1:
-        raise UserError(f"--jobs is 1 or more, not {args.jobs}.")
-    from training.commands.shared.follow_search import follow  # needs Optuna: asked for before a folder is made
+        raise UserError(f"--jobs must be at least 1, not {args.jobs}.")
+    from training.commands.shared.follow_search import follow  # needs Optuna: checked before a folder is created
 
     return follow(_folder(args), jobs=args.jobs, url=args.storage, json=args.json)
 
@@ -85,23 +91,21 @@ def _facts(search: SearchInfo) -> dict[str, object]:
 
 
 def _folder(args: argparse.Namespace) -> Path:
-    """The folder of the search: a new one, or the one of this name, with more trials where more are asked for."""
+    """The folder of the search: a new one, or the existing one, with --trials updated."""
     from training.search.plan import PLAN, SEARCHES, read_plan, write_plan
 
     project = _opened(args.project)
     name = args.name or args.recipe
     if not name:
-        raise UserError(
-            "Say what to search: --recipe NAME, or --name of a search that was begun (`--list` shows them)."
-        )
+        raise UserError("Give --recipe NAME for a new search, or --name of an existing one (`--list` shows them).")
     folder = project / SEARCHES / name
     if not (folder / PLAN).is_file():
         return _new(args, name)
     old = read_plan(folder)
     if old.remote != bool(args.storage):
         raise UserError(
-            f"The search {name} was begun {'with' if old.remote else 'without'} a --storage URL: "
-            f"{'give it again' if old.remote else 'leave it out'}, or give another --name."
+            f"The search {name} was started {'with' if old.remote else 'without'} a --storage URL: "
+            f"{'give it again' if old.remote else 'leave it out'}, or choose another --name."
         )
     _check_same(args, old)
     if args.trials is not None and args.trials != old.trials:
@@ -115,7 +119,7 @@ def _new(args: argparse.Namespace, name: str) -> Path:
     from training.storage.runs.folder import snapshot_project, with_schemes
 
     if args.recipe is None:
-        raise UserError(f"There is no search {name!r} to go on with; begin one with --recipe NAME.")
+        raise UserError(f"There is no search {name!r} to continue; start one with --recipe NAME.")
     plan = _plan(args, name)
     with Project.open(args.project, read_only=True) as project:
         snapshot = with_schemes(project, snapshot_project(project), plan.config)
@@ -123,7 +127,7 @@ def _new(args: argparse.Namespace, name: str) -> Path:
 
 
 def _plan(args: argparse.Namespace, name: str) -> SearchPlan:
-    """What the command line asks for. Raises UserError naming what is wrong."""
+    """The plan from the command line. Raises UserError naming an invalid setting."""
     from training.commands.train import configured
     from training.search.plan import SearchPlan
     from training.storage.runs.settings.recipes import recipe_space
@@ -144,7 +148,7 @@ def _plan(args: argparse.Namespace, name: str) -> SearchPlan:
 
 
 def _check_same(args: argparse.Namespace, old: SearchPlan) -> None:
-    """Raises UserError where a search is gone on with, and what is asked for is another one."""
+    """Raises UserError if the command line does not match the search being continued."""
     if args.recipe is None:
         return
     new = _plan(args, old.name)
@@ -152,6 +156,6 @@ def _check_same(args: argparse.Namespace, old: SearchPlan) -> None:
     wrong += [n for n in ("pruner", "space") if getattr(new, n) != getattr(old, n)]
     if wrong:
         raise UserError(
-            f"The search {old.name} was begun with another {', '.join(wrong)}. Go on with `--name {old.name}` alone, "
-            "or give the new one another --name."
+            f"The search {old.name} was started with different values of {', '.join(wrong)}. Continue it with "
+            f"`--name {old.name}` alone, or choose another --name for the new search."
         )

@@ -1,4 +1,4 @@
-"""fkp train: a new run of a recipe."""
+"""fkp train: train a recipe on a project as a new run."""
 
 from __future__ import annotations
 
@@ -21,18 +21,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", default="recommended", metavar="NAME", help="see `fkp recipes` (recommended)")
     parser.add_argument("--variant", default="default", choices=("default", "paper"), help="the paper's own values")
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, metavar="M", help="train for so long")
-    budget.add_argument("--epochs", type=int, metavar="N", help="train for so many passes over the data")
+    budget.add_argument("--minutes", type=float, metavar="M", help="training time")
+    budget.add_argument("--epochs", type=int, metavar="N", help="number of epochs")
     parser.add_argument("--seed", type=int, metavar="S", help="random seed (0)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (auto)")
     parser.add_argument(
-        "--set", action="append", default=[], nargs="+", metavar="KEY=VALUE", help="any other setting, as batch_size=64"
+        "--set",
+        action="append",
+        default=[],
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="any other setting, such as batch_size=64",
     )
     parser.add_argument("--json", action="store_true", help="events as JSON lines")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train. The last line on stdout names the run folder."""
+    """Train; the last line on stdout is the run folder."""
     from training.storage.project.project import Project
     from training.storage.runs.folder import create_run
 
@@ -42,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if config.device not in ("auto", "cpu"):
         from training.learning.inference.device import choose_device  # loads torch
 
-        choose_device(config.device)  # before a run folder is made that could never be trained
+        choose_device(config.device)  # fails here, before a run folder is created
     with Project.open(args.project, read_only=True) as project:
         run_dir = create_run(project, config)
     note(f"{run_dir.name} on {args.project}: Ctrl-C stops it and keeps the best model")
@@ -50,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def configured(args: argparse.Namespace) -> RunConfig:
-    """The recipe's settings with those of the command line. Raises UserError naming a wrong one."""
+    """The recipe's settings with those of the command line applied. Raises UserError naming an invalid one."""
     from training.storage.runs.settings.config import with_budget, with_overrides
     from training.storage.runs.settings.recipes import recipe_config
 
@@ -65,5 +70,5 @@ def configured(args: argparse.Namespace) -> RunConfig:
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise UserError(f"--set takes key=value, as in batch_size=64, not {text!r}.")
+        raise UserError(f"--set takes key=value, such as batch_size=64, not {text!r}.")
     return key.strip(), value.strip()

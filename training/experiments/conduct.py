@@ -1,4 +1,4 @@
-"""Conducts an experiment from the project to the finished page: what the command and, through it, the window run."""
+"""Conducts an experiment from the project to the finished report; called by the command and, through it, the window."""
 
 from __future__ import annotations
 
@@ -49,18 +49,20 @@ def conduct(
     stop: threading.Event,
     command: Sequence[str] = TRAIN,
 ) -> bool:
-    """Run the experiment on the project at `path`; tells its events. False where it was stopped before there was a table.
+    """Run the experiment on the project at `path`, passing its events to `tell`.
 
-    Raises UserError for what the user can mend.
+    Returns False if it was stopped before there was a table. Raises UserError for problems the user can fix.
     """
     lacking = missing_recipes(experiment)
     if lacking:
-        raise UserError(f"{experiment.name} needs the recipes {', '.join(lacking)}, which this version lacks.")
+        raise UserError(
+            f"{experiment.name} needs the recipes {', '.join(lacking)}, which are not part of this version."
+        )
     with Project.open(path, read_only=True) as project, hold(project.path / FOLDER / experiment.name):
         folder = options.folder or report_folder(project.path, experiment.name, options.hide)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()  # told now rather than after hours of training
+            tempfile.TemporaryFile(dir=folder).close()  # fail now rather than after hours of training
         try:
             if experiment.kind == "speed":
                 _measure_speed(experiment, project, folder, tell=tell, stop=stop)
@@ -90,7 +92,7 @@ def _train_and_measure(
     if stop.is_set():
         raise Cancelled
     if not runs:
-        raise UserError(f"No training of {experiment.name} came to its end. {next(iter(runner.failures.values()))}")
+        raise UserError(f"No training of {experiment.name} finished. {next(iter(runner.failures.values()))}")
     report = _reporter(tell, stop)
     setting = Setting(project.name, options.split, options.budget, options.side_by_side, snapshot, hidden)
     _write(experiment, project, setting, folder=folder, runner=runner, tell=tell, report=report)
@@ -102,7 +104,7 @@ def _snapshot(project: Project, options: Options) -> tuple[Snapshot, Hidden | No
 
 
 def _reporter(tell: Tell, stop: threading.Event) -> Callable[[float], None]:
-    """Tells how far measuring is; raises Cancelled where it is to stop."""
+    """Reports the progress of measuring; raises Cancelled on a stop request."""
     step = Progress(lambda done, _text: tell(Measuring(round(done, 2))), stop.is_set)
     return lambda done: step(done, "")
 
@@ -110,12 +112,10 @@ def _reporter(tell: Tell, stop: threading.Event) -> Callable[[float], None]:
 def _check(plan: Sequence[Job], snapshot: Snapshot, options: Options) -> None:
     check_rows(plan, snapshot)
     if options.side_by_side < 1:
-        raise UserError(f"At least one training runs at a time, not {options.side_by_side}.")
+        raise UserError(f"The number of parallel trainings must be at least 1, not {options.side_by_side}.")
     labelled = np.isfinite(snapshot.points).all(axis=-1).any(axis=1)
     if not (labelled & (snapshot.splits == Split[options.split.upper()])).any():
-        raise UserError(
-            f"There is no labelled face to measure on in the {options.split} split; choose another with --split."
-        )
+        raise UserError(f"The {options.split} split has no labelled face to measure on; choose another with --split.")
 
 
 def _started(experiment: Experiment, plan: Sequence[Job], options: Options, snapshot: Snapshot) -> ExperimentStarted:
@@ -126,14 +126,14 @@ def _started(experiment: Experiment, plan: Sequence[Job], options: Options, snap
 
 
 def _alike(experiment: Experiment, snapshot: Snapshot) -> str:
-    """A warning where two arms are the same training, because no train face lacks a label; else empty."""
+    """A warning if two arms are identical because no train face lacks a label; else empty."""
     present = np.isfinite(snapshot.points).all(axis=-1)[snapshot.splits == 0]
     pairs = [(experiment.arm(c.better), experiment.arm(c.worse)) for c in experiment.claims]
     alike = next((pair for pair in pairs if differ_in_rows_only(*pair)), None)
     if alike is None or not present[present.any(axis=1)].all():
         return ""
     return (
-        f"Every labelled train face has all its labels, so {alike[0].word} and {alike[1].word} are the same training here; "
+        f"Every labelled train face has all its labels, so {alike[0].word} and {alike[1].word} train identically here; "
         "hide some labels (--hide 0.7) to compare them."
     )
 
@@ -148,7 +148,7 @@ def _write(
     tell: Tell,
     report: Callable[[float], None],
 ) -> None:
-    from training.experiments.measuring import measure  # loads torch and matplotlib: after the trainings
+    from training.experiments.measuring import measure  # loads torch and matplotlib, so only after training
     from training.experiments.report.report import training_report
     from training.experiments.report.write import write_report
 
@@ -170,7 +170,10 @@ def _measure_speed(
     from training.experiments.report.speed import measure_speed, speed_report
     from training.experiments.report.write import write_report
 
-    sentence = f"Measures {len(experiment.arms)} networks with {len(project.schema)} keypoints; nothing is trained. A minute or two on a quiet machine."
+    sentence = (
+        f"Measures {len(experiment.arms)} networks with {len(project.schema)} keypoints; nothing is trained. "
+        "Takes a minute or two on an idle machine."
+    )
     tell(ExperimentStarted(experiment.name, experiment.title, (), sentence, 60.0))
     found = measure_speed(experiment, len(project.schema), report=_reporter(tell, stop))
     report = speed_report(experiment, found, len(project.schema), project=project.name)

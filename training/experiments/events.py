@@ -1,4 +1,4 @@
-"""What an experiment tells while it runs: one JSON object a line for scripts and for the window. Torch-free."""
+"""Events of a running experiment, written as one JSON object per line for scripts and for the window."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ExperimentEvent:
-    """Base of all of them."""
+    """Base class of the events."""
 
 
 @dataclass(frozen=True)
 class ExperimentStarted(ExperimentEvent):
-    """The plan. runs: one (arm, its title, seed) a training, in the order of their start. seconds: expected, where known."""
+    """The plan.
+
+    runs: (arm, its title, seed) per training, in starting order. seconds: expected duration, if known.
+    """
 
     name: str
     title: str
@@ -26,7 +29,10 @@ class ExperimentStarted(ExperimentEvent):
 
 @dataclass(frozen=True)
 class RunProgress(ExperimentEvent):
-    """One training. status: waiting, running, done, failed, stopped. done: 0..1 of its budget. sentence: why it failed."""
+    """The progress of one training.
+
+    status: waiting, running, done, failed or stopped. done: 0..1 of its budget. sentence: why it failed.
+    """
 
     arm: str
     seed: int
@@ -40,14 +46,14 @@ class RunProgress(ExperimentEvent):
 
 @dataclass(frozen=True)
 class Measuring(ExperimentEvent):
-    """The models are measured and the pages written. done: 0..1."""
+    """The models are being measured and the report written. done: 0..1."""
 
     done: float
 
 
 @dataclass(frozen=True)
 class ExperimentDone(ExperimentEvent):
-    """All is written. report: the HTML page. head and rows: the table as texts. sentences: what may be said of it."""
+    """The report is written. report: the HTML page. head, rows: the table as texts. sentences: the conclusions."""
 
     report: str
     folder: str
@@ -58,14 +64,12 @@ class ExperimentDone(ExperimentEvent):
 
 @dataclass(frozen=True)
 class ExperimentEnded(ExperimentEvent):
-    """It ended before there was a table: stopped, or nothing could be trained."""
+    """The experiment ended without a table: stopped, or nothing could be trained."""
 
     sentence: str
 
 
-_EVENTS = {
-    c.__name__: c for c in (ExperimentStarted, RunProgress, Measuring, ExperimentDone, ExperimentEnded)
-}  # fmt: skip
+_EVENTS = {c.__name__: c for c in (ExperimentStarted, RunProgress, Measuring, ExperimentDone, ExperimentEnded)}
 
 
 def to_line(event: ExperimentEvent) -> str:
@@ -74,11 +78,11 @@ def to_line(event: ExperimentEvent) -> str:
 
 
 def from_line(line: str) -> ExperimentEvent:
-    """The event of a line. Raises ValueError where it is none."""
+    """The event of a line. Raises ValueError for anything else."""
     values: Any = json.loads(line)
     kind = _EVENTS.get(str(values.get("event"))) if isinstance(values, dict) else None
     if kind is None:
-        raise ValueError("no event of an experiment")
+        raise ValueError("not an event of an experiment")
     try:
         return kind(**{f.name: _value(values[f.name], str(f.type)) for f in fields(kind)})
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""The faces an experiment is measured on, and how far each run's points are off on each of them."""
+"""The faces an experiment is measured on, and each run's point errors on them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from training.learning.models.staged import StagedNet
 from training.storage.project.project import Project
 
 NORMALISERS = ("box", "interocular", "interpupil")
-TURNED_DEGREES = 30.0  # of true yaw: a face that looks far to the side
-TURNED_SHARE = 0.2  # without true yaw: the faces with the largest pose coefficients to either side
+TURNED_DEGREES = 30.0  # of true yaw: faces from this on count as turned
+TURNED_SHARE = 0.2  # without true yaw: the share of faces with the largest absolute pose coefficients
 DEGREES, COEFFICIENT = "yaw in degrees", "pose coefficient in standard deviations"
 
 
 def load_faces(project: Project, split: str) -> tuple[Faces, np.ndarray]:
-    """The labelled faces of a split and their labels [N, K, 2], px, NaN where there is none. Raises UserError without any."""
+    """The labelled faces of a split and their labels [N, K, 2] px, NaN if unset. Raises UserError if there are none."""
     index = project.index()
     ids = index.ids[index.splits == SPLITS.index(split)]
     target = project.labels(ids).vouched_points
@@ -39,17 +39,17 @@ def load_faces(project: Project, split: str) -> tuple[Faces, np.ndarray]:
     faces = Faces(
         ids, _group_numbers(project, ids), sizes[:, 0].astype(np.float64), lengths, pose, name, _turned(pose, name)
     )
-    return faces, target  # fmt: skip
+    return faces, target
 
 
 def _group_numbers(project: Project, ids: np.ndarray) -> np.ndarray:
-    """A number for each group; a face without one is alone."""
+    """A number per group; a face without a group gets its own."""
     texts = [group or f"\0{i}" for i, group in zip(ids.tolist(), project.groups(ids), strict=True)]
     return np.unique(np.array(texts, dtype=object), return_inverse=True)[1]
 
 
 def _pose(project: Project, ids: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, str]:
-    """True yaw where the project knows it, else the coefficient of PDB fitted on the train split's labels."""
+    """True yaw if the project has it, else the PDB coefficient fitted on the train split's labels."""
     yaw = read_yaw(project.path, project.names(ids))
     if yaw is not None and np.isfinite(yaw).any():
         return yaw, DEGREES
@@ -57,7 +57,7 @@ def _pose(project: Project, ids: np.ndarray, target: np.ndarray) -> tuple[np.nda
     train = project.labels(index.ids[index.splits == 0])
     try:
         model = pose_components(train.points, train.mask, flip=project.schema.flip)
-    except UserError:  # too few or too simple labels to tell a pose: then there is no pose to plot
+    except UserError:  # too few or too simple labels for a pose: nothing to plot
         return np.full(len(ids), np.nan), COEFFICIENT
     return model.of(target, np.isfinite(target).all(axis=-1)), COEFFICIENT
 
@@ -72,9 +72,9 @@ def _turned(pose: np.ndarray, name: str) -> np.ndarray:
 
 
 def distances(project: Project, run_dir: Path, faces: Faces, target: np.ndarray) -> list[np.ndarray]:
-    """Of each stage of a run's network, the last being the whole, how far its points are off: [N, K] px, NaN without a label.
+    """The point errors of each stage of a run's network (the last is the whole): [N, K] px, NaN without a label.
 
-    A picture that cannot be read has NaN for all points.
+    All points of an unreadable image are NaN.
     """
     predictor = load_for(project, run_dir, "auto", adjusted=False)
     found = [point_errors(_points(predictor, project, faces), target)]
@@ -90,18 +90,8 @@ def _points(predictor: Predictor, project: Project, faces: Faces) -> np.ndarray:
     return predict_faces(predictor, project, faces.ids, sizes=sizes)
 
 
-def turned_words(faces: Faces) -> str:
-    """Which faces count as turned far to the side, for people."""
-    count = int(faces.turned.sum())
-    if not count:
-        return ""
-    if faces.pose_name == DEGREES:
-        return f"{count:,} faces with a true yaw of {TURNED_DEGREES:g} degrees or more"
-    return f"the {count:,} faces ({TURNED_SHARE:.0%}) with the largest pose coefficient to either side"
-
-
 def pose_edges(faces: Faces, bins: int = 9) -> np.ndarray:
-    """Bounds [bins + 1] of equally wide bins over the poses, symmetrical about 0, without the farthest 1 %."""
+    """Edges [bins + 1] of equal bins over the poses, symmetric about 0, without the most extreme 1 %."""
     size = np.abs(faces.pose[np.isfinite(faces.pose)])
     reach = float(np.quantile(size, 0.99)) if size.size else 1.0
     return np.linspace(-reach, reach, bins + 1)

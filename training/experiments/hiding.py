@@ -1,6 +1,6 @@
-"""Labels hidden from training as in Kaggle's file, whose faces have either all keypoints or four of them. Torch-free.
+"""Hides labels from training as in Kaggle's file, whose faces have either all keypoints or four of them.
 
-A set whose faces all have every label says nothing on masked losses: with and without the mask one trains the same.
+On a data set where every face has every label, training with and without the masked loss is identical.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import KeypointSchema
 from training.storage.runs.folder import Snapshot
 
-KEPT = 4  # labels of a face that lacks the others, as in Kaggle's file
-_SEED = 0  # of the faces chosen: the same for every training, so that all arms and seeds lack the same labels
+KEPT = 4  # labels that an incomplete face keeps, as in Kaggle's file
+_SEED = 0  # of the choice of faces, fixed so that all arms and seeds lack the same labels
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """What was hidden. share: of the complete train faces, as asked. faces: how many lost labels, of `complete`. kept: names."""
+    """What was hidden.
+
+    share: the requested share of the complete train faces. faces: how many of `complete` faces lost labels. kept: the
+    names of the keypoints that stay labelled.
+    """
 
     share: float
     faces: int
@@ -29,31 +33,32 @@ class Hidden:
 
     @property
     def words(self) -> str:
-        """For the report: how many faces keep which labels."""
+        """A description for the report."""
         kept = ", ".join(name.replace("_", " ") for name in self.kept)
         return (
-            f"{self.faces:,} of the {self.complete:,} complete train faces ({self.share:.0%}) keep {kept} alone, drawn with "
-            f"seed {_SEED}; the labels that are measured on are whole"
+            f"{self.faces:,} of the {self.complete:,} complete train faces ({self.share:.0%}) keep only {kept}, "
+            f"drawn with seed {_SEED}; the labels measured on are complete"
         )
 
 
 def hide_labels(snapshot: Snapshot, share: float) -> tuple[Snapshot, Hidden]:
-    """The snapshot in which that share of the complete train faces has no labels but those of `kept_keypoints`.
+    """The snapshot with a share of the complete train faces reduced to the labels of `kept_keypoints`.
 
-    A larger share hides those of a smaller one and more. Val and test stay as they are. The label hash tells the share, so
-    that no run on other labels is taken for one on these. Raises UserError where nothing or everything would be hidden.
+    Shares are nested: a larger one includes the faces of a smaller one. Val and test are unchanged. The label hash
+    includes the share, so that runs on other labels are not reused. Raises UserError if no face or every face would
+    lose labels.
     """
     if not 0 < share < 1:
         raise UserError(
-            f"--hide takes a share above 0 and below 1 of the complete train faces, such as 0.7; not {share:g}."
+            f"--hide takes a share of the complete train faces between 0 and 1, such as 0.7, not {share:g}."
         )
     kept = kept_keypoints(snapshot.schema)
     complete = np.flatnonzero(np.isfinite(snapshot.points).all(axis=(1, 2)) & (snapshot.splits == 0))
     count = round(share * len(complete))
     if not 0 < count < len(complete):
         raise UserError(
-            f"Hiding labels of {share:g} of {len(complete):,} complete train faces leaves no face to hide or none complete; "
-            "label more faces completely or choose another share."
+            f"Hiding labels of {share:g} of {len(complete):,} complete train faces would change no face or leave none "
+            "complete; label more faces completely or choose another share."
         )
     faces = np.random.default_rng(_SEED).permutation(complete)[:count]
     gone = np.zeros(snapshot.states.shape, bool)
@@ -74,15 +79,15 @@ def _without(snapshot: Snapshot, gone: np.ndarray, label_hash: str) -> Snapshot:
 
 
 def kept_keypoints(schema: KeypointSchema) -> tuple[int, ...]:
-    """The four that stay labelled, in the schema's order: its inter-ocular pair, then twice the one on the face's midline
-    (any, where there is none) that lies farthest from those chosen, on the schema's template.
+    """The four keypoints that stay labelled, in schema order.
 
-    Of Kaggle's 15: eye centres, bottom lip, nose tip, as in its file. Of 300-W's 68: outer eye corners, chin, nose tip.
-    Raises UserError where the schema has no more than four.
+    These are the inter-ocular pair, then twice the midline keypoint (or any, if there is none) farthest from those
+    already chosen, on the schema's template. For Kaggle's 15: eye centres, bottom lip and nose tip, as in its file; for
+    300-W's 68: outer eye corners, chin and nose tip. Raises UserError if the schema has no more than four.
     """
     if len(schema) <= KEPT:
         raise UserError(
-            f"The project has {len(schema)} keypoints and {KEPT} of them stay labelled: there is none to hide."
+            f"The project has {len(schema)} keypoints, and {KEPT} of them stay labelled, so there is none to hide."
         )
     template = np.array(schema.template or [(k / len(schema), 0.0) for k in range(len(schema))])
     midline = [k for k in range(len(schema)) if schema.flip[k] == k]
@@ -94,6 +99,6 @@ def kept_keypoints(schema: KeypointSchema) -> tuple[int, ...]:
 
 
 def _distance(template: np.ndarray, keypoint: int, chosen: list[int]) -> float:
-    """From the nearest chosen keypoint; from the template's middle where none is chosen yet."""
+    """Distance to the nearest chosen keypoint, or to the template's centre if none is chosen yet."""
     others = template[chosen] if chosen else template.mean(axis=0, keepdims=True)
     return float(np.linalg.norm(others - template[keypoint], axis=1).min())

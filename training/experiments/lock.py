@@ -1,4 +1,4 @@
-"""One conductor an experiment and project: a lock that tells others, and the window, that it is running. Torch-free."""
+"""A lock per experiment and project: allows one conductor at a time and shows others, and the window, that it runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOCK = "lock"
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Hold the lock of an experiment's folder, which is made. Raises UserError where another process holds it."""
+    """Hold the lock of an experiment's folder, creating the folder. Raises UserError if another process holds it."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK).open("a+b")
@@ -25,7 +25,7 @@ def hold(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"The experiment {folder.name} is running on this project already; wait for it, or stop it first."
+                f"The experiment {folder.name} is already running on this project; wait for it, or stop it first."
             ) from None
         file.truncate(0)
         file.write(str(os.getpid()).encode())
@@ -34,7 +34,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def conductor(folder: Path) -> int | None:
-    """The process that conducts the experiment of this folder now; None where nobody does."""
+    """The id of the process that is conducting the experiment of this folder; None if there is none."""
     try:
         with (folder / LOCK).open("rb") as file:
             try:

@@ -1,4 +1,4 @@
-"""Measures all finished runs of an experiment on one split: the slow part after training, which loads torch."""
+"""Measures all finished runs of an experiment on one split; slow, and loads torch."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def measure(
     failed: Mapping[Key, str],
     report: Callable[[float], None],
 ) -> Results:
-    """The results of the runs (by trained arm and seed) on the split's faces. Raises UserError where it has no labels."""
-    set_threads(1)  # beside other programs, threads that wait for each other lose more than they win
+    """The results of the runs (by trained arm and seed) on the split's faces. Raises UserError if it has no labels."""
+    set_threads(1)  # on a busy machine, several threads spend more time waiting for each other than they save
     faces, target = load_faces(project, split)
     errors: dict[Key, np.ndarray] = {}
     for done, ((name, seed), info) in enumerate(runs.items()):

@@ -1,4 +1,4 @@
-"""Which trainings an experiment needs, which of them are done already, and how long the others will take. Torch-free."""
+"""Plans an experiment: the trainings it needs, those already done, and the expected duration of the rest."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from training.experiments.papers.definition import Arm, Budget, Experiment, arm_
 from training.storage.runs.folder import RESUME, RunInfo, Snapshot, load_snapshot
 from training.storage.runs.settings.config import RunConfig
 
-FOLDER = "experiments"  # in the project: one folder an experiment
-_AROUND_SECONDS = 12.0  # of a run: its start, the evaluation of epochs, the calibration at its end
+FOLDER = "experiments"  # in the project: one folder per experiment
+_AROUND_SECONDS = 12.0  # overhead per run: start-up, evaluation and final calibration
 _RANK = {"done": 0, "running": 1, "stopped": 2, "interrupted": 3}
 
 
 @dataclass(frozen=True)
 class Options:
-    """How an experiment is run. side_by_side: trainings at a time. folder: for the report; None: in the project.
+    """How an experiment is run.
 
-    hide: of the complete train faces, the share whose labels are hidden (`hiding.hide_labels`); 0: none.
+    side_by_side: number of parallel trainings. folder: for the report; None: in the project. hide: the share of the
+    complete train faces whose labels are hidden (`hiding.hide_labels`).
     """
 
     budget: Budget
@@ -36,18 +37,18 @@ class Options:
 
 
 def report_folder(project: Path, name: str, hide: float) -> Path:
-    """Where a report is written in the project: one with hidden labels does not replace the one without."""
+    """The report's folder in the project; runs with hidden labels get one of their own."""
     return project / FOLDER / (f"{name}-hidden-{100 * hide:g}" if hide else name)
 
 
 def default_jobs() -> int:
-    """As many trainings side by side as there are cores."""
+    """One parallel training per available core."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How the experiment was run: what its pages tell besides the results. hidden: None where no label was hidden."""
+    """How the experiment was run, for the report. hidden: None if no labels were hidden."""
 
     project: str
     split: str
@@ -72,14 +73,14 @@ class Job:
 
 
 def make_plan(experiment: Experiment, budget: Budget) -> tuple[Job, ...]:
-    """All trainings, seed by seed, so that whoever stops early has every arm once. Raises UserError for wrong settings."""
+    """All trainings, seed by seed, so that an early stop covers every arm. Raises UserError for invalid settings."""
     return tuple(
         Job(arm, seed, arm_config(arm, budget, seed=seed)) for seed in range(budget.seeds) for arm in experiment.trained
     )
 
 
 def check_rows(plan: Sequence[Job], snapshot: Snapshot) -> None:
-    """Raises UserError where an arm would have nothing to train on."""
+    """Raises UserError if an arm would have nothing to train on."""
     present = np.isfinite(snapshot.points).all(axis=-1)
     train = snapshot.splits == 0
     if not (train & present.any(axis=1)).any():
@@ -92,7 +93,7 @@ def check_rows(plan: Sequence[Job], snapshot: Snapshot) -> None:
 
 
 def find_done(job: Job, runs: Sequence[RunInfo], snapshot: Snapshot) -> RunInfo | None:
-    """A run that is this training: same settings, budget, seed, labels and split; a finished one rather than one cut off."""
+    """A run with the same settings, budget, seed, labels and split, preferring finished ones; None if there is none."""
     fitting = [
         info
         for info in runs
@@ -119,7 +120,7 @@ def _same_split(info: RunInfo, snapshot: Snapshot) -> bool:
 
 
 def expected_seconds(plan: Sequence[Job], *, side_by_side: int) -> float | None:
-    """How long these trainings take; None where the budget is epochs, whose length nobody knows before the first."""
+    """Expected duration of these trainings in seconds; None for budgets in epochs, whose length is unknown."""
     if any(job.config.minutes is None for job in plan):
         return None
     each = [60 * (job.config.minutes or 0) + _AROUND_SECONDS for job in plan]
@@ -135,13 +136,15 @@ def duration_text(seconds: float) -> str:
 
 
 def plan_sentence(experiment: Experiment, options: Options) -> str:
-    """What will be trained and how long that takes, where nothing is done yet."""
+    """What will be trained and how long it takes if nothing is done yet."""
     if experiment.kind == "speed":
-        return f"Measures {len(experiment.arms)} networks; nothing is trained. A minute or two on a quiet machine."
+        return (
+            f"Measures {len(experiment.arms)} networks; nothing is trained. Takes a minute or two on an idle machine."
+        )
     plan = make_plan(experiment, options.budget)
     seconds = expected_seconds(plan, side_by_side=options.side_by_side)
     arms, seeds = len(experiment.trained), options.budget.seeds
-    takes = f", about {duration_text(seconds)} altogether" if seconds is not None else ""
+    takes = f", about {duration_text(seconds)} in total" if seconds is not None else ""
     each = f"{arms} networks, {seeds} seed{'s' if seeds != 1 else ''} each"
-    per = " a network" if any(arm.networks > 1 for arm in experiment.trained) else ""
+    per = " per network" if any(arm.networks > 1 for arm in experiment.trained) else ""
     return f"{len(plan)} trainings ({each}) of {options.budget.words}{per}, {options.side_by_side} at a time{takes}."

@@ -1,7 +1,7 @@
-"""Trains what is missing: each run in a process of its own with one thread, some side by side. Torch-free.
+"""Runs the missing trainings of an experiment, each in its own single-threaded process, several in parallel.
 
-A stop (Ctrl-C) asks those under way to keep what they have; the same command goes on with them. Should this process be
-killed, the trainings under way end by themselves, and the same command finds them.
+On a stop (Ctrl-C) running trainings save their state; the same command resumes them. If this process is killed, running
+trainings finish by themselves, and the same command picks up their results.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Tell = Callable[[ExperimentEvent], None]
 
 @dataclass
 class _Active:
-    """A training under way. process: None where an earlier command started it."""
+    """A running training. process: None if an earlier command started it."""
 
     job: Job
     run_dir: Path
@@ -41,7 +41,7 @@ class _Active:
         return self.process.poll() is not None if self.process is not None else not runs.is_running(self.run_dir)
 
     def read(self) -> None:
-        """Take in what the run has written since."""
+        """Process the events written since the last call."""
         events, self.offset = runs.read_events(self.run_dir, after=self.offset)
         for event in events:
             self._note(event)
@@ -63,7 +63,7 @@ class _Active:
 class Runner:
     """Trains the jobs of a plan in the project's runs folder.
 
-    snapshot: the labels and the split that all of them get. side_by_side: how many at a time. command: what trains a run.
+    snapshot: the labels and split shared by all. side_by_side: number of parallel trainings. command: trains one run.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Runner:
         self.failures: dict[tuple[str, int], str] = {}
 
     def train(self, plan: Sequence[Job], stop: threading.Event) -> dict[tuple[str, int], RunInfo]:
-        """The finished runs by (arm, seed); less than planned after a stop or a failure, which is in `failures`.
+        """The finished runs by (arm, seed); fewer than planned after a stop or a failure (see `failures`).
 
-        Where a run cannot be made or started, those under way are asked to stop: nobody would follow them any more.
+        If a run cannot be created or started, the running ones are asked to stop, as nothing would follow them.
         """
         try:
             return self._train(plan, stop)
@@ -126,7 +126,7 @@ class Runner:
 
     def _look(self) -> None:
         for active in list(self._active):
-            over = active.is_over()  # asked before reading: all that it wrote is then there
+            over = active.is_over()  # checked before reading, so that all of its output is there
             active.read()
             if over:
                 self._active.remove(active)
@@ -139,17 +139,16 @@ class Runner:
         if info.status == "done" and info.has_model:
             self._finish(active, info)
         elif info.status == "stopped":
-            self.failures[active.job.key] = f"{info.name} was stopped; the same command goes on with it."
+            self.failures[active.job.key] = f"{info.name} was stopped; the same command continues it."
             self._say(active, "stopped")
         else:
-            sentence = info.message or f"The training of {info.name} ended without a word; its log may tell more."
+            sentence = info.message or f"The training of {info.name} ended without a message; see its log."
             self.failures[active.job.key] = sentence
             self._say(active, "failed", sentence)
 
     def _finish(self, active: _Active, info: RunInfo) -> None:
-        (info.path / runs.RESUME).unlink(
-            missing_ok=True
-        )  # a finished run cannot be resumed; it is by far its largest file
+        # a finished run cannot be resumed, and this is by far its largest file
+        (info.path / runs.RESUME).unlink(missing_ok=True)
         active.read()
         self.finished[active.job.key] = info
         self._say(active, "done")

@@ -1,8 +1,8 @@
-"""A search on the disk, `searches/NAME/`: what is searched, the labels all its trials share, and a table of its trials.
+"""A search on disk, `searches/NAME/`: what is searched, the labels shared by all trials, and the table of trials.
 
-config.json and labels.npz as in a run's folder (settings, budget and seed of every trial), search.json (space, number of
-trials, pruner), search.db (Optuna's storage), trials.json (the table, for whoever looks on), workers/ (a locked file for
-each process that runs trials), stop (its presence asks them to stop). Needs neither torch nor Optuna.
+config.json and labels.npz are as in a run folder (settings, budget and seed of every trial); search.json holds the
+space, the number of trials and the pruner; search.db is Optuna's storage; trials.json is the table for other readers;
+workers/ has a locked file per process that runs trials; the file stop asks them to stop.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ SEARCHES, PLAN, TRIALS, DATABASE = "searches", "search.json", "trials.json", "se
 WORKERS, STOP, LOCK = "workers", "stop", "lock"
 PRUNERS = ("median", "halving", "none")
 MOST_TRIALS = 100_000
-LONGER = 5  # times the budget of a trial: what the best one is trained for
-_STATES = {"done": 0, "pruned": 1, "running": 2, "waiting": 2, "failed": 3}  # of a trial, in the order they are listed
+LONGER = 5  # budget for training the best trial's settings, as a multiple of a trial's budget
+_STATES = {"done": 0, "pruned": 1, "running": 2, "waiting": 2, "failed": 3}  # states of a trial, in listing order
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What is searched. config: what is the same in all trials. remote: its storage is a URL given by whoever runs it."""
+    """What is searched. config: settings shared by all trials. remote: the storage is a URL given when running it."""
 
     name: str
     config: RunConfig
@@ -50,15 +50,17 @@ class SearchPlan:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise UserError(f"A search's name is made of letters, digits, '-', '_' and '.', unlike {self.name!r}.")
+            raise UserError(
+                f"The name of a search may contain letters, digits, '-', '_' and '.', unlike {self.name!r}."
+            )
         if not 1 <= self.trials <= MOST_TRIALS:
-            raise UserError(f"The number of trials lies between 1 and {MOST_TRIALS}, not {self.trials}.")
+            raise UserError(f"The number of trials must be between 1 and {MOST_TRIALS}, not {self.trials}.")
         if self.pruner not in PRUNERS:
-            raise UserError(f"The pruner is one of {', '.join(PRUNERS)}, not {self.pruner!r}.")
+            raise UserError(f"The pruner must be one of {', '.join(PRUNERS)}, not {self.pruner!r}.")
         check_space(self.space, self.config)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, without what config.json holds."""
+        """Plain values, without the contents of config.json."""
         return {
             "name": self.name,
             "space": space_to_json(self.space),
@@ -68,12 +70,12 @@ class SearchPlan:
         }
 
     def trial_config(self, params: dict[str, Any]) -> RunConfig:
-        """The settings of the trial that drew these values, fractions in four figures. Raises UserError."""
+        """The settings of a trial with these drawn values, rounded to four digits. Raises UserError."""
         values = {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in params.items()}
         return RunConfig.from_json({**self.config.to_json(), **values})
 
     def longer(self, params: dict[str, Any]) -> RunConfig:
-        """The settings of the trial that drew these values, with LONGER times its budget. Raises UserError."""
+        """As `trial_config`, with LONGER times the budget."""
         config = self.trial_config(params)
         return replace(
             config,
@@ -84,9 +86,10 @@ class SearchPlan:
 
 @dataclass(frozen=True)
 class TrialInfo:
-    """A trial as others see it. state: running, done, pruned (stopped early), failed, waiting (was cut off, goes on).
+    """Public state of a trial.
 
-    value: the best val RMSE so far, px. done: fraction of the budget used when last told.
+    state: running, done, pruned (stopped early), failed or waiting (interrupted, will be resumed). value: the best val
+    RMSE so far, px. done: fraction of the budget used at the last report.
     """
 
     number: int
@@ -100,13 +103,13 @@ class TrialInfo:
 
     @property
     def ended(self) -> bool:
-        """Whether it counts as one of the trials asked for."""
+        """Whether it counts towards the requested number of trials."""
         return self.state in ("done", "pruned", "failed")
 
 
 @dataclass(frozen=True)
 class SearchInfo:
-    """A search as its folder tells it."""
+    """A search as read from its folder."""
 
     path: Path
     plan: SearchPlan
@@ -121,21 +124,21 @@ class SearchInfo:
 
 
 def best_trial(trials: Sequence[TrialInfo]) -> TrialInfo | None:
-    """The trial with the smallest error of those that used their whole budget."""
+    """The trial with the smallest error among those that used their whole budget."""
     done = [t for t in trials if t.state == "done" and t.value is not None]
     return min(done, key=lambda t: (t.value, t.number)) if done else None
 
 
 def ranked(trials: Sequence[TrialInfo]) -> list[TrialInfo]:
-    """Best first: those that used their budget, those stopped early, those under way, those that failed."""
+    """Best first: finished trials, then those stopped early, running, and failed."""
     return sorted(trials, key=lambda t: (_STATES[t.state], math.inf if t.value is None else t.value, t.number))
 
 
 def create_search(project: Path, plan: SearchPlan, snapshot: Snapshot) -> Path:
-    """Make the search's folder in the project: written beside, then renamed. Raises UserError."""
+    """Create the search's folder in the project, atomically. Raises UserError."""
     if not ((snapshot.splits == 1) & np.isfinite(snapshot.points).any(axis=(1, 2))).any():
         raise UserError(
-            "A search compares errors on val, and no face in val has a labelled point. Put some faces' split to val."
+            "A search compares errors on val, but no face in val has a labelled point. Move some labelled faces to val."
         )
     folder = project / SEARCHES / plan.name
     try:
@@ -152,20 +155,20 @@ def create_search(project: Path, plan: SearchPlan, snapshot: Snapshot) -> Path:
             raise
     except OSError as error:
         if (folder / PLAN).is_file():
-            return folder  # another process was quicker
+            return folder  # another process was faster
         raise UserError(
-            f"The search cannot be made in {folder.parent}: {error.strerror}. Check free space and write permission."
+            f"The search cannot be created in {folder.parent}: {error.strerror}. Check free space and write permission."
         ) from error
     return folder
 
 
 def write_plan(folder: Path, plan: SearchPlan) -> None:
-    """Write search.json, whole or not at all. Raises UserError."""
+    """Write search.json atomically. Raises UserError."""
     _put(folder / PLAN, plan.to_json())
 
 
 def read_plan(folder: Path) -> SearchPlan:
-    """The plan of a search's folder. Raises UserError where there is none or it is damaged."""
+    """The plan of a search's folder. Raises UserError if it is missing or damaged."""
     try:
         values = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -184,17 +187,17 @@ def read_plan(folder: Path) -> SearchPlan:
 
 
 def read_labels(folder: Path) -> Snapshot:
-    """The labels and the split that all trials are trained on. Raises UserError."""
+    """The labels and the split that all trials train on. Raises UserError."""
     return load_snapshot(folder)
 
 
 def write_trials(folder: Path, trials: Sequence[TrialInfo]) -> None:
-    """Write the table of trials, whole or not at all. Raises UserError."""
+    """Write the table of trials atomically. Raises UserError."""
     _put(folder / TRIALS, {"trials": [asdict(trial) for trial in trials]})
 
 
 def read_trials(folder: Path) -> tuple[TrialInfo, ...]:
-    """The table of trials; empty where none has begun or the file can't be read."""
+    """The table of trials; empty if there are none yet or the file cannot be read."""
     try:
         values = json.loads((folder / TRIALS).read_text(encoding="utf-8"))
         return tuple(map(_trial, values["trials"]))
@@ -203,7 +206,7 @@ def read_trials(folder: Path) -> tuple[TrialInfo, ...]:
 
 
 def _trial(values: dict[str, Any]) -> TrialInfo:
-    """A row of the table. Raises KeyError, TypeError or ValueError where it is not as it was written."""
+    """A row of the table. Raises KeyError, TypeError or ValueError if it is malformed."""
     state, value, params = str(values["state"]), values["value"], values["params"]
     if state not in _STATES or not isinstance(params, dict):
         raise ValueError(f"a trial cannot be {state}")
@@ -218,7 +221,7 @@ def _trial(values: dict[str, Any]) -> TrialInfo:
 
 
 def read_search(folder: Path) -> SearchInfo:
-    """Everything that a search's folder tells. Raises UserError."""
+    """The search in this folder. Raises UserError."""
     running = is_searching(folder)
     trials = read_trials(folder)
     if not running:
@@ -227,7 +230,7 @@ def read_search(folder: Path) -> SearchInfo:
 
 
 def list_searches(project: Path) -> list[SearchInfo]:
-    """The searches of a project by name; folders that are none are left out."""
+    """The searches of a project, sorted by name; unreadable folders are skipped."""
     found = []
     for folder in sorted((project / SEARCHES).glob("*/")):
         try:
@@ -238,17 +241,17 @@ def list_searches(project: Path) -> list[SearchInfo]:
 
 
 def log_path(project: Path, name: str) -> Path:
-    """What a search that the window has started says; beside its folder, which may not be there yet."""
+    """The log of a search started by the window; beside the search's folder, which may not exist yet."""
     return project / SEARCHES / f"{name}.log"
 
 
 def request_stop(folder: Path) -> None:
-    """Ask all processes that search here to stop their trials, which can go on later, and end."""
+    """Ask all processes of this search to stop their trials, which can be resumed later, and exit."""
     (folder / STOP).touch()
 
 
 def is_searching(folder: Path) -> bool:
-    """Whether a process runs trials of this search."""
+    """Whether any process is running trials of this search."""
     return any(is_held(path) for path in (folder / WORKERS).glob("*"))
 
 
@@ -266,7 +269,7 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def worker(folder: Path, name: str) -> Iterator[None]:
-    """Hold the lock that tells others that this worker lives; the system lets go of it however the process ends."""
+    """Hold the lock that shows this worker is alive; the system releases it however the process ends."""
     path = folder / WORKERS / name
     path.parent.mkdir(exist_ok=True)
     with path.open("wb") as file:
@@ -279,7 +282,7 @@ def worker(folder: Path, name: str) -> Iterator[None]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Nobody else on this machine is in here at the same time."""
+    """Mutual exclusion between this machine's processes of the search."""
     with (folder / LOCK).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

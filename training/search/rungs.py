@@ -1,4 +1,4 @@
-"""The error of a run at fixed fractions of its budget, so that runs with epochs of different length can be compared."""
+"""The error of a run at fixed fractions of its budget, so that runs with different epoch lengths can be compared."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ STEPS = 10  # rungs: every tenth of the budget
 
 
 class Rungs:
-    """Fed with a run's events it tells, once for each rung k (k / STEPS of the budget), the best val RMSE known by then.
+    """Fed with a run's events, reports once per rung k (k / STEPS of the budget) the best val RMSE known by then.
 
-    At a rung only what was measured before it counts: an epoch that ends a little later is the next rung's.
+    Only measurements taken before a rung count for it; an epoch that ends slightly later counts for the next.
     """
 
     def __init__(self, config: RunConfig) -> None:
@@ -22,7 +22,7 @@ class Rungs:
         self._best = math.inf
 
     def feed(self, event: Event) -> list[tuple[int, float]]:
-        """The rungs passed by with this event, and the error at each; rungs before the first epoch's end have none."""
+        """The rungs passed with this event, and the error at each; rungs before the first epoch's end have none."""
         if isinstance(event, EpochDone):
             done = self._fraction(event)
             before = self._pass(done, including=False)

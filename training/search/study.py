@@ -1,4 +1,4 @@
-"""The trials of a search in Optuna's storage: who draws which values, what was reported, how each ended."""
+"""The trials of a search in Optuna's storage: drawing values, reporting errors, and recording how each ended."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ try:
     from sqlalchemy.exc import SQLAlchemyError
 except ImportError as error:
     raise UserError(
-        "The search needs Optuna, which is not installed. Install it: pip install 'fkp-studio[search]'"
+        "The search needs Optuna, which is not installed. Install it with: pip install 'fkp-studio[search]'"
     ) from error
 
 RUN, HOST, WORKER, BEAT, PRUNING, MESSAGE, SURPLUS = "run", "host", "worker", "beat", "pruning", "message", "surplus"
-_PATIENCE = 60  # s that a storage in a file may be locked by another process
-_FIRST_RUNG = STEPS // 5  # no run is stopped before a fifth of its budget: at first the rate alone decides
+_PATIENCE = 60  # s to wait for another process's lock on a storage file
+_FIRST_RUNG = STEPS // 5  # no pruning before a fifth of the budget, where the learning rate alone decides
 
 
 class Study:
-    """The Optuna study of a plan. Trials are told apart by their number; number n draws the same values for the same seed.
+    """The Optuna study of a plan. Trials are identified by number; a number's values depend only on it and the seed.
 
-    Raises UserError where the storage can't be opened or belongs to another search.
+    Raises UserError if the storage cannot be opened or belongs to another search.
     """
 
     def __init__(self, plan: SearchPlan, url: str) -> None:
@@ -52,7 +52,7 @@ class Study:
             self._check_same()
 
     def _check_same(self) -> None:
-        """All who work on a study search the same on the same labels."""
+        """Raise UserError unless the stored plan and labels are ours."""
         ours = {"plan": identity(self.plan)}
         theirs = self._study.user_attrs
         if "plan" not in theirs:
@@ -60,16 +60,16 @@ class Study:
         elif theirs["plan"] != ours["plan"]:
             different = sorted(key for key in ours["plan"] if theirs["plan"].get(key) != ours["plan"][key])
             raise UserError(
-                f"The storage holds another search of the name {self.plan.name}: its {', '.join(different)} "
-                "differ. Give another --name, or the settings and labels it was begun with."
+                f"The storage holds a different search named {self.plan.name}: its {', '.join(different)} "
+                "differ. Choose another --name, or use the settings and labels it was started with."
             )
 
     # ---- drawing
 
     def ask(self, **attributes: Any) -> int | None:
-        """The number of a new trial, marked with these attributes; None where as many as asked for have ended or run.
+        """The number of a new trial with these attributes; None if the requested number of trials has been started.
 
-        Several processes may ask at once: one that got a trial too many gives it back.
+        Several processes may ask at once; one that gets a surplus trial gives it back.
         """
         if len(self._counted()) >= self.plan.trials:
             return None
@@ -83,22 +83,22 @@ class Study:
         return trial.number
 
     def params(self, number: int) -> dict[str, Any]:
-        """The values of a trial, drawn when first asked for; they depend on seed and number alone."""
+        """The values of a trial, drawn on first use; they depend only on the seed and the number."""
         seed = np.random.SeedSequence([self.plan.config.seed, number]).generate_state(1)[0]
         self._study.sampler = optuna.samplers.RandomSampler(seed=int(seed))
         trial, kinds = self._trial(number), setting_kinds()
         return {name: _suggest(trial, name, dimension, kinds[name]) for name, dimension in self.plan.space.items()}
 
-    # ---- telling
+    # ---- reporting
 
     def mark(self, number: int, **attributes: Any) -> None:
-        """Remember these of a trial."""
+        """Store attributes of a trial."""
         trial = self._trial(number)
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
 
     def report(self, number: int, errors: Mapping[int, float]) -> bool:
-        """Tell the errors at some rungs; whether the trial is so much worse than others that it should stop."""
+        """Report the errors at some rungs; returns whether the trial should be pruned."""
         trial, told = self._trial(number), self._frozen(number).intermediate_values
         for rung, rmse in errors.items():
             if rung not in told:
@@ -106,25 +106,25 @@ class Study:
         return trial.should_prune()
 
     def finish(self, number: int, rmse: float) -> None:
-        """The trial used its budget."""
+        """Record that the trial used its budget."""
         self._study.tell(number, rmse, skip_if_finished=True)
 
     def stop_early(self, number: int, message: str) -> None:
-        """The trial ended before its budget was used; its last report stands."""
+        """Record that the trial ended before its budget was used; its last report stands."""
         self.mark_open(number, message)
         self._study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
 
     def fail(self, number: int, message: str) -> None:
-        """The trial has no result. It counts all the same: the same values would fail again."""
+        """Record that the trial has no result. It still counts, as the same values would fail again."""
         self.mark_open(number, message)
         self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
 
     def mark_open(self, number: int, message: str) -> None:
-        """Say what happened to a trial, unless another process has ended it meanwhile."""
+        """Store a message about a trial, unless another process has ended it in the meantime."""
         if not self._frozen(number).state.is_finished():
             self.mark(number, **{MESSAGE: message})
 
-    # ---- asking
+    # ---- reading
 
     def trials(self) -> list[TrialInfo]:
         """All trials that count, by number."""
@@ -147,7 +147,7 @@ class Study:
 
 
 def identity(plan: SearchPlan) -> dict[str, Any]:
-    """What must be the same for all processes of a search: everything but the number of trials and where they are kept."""
+    """What all processes of a search must agree on: everything but the number of trials and the storage."""
     values = {**plan.to_json(), "labels": plan.label_hash, "settings": plan.config.to_json()}
     return {key: value for key, value in values.items() if key not in ("trials", "remote")}
 
@@ -186,25 +186,25 @@ def _info(trial: FrozenTrial) -> TrialInfo:
 
 
 def _write_ahead(engine: Engine) -> None:
-    """Let a database in a file commit without waiting for the disk: a power cut may cost the last words, no more."""
+    """Let a database file commit without waiting for the disk; a power cut may lose the last commits, no more."""
 
     def set_up(connection: Any, _record: object) -> None:
         connection.execute("pragma journal_mode=wal")
         connection.execute("pragma synchronous=normal")
 
     event.listen(engine, "connect", set_up)
-    engine.dispose()  # connections made before
+    engine.dispose()  # connections opened before
 
 
 @contextmanager
 def storage_in_use() -> Iterator[None]:
-    """Turn what the storage says when it can no longer be written or reached into a UserError."""
+    """Turn errors of a storage that can no longer be written or reached into a UserError."""
     try:
         yield
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise UserError(
-            f"The search's storage can no longer be written or reached: {_first_line(error.__cause__ or error)}. Check free "
-            "space and the connection; the same command goes on with the search."
+            f"The search's storage can no longer be written or reached: {_first_line(error.__cause__ or error)}. "
+            "Check free space and the connection; the same command continues the search."
         ) from error
 
 
@@ -219,5 +219,5 @@ def _storage_errors(url: str) -> Iterator[None]:
     except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
         where = url.rpartition("@")[2]  # without a password
         raise UserError(
-            f"The storage {where} cannot be opened: {_first_line(error)}. Check the URL and that it can be reached."
+            f"The storage {where} cannot be opened: {_first_line(error)}. Check the URL and the connection."
         ) from error

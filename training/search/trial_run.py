@@ -1,4 +1,4 @@
-"""The run of one trial, followed from outside: started, gone on with, or taken over while it still trains."""
+"""The run of one trial, followed from outside: started, resumed, or adopted while it is still training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.storage.runs.folder import RESUME, STOP, is_running, load_config, 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. reason: done, stopped or failed. rmse: the best on val, px; NaN where there is none."""
+    """How a run ended. reason: done, stopped or failed. rmse: the best on val, px; NaN if there is none."""
 
     reason: str
     rmse: float
@@ -24,10 +24,9 @@ class Outcome:
 
 
 class TrialRun:
-    """Follows the events of a run until nobody trains it any more.
+    """Follows the events of a run until its training has ended.
 
-    start: let it train where it waits or was cut off. One that another process of ours had started is only followed.
-    Raises OSError where it can't be started.
+    start: start or resume the run unless another process is training it. Raises OSError if it cannot be started.
     """
 
     def __init__(self, number: int, run_dir: Path, *, start: bool, command: Sequence[str]) -> None:
@@ -38,7 +37,7 @@ class TrialRun:
         self._process = _start(run_dir, command) if start else None
 
     def poll(self) -> list[tuple[int, float]]:
-        """What was measured since the last call: (rung, error)."""
+        """The (rung, error) pairs measured since the last call."""
         events, self._offset = read_events(self.run_dir, after=self._offset)
         return [news for event in events for news in self._rungs.feed(event)]
 
@@ -48,13 +47,13 @@ class TrialRun:
         request_stop(self.run_dir)
 
     def is_over(self) -> bool:
-        """Whether nobody trains the run any more; everything it wrote can then be read."""
+        """Whether training has ended; everything it wrote can then be read."""
         if self._process is not None:
             return self._process.poll() is not None
         return not is_running(self.run_dir)
 
     def outcome(self) -> Outcome:
-        """How it ended; ask when it is over."""
+        """How the run ended; call it once `is_over`."""
         events, _ = read_events(self.run_dir, progress=False)
         ends = [e for e in events if isinstance(e, (RunStarted, RunFinished, RunFailed))]
         end = ends[-1] if ends else None
@@ -69,14 +68,12 @@ class TrialRun:
             return "Its error is not a number."
         code = self._process.returncode if self._process is not None else None
         if code is not None and code < 0:
-            return f"Its process was killed (signal {-code}); perhaps the memory was used up."
-        return (
-            f"Its process ended without a word{'' if code is None else f' (exit code {code})'}; its log may tell more."
-        )
+            return f"Its process was killed (signal {-code}); possibly out of memory."
+        return f"Its process ended without a message{'' if code is None else f' (exit code {code})'}; see its log."
 
 
 def _start(run_dir: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | None:
-    """Let the run train where it does not and has not ended."""
+    """Start or resume the run, unless it is training or has ended."""
     status = read_run(run_dir).status
     if status in ("running", "done", "failed"):
         return None
@@ -85,6 +82,6 @@ def _start(run_dir: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | N
 
 
 def can_go_on(run_dir: Path) -> bool:
-    """Whether the run of a trial that was cut off can be followed to its end, exactly as if nothing had happened."""
+    """Whether an interrupted trial's run can be continued exactly."""
     status = read_run(run_dir).status
     return status in ("queued", "running", "done", "failed") or (run_dir / RESUME).is_file()

@@ -1,4 +1,4 @@
-"""One process of a search: takes trials, trains them side by side, stops the hopeless ones, until as many as asked for have ended."""
+"""One process of a search: takes trials, trains them in parallel and prunes poor ones until all trials have ended."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from training.start import TRAIN
 from training.storage.runs.folder import RESUME, write_run
 
 _POLL_SECONDS = 0.1
-_IDLE_SECONDS = 0.5  # between looks at the storage while only other processes train
-_TABLE_SECONDS = 5.0  # between looks at what other processes did
-BEAT_SECONDS = 20.0  # between signs of life that other machines see
-_HOPELESS = 3  # trials that fail, and none that does not: something else than their settings is wrong
-SILENT_SECONDS = 120.0  # without one after which a trial of another machine is taken over
+_IDLE_SECONDS = 0.5  # between polls of the storage while only other processes train
+_TABLE_SECONDS = 5.0  # between updates with other processes' results
+BEAT_SECONDS = 20.0  # between heartbeats for other machines
+_HOPELESS = 3  # if this many trials have ended and all failed, the settings are not the cause
+SILENT_SECONDS = 120.0  # without a heartbeat before a trial of another machine is taken over
 
 
 @dataclass(frozen=True)
 class TrialEvent:
-    """A trial of this process began ("started"), passed a rung ("reported") or ended ("ended")."""
+    """A trial of this process. kind: "started", "reported" (passed a rung) or "ended"."""
 
     kind: str
     trial: TrialInfo
@@ -48,7 +48,7 @@ class TrialEvent:
 class Worker:
     """Runs trials of the search in `folder`, `jobs` at a time. url: Optuna's storage, by default a file in the folder.
 
-    What a killed process left behind is taken up: a run that still trains is followed, one that was cut off resumed.
+    Trials of a killed process are taken over: a run that is still training is followed, an interrupted one is resumed.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Worker:
     ) -> None:
         self.folder, self.jobs, self.plan = folder, jobs, read_plan(folder)
         self._labels = read_labels(folder)
-        with alone(folder):  # two at once would both make the tables
+        with alone(folder):  # two at once would both create the tables
             self.study = Study(self.plan, url or f"sqlite:///{folder / DATABASE}")
         self._on_event, self._command = on_event, command
         self._runs_dir = folder.parent.parent / "runs"
@@ -72,13 +72,13 @@ class Worker:
         self._told = self._beat = -1e9
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> bool:
-        """Search until all trials have ended (True) or a stop is asked for (False); then all runs have been stopped."""
+        """Search until all trials have ended (True) or a stop is requested (False), after stopping all runs."""
         (self.folder / STOP).unlink(missing_ok=True)
         with worker(self.folder, self._name), storage_in_use():
             try:
                 return self._loop(should_stop)
             finally:
-                for trial_run in self._runs.values():  # an error ended the search: nobody would follow them any more
+                for trial_run in self._runs.values():  # left only after an error: nothing would follow them
                     trial_run.stop()
                 self._tell_table()
 
@@ -109,7 +109,7 @@ class Worker:
             self._begin(number)
 
     def _take(self) -> int | None:
-        """A trial that nobody works on any more, or a new one."""
+        """The number of an abandoned trial, or of a new one; None if there is none to take."""
         now = time.monotonic()
         if self._runs and now - self._told < _IDLE_SECONDS:
             return None
@@ -147,15 +147,15 @@ class Worker:
         mark = f"{self.plan.name}/{number}"
         return write_run(self._runs_dir, config, self._labels, search=mark)
 
-    # ---- following them
+    # ---- following trials
 
     def _follow(self, trial_run: TrialRun, *, stopping: bool) -> None:
-        over = trial_run.is_over()  # asked before reading
+        over = trial_run.is_over()  # checked before reading
         errors = dict(trial_run.poll())
         if errors:
             hopeless = self.study.report(trial_run.number, errors)
             if hopeless and not trial_run.stopping and not over:
-                self.study.mark(trial_run.number, **{PRUNING: f"at {max(errors) / STEPS:.0%} of its time"})
+                self.study.mark(trial_run.number, **{PRUNING: f"at {max(errors) / STEPS:.0%} of its budget"})
                 trial_run.stop()
             self._tell("reported", trial_run.number)
         if over:
@@ -164,17 +164,19 @@ class Worker:
             trial_run.stop()
 
     def _end(self, trial_run: TrialRun, *, stopping: bool) -> None:
-        """Tell the study how it ended, unless it was only stopped with the search and will go on with it."""
+        """Record how a trial ended, unless it was only stopped with the search and will be resumed."""
         number, outcome = trial_run.number, trial_run.outcome()
         pruning = self.study.under_way().get(number, {}).get(PRUNING, "")
         del self._runs[number]
         if outcome.reason == "stopped" and stopping and not pruning:
             return
-        (trial_run.run_dir / RESUME).unlink(missing_ok=True)  # the largest file of a run, of no use any more
+        (trial_run.run_dir / RESUME).unlink(missing_ok=True)  # the largest file of a run, no longer needed
         if outcome.reason == "done":
             self.study.finish(number, outcome.rmse)
         elif pruning or outcome.reason == "stopped":
-            self.study.stop_early(number, f"Stopped {pruning}: worse than others." if pruning else "Stopped by hand.")
+            self.study.stop_early(
+                number, f"Stopped {pruning}: worse than other trials." if pruning else "Stopped by the user."
+            )
         else:
             self.study.fail(number, outcome.message)
         self._tell("ended", number)
@@ -183,9 +185,9 @@ class Worker:
     def _give_up_if_all_fail(self) -> None:
         ended = [trial for trial in self.study.trials() if trial.ended]
         if len(ended) >= _HOPELESS and all(trial.state == "failed" for trial in ended):
-            raise UserError(f"All {len(ended)} trials of the search failed; the last one said: {ended[-1].message}")
+            raise UserError(f"All {len(ended)} trials of the search failed; the last error was: {ended[-1].message}")
 
-    # ---- telling
+    # ---- reporting
 
     def _tell(self, kind: str, number: int) -> None:
         trials = self._tell_table()
@@ -208,13 +210,13 @@ class Worker:
 
 
 class _Beats:
-    """Since when a trial of another machine has given no sign of life, by our own clock."""
+    """How long trials of other machines have sent no heartbeat, by the local clock."""
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[str, float]] = {}
 
     def silent(self, number: int, beat: str, now: float) -> float:
-        """Seconds since its last sign was another one."""
+        """Seconds since the heartbeat of a trial last changed."""
         last, since = self._seen.get(number, ("", now))
         if beat != last or number not in self._seen:
             self._seen[number] = (beat, now)

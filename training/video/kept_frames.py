@@ -1,4 +1,4 @@
-"""Frames of a video kept in a project: a picture file a frame, a sample a face, the model's points as its predictions."""
+"""Saves video frames to a project: one image file per frame, one sample per face, the model's points as predictions."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ FRAMES = "frames"  # folder of the project
 def save_frame(
     project: Project, frame: Frame, faces: Sequence[Face], *, video: str, run: Path | None = None
 ) -> np.ndarray:
-    """Add the faces of a frame as samples of train, in one group with all of this video; the new ids, int64 [B].
+    """Add the faces of a frame as train samples, in one group per video; returns the new ids, int64 [B].
 
-    The frame becomes the file PROJECT/frames/VIDEO-000123.png. run: the run or starter of this project that found the points;
-    None, or a model of elsewhere, keeps no predictions. Raises UserError where the frame is there already.
+    The frame is saved as PROJECT/frames/VIDEO-000123.png. run: the project's run or starter that predicted the points;
+    with None, or any other model, no predictions are stored. Raises UserError if the frame was already saved.
     """
     if not faces:
         return np.zeros(0, np.int64)
     name = f"{_file_name(video)}-{frame.number:06d}"
     path = project.path / FRAMES / f"{name}.png"
     if path.exists():
-        raise UserError(f"Frame {frame.number:,} of {video} is in {project.name} already.")
+        raise UserError(f"Frame {frame.number:,} of {video} is already in {project.name}.")
     _write(path, frame.picture)
     crops = np.array([square_crop(face.box, ROOM) for face in faces], np.int64)
     try:
@@ -51,7 +51,7 @@ def save_frame(
 
 
 def knows(project: Project, run: Path) -> bool:
-    """Whether this is a run or a starter of the project, under whose name predictions are kept."""
+    """Whether this is a run of the project or a starter, whose predictions the project can store."""
     return run.parent.resolve() == project.runs_dir.resolve() or is_starter(run.name)
 
 
@@ -76,7 +76,7 @@ def _batch(
 def _write(path: Path, picture: np.ndarray) -> None:
     there, data = cv2.imencode(".png", picture[:, :, ::-1])
     if not there:
-        raise UserError(f"{path}: the frame cannot be written as a picture.")
+        raise UserError(f"{path}: the frame cannot be encoded as an image.")
     with writing(path.parent):
         path.parent.mkdir(exist_ok=True)
     with replacing(path) as file:
@@ -84,5 +84,5 @@ def _write(path: Path, picture: np.ndarray) -> None:
 
 
 def _file_name(video: str) -> str:
-    """A part of a file name out of a video's name."""
+    """A file name stem from a video's name."""
     return re.sub(r"[^\w.-]+", "_", Path(video).stem)[:60] or "video"

@@ -257,7 +257,7 @@ def test_an_undo_that_another_program_forestalled(store: ProjectStore, qtbot: Qt
 
 
 def test_a_locked_project_refuses_the_edit_with_a_sentence(store: ProjectStore) -> None:
-    refused = pytest.raises(UserError, match="Another program is writing")
+    refused = pytest.raises(UserError, match="Another program is currently writing")
     with Project.open(store.path) as other, other.database.transaction(), refused:
         store.place(1, 0, (1, 1))
     assert store.undo_stack.count() == 0
@@ -269,7 +269,7 @@ def test_a_full_disk_loses_nothing(store: ProjectStore, qtbot: QtBot) -> None:
     before = on_disk(store)
     pages = store.project.database.one("PRAGMA page_count")
     store.project.database.one(f"PRAGMA max_page_count = {pages[0]}")
-    with pytest.raises(UserError, match=r"disk .* is full.*everything before it is safe"):
+    with pytest.raises(UserError, match=r"disk .* is full.*all earlier changes are safe"):
         for i in range(100_000):
             store.place(1 + i % 20, i % 15, (i % 90, i % 80 + 3))
     last = on_disk(store)

@@ -62,9 +62,9 @@ def test_every_command_is_in_the_table_and_has_its_help(capsys: pytest.CaptureFi
         (("resume", "nowhere"), "nowhere is not a run folder"),
         (("evaluate", "nowhere.fkp", "--run", "1"), "There is no project"),
         (("fill", "nowhere.fkp", "--run", "1"), "There is no project"),
-        (("fill", "nowhere.fkp", "--run", "1", "--min-confidence", "7"), "lies between 0 and 1, not 7"),
+        (("fill", "nowhere.fkp", "--run", "1", "--min-confidence", "7"), "must be between 0 and 1, not 7"),
         (("predict", "nowhere.png", "--model", "m", "--out", "o.csv"), "There is no file or folder nowhere.png"),
-        (("demo", "a.fkp", "--samples", "0"), "--samples lies between 1 and"),
+        (("demo", "a.fkp", "--samples", "0"), "--samples must be between 1 and"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -188,7 +188,7 @@ def test_predict_pictures_of_any_size(trained: Path, tmp_path: Path, capsys: pyt
     model = trained / "runs" / "0001-cnn-6"
     assert fkp("predict", folder, "--model", model, "--out", out) == 0
     said = capsys.readouterr()
-    assert "2 pictures predicted" in said.out
+    assert "2 images predicted" in said.out
     assert "c.png" in said.err
     rows = read_csv(out)
     assert [row["image"] for row in rows] == ["a.png", "deep/b.jpg"]
@@ -206,12 +206,12 @@ def test_predict_with_nothing_to_read(trained: Path, tmp_path: Path, capsys: pyt
     model, out = trained / "runs" / "0001-cnn-6", tmp_path / "out.csv"
     assert fkp("predict", tmp_path / "bad.png", "--model", model, "--out", out) == 2
     assert fkp("predict", tmp_path / "empty", "--model", model, "--out", out) == 2
-    assert "There are no pictures in" in capsys.readouterr().err
+    assert "No images found in" in capsys.readouterr().err
     assert not out.exists()
     assert fkp("predict", trained, "--model", model, "--out", tmp_path / "nowhere" / "out.csv") == 2
     assert "the folder does not exist" in capsys.readouterr().err
     assert fkp("predict", trained, "--model", model, "--out", tmp_path) == 2
-    assert "is a folder; give the name of a file" in capsys.readouterr().err
+    assert "is a folder; --out takes a file name" in capsys.readouterr().err
     assert fkp("predict", trained, "--model", "gone.safetensors", "--out", out) == 2
     assert "There is no model file gone.safetensors" in capsys.readouterr().err
 
@@ -226,7 +226,7 @@ def test_fill_is_one_step_and_replaces_nothing(project: Path, capsys: pytest.Cap
         before = opened.labels(opened.ids())
     assert fkp("fill", project, "--run", 1, "--min-confidence", 1) == 0
     assert fkp("fill", project, "--run", "0001-cnn-6") == 0
-    assert "points filled in 8 faces from 0001-cnn-6, given the labels they have" in capsys.readouterr().out
+    assert "points filled in 8 faces from 0001-cnn-6, conditioned on their labels" in capsys.readouterr().out
     assert (project / "runs" / "0001-cnn-6" / "fill.npz").is_file()  # the training wrote it, from 6 faces of val
     with Project.open(project) as opened:
         after = opened.labels(opened.ids())
@@ -259,9 +259,9 @@ def test_fill_within_an_error_budget_takes_the_surest(project: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--beyond", 5), "give --at-most-wrong with it"),
-        (("--at-most-wrong", 0), "--at-most-wrong lies between 0 and 100 percent"),
-        (("--at-most-wrong", 2, "--beyond", 1), "--beyond lies between 2 and 100 percent"),
+        (("--beyond", 5), "--beyond requires --at-most-wrong"),
+        (("--at-most-wrong", 0), "--at-most-wrong must be between 0 and 100 percent"),
+        (("--at-most-wrong", 2, "--beyond", 1), "--beyond must be between 2 and 100 percent"),
     ],
 )
 def test_a_budget_that_makes_no_sense(
@@ -281,7 +281,7 @@ def test_evaluate_calibration(trained: Path, capsys: pytest.CaptureFixture[str])
     assert [limit["beyond"] for limit in facts["limits"]] == [0.05, 0.1]
     assert all(sum(b["points"] for b in limit["bins"]) == labelled for limit in facts["limits"])
     assert fkp("evaluate", trained, "--run", 1, "--calibration") == 0
-    assert "wrong is an error beyond 5% of the interocular distance" in capsys.readouterr().out
+    assert "counts as wrong if its error exceeds 5% of the interocular distance" in capsys.readouterr().out
     assert fkp("evaluate", trained, "--run", 1, "--calibration", "--by-pose", 3) == 2
 
 
@@ -298,9 +298,9 @@ def test_evaluate_measures_what_predict_gives(project: Path, capsys: pytest.Capt
     assert itself["fit"] is None and protocol["fit"] is None
     assert fit["rmse"] > 100 > itself["rmse"]
     assert fkp("evaluate", project, "--run", 1, "--calibration") == 0
-    assert "On faces left out of the fit: RMSE 2.24 -> 2.00 px." in capsys.readouterr().out
+    assert "On held-out faces: RMSE 2.24 -> 2.00 px." in capsys.readouterr().out
     assert fkp("evaluate", project, "--run", 1, "--without-fit") == 0
-    assert "the fit that `fkp predict` uses is left out" in capsys.readouterr().out
+    assert "Without the calibration that `fkp predict` applies" in capsys.readouterr().out
     with Project.open(project) as opened:
         predict_into(opened, run_dir, opened.ids())
         stored, (judged, _curve) = judge_stored(opened, run_dir.name), judge_run(opened, run_dir)
@@ -320,7 +320,7 @@ def test_export_of_a_run_predicts_what_is_missing(
 
     def predicted_first() -> bool:
         assert fkp("export", project, tmp_path / "out.csv", "--format", "csv", "--run", 1) == 0
-        return "0001-cnn-6 predicts 24 samples first\n" in capsys.readouterr().err
+        return "0001-cnn-6 first predicts 24 samples\n" in capsys.readouterr().err
 
     assert (predicted_first(), predicted_first()) == (True, False)
     assert fkp("predict", project, "--model", 1, "--out", tmp_path / "predicted.csv") == 0
@@ -369,7 +369,7 @@ def test_a_picture_that_is_gone_is_left_out(trained: Path, tmp_path: Path, capsy
     (folder / "images" / "1.png").unlink()
     (folder / "images" / "6.png").write_bytes(b"no picture")
     assert fkp("train", project, *SETTINGS, "--epochs", 1) == 0
-    assert "3 faces with 45 points, 3 val faces" in capsys.readouterr().err
+    assert "3 train faces with 45 points, 3 val faces" in capsys.readouterr().err
     assert fkp("evaluate", project, "--run", 1, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["n"], found["left_out"]["picture cannot be read"]) == (3, 1)

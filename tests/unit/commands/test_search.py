@@ -54,13 +54,13 @@ def test_a_search_its_table_and_how_to_train_the_best(project_path: Path, capsys
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ((), "Say what to search: --recipe NAME"),
-        (("--name", "x"), "There is no search 'x' to go on with"),
+        ((), "Give --recipe NAME for a new search"),
+        (("--name", "x"), "There is no search 'x' to continue"),
         (("--recipe", "magic"), "There is no recipe 'magic'"),
-        (("--recipe", "cnn-6", "--trials", "0"), "The number of trials lies between 1 and"),
-        (("--recipe", "cnn-6", "--name", "../x"), "made of letters, digits"),
+        (("--recipe", "cnn-6", "--trials", "0"), "The number of trials must be between 1 and"),
+        (("--recipe", "cnn-6", "--name", "../x"), "may contain letters, digits"),
         (("--recipe", "cnn-6", "--space", "dropout=2..3"), "The setting dropout must be between 0 and 0.95"),
-        (("--recipe", "cnn-6", "--jobs", "0"), "--jobs is 1 or more"),
+        (("--recipe", "cnn-6", "--jobs", "0"), "--jobs must be at least 1"),
         (("--recipe", "cnn-6", "--storage", "what://x"), "The storage what://x cannot be opened"),
     ],
 )
@@ -75,9 +75,12 @@ def test_what_the_user_can_mend(
 def test_another_search_of_the_same_name_is_refused(project_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fkp("search", project_path, "--recipe", "cnn-6", "--trials", 1, "--epochs", 10) == 0
     assert fkp("search", project_path, "--recipe", "cnn-6", "--trials", 1, "--epochs", 11, "--pruner", "none") == 2
-    assert "was begun with another epochs, pruner. Go on with `--name cnn-6` alone" in capsys.readouterr().err
+    assert (
+        "was started with different values of epochs, pruner. Continue it with `--name cnn-6` alone"
+        in capsys.readouterr().err
+    )
     assert fkp("search", project_path, "--name", "cnn-6", "--storage", "sqlite:///x.db") == 2
-    assert "was begun without a --storage URL: leave it out" in capsys.readouterr().err
+    assert "was started without a --storage URL: leave it out" in capsys.readouterr().err
 
 
 def test_without_optuna_it_says_how_to_install_it(

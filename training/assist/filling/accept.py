@@ -1,7 +1,7 @@
-"""Accepting predictions as labels, and taking them back: block by block, within one transaction and one step of the journal.
+"""Accepting predictions as labels, and undoing that: block by block, in one transaction and one step of the journal.
 
-Accepting fills only points that are UNSET. What a person or the source has said is never replaced. With a fill model the
-predictions are taken given the labels that are there.
+Accepting fills only points that are UNSET; labels from a person or the source are never replaced. With a fill model,
+predictions are conditioned on the existing labels.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from training.storage.project.predictions import Predictions, read_predictions
 
 @dataclass(frozen=True)
 class Accepted:
-    """What was changed: `points` points of the samples `ids`; the step of the journal (None: nothing was to be done)."""
+    """What was changed: `points` points of the samples `ids`. step: of the journal, None if nothing changed."""
 
     points: int
     ids: np.ndarray
@@ -35,10 +35,10 @@ class Accepted:
 def to_fill(
     labels: Labels, predictions: Predictions, *, keypoints: Sequence[int] | None = None, min_confidence: float = 0.0
 ) -> np.ndarray:
-    """bool [B, K]: the points that accepting fills: unset, predicted, and confident enough."""
+    """bool [B, K]: the points that accepting fills: unset, predicted, and at least `min_confidence`."""
     fill = labels.missing & predictions.present
     if min_confidence > 0:
-        fill &= predictions.confidences >= min_confidence  # a NaN is not
+        fill &= predictions.confidences >= min_confidence  # False for NaN
     if keypoints is not None:
         wanted = np.zeros(fill.shape[1], bool)
         wanted[list(keypoints)] = True
@@ -60,7 +60,7 @@ def fill_labels(labels: Labels, predictions: Predictions, where: np.ndarray, *, 
 def read_given(
     database: Database, run: str, ids: np.ndarray, keypoints: int, *, fill: FillModel | None = None
 ) -> tuple[Labels, Predictions]:
-    """The labels of `ids` and what a run says, given these labels where there is a fill model."""
+    """The labels of `ids` and a run's predictions, conditioned on these labels if there is a fill model."""
     labels, predictions = read_labels(database, ids, keypoints), read_predictions(database, run, ids, keypoints)
     if fill is None:
         return labels, predictions
@@ -68,7 +68,7 @@ def read_given(
 
 
 def fillable_ids(database: Database) -> np.ndarray:
-    """int64, ascending: all samples but removed ones, and photos in which no face was found: a model would invent one there."""
+    """int64, ascending: all samples except removed ones and photos without a detected face."""
     faceless = database.all("SELECT id FROM samples WHERE flags <> '' AND instr(flags, ?)", (f'"{FLAG_NO_FACE}"',))
     return np.setdiff1d(kept_ids(database), np.array([number for (number,) in faceless], np.int64))
 
@@ -84,7 +84,7 @@ def accept(
     fill: FillModel | None = None,
     text: str | None = None,
 ) -> Accepted:
-    """Fill the unset points of `ids` (None: `fillable_ids`) from a run's predictions: one transaction, one step."""
+    """Fill the unset points of `ids` (None: `fillable_ids`) from a run's predictions, in one transaction and step."""
     number = run_number(run)
 
     def changes() -> Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]]:
@@ -97,7 +97,7 @@ def accept(
 
 
 def take_back(database: Database, run: str, keypoints: int) -> Accepted:
-    """Make every point that was accepted from `run` unset again: one transaction, one step."""
+    """Unset every point that was accepted from `run`, in one transaction and step."""
     number = run_number(run)
 
     def changes() -> Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]]:
@@ -110,7 +110,7 @@ def take_back(database: Database, run: str, keypoints: int) -> Accepted:
 
 
 def cleared(labels: Labels, where: np.ndarray) -> Labels:
-    """`labels` in which nothing is known of the points `where` [B, K]."""
+    """`labels` with the points `where` [B, K] unset."""
     result, empty = labels.copy(), Labels.empty(1, labels.states.shape[1])
     for name in ("points", "states", "origins", "runs", "confidences"):
         values = getattr(result, name)
@@ -126,7 +126,7 @@ def write_changes(
     verb: str,
     ending: str,
 ) -> Accepted:
-    """Write (ids, before, after, which points differ) as one step, told as `text`, or as the verb, how many, and the ending."""
+    """Write (ids, before, after, changed points [B, K]) as one step, described by `text` or verb, counts and ending."""
     touched, points, writer = [np.zeros(0, np.int64)], 0, None
     with database.transaction():
         for ids, before, after, where in changes:

@@ -1,4 +1,4 @@
-"""The confidence from which on predictions are accepted so that the expected share of wrong ones stays within a budget."""
+"""The confidence threshold that keeps the expected share of wrong accepted points within a budget."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def candidate_confidences(project: Project, run: str, *, plain: bool = False) -> np.ndarray:
-    """float32 [M]: of every unset point that the run has predicted. plain: as Project.accept has it."""
+    """float32 [M]: the confidences of all unset points that the run has predicted. plain: as in Project.accept."""
     keypoints, found = len(project.schema), [np.zeros(0, np.float32)]
     fill = None if plain else usable_fill(project.runs_dir / run, keypoints=keypoints)
     for block in blocks(project.database, None):
@@ -27,5 +27,5 @@ def candidate_confidences(project: Project, run: str, *, plain: bool = False) ->
 
 
 def affordable_points(project: Project, run: str, budget: ErrorBudget, *, plain: bool = False) -> Affordable:
-    """How many missing points the budget allows to accept from a run, and from which confidence on."""
+    """How many missing points the budget allows to accept from a run, and from which confidence."""
     return affordable(candidate_confidences(project, run, plain=plain), run_curve(project.runs_dir / run), budget)

@@ -1,22 +1,22 @@
-"""What the errors at labelled points say of the others: a Gaussian, given some of its coordinates. NumPy only.
+"""Conditions the errors of missing points on those of labelled points, as a Gaussian.
 
-An error e = label - prediction with second moments S. Given the errors of the known points,
-e_missing = S_mk S_kk^-1 e_known, and what remains unsure is S_mm - S_mk S_kk^-1 S_km.
+An error e = label - prediction has second moments S. Given the errors of the known points,
+e_missing = S_mk S_kk^-1 e_known, with the remaining covariance S_mm - S_mk S_kk^-1 S_km.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-FAR = 20.0  # squared, in standard deviations: beyond it (one label in 20,000 of a Gaussian) a point's error says less of the others
+FAR = 20.0  # squared standard deviations (1 in 20,000 Gaussian labels): points beyond it are down-weighted
 
 
 def conditional(errors: np.ndarray, known: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Errors [N, K, 2] of which the points `known` [K] count, covariance [2K, 2K] -> expected errors of all points
-    [N, K, 2] and covariances of the points [N, K, 2, 2]. A known point has its error, and nothing is unsure of it.
+    """Expected errors of all points [N, K, 2] and their covariances [N, K, 2, 2], given the errors of the known points.
 
-    A label far from where model and the other labels would have it (a slip of the hand; a network gone astray at one point)
-    counts as unsure in proportion to how far: the further off, the less it moves the others.
+    errors: [N, K, 2], of which the points `known` [K] count. covariance: [2K, 2K]. A known point keeps its error and
+    has no uncertainty. A label far from where the model and the other labels expect it (a slip of the hand, or a gross
+    error of the network) is treated as noisy in proportion to its distance, so it moves the other points less.
     """
     count = len(errors)
     k = np.repeat(known, 2)
@@ -46,14 +46,14 @@ def _expected(
 
 
 def _blocks(covariance: np.ndarray) -> np.ndarray:
-    """[2K, 2K] -> the points' own [K, 2, 2]."""
+    """[2K, 2K] -> the diagonal blocks [K, 2, 2]."""
     points = len(covariance) // 2
     which = np.arange(points)
     return covariance.reshape(points, 2, points, 2)[which, :, which, :]
 
 
 def _distances(seen: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """[N, k]: how far each known point is from where the other known ones would have it, squared, in standard deviations."""
+    """[N, k]: squared distance of each known point from its expectation given the others, in standard deviations."""
     pull = (seen @ inverse).reshape(
         len(seen), -1, 2
     )  # S^-1 e; with S^-1's own block B of a point, its deviation is B^-1 pull

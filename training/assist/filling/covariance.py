@@ -1,9 +1,9 @@
-"""The second moments of a model's errors, fitted on labelled faces it has not been trained on. NumPy only.
+"""The second moments of a model's errors, fitted on labelled faces it was not trained on.
 
-Few faces meet many moments (val of 40 faces, 2 x 15 coordinates), so these are drawn to a prior that knows faces: errors of
-one axis are alike the nearer the points lie (the whole face is found too far left; the mouth is). That is an inverse Wishart
-prior, worth as many faces as there are coordinates; faces with missing labels come in by EM (Little and Rubin,
-Statistical Analysis with Missing Data, section 11.2).
+There are many moments and few faces (val of 40 faces, 2 x 15 coordinates), so they are regularised with a prior under
+which errors along one axis correlate more strongly the closer the points are (a shift of the whole face, or of the
+mouth). It is an inverse Wishart prior that counts as many faces as there are coordinates; faces with missing labels are
+used through EM (Little and Rubin, Statistical Analysis with Missing Data, section 11.2).
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-PRIOR = 1.0  # faces that the prior counts as, for each coordinate; 0.5 to 2 fill alike on faces15, with 40 faces and with 440
-_RANGES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the errors' likeness, in units of the face's own radius
-_SCALE_FACES = 2  # that the mean of all coordinates counts as, in the scale of each
-_MOST = 0.98  # likeness of two coordinates in the prior
-_ROUNDS, _STILL = 25, 1e-3  # of EM: at most so many, or until no moment changes by more than that
+PRIOR = 1.0  # prior weight in faces per coordinate; 0.5 to 2 fill equally well on faces15 with 40 and 440 faces
+_RANGES = (0.25, 0.5, 1.0, 2.0, 4.0)  # candidate correlation ranges, in units of the face's radius
+_SCALE_FACES = 2  # weight in faces of the mean scale in each coordinate's scale
+_MOST = 0.98  # largest correlation of two coordinates in the prior
+_ROUNDS, _STILL = 25, 1e-3  # of EM: maximum rounds, and the largest change at which it stops
 
 
 def fit_covariance(errors: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Second moments [2K, 2K] about zero of errors [N, K, 2], NaN where a label is missing. shape [K, 2]: the mean face.
+    """Second moments [2K, 2K] about zero of errors [N, K, 2], NaN where a label is missing. shape [K, 2]: the mean
+    face.
 
-    About zero, not about the mean: where nothing is labelled nothing is known of a face, also not that the model is off on the
-    average, and what is common to all labels is learnt as a common shift.
+    They are taken about zero, not about the mean, so that an unlabelled face is left unchanged even if the model is
+    biased on average; a bias common to all labels appears as a common shift.
     """
     rows = errors.reshape(len(errors), -1)
     scale = _scale(rows)
@@ -38,7 +39,7 @@ def fit_covariance(errors: np.ndarray, shape: np.ndarray) -> np.ndarray:
 
 
 def _scale(rows: np.ndarray) -> np.ndarray:
-    """Root mean square of each coordinate [D]; one with few labels leans on the mean of all."""
+    """Root mean square per coordinate [D], shrunk towards the overall mean where labels are few."""
     there = np.isfinite(rows)
     squares, counts = np.where(there, rows, 0) ** 2, there.sum(axis=0)
     usual = squares.sum() / max(int(counts.sum()), 1)
@@ -46,7 +47,7 @@ def _scale(rows: np.ndarray) -> np.ndarray:
 
 
 def _prior(rows: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Correlations [D, D] that follow from axis and distance alone: common + near * exp(-(distance / range)^2), by least squares."""
+    """Correlations [D, D] by axis and distance only: common + near * exp(-(distance / range)^2), by least squares."""
     away = shape - shape.mean(axis=0)
     radius = float(np.sqrt((away**2).sum(axis=1).mean())) or 1.0
     distance = np.linalg.norm(away[:, None] - away[None], axis=-1) / radius
@@ -63,7 +64,7 @@ def _prior(rows: np.ndarray, shape: np.ndarray) -> np.ndarray:
 
 
 def _fitted(seen: np.ndarray, weight: np.ndarray, distance: np.ndarray, reach: float) -> tuple[float, np.ndarray]:
-    """(squared deviation, correlations) of the best common and near likeness for a range."""
+    """(squared deviation, correlations) of the best `common` and `near` coefficients for a range."""
     near = np.exp(-((distance / reach) ** 2))
     parts = np.stack([np.ones_like(near), near], axis=1)
     share, *_ = np.linalg.lstsq(parts * weight[:, None], seen * weight, rcond=None)
@@ -73,7 +74,7 @@ def _fitted(seen: np.ndarray, weight: np.ndarray, distance: np.ndarray, reach: f
 
 
 def _maximised(rows: np.ndarray, now: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """One round of EM: the moments expected under `now`, drawn to the prior."""
+    """One round of EM: the moments expected under `now`, shrunk towards the prior."""
     total, size = np.zeros_like(now), len(now)
     for known, part in _patterns(rows):
         gap = ~known

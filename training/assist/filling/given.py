@@ -1,4 +1,4 @@
-"""A run's predictions given the labels that are there. Torch-free."""
+"""A run's predictions conditioned on the existing labels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def given_labels(
 ) -> tuple[Predictions, np.ndarray]:
     """The predictions of B faces given their labels, and the points' covariances [B, K, 2, 2] px^2. sizes [B, 2] px.
 
-    At a labelled point stays what the run says. An error beyond t has the probability exp(-(t / scale)^k), k = USUAL_POWER
-    (training.faces.measures.error_curve); with a share r of the variance left the scale is sqrt(r) of what it was, so that 1 - confidence
-    becomes (1 - confidence)^(r^(-k / 2)).
+    A labelled point keeps the run's prediction. The probability of an error above t is exp(-(t / scale)^k), with
+    k = USUAL_POWER (training.faces.measures.error_curve). If a share r of the variance is left, the scale shrinks by sqrt(r), so
+    1 - confidence becomes (1 - confidence)^(r^(-k / 2)).
     """
     known = labels.vouched
     plain = predictions.points.astype(np.float64)
@@ -29,5 +29,5 @@ def given_labels(
 
 
 def expected_error(covariances: np.ndarray) -> np.ndarray:
-    """The distance [...] that a point of covariance [..., 2, 2] is off on the average, px: sqrt(pi / 2) of its deviation."""
+    """The mean error in px of points with covariance [..., 2, 2]: sqrt(pi / 2) of the standard deviation."""
     return np.asarray(np.sqrt(np.pi / 4 * np.trace(covariances, axis1=-2, axis2=-1)))

@@ -1,4 +1,4 @@
-"""A fill model for a run that has none: from what it has predicted of val. Torch-free."""
+"""Fits a fill model for a run that has none, from its predictions on val."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ VAL = 1
 
 
 def make_fill(project: Project, run_dir: Path) -> FillModel | None:
-    """The run's fill model, made and kept beside it where there is none yet.
+    """The run's fill model, fitted and saved beside the run if there is none yet.
 
-    None where val has too few labelled faces that its present model has predicted, or while it trains. Raises UserError
-    where the file is damaged.
+    None while the run is training, or if its current model has predicted too few labelled val faces. Raises UserError
+    if the file is damaged.
     """
     found = run_fill(run_dir)
     if found is not None or is_running(run_dir):
@@ -35,6 +35,6 @@ def make_fill(project: Project, run_dir: Path) -> FillModel | None:
     labels, predictions = project.labels(val), project.predictions(run_dir.name, val)
     fill = fit_fill(predictions.points.astype(np.float64), labels.vouched_points, read_sizes(project.database, val))
     if fill is not None:
-        with suppress(UserError):  # a folder that cannot be written: it is made anew each time
+        with suppress(UserError):  # read-only folder: refitted each time
             fill.save(fill_path(run_dir))
     return fill

@@ -1,4 +1,4 @@
-"""The fill model of a run: how its errors go together, in `fill.npz` beside the model. Torch-free."""
+"""The fill model of a run: the covariance of its point errors, saved as `fill.npz` beside the model."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ from training.npz import read_array
 from training.storage.runs.folder import MODEL, model_file
 
 FILL = "fill.npz"
-FEWEST = 5  # faces with two labels or more; with less nothing is learnt
+FEWEST = 5  # minimum number of faces with at least two labels
 MOST_KEYPOINTS = 2000
 
 
 @dataclass(frozen=True)
 class FillModel:
-    """covariance: float64 [2K, 2K], second moments of label - prediction, x then y of each keypoint, in fractions of the
-    picture's width and height. faces: how many it was fitted on."""
+    """The joint distribution of a run's point errors.
+
+    covariance: float64 [2K, 2K], second moments of label - prediction, x then y per keypoint, as fractions of the
+    image's width and height. faces: the number of faces it was fitted on.
+    """
 
     covariance: np.ndarray
     faces: int
 
     @property
     def keypoints(self) -> int:
-        """K."""
         return len(self.covariance) // 2
 
     def condition(
         self, points: np.ndarray, known: np.ndarray, mask: np.ndarray, *, size: tuple[float, float]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A face's predicted points [K, 2] and labels `known` [K, 2] (px), of which `mask` [K] count -> points [K, 2] that
-        stand at the labels where these count and elsewhere where they make them likeliest, and covariances [K, 2, 2] px^2.
+        """The most likely points [K, 2] and covariances [K, 2, 2] px^2 of a face, given its labels.
 
-        size: width and height of the picture, px. Nothing known: the prediction itself. NaN stays NaN.
+        points: predictions [K, 2] px. known: labels [K, 2] px, of which those in `mask` [K] count and are returned
+        unchanged. size: width and height of the image, px. Without labels the prediction is returned. NaN stays NaN.
         """
         found, covariances = self.condition_all(points[None], known[None], mask[None], sizes=np.array([size]))
         return found[0], covariances[0]
@@ -47,7 +49,7 @@ class FillModel:
     def condition_all(
         self, points: np.ndarray, known: np.ndarray, mask: np.ndarray, *, sizes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As `condition`, of N faces: points, known [N, K, 2], mask [N, K], sizes [N, 2]."""
+        """As `condition`, for N faces: points, known [N, K, 2], mask [N, K], sizes [N, 2]."""
         unit = np.asarray(sizes, np.float64)[:, None, :]  # [N, 1, 2]
         errors = (np.asarray(known, np.float64) - points) / unit
         mask = mask & np.isfinite(errors).all(axis=-1)
@@ -60,20 +62,20 @@ class FillModel:
         return points + moved * unit, covariances * unit[..., None] * unit[..., None, :]
 
     def variance_left(self, covariances: np.ndarray, *, sizes: np.ndarray) -> np.ndarray:
-        """[N, K]: how much of a point's variance is left when the labels are known, 0..1. covariances [N, K, 2, 2] px^2."""
+        """[N, K]: the share of a point's variance left given the labels, 0..1. covariances [N, K, 2, 2] px^2."""
         unit = np.asarray(sizes, np.float64)[:, None, :] ** 2
         left = np.diagonal(covariances, axis1=-2, axis2=-1) / unit
         before = np.diag(self.covariance).reshape(-1, 2)
         return np.clip(left.sum(axis=-1) / before.sum(axis=-1), 1e-6, 1)
 
     def save(self, path: Path) -> None:
-        """Raises UserError where it cannot be written."""
+        """Save to a file. Raises UserError if it cannot be written."""
         with replacing(path) as file:
             np.savez(file, covariance=self.covariance.astype("<f8"), faces=np.array(self.faces, "<i8"))
 
     @classmethod
     def load(cls, path: Path) -> FillModel:
-        """Raises UserError where the file is missing, damaged, or not what `save` writes."""
+        """Load a file written by `save`. Raises UserError if it is missing or damaged."""
         try:
             with zipfile.ZipFile(path) as archive:
                 found = cls(read_array(archive, "covariance"), int(read_array(archive, "faces")))
@@ -88,35 +90,37 @@ class FillModel:
             zipfile.BadZipFile,
         ) as error:
             what = "is damaged" if path.is_file() else "is missing"
-            raise UserError(f"The fill model {path} {what} ({error}); missing points are predicted plainly.") from error
+            raise UserError(f"The fill model {path} {what} ({error}); plain predictions are used.") from error
         return found
 
 
 def _check(covariance: np.ndarray) -> None:
-    """Raise ValueError where this cannot be the covariance of a face's errors."""
+    """Raise ValueError unless this is a valid error covariance."""
     if covariance.ndim != 2 or covariance.dtype != np.float64:
-        raise ValueError("not a table of numbers")
+        raise ValueError("not a matrix of numbers")
     size = len(covariance)
     if covariance.shape != (size, size) or size % 2 or not 0 < size <= 2 * MOST_KEYPOINTS:
         raise ValueError(f"its shape is {covariance.shape}")
     if not np.isfinite(covariance).all() or not np.allclose(covariance, covariance.T):
-        raise ValueError("not symmetric numbers")
+        raise ValueError("not a symmetric matrix")
     try:
         np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
-        raise ValueError("not a covariance") from None
+        raise ValueError("not a covariance matrix") from None
 
 
 def fill_path(run: Path) -> Path:
-    """Where the fill model is kept: `fill.npz` in a run folder, `NAME.fill.npz` beside a model file `NAME.safetensors` or a
-    starter (by the path that stands for it)."""
+    """The file of the fill model: `fill.npz` in a run folder, `NAME.fill.npz` beside a model file `NAME.safetensors` or
+    a starter (by its representative path)."""
     model = model_file(run)
     return model.with_name(FILL) if model.name == MODEL else model.with_suffix(f".{FILL}")
 
 
 def fit_fill(points: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> FillModel | None:
-    """The fill model of predictions and labels [N, K, 2] px (NaN where there is none) of faces it was not trained on, in
-    pictures of `sizes` [N, 2]; None where too few faces have two labels."""
+    """Fit a fill model to predictions and labels of held-out faces; None if too few faces have two labels.
+
+    points, labels: [N, K, 2] px, NaN if missing. sizes: [N, 2], image sizes in px.
+    """
     unit = np.asarray(sizes, np.float64)[:, None, :]
     errors = (labels - points) / unit
     there = np.isfinite(errors).all(axis=-1)

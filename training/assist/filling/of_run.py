@@ -1,4 +1,4 @@
-"""The fill model of a run, where there is one. Torch-free."""
+"""Loads and caches the fill model of a run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from training.errors import UserError
 
 
 def run_fill(run: Path) -> FillModel | None:
-    """The fill model of a run folder, a starter (by the path that stands for it) or a model file; None where there is none.
+    """The fill model of a run folder, a starter (by its representative path) or a model file; None if there is none.
 
-    Read once as long as the file stays as it is. Raises UserError where it is damaged.
+    Cached until the file changes. Raises UserError if it is damaged.
     """
     path = fill_path(run)
     try:
@@ -24,7 +24,7 @@ def run_fill(run: Path) -> FillModel | None:
 
 
 def usable_fill(run: Path, *, keypoints: int) -> FillModel | None:
-    """As `run_fill`; None also where it is damaged, or of another number of keypoints."""
+    """As `run_fill`, but None also if it is damaged or has a different number of keypoints."""
     with suppress(UserError):
         fill = run_fill(run)
         return fill if fill is not None and fill.keypoints == keypoints else None

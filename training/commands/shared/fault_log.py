@@ -1,4 +1,4 @@
-"""Where an unexpected error is written down."""
+"""The log file for unexpected errors."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def state_folder() -> Path:
 
 
 def write_fault(words: list[str]) -> Path:
-    """Append the exception being handled to the log; the log's path."""
+    """Append the current exception to the log; returns the log's path."""
     return append_fault(f"fkp {words}\n{traceback.format_exc()}")
 
 
 def append_fault(text: str) -> Path:
-    """Append a text with time and versions to the log; the log's path."""
+    """Append a text with time and versions to the log; returns the log's path."""
     head = f"{time.strftime('%Y-%m-%d %H:%M:%S')} FKP Studio {__version__}, Python {platform.python_version()}"
     for folder in (state_folder(), Path(tempfile.gettempdir())):
         try:
@@ -35,4 +35,4 @@ def append_fault(text: str) -> Path:
         except OSError:
             continue
         return path
-    return Path("(nowhere: no folder can be written)")
+    return Path("(not written: no writable folder)")

@@ -1,4 +1,4 @@
-"""Which run is meant: a run folder, in a project the name or the number of one, or a starter by its name."""
+"""Resolves the RUN argument: a run folder, a run's name or number within a project, or a starter's name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def find_run(text: str, project: Path | None = None) -> Path:
-    """The run folder. Raises UserError, with the runs there are, for anything else."""
+    """The run folder. Raises UserError, listing the available runs, if there is no such run."""
     from training.storage.runs.folder import CONFIG, damaged_runs, list_runs
 
     path = Path(text)
@@ -35,22 +35,22 @@ def find_run(text: str, project: Path | None = None) -> Path:
 
 
 def _starter(name: str, project: Path | None) -> Path:
-    """The starter's file; of a project, the path that stands for it among the runs."""
+    """The starter's model file, or, within a project, the path that represents it among the runs."""
     from training.storage.runs.folder import model_file
     from training.storage.runs.model.starters import starters
 
     there = [starter.name for starter in starters()]
     if name not in there:
-        raise UserError(f"There is no starter {name!r}; there {_are(there)}.")
+        raise UserError(f"There is no starter {name!r}; the starters {_are(there)}.")
     return model_file(Path(name)) if project is None else (project / "runs" / name).absolute()
 
 
 def _are(names: list[str]) -> str:
-    return f"are {', '.join(names)}" if names else "is none in this installation"
+    return f"are {', '.join(names)}" if names else "are not part of this installation"
 
 
 def find_own_run(text: str, project: Project) -> Path:
-    """As find_run, for what is kept in the project under the run's name. Raises UserError for a run of another project."""
+    """As find_run, but raises UserError for a run that is not in this project."""
     run_dir = find_run(text, project.path)
     if run_dir.parent.resolve() != project.runs_dir.resolve():
         raise UserError(

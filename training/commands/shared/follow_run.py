@@ -1,4 +1,4 @@
-"""Runs a training in this process and shows its events; Ctrl-C stops it after the batch, with the best model kept."""
+"""Runs a training in this process and shows its events. Ctrl-C stops it after the batch and keeps the best model."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ STOPPING = "Stopping after this batch; the best model is kept."
 
 
 def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
-    """Train the run to its end; the exit code. The last line on stdout names the run folder.
+    """Train the run to its end; returns the exit code. The last line on stdout is the run folder.
 
-    Raises UserError where it could not begin or failed for something that the user can mend.
+    Raises UserError if it cannot start, or fails for a reason that the user can fix.
     """
     again = ["training.cli", "resume", str(run_dir), *(["--json"] if json else [])]
     stops: list[int] = []
     with stop_at_signals(stops.append, STOPPING):
         start_together(load_config(run_dir), again, should_stop=lambda: bool(stops))
-        from training.learning.fit.train_run import train_run  # takes a second, in which a Ctrl-C may come
+        from training.learning.fit.train_run import train_run  # takes a second, in which Ctrl-C may arrive
 
         with _shown(stops, json=json) as show:
             ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
@@ -55,7 +55,7 @@ def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
 
 
 def help_others() -> int:
-    """Take part in a training whose first process leads and shows its events: what torchrun's other processes do."""
+    """Take part in a training led by the first process: what torchrun's other processes do."""
     from training.learning.fit.train_run import help_to_train
 
     return help_to_train()
@@ -78,13 +78,13 @@ def _failed(run_dir: Path, ending: RunFailed) -> int:
     from training.commands.shared.fault_log import append_fault
 
     path = append_fault(f"{sentence}\n{ending.traceback}")
-    note(f"{sentence} The details are in {path}.")
+    note(f"{sentence} Details: {path}")
     return FAULT
 
 
 @contextmanager
 def stop_at_signals(asked: Callable[[int], object], words: str) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) calls `asked` with its number and says so in `words`; the second one ends at once."""
+    """The first Ctrl-C (or SIGTERM) calls `asked` with the signal number and prints `words`; the second exits."""
     once = False
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -93,7 +93,7 @@ def stop_at_signals(asked: Callable[[int], object], words: str) -> Iterator[None
             raise KeyboardInterrupt
         once = True
         asked(number)
-        note(f"\n{words} Ctrl-C once more ends at once.")
+        note(f"\n{words} Press Ctrl-C again to exit at once.")
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -108,7 +108,7 @@ def stop_at_signals(asked: Callable[[int], object], words: str) -> Iterator[None
 
 @contextmanager
 def _shown(stops: list[int], *, json: bool) -> Iterator[Callable[[Event], None]]:
-    """How events are shown: JSON lines on stdout, a bar on a terminal, else a line an epoch on stderr."""
+    """How events are shown: JSON lines on stdout, a bar on a terminal, else one line per epoch on stderr."""
     if json:
         yield lambda event: _json_line(event, stops)
     elif sys.stderr.isatty():
@@ -119,7 +119,7 @@ def _shown(stops: list[int], *, json: bool) -> Iterator[Callable[[Event], None]]
 
 
 def _json_line(event: Event, stops: list[int]) -> None:
-    """Where nobody reads any more (`| head`), the run is to stop, with its best model kept."""
+    """Print the event; if the reader has gone (`| head`), request a stop that keeps the best model."""
     if signal.SIGPIPE in stops:
         return
     try:
@@ -141,7 +141,7 @@ def _bar() -> Iterator[Callable[[Event], None]]:
                 stage = f" (stage {event.stage} of {event.stages})" if event.stages > 1 else ""
                 bar.set_description_str(f"epoch {event.epoch}{stage}", refresh=False)
                 bar.set_postfix_str(
-                    f"{_left(event.seconds_left)} left, loss {event.loss:.4g}, {event.images_per_second:,.0f} img/s",
+                    f"{_left(event.seconds_left)} left, loss {event.loss:.4g}, {event.images_per_second:,.0f} images/s",
                     refresh=False,
                 )
                 bar.update(max(event.done - bar.n, 0.0))
@@ -158,15 +158,17 @@ def _left(seconds: float) -> str:
 def _line(event: Event, write: Callable[[str], None]) -> None:
     if isinstance(event, RunStarted):
         write(
-            f"{event.recipe}: {event.parameters:,} parameters, {event.train_samples:,} faces with {event.train_points:,} points, "
-            f"{event.val_samples:,} val faces, {event.device} {event.precision}, {event.threads} threads"
+            f"{event.recipe}: {event.parameters:,} parameters, {event.train_samples:,} train faces with "
+            f"{event.train_points:,} points, {event.val_samples:,} val faces, "
+            f"{event.device} {event.precision}, {event.threads} threads"
             + (f", started from {event.started_from}" if event.started_from else "")
             + (f"\n{scheme_words(event.schemes)}" if event.schemes else "")
         )
     elif isinstance(event, EpochDone):
         write(
-            f"epoch {event.epoch:4d}{f'  stage {event.stage}' if event.stages > 1 else ''}  train {event.train_loss:.4g}  val {event.val_loss:.4g}  rmse {event.rmse:.3f} px  "
-            f"nme {event.nme:.4f}  {event.images_per_second:,.0f} img/s{'  best' if event.best else ''}"
+            f"epoch {event.epoch:4d}{f'  stage {event.stage}' if event.stages > 1 else ''}  "
+            f"train {event.train_loss:.4g}  val {event.val_loss:.4g}  rmse {event.rmse:.3f} px  "
+            f"nme {event.nme:.4f}  {event.images_per_second:,.0f} images/s{'  best' if event.best else ''}"
         )
     elif isinstance(event, Trouble):
         write(f"! {event.sentence}")

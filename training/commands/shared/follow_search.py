@@ -1,4 +1,4 @@
-"""Runs a search in this process and tells how it goes; Ctrl-C stops its runs, and the same command goes on with them."""
+"""Runs a search in this process and reports its progress. Ctrl-C stops its runs; the same command continues them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from training.search.worker import TrialEvent, Worker
 
 
 def follow(folder: Path, *, jobs: int, url: str, json: bool) -> int:
-    """Search to the end and print the table, best first; the exit code."""
+    """Run the search to its end and print the table, best first; returns the exit code."""
     plan = read_plan(folder)
-    note(f"search {plan.name}: {plan.trials} trials of {_budget(plan)} each, {jobs} side by side; Ctrl-C stops it")
+    note(f"search {plan.name}: {plan.trials} trials of {_budget(plan)} each, {jobs} in parallel; Ctrl-C stops it")
     stops: list[int] = []
     worker = Worker(folder, jobs=jobs, url=url, on_event=_teller(folder, plan, json=json))
-    with stop_at_signals(stops.append, "Stopping the trials under way; the same command goes on with them."):
+    with stop_at_signals(stops.append, "Stopping the running trials; the same command continues them."):
         complete = worker.run(lambda: bool(stops))
     _tell_end(folder, plan, json=json)
     if not complete:
-        note(f"Stopped. `fkp search {folder.parent.parent} --name {plan.name}` goes on.")
+        note(f"Stopped. `fkp search {folder.parent.parent} --name {plan.name}` continues it.")
     return 128 + stops[0] if stops else OK
 
 
@@ -35,7 +35,7 @@ def _budget(plan: SearchPlan) -> str:
 
 
 def _teller(folder: Path, plan: SearchPlan, *, json: bool) -> Callable[[TrialEvent], None]:
-    """A JSON line for all that happens, or a line for each trial that ended."""
+    """Prints a JSON line per event, or a line of text per finished trial."""
 
     def tell(event: TrialEvent) -> None:
         if json:
@@ -60,5 +60,5 @@ def _tell_end(folder: Path, plan: SearchPlan, *, json: bool) -> None:
         say(line)
     if command is not None:
         say()
-        say("Train the best one for longer:")
+        say("To train the best trial longer:")
         say(f"  {command}")

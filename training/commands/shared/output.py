@@ -1,4 +1,4 @@
-"""How the commands speak: lines, tables, strict JSON, progress bars on a terminal."""
+"""Output helpers of the commands: text lines, tables, strict JSON, and progress bars on a terminal."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ Report = Callable[[float, str], None]
 
 
 def say(text: str = "") -> None:
-    """A line on stdout."""
     print(text)
 
 
 def note(text: str) -> None:
-    """A line on stderr: what a script that reads stdout does not want."""
+    """Print a line on stderr, apart from the output that scripts read."""
     print(text, file=sys.stderr)
 
 
 def say_json(value: Any) -> None:
-    """One JSON object on one line; numbers that are not finite become null."""
+    """Print one JSON object on one line; non-finite numbers become null."""
     say(json.dumps(strict(value), allow_nan=False, ensure_ascii=False))
 
 
 def strict(value: Any) -> Any:
-    """The value with NaN and infinity as None, tuples as lists, NumPy numbers as Python's."""
+    """The value with NaN and infinity as None, tuples as lists and NumPy values as plain Python."""
     if isinstance(value, dict):
         return {str(k): strict(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -39,7 +38,7 @@ def strict(value: Any) -> Any:
 
 
 def table(rows: Sequence[Sequence[object]], *, head: Sequence[str]) -> list[str]:
-    """Lines of a table; columns of numbers to the right."""
+    """The lines of a text table; numeric columns are right-aligned."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
     right = [
@@ -57,12 +56,12 @@ def _number(text: str) -> bool:
 
 
 def _silent(done: float, text: str = "") -> None:
-    """Where nobody looks at a bar."""
+    """Ignores progress where there is no terminal."""
 
 
 @contextmanager
 def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Report]:
-    """A bar on stderr where that is a terminal, else nothing. The report takes (done 0..1, what is being done)."""
+    """A progress bar on stderr if that is a terminal. The report takes (fraction done 0..1, current item)."""
     if quiet or not sys.stderr.isatty():
         yield _silent
         return

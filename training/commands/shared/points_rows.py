@@ -1,4 +1,4 @@
-"""Predicting photographs: the faces are found first, and each of them is a row with its box."""
+"""Predicting photos: detects the faces first and gives one row per face, with its box."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ KEY = ("image", "face", "box_x", "box_y", "box_w", "box_h")  # columns before th
 
 
 def face_rows(files: list[tuple[str, Path]], predictor: Predictor, left_out: list[str], report: Report) -> Rows:
-    """The predictions of all faces found, px of the upright photographs; sentences on photographs without any go into left_out."""
+    """The predictions of all detected faces, in px of the upright photos.
+
+    For a photo that is unreadable or has no face, a sentence goes into left_out.
+    """
     detector, room = FaceDetector(), room_for(predictor.schema)
     for done, (name, path) in enumerate(files, 1):
         try:
@@ -41,7 +44,7 @@ def face_rows(files: list[tuple[str, Path]], predictor: Predictor, left_out: lis
             yield [_key(name, n + 1, box) for n, box in enumerate(boxes)], points + corners, confidences
         else:
             left_out.append(
-                f"{path}: no face was found; cut it out by hand, or predict it whole without --faces detect."
+                f"{path}: no face was found; crop it by hand, or predict the whole image without --faces detect."
             )
         report(done / len(files), "")
 

@@ -1,4 +1,4 @@
-"""Predicting pictures of any sizes in batches."""
+"""Batched prediction of images of different sizes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from training.storage.project.project import Project
 
 BATCH = 256
-LARGE = 512 * 512  # px: such pictures come in small batches
+LARGE = 512 * 512  # px; images from this size on are predicted in small batches
 
 
 def load_predictor(path: Path, device: str) -> Predictor:
@@ -35,9 +35,9 @@ def load_predictor(path: Path, device: str) -> Predictor:
 def predict_pictures(
     predictor: Predictor, pictures: Sequence[np.ndarray], schemes: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points [B, K, 2] in px of each picture and confidences [B, K], of pictures that may differ in size.
+    """Points [B, K, 2] in px of each image and confidences [B, K]; the images may differ in size.
 
-    schemes: int64 [B], as of `Predictor.schemes_of`.
+    schemes: int64 [B], as returned by `Predictor.schemes_of`.
     """
     shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for n, picture in enumerate(pictures):
@@ -55,7 +55,7 @@ def predict_pictures(
 def project_batches(
     project: Project, ids: np.ndarray, unreadable: list[str]
 ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-    """(ids, pictures) of samples whose picture can be read; sentences on the others go into `unreadable`."""
+    """(ids, images) of samples whose image can be read; errors of the others go into `unreadable`."""
     index = project.index()
     pixels = int(index.widths.max(initial=1)) * int(index.heights.max(initial=1))
     size = BATCH if pixels < LARGE else 16
@@ -73,7 +73,7 @@ def project_batches(
 
 
 def predict_into(project: Project, run_dir: Path, ids: np.ndarray, *, device: str = "auto") -> list[str]:
-    """Predict these samples with a run of the project and keep that in it; sentences on unreadable pictures."""
+    """Predict these samples with a run and store the results in the project; returns errors of unreadable images."""
     stamp = model_stamp(run_dir)
     predictor = load_predictor(run_dir, device)
     check_keypoints(predictor, project)
@@ -91,7 +91,7 @@ def predict_into(project: Project, run_dir: Path, ids: np.ndarray, *, device: st
 
 @contextmanager
 def progress_of(project: Project, title: str) -> Iterator[None]:
-    """A bar while the project reads or writes many samples."""
+    """Show a progress bar while the project reads or writes many samples."""
     with progress_bar(title) as report:
         project.database.progress = Progress(report)
         try:
@@ -101,7 +101,7 @@ def progress_of(project: Project, title: str) -> Iterator[None]:
 
 
 def note_unreadable(sentences: Sequence[str]) -> None:
-    """Tell which pictures were left out: the first ten, and how many more."""
+    """Report which images were left out: the first ten, and the number of others."""
     for sentence in sentences[:10]:
         note(f"left out: {sentence}")
     if len(sentences) > 10:
@@ -109,10 +109,10 @@ def note_unreadable(sentences: Sequence[str]) -> None:
 
 
 def check_keypoints(predictor: Predictor, project: Project) -> None:
-    """Raise UserError where the model finds other keypoints than the project has."""
+    """Raise UserError if the model's keypoints are not those of the project."""
     if predictor.schema.keypoints != project.schema.keypoints:
         raise UserError(
-            f"The model finds the {len(predictor.schema)} keypoints of {predictor.schema.name}; the project has "
+            f"The model predicts the {len(predictor.schema)} keypoints of {predictor.schema.name}; the project has "
             f"{len(project.schema)} of {project.schema.name}. Choose a run of this project."
         )
 

@@ -1,4 +1,4 @@
-"""What `fkp search` says: a line a trial, the table at the end, and how to train the best one for longer."""
+"""Text output of `fkp search`: a line per trial, the final table, and the command to train the best trial longer."""
 
 from __future__ import annotations
 
@@ -43,24 +43,28 @@ def results(plan: SearchPlan, trials: Sequence[TrialInfo]) -> list[str]:
 
 
 def listing(searches: Sequence[SearchInfo]) -> list[str]:
-    """A line a search."""
+    """One line per search."""
     if not searches:
-        return ["No search was begun in this project yet: `fkp search PROJECT --recipe NAME` begins one."]
+        return ["This project has no searches yet: `fkp search PROJECT --recipe NAME` starts one."]
     rows = []
     for search in searches:
         best = best_trial(search.trials)
         state = "searching" if search.running else "done" if search.ended >= search.plan.trials else "stopped"
         rows.append(
             (
-                search.plan.name, search.plan.config.recipe, f"{search.ended} of {search.plan.trials}", state,
-                "-" if best is None else f"{best.value:.3f}", "-" if best is None else best.run,
+                search.plan.name,
+                search.plan.config.recipe,
+                f"{search.ended} of {search.plan.trials}",
+                state,
+                "-" if best is None else f"{best.value:.3f}",
+                "-" if best is None else best.run,
             )
-        )  # fmt: skip
+        )
     return table(rows, head=("search", "recipe", "trials", "state", "best rmse px", "best run"))
 
 
 def train_command(project: Path, config: RunConfig) -> str:
-    """The `fkp train` that trains these settings."""
+    """The `fkp train` command for these settings."""
     base, values = recipe_config(config.recipe, config.variant).to_json(), config.to_json()
     own = ("epochs", "minutes", "seed")
     changed = [f"{name}={value}" for name, value in values.items() if name not in own and value != base[name]]

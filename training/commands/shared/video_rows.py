@@ -1,4 +1,4 @@
-"""The part of `fkp predict` that is about videos: a row a face and frame, and frames kept in a project."""
+"""The video part of `fkp predict`: one row per face and frame, and optionally frames saved to a project."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def predict_video(
     path: Path, predictor: Predictor, out: Path, report: Report, *, project: Path | None, every: int, run: Path
 ) -> None:
-    """Write the points of all frames of a video; every n-th frame's faces into the project, if one is given."""
+    """Write the points of every frame of a video; save the faces of every n-th frame to the project, if given."""
     with ExitStack() as stack:
         video = stack.enter_context(Video(path))
         keep = stack.enter_context(Project.open(project)) if project else None
         if keep is not None:
             check_keypoints(predictor, keep)
             if not knows(keep, run):
-                note(f"{run} is no run of {keep.path}: the faces are saved without predictions")
+                note(f"{run} is not a run of {keep.path}: faces are saved without predictions")
         counts = {"frames": 0, "faces": 0, "saved": 0}
         write = stack.enter_context(video_table(out, predictor.schema))
         for frame, faces in followed(video, predictor):
@@ -41,7 +41,9 @@ def predict_video(
             counts["faces"] += len(faces)
             report(min(1.0, counts["frames"] / max(video.count, 1)), "")
         if not counts["faces"]:
-            raise UserError(f"No face was found in the {counts['frames']:,} frames of {path}; {out} was not written.")
+            raise UserError(
+                f"No face was found in the {counts['frames']:,} frames of {path}, so {out} was not written."
+            )
         if video.lacking:
             note(f"{path} is damaged: {video.lacking:,} frames at its end could not be read")
     say(f"{counts['faces']:,} faces in {counts['frames']:,} frames: {out}")
@@ -50,7 +52,6 @@ def predict_video(
 
 
 def followed(video: Video, predictor: Predictor) -> Iterator[tuple[Frame, list[Face]]]:
-    """Each frame with its faces."""
     tracker = FaceTracker(predictor.predict, side=predictor.info.config.input_size)
     for frame in video.frames():
         yield frame, tracker.follow(frame.picture)

@@ -27,7 +27,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 
 def find_experiment(name: str) -> Experiment:
-    """The experiment of this name. Raises UserError with those there are."""
+    """The experiment of this name. Raises UserError, listing the known names, if there is none."""
     if name not in EXPERIMENTS:
-        raise UserError(f"There is no experiment {name!r}; the experiments are {', '.join(EXPERIMENTS)}.")
+        raise UserError(f"There is no experiment {name!r}; choose one of {', '.join(EXPERIMENTS)}.")
     return EXPERIMENTS[name]

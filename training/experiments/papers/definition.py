@@ -1,4 +1,4 @@
-"""What an experiment is: arms to train, the paper's figures, and which arm is said to beat which. Torch-free."""
+"""Definition of an experiment: the arms to train, the paper's figures, and the paper's claims about the arms."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 @dataclass(frozen=True)
 class Arm:
-    """One row of the table. short: its name in sentences, the title where empty. overrides: settings as texts. paper: measure ->
-    the paper's figure, in the measure's unit.
+    """One row of the table.
 
-    stage_of: this arm is not trained; it is what an earlier stage (`stage`, from 0) of that arm's network finds.
-    networks: how many networks the arm trains one after another, each with the whole budget.
+    short: its name in sentences (default: the title). overrides: settings as texts. paper: measure -> the paper's
+    figure, in the measure's unit. stage_of: this arm is not trained; it is the output of an earlier stage (`stage`,
+    from 0) of that arm's network. networks: how many networks the arm trains in sequence, each with the whole budget.
     """
 
     name: str
@@ -32,15 +32,14 @@ class Arm:
 
     @property
     def word(self) -> str:
-        """Its name in a sentence."""
         return self.short or self.title
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The paper says that `better` has a smaller `measure` than `worse`, in the words of `says`.
+    """The paper's claim, worded `says`, that `better` has a smaller `measure` than `worse`.
 
-    faces: all of them, or those that look far to the side. Each claim is tested, none is taken for granted.
+    faces: all, or only the turned ones.
     """
 
     better: str
@@ -52,10 +51,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table of a paper. measures: the columns, the first is the main one. figures: names of `training.experiments.report.figures`.
+    """A table of a paper.
 
-    normaliser: of the CED's axis. about: what is compared, in a sentence or two. paper_setting: how the paper came to its
-    figures, so that nobody takes them for the same data.
+    measures: the columns, main one first. figures: names in `training.experiments.report.figures`. normaliser: for the x axis
+    of the CED. about: what is compared, in a sentence or two. paper_setting: the data and training behind the paper's
+    figures, which are not directly comparable.
     """
 
     name: str
@@ -71,18 +71,17 @@ class Experiment:
     kind: Literal["training", "speed"] = "training"
 
     def arm(self, name: str) -> Arm:
-        """The arm of this name."""
         return next(a for a in self.arms if a.name == name)
 
     @property
     def trained(self) -> tuple[Arm, ...]:
-        """The arms that have a training of their own."""
+        """The arms that are trained themselves."""
         return tuple(a for a in self.arms if not a.stage_of)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What each training gets: minutes, or epochs. seeds: 0, 1, ... one training each."""
+    """The budget of each training: minutes or epochs. seeds: the number of trainings per arm, seeded 0, 1, ..."""
 
     minutes: float | None = 3.0
     epochs: int | None = None
@@ -90,9 +89,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.epochs is None):
-            raise UserError("Give each run either minutes or epochs.")
+            raise UserError("Give either minutes or epochs per run.")
         if not 1 <= self.seeds <= 100:
-            raise UserError(f"An experiment takes 1 to 100 seeds, not {self.seeds}.")
+            raise UserError(f"The number of seeds must be between 1 and 100, not {self.seeds}.")
 
     @property
     def words(self) -> str:
@@ -103,7 +102,7 @@ class Budget:
 
 
 def arm_config(arm: Arm, budget: Budget, *, seed: int) -> RunConfig:
-    """The settings of one training: the recipe's own, the arm's overrides, one thread, this budget and seed. Raises UserError."""
+    """The settings of one training: recipe, the arm's overrides, one thread, this budget and seed. Raises UserError."""
     texts = {"threads": "1", **arm.overrides, "seed": str(seed)}
     if budget.epochs is not None:
         texts["epochs"] = str(arm.networks * budget.epochs)
@@ -113,16 +112,16 @@ def arm_config(arm: Arm, budget: Budget, *, seed: int) -> RunConfig:
 
 
 def differ_in_rows_only(first: Arm, second: Arm) -> bool:
-    """Whether two arms train alike but for the rows they train on: the same training where every face has all labels."""
+    """Whether two arms differ only in the rows they train on; then they are identical if every face is complete."""
     one, other = (replace(network_config(arm), recipe="", rows="all") for arm in (first, second))
     return one == other and not first.stage_of and not second.stage_of
 
 
 def network_config(arm: Arm) -> RunConfig:
-    """The settings that decide an arm's network, where nothing is trained."""
+    """The settings that determine an arm's network, without a budget or seed."""
     return with_overrides(recipe_config(arm.recipe), arm.overrides)
 
 
 def missing_recipes(experiment: Experiment) -> list[str]:
-    """The recipes an experiment needs and this version lacks."""
+    """The recipes that an experiment needs and this version does not have."""
     return sorted({a.recipe for a in experiment.arms} - set(RECIPES))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from training.experiments.papers.definition import Arm, Claim, Experiment
 
-# As in the paper, pictures are mirrored and nothing else. With the recipes' own augmentation complete faces alone go a long
-# way in minutes, and the mask wins less.
+# As in the paper, images are mirrored and nothing else. With the recipes' own augmentation, the complete faces alone do
+# well within minutes, and the mask gains less.
 _MIRRORED = {"rotation": "0", "scale": "0", "shift": "0", "brightness": "0", "contrast": "0"}
 
 TABLE_2_MASKED = Experiment(
@@ -13,8 +13,9 @@ TABLE_2_MASKED = Experiment(
     title="Masked loss: CNN, ML-CNN, ML-ResNet",
     source="Masked Loss Residual Convolutional Neural Network for Facial Keypoint Detection, 2017, Table II and Fig. 9",
     about=(
-        "One network trained on the complete faces alone, the same trained on all faces with the masked loss, and the same "
-        "with residual blocks. Augmentation is the paper's: mirror images only. Does the mask win, and do the shortcuts?"
+        "One network trained on the complete faces only, the same network trained on all faces with the masked loss, "
+        "and the same with residual blocks. Augmentation is the paper's: mirroring only. Do the mask and the residual "
+        "connections help?"
     ),
     paper_setting="Kaggle's 7,049 faces of 96x96, 1,000 epochs on a GPU; RMSE on Kaggle's server",
     arms=(

@@ -8,8 +8,8 @@ _SOURCE = "Wing Loss for Robust Facial Landmark Localisation with Convolutional 
 _AFLW = "AFLW, 20,000 training faces with 19 points, 120,000 steps on a GPU; NME by face size"
 _MEASURES = ("nme_box", "nme_interocular", "rmse_96")
 
-# The rate at which each loss did best in trials (docs/experiments.md). The optimiser, AdamW, takes the scale of a loss
-# out of its steps, so they differ less than with the paper's SGD, where l2 had a tenth of the others' rate.
+# The learning rate at which each loss did best in trials (docs/experiments.md). AdamW's steps do not depend on the
+# scale of the loss, so the rates differ less than with the paper's SGD, where l2 had a tenth of the others' rate.
 _RATES = {"l2": "1e-3", "l1": "1e-3", "smooth_l1": "1e-3", "wing": "1e-3"}
 _LOSSES = (("l2", "L2", 0.0241), ("l1", "L1", 0.0200), ("smooth_l1", "smooth L1", 0.0202), ("wing", "Wing", 0.0188))
 
@@ -17,7 +17,7 @@ TABLE_1_LOSSES = Experiment(
     name="table-1-losses",
     title="Losses: L2, L1, smooth L1, Wing",
     source=f"{_SOURCE}, Table 1 and Fig. 4",
-    about="The same network, CNN-6, trained with four losses, each with the learning rate at which it is best.",
+    about="The same network, CNN-6, trained with four losses, each at its best learning rate.",
     paper_setting=_AFLW,
     arms=tuple(
         Arm(
@@ -49,11 +49,11 @@ _GRID = (
     (1.95, 1.91, 1.91, 1.90, 1.90, 1.95),
     (1.98, 1.92, 1.91, 1.88, 1.90, 1.98),
     (2.02, 1.96, 1.93, 1.91, 1.89, 2.02),
-)  # 100 NME; rows: epsilon, columns: w
+)  # 100 * NME; rows: epsilon, columns: w
 
 
 def grid_name(w: float, epsilon: float) -> str:
-    """The arm of this cell."""
+    """The name of the arm of this cell."""
     return f"w{w:g}-e{epsilon:g}"
 
 
@@ -61,7 +61,10 @@ TABLE_2_WING_GRID = Experiment(
     name="table-2-wing-grid",
     title="Wing loss: w and epsilon",
     source=f"{_SOURCE}, Table 2",
-    about="CNN-6 trained with 24 settings of the Wing loss. The paper's best is w = 10, epsilon = 2; how flat is the valley?",
+    about=(
+        "CNN-6 trained with 24 settings of the Wing loss. The paper's best is w = 10, epsilon = 2; how flat is the "
+        "minimum?"
+    ),
     paper_setting=_AFLW,
     arms=tuple(
         Arm(
@@ -75,17 +78,17 @@ TABLE_2_WING_GRID = Experiment(
         for w, figure in zip(GRID_W, row, strict=True)
     ),
     claims=(
-        Claim(grid_name(10, 2), grid_name(4, 3), "nme_box", "the best setting beats a narrow, flat one (w = 4, epsilon = 3)"),
-        Claim(grid_name(10, 2), grid_name(14, 3), "nme_box", "the best setting beats a wide, flat one (w = 14, epsilon = 3)"),
+        Claim(grid_name(10, 2), grid_name(4, 3), "nme_box", "the best setting beats a narrow one (w = 4, epsilon = 3)"),
+        Claim(grid_name(10, 2), grid_name(14, 3), "nme_box", "the best setting beats a wide one (w = 14, epsilon = 3)"),
         Claim(grid_name(10, 2), grid_name(4, 0.5), "nme_box", "the best setting beats the smallest w and epsilon"),
     ),
     measures=_MEASURES,
     normaliser="box",
     figures=("grid",),
-)  # fmt: skip
+)
 
 _PDB = {"balance": "pose"}
-# As in the paper each network has its whole training: CNN-6/7 gets the budget twice, half of it for each of its two.
+# As in the paper, each network gets a full training: CNN-6/7 gets twice the budget, half for each of its two networks.
 _TWO = {"stage_split": "0.5"}
 
 TABLE_3_PDB_TWO_STAGE = Experiment(
@@ -93,9 +96,9 @@ TABLE_3_PDB_TWO_STAGE = Experiment(
     title="Pose-based data balancing and two stages",
     source=f"{_SOURCE}, Table 3 (column Wing)",
     about=(
-        "CNN-6 and the two-stage CNN-6/7, each trained on the faces as they are and on a set where rare head poses are "
-        "repeated (PDB). Each network gets the whole budget, so CNN-6/7 gets it twice. Do the two stages win, and does PDB, "
-        "above all on faces that look far to the side?"
+        "CNN-6 and the two-stage CNN-6/7, each trained on the original faces and on a set where rare head poses are "
+        "repeated (PDB). Each network gets the whole budget, so CNN-6/7 gets it twice. Do two stages help, and does "
+        "PDB, especially on profile views?"
     ),
     paper_setting=_AFLW,
     arms=(
@@ -109,24 +112,33 @@ TABLE_3_PDB_TWO_STAGE = Experiment(
         Claim("cnn-6-7-pdb", "cnn-6-pdb", "nme_box", "two stages beat one, with PDB too"),
         Claim("cnn-6-pdb", "cnn-6", "nme_box", "PDB improves CNN-6"),
         Claim("cnn-6-7-pdb", "cnn-6-7", "nme_box", "PDB improves CNN-6/7"),
-        Claim("cnn-6-pdb", "cnn-6", "nme_box", "PDB improves CNN-6 where faces look far to the side", faces="turned"),
-        Claim("cnn-6-7-pdb", "cnn-6-7", "nme_box", "PDB improves CNN-6/7 where faces look far to the side", faces="turned"),
+        Claim("cnn-6-pdb", "cnn-6", "nme_box", "PDB improves CNN-6 on profile views", faces="turned"),
+        Claim("cnn-6-7-pdb", "cnn-6-7", "nme_box", "PDB improves CNN-6/7 on profile views", faces="turned"),
     ),
     measures=_MEASURES,
     normaliser="box",
     figures=("pose", "ced", "curves", "keypoints"),
-)  # fmt: skip
+)
 
 TABLE_7_SPEED = Experiment(
     name="table-7-speed",
     title="Size and speed of the networks",
     source=f"{_SOURCE}, Table 7",
-    about="Parameters, size and speed of each network on this machine, with the project's number of keypoints. Nothing is trained.",
-    paper_setting="68 points; the CPU of the paper is not named further than that, faces one at a time",
+    about=(
+        "Parameters, size and speed of each network on this machine, with the project's number of keypoints. Nothing "
+        "is trained."
+    ),
+    paper_setting="68 points; CPU model not given, faces one at a time",
     arms=(
         Arm("cnn-6", "CNN-6", "cnn-6", paper={"parameters": 3.8e6, "megabytes": 14, "one_by_one": 150}),
         Arm("cnn-7", "CNN-7", "cnn-7"),
-        Arm("cnn-6-7", "CNN-6/7", "cnn-6-7", {"input_size": "128"}, {"parameters": 12.3e6, "megabytes": 46, "one_by_one": 20}),
+        Arm(
+            "cnn-6-7",
+            "CNN-6/7",
+            "cnn-6-7",
+            {"input_size": "128"},
+            {"parameters": 12.3e6, "megabytes": 46, "one_by_one": 20},
+        ),
         Arm("resnet-50", "ResNet-50", "resnet-50", paper={"parameters": 25e6, "megabytes": 99, "one_by_one": 8}),
         Arm("ml-cnn", "ML-CNN", "ml-cnn"),
         Arm("ml-resnet", "ML-ResNet", "ml-resnet"),
@@ -140,4 +152,4 @@ TABLE_7_SPEED = Experiment(
     measures=("parameters", "megabytes", "one_by_one", "batched"),
     figures=("speed",),
     kind="speed",
-)  # fmt: skip
+)

@@ -1,10 +1,10 @@
-"""Paired bootstrap over faces and seeds: how sure a difference between two arms is.
+"""Paired bootstrap over faces and seeds: confidence intervals for measures and for differences between arms.
 
-Faces of one person (or photo) are not independent, so whole groups are drawn with replacement (cluster bootstrap); a face
-without a group is one of its own. The same draw serves all arms, so what a face costs every arm cancels out (paired). With two
-or more seeds these are drawn too, in pairs (seed s of one arm with seed s of the other), and their deviations are
-enlarged by sqrt(S / (S - 1)), without which S drawn seeds scatter too little (Rao and Wu 1988). Two or three seeds
-still say little of what a tenth would do: the text tells in how many of them the sign is the same.
+Faces of one person (or photo) are not independent, so whole groups are drawn with replacement (cluster bootstrap); a
+face without a group is its own cluster. All arms share each draw, so effects common to all arms cancel (paired). With
+two or more seeds these are drawn too, in pairs (seed s of one arm with seed s of the other), and their deviations are
+scaled by sqrt(S / (S - 1)), because S resampled seeds otherwise underestimate the variance (Rao and Wu 1988). Two or
+three seeds still say little about further seeds, so the report states in how many of them the sign agrees.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from training.experiments.report.measures import Terms, ratio
 
 DRAWS = 4000
 LEVEL = 0.95
-FEWEST_CLUSTERS = 6  # that may decide something: fewer have one sign by chance in over 5 % of cases (2 * 0.5^5)
-MAX_CLUSTERS = 2000  # more groups than this are thrown together at random: the interval stays right, memory small
+FEWEST_CLUSTERS = 6  # for a decision: with fewer, all signs agree by chance in over 5 % of cases (2 * 0.5^5)
+MAX_CLUSTERS = 2000  # more groups than this are merged at random, which keeps intervals valid and memory small
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Resampled faces and seeds, the same for all arms.
+    """Resampled faces and seeds, shared by all arms.
 
-    cluster_of: int64 [N], what is drawn together. weights: float [B, C], how often each cluster was drawn. seed_weights:
-    float [B, S], rows sum to 1.
+    cluster_of: int64 [N], the cluster of each face. weights: float [B, C], how often each cluster was drawn.
+    seed_weights: float [B, S], rows sum to 1.
     """
 
     cluster_of: np.ndarray
@@ -36,7 +36,7 @@ class Draws:
 
 
 def make_draws(groups: np.ndarray, *, seeds: int, draws: int = DRAWS, seed: int = 0) -> Draws:
-    """Draw `draws` times. groups: int64 [N], faces that belong together have the same number."""
+    """Draw `draws` times. groups: int64 [N], faces of one group share a number."""
     _, cluster_of = np.unique(groups, return_inverse=True)
     count = int(cluster_of.max(initial=-1)) + 1
     if count > MAX_CLUSTERS:
@@ -47,7 +47,7 @@ def make_draws(groups: np.ndarray, *, seeds: int, draws: int = DRAWS, seed: int 
 
 
 def _seed_weights(seeds: int, *, draws: int, seed: int) -> np.ndarray:
-    """Weights [B, S] of the seeds: how often each was drawn of S, about the mean 1/S enlarged by sqrt(S / (S - 1))."""
+    """Weights [B, S] of the seeds: their share among S draws, with deviations from 1/S scaled by sqrt(S / (S - 1))."""
     if seeds == 1:
         return np.ones((draws, 1))
     rng = np.random.default_rng([seed, 1])
@@ -56,7 +56,7 @@ def _seed_weights(seeds: int, *, draws: int, seed: int) -> np.ndarray:
 
 
 def resample(runs: Sequence[Terms], draws: Draws) -> np.ndarray:
-    """The measure of each of S runs over each of B drawn sets of faces: [B, S]."""
+    """The measure of each of S runs over each of B resampled sets of faces: [B, S]."""
     numerator = np.stack([_by_cluster(run.numerator, draws) for run in runs], axis=1)  # [C, S]
     denominator = np.stack([_by_cluster(run.denominator, draws) for run in runs], axis=1)
     return ratio(draws.weights @ numerator, draws.weights @ denominator, root=runs[0].root)
@@ -68,7 +68,10 @@ def _by_cluster(values: np.ndarray, draws: Draws) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95 % interval. per_seed: the value of each seed; value is their mean. clusters: that were drawn from."""
+    """A value with its 95 % interval.
+
+    per_seed: the value of each seed; `value` is their mean. clusters: the number of clusters drawn from.
+    """
 
     value: float
     low: float
@@ -78,18 +81,21 @@ class Interval:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out 0, all seeds have the sign of the value, and there were faces enough to tell."""
+        """Whether the interval excludes 0, all seeds agree in sign, and there are enough clusters to decide."""
         same = all(v > 0 for v in self.per_seed) or all(v < 0 for v in self.per_seed)
         return same and (self.low > 0 or self.high < 0) and self.clusters >= FEWEST_CLUSTERS
 
 
 def interval(runs: Sequence[Terms], draws: Draws) -> Interval:
-    """A measure, as the mean over S runs, with its interval."""
+    """The mean of a measure over S runs, with its interval."""
     return _interval(np.array([run.value() for run in runs]), resample(runs, draws), draws)
 
 
 def difference(first: Sequence[Terms], second: Sequence[Terms], draws: Draws) -> Interval:
-    """How much larger the measure is in `second` than in `first` (positive: first is better); S runs each, paired by seed."""
+    """The measure in `second` minus that in `first` (positive: first is better), with its interval.
+
+    S runs each, paired by seed.
+    """
     values = np.array([b.value() - a.value() for a, b in zip(first, second, strict=True)])
     return _interval(values, resample(second, draws) - resample(first, draws), draws)
 

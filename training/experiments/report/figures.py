@@ -1,4 +1,4 @@
-"""The figures of an experiment: each takes the results and gives a matplotlib figure, or None where there is nothing to draw."""
+"""The figures of an experiment. Each function maps the results to a matplotlib figure, or None if it does not apply."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from training.faces.measures import metrics
 from training.faces.measures.pose_balance import error_by_pose
 
 _CED_REACH = 0.2
-_SOME_FACES = 5  # a bin with fewer is not drawn
-_NORMALISERS = {"box": "square root of the box", "interocular": "distance of the eyes", "interpupil": "inter-pupil"}
+_SOME_FACES = 5  # bins with fewer faces are not drawn
+_NORMALISERS = {"box": "root of box area", "interocular": "inter-ocular distance", "interpupil": "inter-pupil distance"}
 
 
 def draw(name: str, results: Results) -> Figure | None:
-    """The figure of this name; None where these results have nothing to draw in it."""
+    """The figure of this name; None if it does not apply to these results."""
     with matplotlib.rc_context(STYLE):
         return FIGURES[name][1](results)
 
@@ -46,7 +46,7 @@ def ced(results: Results) -> Figure | None:
     figure, axes = new_figure()
     axis = np.linspace(0, _CED_REACH, 401)
     reach = 0.02
-    for place, arm in enumerate(results.arms):  # each keeps its colour, whoever is missing
+    for place, arm in enumerate(results.arms):  # each arm keeps its colour even if another is missing
         errors = drawn.get(arm.arm.name)
         if errors is None:
             continue
@@ -55,7 +55,7 @@ def ced(results: Results) -> Figure | None:
     axes.set_xlim(0, min(_CED_REACH, reach * 1.1))
     axes.set_ylim(0, 1.01)
     axes.axvline(metrics.AUC_LIMIT, color=DIM, linewidth=0.8)
-    axes.set_xlabel(f"a face's mean point error, by {_NORMALISERS[main_normaliser(results)]}")
+    axes.set_xlabel(f"mean point error of a face / {_NORMALISERS[main_normaliser(results)]}")
     axes.set_ylabel("share of faces")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -65,19 +65,19 @@ def ced(results: Results) -> Figure | None:
 
 
 def curves(results: Results) -> Figure | None:
-    """The error on val over the budget: one measure for all losses and stages."""
+    """RMSE on val over the budget, comparable across losses and stages."""
     drawn = _draw_curves(results, lambda run: np.array([e.rmse for e in run.curve]))
     if drawn is None:
         return None
     figure, axes = drawn
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("RMSE on val, px of the pictures")
-    axes.set_title("Error on val while training, one line a seed")
+    axes.set_ylabel("RMSE on val, image px")
+    axes.set_title("Error on val during training, one line per seed")
     return figure
 
 
 def losses(results: Results) -> Figure | None:
-    """Evaluation loss over the budget, each line divided by its own largest value (masked-loss paper, Fig. 9)."""
+    """Evaluation loss over the budget, each line divided by its maximum (masked-loss paper, Fig. 9)."""
 
     def normalised(run: ArmRun) -> np.ndarray:
         loss = np.array([e.val_loss for e in run.curve])
@@ -89,8 +89,8 @@ def losses(results: Results) -> Figure | None:
         return None
     figure, axes = drawn
     axes.set_ylim(0, 1.03)
-    axes.set_ylabel("loss on val, largest = 1")
-    axes.set_title("Evaluation loss while training, one line a seed")
+    axes.set_ylabel("loss on val, maximum = 1")
+    axes.set_title("Evaluation loss during training, one line per seed")
     return figure
 
 
@@ -117,7 +117,7 @@ def _same_epochs(results: Results) -> bool:
 
 
 def keypoints(results: Results) -> Figure | None:
-    """The mean error of each keypoint in each arm: bars for few keypoints, lines for many."""
+    """Mean error per keypoint and arm: bars for few keypoints, lines for many."""
     errors = keypoint_errors(results)
     count = len(results.keypoints)
     if not count or not np.isfinite(errors).any():
@@ -133,17 +133,17 @@ def keypoints(results: Results) -> Figure | None:
         names = [name.replace("_", " ") for name in results.keypoints]
         axes.set_xticks(np.arange(count), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
     else:
-        axes.set_xlabel("keypoint, from 0")
+        axes.set_xlabel("keypoint index")
     axes.grid(visible=False, axis="x")
     axes.set_ylim(0, float(np.nanmax(errors)) * 1.25)
     axes.set_ylabel("mean error, px of 96")
-    axes.set_title("Error of each keypoint")
+    axes.set_title("Error per keypoint")
     legend(axes, len(results.arms), place="upper left")
     return figure
 
 
 def pose(results: Results) -> Figure | None:
-    """The main measure against the head's pose, mean over the faces of a bin."""
+    """The main measure against head pose, averaged per bin."""
     faces = results.faces
     if not np.isfinite(faces.pose).any():
         return None
@@ -152,14 +152,20 @@ def pose(results: Results) -> Figure | None:
     for place, arm in enumerate(results.arms):
         middles, means = _by_pose(arm, results, edges)
         axes.plot(
-            middles, means, dashes(place), marker=MARKERS[place % len(MARKERS)], markersize=5, color=colour(place), label=arm.arm.title
-        )  # fmt: skip
+            middles,
+            means,
+            dashes(place),
+            marker=MARKERS[place % len(MARKERS)],
+            markersize=5,
+            color=colour(place),
+            label=arm.arm.title,
+        )
     if faces.pose_name.startswith("yaw"):
         for limit in (-TURNED_DEGREES, TURNED_DEGREES):
             axes.axvline(limit, color=DIM, linewidth=0.8)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel(f"{faces.pose_name}; above 0 the face looks to larger x")
+    axes.set_xlabel(f"{faces.pose_name}; positive: facing towards larger x")
     axes.set_ylabel(f"NME by {_NORMALISERS[main_normaliser(results)]}")
     axes.set_title("Error against head pose")
     legend(axes, len(results.arms), place="lower center")
@@ -167,7 +173,7 @@ def pose(results: Results) -> Figure | None:
 
 
 def _by_pose(arm: ArmResult, results: Results, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Middles of the bins and the mean NME in them; bins with hardly a face are left out. Poses outside count to the last bins."""
+    """Bin centres and mean NME per bin; nearly empty bins are left out. Poses outside fall into the outermost bins."""
     found = error_by_pose(faces_nme(arm, results), results.faces.pose, edges)
     drawn = [(one.low + one.high, one.error) for one in found if one.faces >= _SOME_FACES]
     middles, means = np.array(drawn).reshape(-1, 2).T
@@ -175,7 +181,7 @@ def _by_pose(arm: ArmResult, results: Results, edges: np.ndarray) -> tuple[np.nd
 
 
 def grid(results: Results) -> Figure | None:
-    """The main measure over w and epsilon of the Wing loss; the paper's figures in small print."""
+    """The main measure over w and epsilon of the Wing loss, with the paper's figures in brackets."""
     shown = shown_measures(results)
     if not shown:
         return None
@@ -193,7 +199,7 @@ def grid(results: Results) -> Figure | None:
     axes.set_xlabel("w, px of the input")
     axes.set_ylabel("epsilon, px")
     axes.grid(visible=False)
-    axes.set_title(f"{measure.title} in {measure.unit}; in brackets the paper's on its own data")
+    axes.set_title(f"{measure.title} in {measure.unit}; in brackets: the paper's, on its own data")
     figure.colorbar(image, ax=axes, label=f"{measure.title}, {measure.unit}")
     return figure
 
@@ -205,17 +211,25 @@ def _write_cells(axes: Axes, values: np.ndarray, results: Results, measure: str)
             theirs = results.experiment.arm(grid_name(GRID_W[column], GRID_EPSILON[row])).paper.get(measure)
             said = "" if theirs is None else f"\n({theirs * MEASURES[measure].factor:.2f})"
             dark = value < middle
-            axes.text(column, row, f"{value:.2f}{said}", ha="center", va="center", fontsize=8.5, color="white" if dark else "black")  # fmt: skip
+            axes.text(
+                column,
+                row,
+                f"{value:.2f}{said}",
+                ha="center",
+                va="center",
+                fontsize=8.5,
+                color="white" if dark else "black",
+            )
 
 
 FIGURES: dict[str, tuple[str, Callable[[Results], Figure | None]]] = {
-    "ced": ("The share of faces up to an error; the line marks the limit of AUC.", ced),
-    "curves": ("The error on val while training.", curves),
+    "ced": ("Share of faces with at most this error; the vertical line marks the AUC limit.", ced),
+    "curves": ("Error on val during training.", curves),
     "losses": (
-        "Loss on val while training, each line divided by its own largest value, as in Fig. 9 of the paper.",
+        "Loss on val during training, each line divided by its maximum, as in Fig. 9 of the paper.",
         losses,
     ),
-    "keypoints": ("The mean error of each keypoint, over faces and seeds.", keypoints),
-    "pose": ("The mean error of faces by how far they look to a side.", pose),
+    "keypoints": ("Mean error per keypoint, over faces and seeds.", keypoints),
+    "pose": ("Mean error against head pose.", pose),
     "grid": ("Each cell is one setting of the Wing loss.", grid),
 }

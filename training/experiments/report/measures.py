@@ -1,4 +1,4 @@
-"""The measures of a table as sums over faces, so that faces can be drawn again (bootstrap) without predicting again."""
+"""The measures of a table, as sums over faces, so that a bootstrap can resample faces without predicting again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from training.faces.measures.metrics import DETECTION_LIMIT
 
-PAPER_WIDTH = 96  # px: the masked-loss paper's pictures
+PAPER_WIDTH = 96  # px: the image width in the masked-loss paper
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure where less is better. unit: "px" or "%" (kept as a fraction, shown times 100)."""
+    """A measure for which smaller is better. unit: "px" or "%" (stored as a fraction, shown times 100)."""
 
     name: str
     title: str
@@ -23,36 +23,52 @@ class Measure:
     help: str
 
     def text(self, value: float) -> str:
-        """The value for people, with its unit; a dash where there is none."""
+        """The value as text with its unit; a dash if it is not finite."""
         if not np.isfinite(value):
             return "–"
         return f"{value * self.factor:.{self.decimals}f} {self.unit}"
 
     @property
     def factor(self) -> float:
-        """From the kept value to the shown one."""
+        """The factor from the stored value to the shown one."""
         return 100.0 if self.unit == "%" else 1.0
 
 
 MEASURES: dict[str, Measure] = {
     m.name: m
     for m in (
-        Measure("rmse_96", "RMSE", "px", 2, "over all coordinates, in px of a picture 96 px wide (masked-loss paper, Eq. 8)"),
-        Measure("failures", "points over 10 %", "%", 1, "share of points further off than 10 % of the picture's width (masked-loss paper, Eq. 7)"),
-        Measure("nme_box", "NME, box", "%", 2, "a face's mean point error by the square root of the area of the box round its points"),
-        Measure("nme_interocular", "NME, inter-ocular", "%", 2, "a face's mean point error by the distance of the eyes"),
-        Measure("point_error", "point error", "px", 2, "mean distance of a point, in px of a picture 96 px wide"),
+        Measure(
+            "rmse_96", "RMSE", "px", 2, "over all coordinates, in px of an image 96 px wide (masked-loss paper, Eq. 8)"
+        ),
+        Measure(
+            "failures",
+            "points over 10 %",
+            "%",
+            1,
+            "share of points with an error above 10 % of the image width (masked-loss paper, Eq. 7)",
+        ),
+        Measure(
+            "nme_box",
+            "NME, box",
+            "%",
+            2,
+            "mean point error of a face by the square root of the area of its points' bounding box",
+        ),
+        Measure(
+            "nme_interocular", "NME, inter-ocular", "%", 2, "mean point error of a face by the distance of the eyes"
+        ),
+        Measure("point_error", "point error", "px", 2, "mean point error, in px of an image 96 px wide"),
     )
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
 class Faces:
     """The N faces that all arms are measured on.
 
-    ids: int64 [N]. groups: int64 [N], faces of one person (or photo) have the same number. widths: float [N], px of the
-    picture. lengths: normaliser -> float [N] px, NaN where a face lacks it. pose: float [N], degrees of yaw or a pose
-    coefficient, NaN where unknown; pose_name says which. turned: bool [N], the faces that look far to the side.
+    ids: int64 [N]. groups: int64 [N], faces of one person (or photo) share a number. widths: float [N], image width in
+    px. lengths: normaliser -> float [N] px, NaN if a face lacks it. pose: float [N], yaw in degrees or a pose
+    coefficient, NaN if unknown; pose_name says which. turned: bool [N], the faces in profile view.
     """
 
     ids: np.ndarray
@@ -65,35 +81,35 @@ class Faces:
 
     @property
     def grouped(self) -> bool:
-        """Whether some faces belong together."""
+        """Whether some faces share a group."""
         return len(np.unique(self.groups)) < len(self.groups)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """A measure of one run as sums: sum(numerator) / sum(denominator), and its root where `root`. Both float [N]."""
+    """A measure of one run: sum(numerator) / sum(denominator), or its square root if `root`. Both float [N]."""
 
     numerator: np.ndarray
     denominator: np.ndarray
     root: bool
 
     def value(self) -> float:
-        """The measure over all faces; NaN without any."""
+        """The measure over all faces; NaN if there are none."""
         return float(ratio(self.numerator.sum(), self.denominator.sum(), root=self.root))
 
     def of(self, chosen: np.ndarray) -> Terms:
-        """The same over the faces bool [N] alone: the others weigh nothing."""
+        """The same measure restricted to the faces bool [N]."""
         return Terms(np.where(chosen, self.numerator, 0.0), np.where(chosen, self.denominator, 0.0), self.root)
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray, *, root: bool) -> np.ndarray:
-    """numerator / denominator, NaN where that is 0; its square root where asked."""
+    """numerator / denominator, NaN where the denominator is 0; the square root of that if `root`."""
     whole = np.where(denominator > 0, numerator / np.where(denominator > 0, denominator, 1.0), np.nan)
     return np.sqrt(whole) if root else whole
 
 
 def terms(name: str, distances: np.ndarray, faces: Faces) -> Terms:
-    """The measure `name` of point distances [N, K] (px of the original picture, NaN without a label)."""
+    """The measure `name` of point errors [N, K] (px of the original image, NaN without a label)."""
     present = np.isfinite(distances)
     count = present.sum(axis=1).astype(np.float64)
     width = faces.widths[:, None]
@@ -110,7 +126,7 @@ def terms(name: str, distances: np.ndarray, faces: Faces) -> Terms:
 
 
 def face_nme(distances: np.ndarray, faces: Faces, normaliser: str) -> np.ndarray:
-    """The mean point error of each face divided by its length: [N], NaN where either is missing."""
+    """The mean point error of each face divided by its normaliser: [N], NaN where either is missing."""
     present = np.isfinite(distances)
     count = present.sum(axis=1)
     mean = np.where(present, distances, 0.0).sum(axis=1) / np.maximum(count, 1)
@@ -118,5 +134,5 @@ def face_nme(distances: np.ndarray, faces: Faces, normaliser: str) -> np.ndarray
 
 
 def keypoint_terms(distances: np.ndarray, faces: Faces, keypoint: int) -> Terms:
-    """The mean error of one keypoint, px of a picture 96 px wide."""
+    """The mean error of one keypoint, px of an image 96 px wide."""
     return terms("point_error", distances[:, keypoint : keypoint + 1], faces)

@@ -1,4 +1,4 @@
-"""One HTML page with everything in it: opens offline, from any folder, and asks nobody for anything."""
+"""The report as one self-contained HTML page that needs no network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from training.experiments.report.report import Report, Said, Table, verdict_word
 _CSS = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0; background: #F6F6F7; color: #1F2328; font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+body { margin: 0; background: #F6F6F7; color: #1F2328;
+  font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { max-width: 1120px; margin: 0 auto; padding: 40px 24px 72px; }
 h1 { font-size: 27px; line-height: 1.25; margin: 0 0 8px; letter-spacing: -.01em; }
 h2 { font-size: 13px; letter-spacing: .06em; text-transform: uppercase; color: #5D646D; margin: 44px 0 12px; }
@@ -26,7 +27,8 @@ th:first-child, td:first-child { text-align: left; }
 td { vertical-align: top; }
 td small { color: #5D646D; display: block; }
 ul.said { list-style: none; margin: 0; padding: 0; }
-ul.said li { background: #fff; border: 1px solid #DCDEE1; border-left: 5px solid #868C95; border-radius: 8px; padding: 12px 16px; margin-bottom: 8px; }
+ul.said li { background: #fff; border: 1px solid #DCDEE1; border-left: 5px solid #868C95;
+  border-radius: 8px; padding: 12px 16px; margin-bottom: 8px; }
 ul.said li.agrees { border-left-color: #009E73; }
 ul.said li.disagrees { border-left-color: #D55E00; }
 ul.said b { display: block; font-size: 12px; letter-spacing: .03em; color: #5D646D; text-transform: uppercase; }
@@ -46,7 +48,7 @@ details .card { margin-top: 8px; }
 
 
 def page(report: Report, svgs: Mapping[str, str]) -> str:
-    """The page. svgs: figure's name -> its SVG file."""
+    """The HTML page. svgs: name of a figure -> its SVG file."""
     experiment = report.experiment
     parts = [
         "<!doctype html>",
@@ -77,7 +79,7 @@ def _table(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    """An interval in brackets is set smaller."""
+    """A cell, with an interval in brackets in smaller type."""
     return re.sub(r"(\([^()]* to [^()]*\))$", r"<small>\1</small>", escape(text))
 
 
@@ -97,7 +99,7 @@ def _claim(said: Said) -> str:
 
 def _notes(report: Report) -> str:
     items = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
-    return f'<h2>To know</h2><ul class="notes">{items}</ul>' if items else ""
+    return f'<h2>Notes</h2><ul class="notes">{items}</ul>' if items else ""
 
 
 def _figures(report: Report, svgs: Mapping[str, str]) -> list[str]:
@@ -106,14 +108,15 @@ def _figures(report: Report, svgs: Mapping[str, str]) -> list[str]:
     return [
         "<h2>Figures</h2>",
         *(
-            f'<figure role="img" aria-label="{escape(f.caption)}">{inline(svgs[f.name], f.name)}<figcaption>{escape(f.caption)}</figcaption></figure>'
+            f'<figure role="img" aria-label="{escape(f.caption)}">{inline(svgs[f.name], f.name)}'
+            f"<figcaption>{escape(f.caption)}</figcaption></figure>"
             for f in report.figures
         ),
     ]
 
 
 def inline(svg: str, name: str) -> str:
-    """An SVG file as an element of a page: without its declarations, its ids made unique by the figure's name."""
+    """An SVG file as an HTML element: without declarations, and with ids made unique by the figure's name."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", body)
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""What is written of an experiment, whatever its kind: tables as texts, sentences, figures, settings."""
+"""The content of a report, for every kind of experiment: tables as text, sentences, figures and settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training.experiments.report.words import VERDICTS
 from training.storage.runs.folder import Snapshot
 
 _MANY_KEYPOINTS = 30
-_OWN = ("recipe", "variant", "seed", "epochs", "minutes")  # told elsewhere
+_OWN = ("recipe", "variant", "seed", "epochs", "minutes")  # reported elsewhere
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Said:
-    """A sentence on a claim. verdict: agrees, disagrees, undecided, early, alike."""
+    """A conclusion about a claim. verdict: agrees, disagrees, undecided, early, alike."""
 
     verdict: str
     sentence: str
@@ -49,7 +49,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure with its file's name and what it shows."""
+    """A figure with its file name and caption."""
 
     name: str
     caption: str
@@ -58,9 +58,10 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is written. more: tables that are part of the results; details: those that only the page has.
+    """Everything that is written.
 
-    facts: what was done where, by name. values: the numbers themselves, for table.json.
+    more: further result tables; details: tables only on the HTML page. facts: how and where it was measured, by name.
+    values: the numbers, for table.json.
     """
 
     experiment: Experiment
@@ -76,16 +77,14 @@ class Report:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What may be said of it: the summary, then each claim."""
+        """The conclusions: the summary, then each claim."""
         return (self.summary, *(s.sentence for s in self.said))
 
 
 def training_report(results: Results, setting: Setting) -> Report:
-    """The report of an experiment that trained."""
+    """The report of an experiment of kind "training"."""
     experiment = results.experiment
-    said = tuple(
-        Said(c.verdict, words.claim_sentence(c, results), words.paper_words(c)) for c in results.claims
-    )  # fmt: skip
+    said = tuple(Said(c.verdict, words.claim_sentence(c, results), words.paper_words(c)) for c in results.claims)
     drawn = [(name, draw(name, results)) for name in experiment.figures] if results.arms else []
     return Report(
         experiment=experiment,
@@ -98,11 +97,11 @@ def training_report(results: Results, setting: Setting) -> Report:
         details=(_training_table(results), settings_table(experiment, setting.budget)),
         facts={**_facts(results, setting), **machine_facts()},
         values=_values(results, setting),
-    )  # fmt: skip
+    )
 
 
 def main_table(results: Results) -> Table:
-    """A row an arm: each measure with its interval, the paper's figure beside it."""
+    """One row per arm: each measure with its interval, beside the paper's figure."""
     names = shown_measures(results)
     turned = any(arm.turned is not None for arm in results.arms) and "pose" in results.experiment.figures
     head = ["arm"]
@@ -136,7 +135,7 @@ def _range(name: str, low: float, high: float) -> str:
 
 
 def _keypoint_tables(results: Results, snapshot: Snapshot) -> list[Table]:
-    """Labels and errors of each keypoint; none where there are too many to read."""
+    """Label counts and errors per keypoint; empty if there are too many keypoints to list."""
     if len(results.keypoints) > _MANY_KEYPOINTS or "keypoints" not in results.experiment.figures or not results.arms:
         return []
     present = np.isfinite(snapshot.points).all(axis=-1)[snapshot.splits == 0]
@@ -150,17 +149,18 @@ def _keypoint_tables(results: Results, snapshot: Snapshot) -> list[Table]:
     )
     rows = [
         (
-            name.replace("_", " "), f"{counts[k]:,}", *([f"{PAPER_LABELS[name]:,}" if name in PAPER_LABELS else "–"] if theirs else []),
+            name.replace("_", " "), f"{counts[k]:,}",
+            *([f"{PAPER_LABELS[name]:,}" if name in PAPER_LABELS else "–"] if theirs else []),
             *(f"{e:.2f} px" if np.isfinite(e) else "–" for e in errors[:, k]),
         )
         for k, name in enumerate(results.keypoints)
     ]  # fmt: skip
-    title = f"Each keypoint: mean error, px of 96 ({int(present.all(axis=1).sum()):,} faces of train have every label)"
+    title = f"Per keypoint: mean error, px of 96 ({int(present.all(axis=1).sum()):,} train faces have every label)"
     return [Table(title, head, tuple(rows))]
 
 
 def _training_table(results: Results) -> Table:
-    """Each training: what it saw and how far it came."""
+    """One row per training: data, epochs, speed."""
     head = (
         "arm",
         "seed",
@@ -170,14 +170,14 @@ def _training_table(results: Results) -> Table:
         "epochs",
         "best",
         "pictures seen",
-        "pictures/s",
+        "images/s",
         "minutes",
         "format",
     )
     rows = tuple(
         (
-            arm.arm.title, str(r.seed), r.name, f"{r.parameters:,}", f"{r.train_faces:,}", str(r.epochs), str(r.best_epoch), f"{r.pictures:,}",
-            f"{r.speed:,.0f}", f"{r.minutes:.1f}", r.precision,
+            arm.arm.title, str(r.seed), r.name, f"{r.parameters:,}", f"{r.train_faces:,}",
+            str(r.epochs), str(r.best_epoch), f"{r.pictures:,}", f"{r.speed:,.0f}", f"{r.minutes:.1f}", r.precision,
         )
         for arm in results.arms
         if not arm.arm.stage_of
@@ -187,13 +187,15 @@ def _training_table(results: Results) -> Table:
 
 
 def settings_table(experiment: Experiment, budget: Budget) -> Table:
-    """The settings in which arms differ, then those they share."""
+    """The settings that differ between arms, then those they share."""
     configs = {arm.title: arm_config(arm, budget, seed=0) for arm in experiment.trained}
     names = [f.name for f in fields(next(iter(configs.values()))) if f.name not in _OWN]
     kept = {name: [_plain(getattr(config, name)) for config in configs.values()] for name in names}
-    differ = sorted(names, key=lambda name: len(set(kept[name])) == 1)  # stable: each part in the order of the settings
+    differ = sorted(
+        names, key=lambda name: len(set(kept[name])) == 1
+    )  # stable sort: each part keeps the order of the settings
     many = len(configs) > 8
-    if many:  # one column an arm would not fit a page
+    if many:  # one column per arm would not fit a page
         rows = [(name, ", ".join(dict.fromkeys(kept[name]))) for name in differ]
         return Table("Settings", ("setting", "values"), tuple(rows))
     return Table("Settings", ("setting", *configs), tuple((name, *kept[name]) for name in differ))
@@ -207,7 +209,7 @@ def _facts(results: Results, setting: Setting) -> dict[str, str]:
     faces, seeds = results.faces, max((len(a.runs) for a in results.arms), default=0)
     groups = len(np.unique(faces.groups))
     together = f" of {groups:,} people or photos" if faces.grouped else ""
-    chosen = "; the best epoch of each training was chosen on it" if setting.split == "val" else ""
+    chosen = "; also used to choose each training's best epoch" if setting.split == "val" else ""
     drawn = "people or photos" if faces.grouped else "faces"
     return {
         "project": setting.project,
@@ -221,13 +223,13 @@ def _facts(results: Results, setting: Setting) -> dict[str, str]:
 
 
 def machine_facts() -> dict[str, str]:
-    """Versions and machine, without its name or paths."""
+    """Versions and hardware, without host name or paths."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     versions = [f"FKP Studio {__version__}", f"Python {platform.python_version()}"]
     for package in ("torch", "numpy"):
         try:
             versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:  # run from a folder of wheels, without their metadata
+        except PackageNotFoundError:  # run from unpacked wheels without metadata
             continue
     return {
         "machine": f"{platform.system()} {platform.machine()}, {cores} core{'s' if cores != 1 else ''}",
@@ -246,9 +248,11 @@ def _values(results: Results, setting: Setting) -> dict[str, Any]:
         "arms": [_arm_values(arm) for arm in results.arms],
         "claims": [
             {
-                "better": c.claim.better, "worse": c.claim.worse, "measure": c.claim.measure, "faces": c.claim.faces, "says": c.claim.says,
+                "better": c.claim.better, "worse": c.claim.worse, "measure": c.claim.measure,
+                "faces": c.claim.faces, "says": c.claim.says,
                 "difference": c.difference.value, "low": c.difference.low, "high": c.difference.high,
-                "per_seed": list(c.difference.per_seed), "paper": c.paper, "verdict": c.verdict, "sentence": words.claim_sentence(c, results),
+                "per_seed": list(c.difference.per_seed), "paper": c.paper, "verdict": c.verdict,
+                "sentence": words.claim_sentence(c, results),
             }
             for c in results.claims
         ],
@@ -261,12 +265,17 @@ def _arm_values(arm: ArmResult) -> dict[str, Any]:
         "arm": arm.arm.name,
         "title": arm.arm.title,
         "paper": dict(arm.arm.paper),
-        "values": {n: {"value": v.value, "low": v.low, "high": v.high, "per_seed": list(v.per_seed)} for n, v in arm.values.items()},
+        "values": {
+            n: {"value": v.value, "low": v.low, "high": v.high, "per_seed": list(v.per_seed)}
+            for n, v in arm.values.items()
+        },
         "turned": None if arm.turned is None else arm.turned.value,
-        "runs": [{"seed": r.seed, "run": r.name, "epochs": r.epochs, "pictures": r.pictures, "minutes": r.minutes} for r in arm.runs],
-    }  # fmt: skip
+        "runs": [
+            {"seed": r.seed, "run": r.name, "epochs": r.epochs, "pictures": r.pictures, "minutes": r.minutes}
+            for r in arm.runs
+        ],
+    }
 
 
 def verdict_words(verdict: str) -> str:
-    """What stands before a sentence."""
     return VERDICTS[verdict]

@@ -1,4 +1,4 @@
-"""From the errors of all runs on all faces to a table and to what may be said of the paper's claims. NumPy only."""
+"""From the errors of all runs on all faces to the table and to verdicts on the paper's claims."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from training.experiments.report.measures import MEASURES, Faces, Terms, face_nm
 from training.storage.runs.events import EpochDone, Progress, RunStarted, Trouble
 from training.storage.runs.folder import RunInfo, read_events
 
-HARDLY = 0.6  # of the mean shape's error: a network that is not below this has only begun
+HARDLY = 0.6  # of the mean shape's error: a network above this has hardly begun to learn
 
 
 @dataclass(frozen=True)
 class ArmRun:
-    """What one training of an arm was. pictures: seen in training. curve: its epochs. best_rmse, mean_shape_rmse: px, on val."""
+    """One training of an arm. pictures: images seen. curve: its epochs. best_rmse, mean_shape_rmse: px, on val."""
 
     seed: int
     name: str
@@ -36,7 +36,7 @@ class ArmRun:
 
     @property
     def speed(self) -> float:
-        """Pictures a second of training, evaluation included."""
+        """Training speed in images/s, including evaluation."""
         return self.pictures / max(60 * self.minutes, 1e-9)
 
     @property
@@ -47,8 +47,11 @@ class ArmRun:
 
 @dataclass(frozen=True)
 class ArmResult:
-    """One row. runs: by seed. errors: distances [N, K] px of each seed. values: measure -> its interval; turned: the same
-    of the main measure over faces that look far to the side, None without any."""
+    """One row of the table.
+
+    runs: by seed. errors: point errors [N, K] px per seed. values: measure -> its interval. turned: the main measure
+    over the turned faces, None if there are none.
+    """
 
     arm: Arm
     runs: tuple[ArmRun, ...]
@@ -57,16 +60,17 @@ class ArmResult:
     turned: Interval | None
 
     def mean_errors(self) -> np.ndarray:
-        """The distances, averaged over the seeds: [N, K] px."""
+        """The point errors averaged over the seeds: [N, K] px."""
         return np.mean(np.stack(self.errors), axis=0)
 
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim and what became of it. difference: how much smaller the measure is in `better`; positive agrees.
+    """The test of a claim.
 
-    paper: the difference in the paper's own figures, NaN where it gives none. verdict: agrees, disagrees, undecided, early (a
-    network has hardly begun to learn), alike (both are the same training here, as no face lacks a label).
+    difference: how much smaller the measure is in `better`; positive agrees. paper: the same difference in the paper's
+    figures, NaN if not given. verdict: agrees, disagrees, undecided, early (a network has hardly begun to learn) or
+    alike (both trainings are identical, as no face lacks a label).
     """
 
     claim: Claim
@@ -77,7 +81,7 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Results:
-    """All that tables, figures and the page are made of. failed: (arm's title, seed) -> why."""
+    """The data behind tables, figures and the page. failed: (arm, seed) -> reason."""
 
     experiment: Experiment
     faces: Faces
@@ -87,7 +91,7 @@ class Results:
     failed: Mapping[tuple[str, int], str]
 
     def arm(self, name: str) -> ArmResult | None:
-        """The row of this arm; None where it has no finished run."""
+        """The row of this arm; None if it has no finished run."""
         return next((a for a in self.arms if a.arm.name == name), None)
 
 
@@ -100,9 +104,9 @@ def collect(
     errors: Mapping[tuple[str, int], np.ndarray],
     failed: Mapping[tuple[str, int], str],
 ) -> Results:
-    """The results. runs: by (trained arm, seed). errors: distances [N, K] by (arm, seed), earlier stages included.
+    """The results. runs: by (trained arm, seed). errors: point errors [N, K] by (arm, seed), including earlier stages.
 
-    Only seeds that every arm has finished are used, so that all arms have the same; where an arm has none, it is left out.
+    Only the seeds that every arm has finished are used; an arm without any is left out.
     """
     seeds = _common_seeds(experiment, errors)
     draws = make_draws(faces.groups, seeds=max(len(seeds), 1))
@@ -118,22 +122,21 @@ def collect(
 
 
 def _common_seeds(experiment: Experiment, errors: Mapping[tuple[str, int], np.ndarray]) -> list[int]:
-    """The seeds of the arm that finished the fewest, but at least one."""
+    """The seeds finished by every arm that has finished any."""
     by_arm = [{seed for name, seed in errors if name == arm.name} for arm in experiment.arms]
     there = [seeds for seeds in by_arm if seeds]
     return sorted(set.intersection(*there)) if there else []
 
 
 def describe(info: RunInfo, seed: int) -> ArmRun:
-    """What a finished run was, from its events."""
+    """Summary of a finished run, from its events."""
     events, _ = read_events(info.path)
     curve = tuple(e for e in events if isinstance(e, EpochDone))
     start = next((e for e in events if isinstance(e, RunStarted)), None)
     last, faces = curve[-1], start.train_samples if start else 0
     steps = [e for e in events if isinstance(e, Progress)]
-    epochs = (
-        steps[-1].epoch - 1 + steps[-1].batch / steps[-1].batches if steps else last.epoch
-    )  # the last may be cut short
+    # the last epoch may be incomplete
+    epochs = steps[-1].epoch - 1 + steps[-1].batch / steps[-1].batches if steps else last.epoch
     return ArmRun(
         seed=seed,
         name=info.name,
@@ -171,7 +174,7 @@ def _arm_result(
 
 
 def _test(claim: Claim, results: Results, draws: Draws) -> ClaimResult | None:
-    """The claim on these faces; None where an arm is missing or no face is turned."""
+    """The claim tested on these faces; None if an arm is missing or the claim needs turned faces and there are none."""
     better, worse = results.arm(claim.better), results.arm(claim.worse)
     if better is None or worse is None or (claim.faces == "turned" and not results.faces.turned.any()):
         return None
@@ -190,13 +193,13 @@ def _test(claim: Claim, results: Results, draws: Draws) -> ClaimResult | None:
 
 
 def are_alike(first: ArmResult, second: ArmResult) -> bool:
-    """Whether both are one training: they differ in their rows alone, and the complete faces are all there are."""
+    """Whether both trainings are identical: they differ only in their rows, and every face is complete."""
     faces = {run.train_faces for arm in (first, second) for run in arm.runs}
     return differ_in_rows_only(first.arm, second.arm) and len(faces) == 1 and 0 not in faces
 
 
 def _measurable(claim: Claim, arm: ArmResult, experiment: Experiment) -> Claim:
-    """The claim in its own measure, or in the first one that these faces have (a box needs faces with every label)."""
+    """The claim in its own measure, or in the first that these faces allow (a box needs complete faces)."""
     there = [name for name in experiment.measures if np.isfinite(arm.values[name].value)]
     return claim if claim.measure in there or not there else replace(claim, measure=there[0])
 
@@ -207,28 +210,31 @@ def _terms(claim: Claim, arm: ArmResult, faces: Faces) -> list[Terms]:
 
 
 def keypoint_errors(results: Results) -> np.ndarray:
-    """Mean error of each keypoint in each arm, over the seeds: [A, K], px of a picture 96 px wide."""
+    """Mean error per arm and keypoint over the seeds: [A, K], px of an image 96 px wide."""
     return np.array(
         [
-            [np.mean([keypoint_terms(e, results.faces, k).value() for e in arm.errors]) for k in range(len(results.keypoints))]
+            [
+                np.mean([keypoint_terms(e, results.faces, k).value() for e in arm.errors])
+                for k in range(len(results.keypoints))
+            ]
             for arm in results.arms
         ]
-    )  # fmt: skip
+    )
 
 
 def faces_nme(arm: ArmResult, results: Results) -> np.ndarray:
-    """The NME of each face by the experiment's normaliser, averaged over the seeds: [N], NaN where it lacks it."""
+    """The NME of each face by the main normaliser, averaged over the seeds: [N], NaN if the face lacks it."""
     return face_nme(arm.mean_errors(), results.faces, main_normaliser(results))
 
 
 def main_normaliser(results: Results) -> str:
-    """The experiment's normaliser, or another that these faces have."""
+    """The experiment's normaliser, or another one that these faces have."""
     lengths = results.faces.lengths
     wanted = (results.experiment.normaliser, "box", "interocular", "interpupil")
     return next((kind for kind in wanted if np.isfinite(lengths[kind]).any()), wanted[0])
 
 
 def shown_measures(results: Results) -> list[str]:
-    """The measures that these faces have."""
+    """The experiment's measures that can be computed on these faces."""
     names = results.experiment.measures
     return [n for n in names if n in MEASURES and any(np.isfinite(a.values[n].value) for a in results.arms)]

@@ -1,4 +1,4 @@
-"""Reads back the table of a finished experiment, for the window. Torch-free."""
+"""Reads back the table of a finished experiment, for the window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Written = tuple[tuple[str, ...], tuple[tuple[str, ...], ...], tuple[str, ...]]
 
 
 def read_table(folder: Path) -> Written | None:
-    """Head, rows and sentences as they were written; None where there is no table, or none that can be read."""
+    """Head, rows and sentences as written; None if there is no readable table."""
     try:
         head, *rows = csv.reader(_text(folder / CSV).splitlines())
         said = json.loads(_text(folder / JSON))["sentences"]

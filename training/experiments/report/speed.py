@@ -1,4 +1,4 @@
-"""Size and speed of networks on this machine (Wing loss paper, Table 7): nothing is trained, weights are as drawn."""
+"""Size and speed of the networks on this machine (Wing loss paper, Table 7), with random weights."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from training.learning.models.staged import StagedNet
 
 BATCH = 16
 _ROUNDS = 5
-_SECONDS = 0.25  # of one timing, at least
-_CAPTION = "Faces a second on one core, one at a time and in batches; the line is the spread of the timings."
+_SECONDS = 0.25  # minimum length of one timing
+_CAPTION = "Faces/s on one core, one at a time and in batches; error bars show the range of the timings."
 
 
 @dataclass(frozen=True)
 class Speed:
-    """One network. megabytes: its weights as float32, 2^20 bytes. Each timing: faces a second, float [rounds].
+    """One network. megabytes: its float32 weights, in 2^20 bytes. Timings: faces/s on one core, float [rounds].
 
-    one_by_one: float32, one core, batches of one. batched: float32, one core, batches of 16. bfloat16: the same in bfloat16.
+    one_by_one: float32, batches of one. batched: float32, batches of 16. bfloat16: the same in bfloat16.
     """
 
     arm: Arm
@@ -50,22 +50,22 @@ def measure_speed(
     rounds: int = _ROUNDS,
     seconds: float = _SECONDS,
 ) -> list[Speed]:
-    """Measure all networks of the experiment with this many keypoints, in turns, so that a noisy moment hits all alike."""
+    """Measure all networks of the experiment with this many keypoints, interleaved so that noise affects all alike."""
     set_threads(1)
     models = [_make(arm, keypoints) for arm in experiment.arms]
     timings: list[list[tuple[float, float, float]]] = [[] for _ in models]
-    for n in range(rounds + 1):  # the first round prepares kernels and memory, and is dropped
+    for n in range(rounds + 1):  # the first round is a warm-up and is dropped
         for place, (arm, model) in enumerate(zip(experiment.arms, models, strict=True)):
             timings[place].append(_timings(arm, model, seconds))
             report((n + (place + 1) / len(models)) / (rounds + 1))
-    return [_speed(*found) for found in zip(experiment.arms, models, timings, strict=True)]  # fmt: skip
+    return [_speed(*found) for found in zip(experiment.arms, models, timings, strict=True)]
 
 
 def _make(arm: Arm, keypoints: int) -> nn.Module:
     config = network_config(arm)
     mean = torch.rand(keypoints, 2) * (config.input_size - 1)
     model = make_model(config, keypoints, mean_shape=mean)
-    if isinstance(model, StagedNet):  # a network in stages: all of them
+    if isinstance(model, StagedNet):  # run all stages
         model.begin(2)
     return to_channels_last(model).eval()
 
@@ -80,12 +80,12 @@ def _speed(arm: Arm, model: nn.Module, timings: list[tuple[float, float, float]]
 def _timings(arm: Arm, model: nn.Module, seconds: float) -> tuple[float, float, float]:
     return tuple(
         _rate(arm, model, *how, seconds=seconds) for how in ((1, "float32"), (BATCH, "float32"), (BATCH, "bfloat16"))
-    )  # type: ignore[return-value]  # three of them
+    )  # type: ignore[return-value]  # exactly three
 
 
 @torch.inference_mode()
 def _rate(arm: Arm, model: nn.Module, batch: int, precision: str, *, seconds: float) -> float:
-    """Faces a second."""
+    """Faces/s."""
     config = network_config(arm)
     x = torch.randn(batch, config.channels, config.input_size, config.input_size).contiguous(
         memory_format=torch.channels_last
@@ -99,7 +99,6 @@ def _rate(arm: Arm, model: nn.Module, batch: int, precision: str, *, seconds: fl
 
 
 def speed_report(experiment: Experiment, found: list[Speed], keypoints: int, *, project: str) -> Report:
-    """The report of the measurement."""
     return Report(
         experiment=experiment,
         table=_table(experiment, found),
@@ -107,14 +106,14 @@ def speed_report(experiment: Experiment, found: list[Speed], keypoints: int, *, 
         summary=f"{sum(s.verdict == 'agrees' for s in said)} of {len(said)} claims agree.",
         notes=(
             "Speeds depend on the machine and its load: compare the rows of one table with each other.",
-            "The paper's size counts megabytes of its own file format; ours is the weights as 4-byte numbers, in 2^20 bytes.",
+            "The paper gives the size of its own file format; ours counts weights as 4-byte numbers, in 2^20 bytes.",
         ),
         figures=(Drawn("speed", _CAPTION, _draw(found)),),
         more=(),
         details=(),
         facts={
             "project": project, "keypoints": str(keypoints),
-            "measured": f"median of {len(found[0].one_by_one)} timings in turns, one core, without flip averaging",
+            "measured": f"median of {len(found[0].one_by_one)} interleaved timings, one core, without flip averaging",
             **machine_facts(),
         },
         values={
@@ -137,8 +136,10 @@ def _table(experiment: Experiment, found: list[Speed]) -> Table:
     )  # fmt: skip
     rows = tuple(
         (
-            s.arm.title, f"{s.input_size}x{s.input_size}x{s.channels}", f"{s.parameters:,}", _paper(s.arm, "parameters", 1e-6, " M"),
-            f"{s.megabytes:.1f}", _paper(s.arm, "megabytes"), f"{np.median(s.one_by_one):,.0f}", _paper(s.arm, "one_by_one"),
+            s.arm.title, f"{s.input_size}x{s.input_size}x{s.channels}",
+            f"{s.parameters:,}", _paper(s.arm, "parameters", 1e-6, " M"),
+            f"{s.megabytes:.1f}", _paper(s.arm, "megabytes"),
+            f"{np.median(s.one_by_one):,.0f}", _paper(s.arm, "one_by_one"),
             f"{np.median(s.batched):,.0f}", f"{np.median(s.bfloat16):,.0f}",
         )
         for s in found
@@ -151,13 +152,13 @@ def _paper(arm: Arm, name: str, factor: float = 1.0, unit: str = "") -> str:
 
 
 def _claim(claim: Claim, found: list[Speed]) -> Said:
-    """`better` is faster. Clear where the slowest of its timings is above the fastest of the other's."""
+    """Test that `better` is faster. Clear if the slowest timing of one network beats the fastest of the other."""
     fast, slow = (next(s for s in found if s.arm.name == name) for name in (claim.better, claim.worse))
     times = float(np.median(fast.one_by_one) / np.median(slow.one_by_one))
     clear = fast.one_by_one.min() > slow.one_by_one.max() or slow.one_by_one.min() > fast.one_by_one.max()
     verdict = "undecided" if not clear else "agrees" if times > 1 else "disagrees"
     sentence = (
-        f"{fast.arm.title} does {times:.2g} times as many faces a second as {slow.arm.title}, one by one on one core."
+        f"{fast.arm.title} processes {times:.2g} times as many faces/s as {slow.arm.title}, one by one on one core."
     )
     theirs = fast.arm.paper["one_by_one"] / slow.arm.paper["one_by_one"]
     return Said(verdict, sentence, f"The paper: {claim.says}, {theirs:.2g} times.")
@@ -177,7 +178,7 @@ def _draw(found: list[Speed]) -> Figure:
         axes.set_yticks(rows, [s.arm.title for s in found])
         axes.set_xscale("log")
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("faces a second on one core, float32 (logarithmic)")
+        axes.set_xlabel("faces/s on one core, float32 (log scale)")
         axes.set_title("Speed of the networks")
         axes.legend(loc="lower right", fontsize=8.5)
         return figure

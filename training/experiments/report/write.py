@@ -1,4 +1,4 @@
-"""Writes a report into a folder: table.csv, table.json, table.md, the figures as SVG and PNG, and report.html."""
+"""Writes a report to a folder: table.csv, table.json, table.md, the figures as SVG and PNG, and report.html."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.files import replacing, writing
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Write all files; each is replaced whole. Returns the page. Raises UserError where the folder cannot be written."""
+    """Write all files, each atomically; returns the HTML page. Raises UserError if the folder is not writable."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     drawn = {figure.name: as_files(figure.figure) for figure in report.figures}
@@ -45,7 +45,7 @@ def _csv(table: Table) -> str:
 
 
 def markdown(report: Report) -> str:
-    """The section for a page of results: what was done, the table, what agrees, what to know, each keypoint."""
+    """A section for a results page: setting, table, conclusions, notes and per-keypoint tables."""
     experiment, facts = report.experiment, report.facts
     done = "; ".join(
         f"{name}: {facts[name]}"
@@ -58,10 +58,10 @@ def markdown(report: Report) -> str:
         lines += [f"**{report.summary}**", ""]
         lines += [f"- *{verdict_words(s.verdict)}*: {s.sentence} {s.paper}" for s in report.said] + [""]
     if report.notes:
-        lines += ["To know:", "", *(f"- {note}" for note in report.notes), ""]
+        lines += ["Notes:", "", *(f"- {note}" for note in report.notes), ""]
     for table in report.more:
         lines += [f"{table.title}:", "", *_table(table), ""]
-    return "\n".join(lines)  # fmt: skip
+    return "\n".join(lines)
 
 
 def _sentence(text: str) -> str:

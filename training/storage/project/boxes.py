@@ -1,4 +1,4 @@
-"""Where in its source picture a sample's face is, and to which part of a protocol it belongs; most samples say neither."""
+"""Crops, face boxes and protocol subsets of samples; most samples have none of them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _COLUMNS = "id, crop_x, crop_y, crop_side, box_x, box_y, box_width, box_height, 
 
 @dataclass(frozen=True)
 class Faces:
-    """Of B samples: crops int64 [B, 3] (x, y, side in the source picture; side 0: the picture is the whole file),
-    boxes float64 [B, 4] (x, y, width, height in the source picture; NaN where the source gave none), subsets ("" none)."""
+    """Crops, boxes and subsets of B samples.
+
+    crops: int64 [B, 3], x, y, side in the source image; side 0: the whole file. boxes: float64 [B, 4], x, y, width,
+    height in the source image, NaN if not given. subsets: "" if none.
+    """
 
     crops: np.ndarray
     boxes: np.ndarray
@@ -28,14 +31,17 @@ class Faces:
 
     @property
     def corners(self) -> np.ndarray:
-        """float64 [B, 1, 2]: what is added to points of the samples' pictures to have points of the source pictures."""
+        """float64 [B, 1, 2]: the offset from sample coordinates to source image coordinates."""
         return self.crops[:, None, :2].astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What one sample shows of its file. crop: x, y, side, all 0 for the whole file; box: the face's x, y, width, height in
-    the file, None where nobody gave it; width, height: of the sample, px."""
+    """The part of its file that a sample shows.
+
+    crop: x, y, side, all 0 for the whole file. box: the face's x, y, width, height in the file, None if unknown. width,
+    height: of the sample, px.
+    """
 
     id: int
     crop: tuple[int, int, int]
@@ -45,12 +51,12 @@ class Cut:
     flags: tuple[str, ...]
 
     def to_text(self) -> str:
-        """One JSON text; `from_text` gives it back."""
+        """JSON text, read back by `from_text`."""
         return json.dumps([self.id, self.crop, self.box, self.width, self.height, self.flags])
 
     @classmethod
     def from_text(cls, text: str) -> Cut:
-        """Raises ValueError or TypeError for another text."""
+        """The Cut of `to_text`'s JSON. Raises ValueError or TypeError for any other text."""
         i, crop, box, width, height, flags = json.loads(text)
         x, y, side = map(int, crop)
         corner = None if box is None else (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
@@ -58,7 +64,7 @@ class Cut:
 
 
 def read_cut(database: Database, sample_id: int) -> Cut:
-    """What a sample shows now. Raises UserError for an unknown one."""
+    """The current Cut of a sample. Raises UserError for an unknown id."""
     found = database.one("SELECT flags FROM samples WHERE id = ?", (int(sample_id),))
     if found is None:
         raise UserError(f"There is no sample number {sample_id} in {database.folder}.")
@@ -71,7 +77,7 @@ def read_cut(database: Database, sample_id: int) -> Cut:
 
 
 def write_cut(database: Database, cut: Cut) -> None:
-    """Let a sample show this; predictions of what it showed before are dropped. Within the caller's transaction."""
+    """Set a sample's Cut and drop its predictions, within the caller's transaction."""
     sql = database.sql
     crop = cut.crop if cut.crop[2] else (None,) * 3
     values = (cut.id, *crop, *(cut.box or (None,) * 4), cut.id)
@@ -84,7 +90,7 @@ def write_cut(database: Database, cut: Cut) -> None:
 
 
 def write_faces(database: Database, ids: np.ndarray, batch: SampleBatch) -> None:
-    """Keep what a batch says of crops, boxes and subsets, within the caller's transaction."""
+    """Store a batch's crops, boxes and subsets, within the caller's transaction."""
     crops = (
         [(None,) * 3] * len(ids)
         if batch.crops is None
@@ -101,13 +107,13 @@ def write_faces(database: Database, ids: np.ndarray, batch: SampleBatch) -> None
 
 
 def read_crop(database: Database, sample_id: int) -> tuple[int, int, int] | None:
-    """The crop of one sample; None where its picture is the whole file."""
+    """The crop of one sample; None if it shows the whole file."""
     row = database.one("SELECT crop_x, crop_y, crop_side FROM faces WHERE id = ?", (int(sample_id),))
     return (row[0], row[1], row[2]) if row and row[2] else None
 
 
 def read_faces(database: Database, ids: Sequence[int] | np.ndarray) -> Faces:
-    """Of the samples `ids`, in their order."""
+    """Crops, boxes and subsets of the samples `ids`, in that order."""
     wanted = np.asarray(ids, np.int64).reshape(-1).tolist()
     query = f"SELECT {_COLUMNS} FROM faces WHERE id IN (SELECT value FROM json_each(?))"
     found = {row[0]: row[1:] for row in database.all(query, (json.dumps(wanted),))}

@@ -1,6 +1,6 @@
-"""The small columns of all samples, packed 1,024 samples a row: a million samples are read in a blink.
+"""Compact columns of all samples, packed 1,024 samples per database row for fast reading.
 
-Sample ids are 1, 2, 3... in the order of import and never change: id - 1 is the sample's row in every array here.
+Sample ids are 1, 2, 3... in order of import and never change: id - 1 is the sample's row in every array here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from training.storage.project.database import Database
 
 CHUNK = 1024
 SPLITS = ("train", "val", "test")
-REMOVED = 3  # in the place of a split: a sample that people took out, see training.storage.project.edits.remove
+REMOVED = 3  # stored instead of a split for removed samples, see training.storage.project.edits.remove
 ROW = np.dtype(
     [
         ("missing", "<u2"),
@@ -31,10 +31,10 @@ ROW = np.dtype(
 
 @dataclass(frozen=True)
 class SampleIndex:
-    """Columns over all N samples in the order of import (`ids` ascends from 1).
+    """Columns over all N samples in order of import (`ids` ascends from 1).
 
-    missing: UNSET points of each. to_review: points of a model that nobody has confirmed. splits: 0 train, 1 val, 2 test,
-    3 removed.
+    missing: number of UNSET points. to_review: number of unconfirmed model points. splits: 0 train, 1 val, 2 test, 3
+    removed.
     """
 
     ids: np.ndarray  # int64 [N]
@@ -50,22 +50,22 @@ class SampleIndex:
 
     @property
     def kept(self) -> np.ndarray:
-        """bool [N]: the samples that nobody has removed."""
+        """bool [N]: the samples that have not been removed."""
         return self.splits != REMOVED
 
 
 def missing_counts(labels: Labels) -> np.ndarray:
-    """uint16 [B]: how many points of each sample nobody has looked at."""
+    """uint16 [B]: the number of UNSET points per sample."""
     return labels.missing.sum(axis=1).astype(np.uint16)
 
 
 def review_counts(labels: Labels) -> np.ndarray:
-    """uint16 [B]: how many points of each sample a model made."""
+    """uint16 [B]: the number of points per sample that a model placed."""
     return (labels.origins == Origin.MODEL).sum(axis=1).astype(np.uint16)
 
 
 def sample_count(database: Database) -> int:
-    """How many samples the project has."""
+    """The number of samples, including removed ones."""
     row = database.one("SELECT max(id) FROM samples")
     return int(row[0] or 0) if row else 0
 
@@ -91,12 +91,12 @@ def read_rows(database: Database, first: int, end: int) -> np.ndarray:
 
 
 def read_splits(database: Database, ids: np.ndarray) -> np.ndarray:
-    """The splits of the samples `ids`, uint8 [B]; only the rows that hold them are read."""
+    """The splits of the samples `ids`, uint8 [B]; reads only their chunks."""
     return np.ascontiguousarray(_rows_of(database, ids)["splits"])
 
 
 def read_sizes(database: Database, ids: np.ndarray) -> np.ndarray:
-    """Width and height of the samples `ids`, float64 [B, 2], px; only the rows that hold them are read."""
+    """Width and height of the samples `ids`, float64 [B, 2], px; reads only their chunks."""
     rows = _rows_of(database, ids)
     return np.stack([rows["widths"], rows["heights"]], axis=-1).astype(np.float64)
 
@@ -115,12 +115,12 @@ def split_word(split: int) -> str:
 
 
 def kept_ids(database: Database) -> np.ndarray:
-    """int64: the ids of all samples that nobody has removed, ascending."""
+    """int64, ascending: the ids of all samples that have not been removed."""
     return np.flatnonzero(read_rows(database, 0, sample_count(database))["splits"] != REMOVED) + 1
 
 
 def write_columns(database: Database, ids: np.ndarray, **columns: Any) -> None:
-    """Set some columns of the samples `ids`, within the transaction of the caller; a new chunk begins with zeros."""
+    """Set some columns of the samples `ids`, within the caller's transaction; new chunks are filled with zeros."""
     rows = np.asarray(ids, np.int64) - 1
     order = np.argsort(rows // CHUNK, kind="stable")
     chunks, starts = np.unique((rows // CHUNK)[order], return_index=True)

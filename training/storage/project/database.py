@@ -1,4 +1,4 @@
-"""The project's SQLite database: its tables, opening it with all checks, and transactions whose faults are sentences."""
+"""The project's SQLite database: schema, opening with version checks, and transactions with readable errors."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from training.progress import Progress
 
 DATABASE = "project.db"
 VERSION = 2
-APPLICATION = 0x464B5050  # "FKPP": tells a project from any other SQLite file
+APPLICATION = 0x464B5050  # "FKPP": distinguishes projects from other SQLite files
 BUSY_MS = 5000
-LEAST_FREE = 1 << 20  # bytes; with less a disk counts as full
+LEAST_FREE = 1 << 20  # bytes of free space below which a disk counts as full
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -50,14 +50,14 @@ CREATE {kind} TABLE faces (
 
 
 class Database:
-    """One connection, for one thread. Every fault of SQLite comes out as a UserError with a sentence.
+    """One connection, for one thread. SQLite errors are raised as UserErrors.
 
-    progress: asked between the blocks of whatever reads or writes many samples, which it may end by raising Cancelled (a
-    transaction then leaves nothing behind).
+    progress: called between blocks of long reads and writes; it may raise Cancelled to abort them (transactions are
+    rolled back).
     """
 
     def __init__(self, folder: Path, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> None:
-        """Open the database of the project in `folder`. Raises UserError where there is none, or none that we can read."""
+        """Open the database of the project in `folder`. Raises UserError if there is none or it cannot be read."""
         self.folder = folder
         self.read_only = read_only
         self.progress = Progress()
@@ -65,7 +65,7 @@ class Database:
             raise UserError(_no_project(folder))
         if not read_only and not (os.access(folder, os.W_OK) and os.access(folder / DATABASE, os.W_OK)):
             raise UserError(
-                f"The project {folder} is write-protected. Change its permissions, or copy it to a folder of yours."
+                f"The project {folder} is write-protected. Change its permissions, or copy it to a writable folder."
             )
         with self.sentences():
             self.sql = _connect(folder, read_only=read_only, busy_ms=busy_ms)
@@ -83,7 +83,8 @@ class Database:
         try:
             sql.execute("PRAGMA journal_mode = WAL")
             sql.executescript(
-                f"BEGIN;{TABLES}{FACES.format(kind='')}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {VERSION};COMMIT"
+                f"BEGIN;{TABLES}{FACES.format(kind='')}"
+                f"PRAGMA application_id = {APPLICATION};PRAGMA user_version = {VERSION};COMMIT"
             )
         finally:
             sql.close()
@@ -93,15 +94,15 @@ class Database:
         self.sql.close()
 
     def set_busy(self, busy_ms: int) -> None:
-        """How long a write waits for another program's before it gives up."""
+        """Set how long a write waits for another program's lock, in ms."""
         self.one(f"PRAGMA busy_timeout = {int(busy_ms)}")
 
     def leave_folding(self) -> None:
-        """Never fold the write-ahead log into the database at the end of a write: it takes up to 20 ms."""
+        """Disable automatic checkpoints of the write-ahead log, which take up to 20 ms at the end of a write."""
         self.one("PRAGMA wal_autocheckpoint = 0")
 
     def fold(self) -> None:
-        """Fold the write-ahead log into the database as far as no reader needs it."""
+        """Checkpoint the write-ahead log as far as readers allow."""
         self.one("PRAGMA wal_checkpoint(PASSIVE)")
 
     def data_version(self) -> int:
@@ -112,7 +113,7 @@ class Database:
         application = self.sql.execute("PRAGMA application_id").fetchone()[0]
         version = self.sql.execute("PRAGMA user_version").fetchone()[0]
         if application != APPLICATION:
-            raise UserError(f"{self.folder / DATABASE} is not a database of FKP Studio. Choose another project folder.")
+            raise UserError(f"{self.folder / DATABASE} is not an FKP Studio database. Choose another project folder.")
         if version > VERSION:
             raise UserError(
                 f"The project {self.folder} was written by a newer FKP Studio (format {version}; this one reads up to "
@@ -122,13 +123,13 @@ class Database:
             self._upgrade()
 
     def _upgrade(self) -> None:
-        """From format 1, which had no crops; one opened for reading only stays as it is and gets an empty table in memory."""
+        """Upgrade from format 1, which had no crops; if read-only, only an empty temporary table is added."""
         if self.read_only:
             self.sql.execute(FACES.format(kind="TEMP"))
             return
         self.sql.execute("BEGIN IMMEDIATE")
         try:
-            if self.sql.execute("PRAGMA user_version").fetchone()[0] < VERSION:  # another program may have been quicker
+            if self.sql.execute("PRAGMA user_version").fetchone()[0] < VERSION:  # another program may have been faster
                 self.sql.execute(FACES.format(kind=""))
                 self.sql.execute(f"PRAGMA user_version = {VERSION}")
             self.sql.execute("COMMIT")
@@ -138,19 +139,19 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of the block's writes, or none of them. Inside another transaction it is a part of that one."""
+        """All of the block's writes, or none of them; nested calls join the outer transaction."""
         if self.sql.in_transaction:
             yield self.sql
             return
         if self.read_only:
-            raise UserError(f"The project {self.folder} was opened for reading only.")
+            raise UserError(f"The project {self.folder} is open read-only.")
         with self.sentences():
             self.sql.execute("BEGIN IMMEDIATE")
             try:
                 yield self.sql
                 self.sql.execute("COMMIT")
             except BaseException:
-                if self.sql.in_transaction:  # some faults (a full disk) have rolled back already
+                if self.sql.in_transaction:  # some errors (a full disk) have already rolled back
                     self.sql.execute("ROLLBACK")
                 raise
 
@@ -168,7 +169,7 @@ class Database:
             return self.sql.execute(query, values).fetchall()
 
     def column(self, query: str, values: tuple = ()) -> np.ndarray:
-        """int64 [N]: the whole numbers that a query of one column gives, without a list of them in between."""
+        """int64 [N]: the integers of a one-column query, without an intermediate list."""
         with self.sentences():
             return np.fromiter((number for (number,) in self.sql.execute(query, values)), np.int64)
 
@@ -180,11 +181,11 @@ class Database:
 
 
 def _connect(folder: Path, *, read_only: bool, busy_ms: int) -> sqlite3.Connection:
-    """A connection in WAL mode, where one writer and any number of readers do not wait for each other."""
+    """A connection in WAL mode, where a writer and any number of readers do not block each other."""
     uri = (folder / DATABASE).resolve().as_uri()
     if read_only:
-        # without write access SQLite cannot share a WAL's index with others; nobody can be writing there either, so the
-        # database is all there is, unless a log was left behind by a crash
+        # without write access SQLite cannot share the WAL index; but then nothing else is writing either, so the
+        # database file is complete unless a crash left a log behind
         wal = folder / f"{DATABASE}-wal"
         shared = os.access(folder, os.W_OK) or (wal.is_file() and wal.stat().st_size > 0)
         uri += "?mode=ro" if shared else "?immutable=1"
@@ -197,33 +198,33 @@ def _connect(folder: Path, *, read_only: bool, busy_ms: int) -> sqlite3.Connecti
 
 def _no_project(folder: Path) -> str:
     if not folder.exists():
-        return f"There is no project {folder}. Check the path, or make one with `fkp import` or `fkp demo`."
-    return f"{folder} is not a project of FKP Studio (it has no {DATABASE}). Choose a folder that ends in .fkp."
+        return f"There is no project {folder}. Check the path, or create one with `fkp import` or `fkp demo`."
+    return f"{folder} is not an FKP Studio project (it has no {DATABASE}). Choose a folder that ends in .fkp."
 
 
 def _sentence(error: sqlite3.Error, folder: Path) -> str:
-    """What went wrong, where, and what to do, for the faults people meet."""
+    """A sentence for common errors: what went wrong, where, and what to do."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     text = str(error)
     if code == sqlite3.SQLITE_FULL or "disk is full" in text or (code == sqlite3.SQLITE_IOERR and _is_full(folder)):
         return (
-            f"The disk of {folder} is full: this change was not written, and everything before it is safe. "
+            f"The disk of {folder} is full: this change was not saved, but all earlier changes are safe. "
             "Free some space and try again."
         )
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or "locked" in text:
         return (
-            f"Another program is writing to the project {folder} just now (an import, or `fkp fill`?). "
+            f"Another program is currently writing to the project {folder} (an import, or `fkp fill`?). "
             "Nothing was changed; try again when it is done."
         )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN) or "readonly" in text:
-        return f"The project {folder} cannot be written. Check the permissions of the folder and of its files."
+        return f"The project {folder} cannot be written. Check the permissions of the folder and its files."
     if code == sqlite3.SQLITE_IOERR:
-        return f"The disk of {folder} reports a fault ({text}). Copy the project to another disk and open it there."
-    return f"{folder / DATABASE} is damaged ({text}). Bring back a copy of it, or import the data again into a new project."
+        return f"The disk of {folder} reports an error ({text}). Copy the project to another disk and open it there."
+    return f"{folder / DATABASE} is damaged ({text}). Restore a backup, or import the data again into a new project."
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether there is no room for the files that SQLite keeps beside the database: it calls that an I/O error."""
+    """Whether SQLite has no space for its auxiliary files, which it reports as an I/O error."""
     try:
         return shutil.disk_usage(folder).free < LEAST_FREE
     except OSError:

@@ -1,8 +1,8 @@
-"""The journal of edits: what each step changed, before and after, so that undo and redo outlive the program.
+"""The journal of edits: the state before and after each step, so that undo and redo survive a restart.
 
-A step holds whole labels of the samples it touched, in parts of at most 4,096 samples, or their splits: those parts have
-negative numbers. A step that cut a face anew has a part CUT besides. Undo and redo write only the points in which before and
-after differ. Steps are undone from the newest, one after the other; a new step drops what was undone.
+A step stores the whole labels of the samples it touched, in parts of at most 4,096 samples, or their splits, in parts
+with negative numbers. A step that changed a crop also has a part numbered CUT. Undo and redo write only the points that
+differ between before and after. Steps are undone newest first; a new step discards undone ones.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MAX_STEPS = 1000
 MAX_BYTES = 256 << 20
 ALWAYS_KEPT = 20
 _LONGEST_CUT = 1 << 16  # bytes
-CUT = -(1 << 30)  # number of the part that tells how a face was cut before and after
+CUT = -(1 << 30)  # number of the part with a face's crop before and after
 
 
 @dataclass(frozen=True)
 class Step:
-    """One undoable edit. text: in words for the undo menu. time: seconds since the epoch. samples: how many it touched."""
+    """One undoable edit. text: for the undo menu. time: seconds since the epoch. samples: number of samples touched."""
 
     id: int
     text: str
@@ -42,7 +42,7 @@ class Step:
 
 
 class StepWriter:
-    """Writes one step part by part, within the caller's transaction; `finish` gives it its final size."""
+    """Writes one step part by part, within the caller's transaction; `finish` records its size."""
 
     def __init__(self, database: Database, text: str) -> None:
         sql = database.sql
@@ -56,21 +56,21 @@ class StepWriter:
         self._bytes, self._parts, self._database = 0, 0, database
 
     def write(self, ids: np.ndarray, before: Labels, after: Labels) -> None:
-        """Change labels of `ids` from before to after, and note both."""
+        """Change the labels of `ids` from before to after, and record both."""
         for first in range(0, len(ids), PART):
             part = slice(first, first + PART)
             self._part(ids[part], pack(before[part]), pack(after[part]))
         write_labels(self._database, ids, after)
 
     def write_splits(self, ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
-        """Change splits (uint8 [B]) of `ids` from before to after, and note both; the step has no labels then."""
+        """Change the splits (uint8 [B]) of `ids` from before to after, and record both; such a step has no labels."""
         for first in range(0, len(ids), PART):
             part = slice(first, first + PART)
             self._part(ids[part], before[part], after[part], number=-1 - self._parts)
         write_columns(self._database, ids, splits=after)
 
     def write_cut(self, before: Cut, after: Cut) -> None:
-        """Cut a face anew, and note both; the step has the labels that moved with it besides."""
+        """Change a face's crop, and record both; the step also has the labels moved with it."""
         data = zlib.compress("\n".join((before.to_text(), after.to_text())).encode(), 1)
         self._database.sql.execute("INSERT INTO step_parts VALUES (?, ?, 1, ?)", (self.id, CUT, data))
         self._bytes += len(data)
@@ -85,7 +85,7 @@ class StepWriter:
         self._bytes += len(data)
 
     def finish(self, text: str | None = None) -> None:
-        """Note the size (and a better text), and drop the oldest steps where the journal grows too long."""
+        """Record the size (and a final text), and prune the journal."""
         sql = self._database.sql
         values = (self.samples, self._bytes, text, self.id)
         sql.execute("UPDATE steps SET samples = ?, bytes = ?, text = coalesce(?, text) WHERE id = ?", values)
@@ -93,7 +93,7 @@ class StepWriter:
 
 
 def _prune(database: Database) -> None:
-    """Keep at most MAX_STEPS steps and MAX_BYTES bytes, and the newest 20 steps whatever their size."""
+    """Keep at most MAX_STEPS steps and MAX_BYTES bytes, but always the newest ALWAYS_KEPT steps."""
     rows = database.all("SELECT id, bytes FROM steps ORDER BY id DESC")
     total, keep = 0, 0
     for _, size in rows[:MAX_STEPS]:
@@ -114,7 +114,7 @@ def read_steps(database: Database) -> list[Step]:
 
 
 def read_parts(database: Database, step: int, keypoints: int) -> Iterator[tuple[np.ndarray, Labels, Labels]]:
-    """(ids, before, after) of each part. Raises UserError where the journal is damaged."""
+    """(ids, before, after) of each part. Raises UserError if the journal is damaged."""
     size = row_type(keypoints, model=True).itemsize
     parts = database.all("SELECT part FROM step_parts WHERE step = ? AND part >= 0 ORDER BY part", (step,))
     for n, (part,) in enumerate(parts):
@@ -127,7 +127,7 @@ def read_parts(database: Database, step: int, keypoints: int) -> Iterator[tuple[
 
 
 def read_split_parts(database: Database, step: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(ids, before, after) of each part of a step that moved samples. Raises UserError where the journal is damaged."""
+    """(ids, before, after) of each part with splits. Raises UserError if the journal is damaged."""
     rows = database.all(
         "SELECT count, data FROM step_parts WHERE step = ? AND part < 0 AND part > ? ORDER BY part DESC", (step, CUT)
     )
@@ -138,7 +138,7 @@ def read_split_parts(database: Database, step: int) -> Iterator[tuple[np.ndarray
 
 
 def read_step_cut(database: Database, step: int) -> tuple[Cut, Cut] | None:
-    """How a step's face was cut before and after; None for a step that cut none. Raises UserError where the journal is damaged."""
+    """A step's crop before and after; None if it changed none. Raises UserError if the journal is damaged."""
     row = database.one("SELECT data FROM step_parts WHERE step = ? AND part = ?", (step, CUT))
     if row is None:
         return None
@@ -169,15 +169,15 @@ def _unpack_part(
 
 
 def move_step(database: Database, step: int, keypoints: int, *, undo: bool) -> np.ndarray:
-    """Undo or redo a step, within the caller's transaction; the ids of the samples changed.
+    """Undo or redo a step, within the caller's transaction; returns the ids of the changed samples.
 
-    Raises UserError unless it is the newest step that is done (the oldest that is undone).
+    Raises UserError unless it is the newest done step (for redo, the oldest undone one).
     """
     order = "SELECT max(id) FROM steps WHERE NOT undone" if undo else "SELECT min(id) FROM steps WHERE undone"
     row = database.one(order)
     if row is None or row[0] != step:
         raise UserError(
-            "The labels were changed elsewhere meanwhile, so this step has to wait its turn. Nothing was changed."
+            "The labels were changed elsewhere in the meantime, so this step is not the next one. Nothing was changed."
         )
     touched = []
     for ids, before, after in read_parts(database, step, keypoints):
@@ -194,14 +194,14 @@ def move_step(database: Database, step: int, keypoints: int, *, undo: bool) -> n
 
 
 def amend_step(database: Database, step: int, ids: np.ndarray, after: Labels) -> None:
-    """Give the newest step other labels to end in, within the caller's transaction; `ids` are those of the step.
+    """Replace the final labels of the newest step, within the caller's transaction; `ids` are those of the step.
 
-    Raises UserError where it is not the newest, or is undone.
+    Raises UserError if it is not the newest step, or is undone.
     """
     row = database.one("SELECT id, undone FROM steps ORDER BY id DESC LIMIT 1")
     parts = list(read_parts(database, step, after.states.shape[1])) if row == (step, 0) else []
     if len(parts) != 1 or not np.array_equal(parts[0][0], ids):
-        raise UserError("The labels were changed elsewhere meanwhile. Nothing was changed; try again.")
+        raise UserError("The labels were changed elsewhere in the meantime. Nothing was changed; try again.")
     data = _pack_part(ids, pack(parts[0][1]), pack(after))
     database.sql.execute("UPDATE step_parts SET data = ? WHERE step = ? AND part = 0", (data, step))
     write_labels(database, ids, after)
@@ -212,7 +212,7 @@ def _pack_part(ids: np.ndarray, before: np.ndarray, after: np.ndarray) -> bytes:
 
 
 def _apply(database: Database, ids: np.ndarray, now: Labels, then: Labels) -> None:
-    """Set the points in which `now` and `then` differ to `then`; leave all others as they are in the project."""
+    """Set the points that differ between `now` and `then` to `then`; other points of the project stay unchanged."""
     differ = pack_points(now) != pack_points(then)
     labels = read_labels(database, ids, differ.shape[1])
     for name in ("points", "states", "origins", "runs", "confidences"):
@@ -221,7 +221,7 @@ def _apply(database: Database, ids: np.ndarray, now: Labels, then: Labels) -> No
 
 
 def pack_points(labels: Labels) -> np.ndarray:
-    """Each point with its state and provenance as bytes that can be compared, [B, K]; equal NaNs are equal."""
+    """Each point with its state and provenance as comparable bytes, [B, K]; NaNs compare equal."""
     kind = np.dtype(
         [("points", "<f8", 2), ("states", "u1"), ("origins", "u1"), ("runs", "<i4"), ("confidences", "<f4")]
     )

@@ -1,4 +1,4 @@
-"""Reading and writing the table of labels by sample id."""
+"""Reads and writes the table of labels by sample id."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def blobs_by_id(database: Database, table: str, key: str, ids: np.ndarray) -> li
 
 
 def write_labels(database: Database, ids: np.ndarray, labels: Labels) -> None:
-    """Replace the labels of `ids`, and the columns counted from them, within the transaction of the caller."""
+    """Replace the labels of `ids`, and the columns counted from them, within the caller's transaction."""
     rows = zip(encode(labels), ids.tolist(), strict=True)
     cursor = database.sql.executemany("UPDATE labels SET data = ? WHERE id = ?", rows)
     if cursor.rowcount != len(ids):
@@ -58,7 +58,7 @@ def write_labels(database: Database, ids: np.ndarray, labels: Labels) -> None:
 
 
 def blocks(database: Database, ids: np.ndarray | None) -> Iterator[np.ndarray]:
-    """`ids` (None: all that nobody has removed) in blocks of a size that fits in memory; the database's progress is asked between them."""
+    """`ids` (None: all samples not removed) in blocks that fit in memory; calls the database's progress in between."""
     every = kept_ids(database) if ids is None else ids
     for first in range(0, len(every), BLOCK):
         database.progress(first / len(every), "")
@@ -66,7 +66,7 @@ def blocks(database: Database, ids: np.ndarray | None) -> Iterator[np.ndarray]:
 
 
 def label_hash(database: Database, keypoints: int, *, more: str = "") -> str:
-    """A name for the content of all labels: the same for the same points and states, whoever made them. more: goes into it."""
+    """Hash of all points and states, independent of their provenance. more: hashed as well."""
     digest = hashlib.sha256(more.encode())
     for ids in blocks(database, None):
         digest.update(hash_bytes(read_labels(database, ids, keypoints)))
@@ -74,13 +74,13 @@ def label_hash(database: Database, keypoints: int, *, more: str = "") -> str:
 
 
 def hash_bytes(labels: Labels) -> bytes:
-    """Points (NaN where there is none, always the same NaN) and states as bytes."""
+    """Points (a canonical NaN if unset) and states as bytes."""
     points = np.where(labels.mask[..., None], labels.points, np.nan).astype("<f8")
     return points.tobytes() + labels.states.astype("u1").tobytes()
 
 
 def label_table(database: Database, keypoints: int) -> np.ndarray:
-    """How many samples have each keypoint in each state: int64 [K, 4], columns by PointState (Table 1 of the papers)."""
+    """The number of samples per keypoint and state: int64 [K, 4], columns by PointState (Table 1 of the papers)."""
     counts = np.zeros((keypoints, len(PointState)), np.int64)
     for ids in blocks(database, None):
         states = read_labels(database, ids, keypoints).states

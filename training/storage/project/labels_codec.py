@@ -1,7 +1,7 @@
-"""Labels of one sample as bytes, and back. One row of the table `labels` is one sample.
+"""Binary encoding of a sample's labels, as in the table `labels` with one row per sample.
 
-A row is K points (float64 x, y), K states, K origins; with provenance of a model also K run numbers (int32) and K
-confidences (float32). The length tells which: 18 K bytes or 26 K bytes. Little-endian everywhere.
+A row is K points (float64 x, y), K states and K origins; if a model placed any point, also K run numbers (int32) and K
+confidences (float32). The length distinguishes the two: 18 K or 26 K bytes. Little-endian.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def row_type(keypoints: int, *, model: bool) -> np.dtype:
 
 
 def pack(labels: Labels) -> np.ndarray:
-    """All values of B samples as one structured array [B] with the long row type."""
+    """B samples as a structured array [B] of the long row type."""
     rows = np.empty(len(labels), row_type(labels.states.shape[1], model=True))
     for name in rows.dtype.names or ():
         rows[name] = getattr(labels, name)
@@ -33,14 +33,14 @@ def pack(labels: Labels) -> np.ndarray:
 
 
 def unpack(rows: np.ndarray) -> Labels:
-    """The labels of `pack`'s rows, in arrays of their own."""
+    """The labels of `pack`'s rows, copied."""
     return Labels(
         **{name: np.array(rows[name], dtype=rows[name].dtype.newbyteorder("=")) for name in rows.dtype.names or ()}
     )
 
 
 def encode(labels: Labels) -> list[bytes]:
-    """One row of bytes a sample: the short form where no model made any of its points."""
+    """One row of bytes per sample, in the short form if no model placed any of its points."""
     count, keypoints = labels.states.shape
     of_model = (labels.runs != 0).any(axis=1) | np.isfinite(labels.confidences).any(axis=1)
     result = [b""] * count
@@ -58,7 +58,7 @@ def encode(labels: Labels) -> list[bytes]:
 
 
 def decode(rows: Sequence[bytes], keypoints: int) -> Labels:
-    """The labels of rows as `encode` made them. Raises UserError for a row of any other length."""
+    """The labels of `encode`'s rows. Raises UserError for a row of any other length."""
     labels = Labels.empty(len(rows), keypoints)
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     done = 0

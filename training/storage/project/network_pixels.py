@@ -1,7 +1,8 @@
-"""All pictures of a project at the size of a network's input, in one file that trainings read through the memory map.
+"""All images of a project at a network's input size, in one memory-mapped file.
 
-`pixels/network-96x1-DIGEST.npy`: side, channels, and what the pictures were when it was written. It is made when a run needs it,
-used by later runs, and replaced when samples were added or picture files changed. It can be deleted at any time.
+`pixels/network-96x1-DIGEST.npy` is named by side, channels and a digest of the source images. It is created when a run
+needs it, reused by later runs, and replaced after samples were added or image files changed. It can be deleted at any
+time.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ from training.storage.project.pixels import PIXELS, find_picture
 from training.storage.project.project import Project
 
 _CHUNK = 256
-_RESERVE = 64 << 20  # bytes of the disk that stay free
+_RESERVE = 64 << 20  # bytes to leave free on the disk
 
 
 @dataclass(frozen=True)
 class MappedPictures:
-    """Rows of a file of pictures, to be used as the array uint8 [N, S, S(, 3)] would be: len, shape and [rows].
+    """Rows of an image file, usable like an array uint8 [N, S, S(, 3)]: len, shape and [rows].
 
-    Only rows that are asked for are read, and the system may drop them from memory again.
+    Only requested rows are read, and the system may drop them from memory again.
     """
 
-    pixels: np.ndarray  # all pictures of the file, memory-mapped
+    pixels: np.ndarray  # all images of the file, memory-mapped
     rows: np.ndarray  # int64 [N]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As of an array."""
+        """The shape of the equivalent array."""
         return (len(self.rows), *self.pixels.shape[1:])
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        """The pictures of these rows, in memory. Read in the order of the file."""
+        """The images of these rows, in memory, read in file order."""
         wanted = self.rows[rows]
         ascending, place = np.unique(wanted, return_inverse=True)
         return self.pixels.take(ascending, axis=0)[place]
@@ -54,9 +55,9 @@ class MappedPictures:
 def network_pictures(
     project: Project, ids: np.ndarray, *, size: int, channels: int
 ) -> tuple[MappedPictures, dict[int, str]]:
-    """The pictures of those samples whose picture can be read, [N, size, size(, 3)]; of the others id -> what is wrong.
+    """The readable images of the samples, [N, size, size(, 3)], and id -> error for the others.
 
-    Writes the file where it is not there yet. Raises UserError where the disk is too small or can't be written.
+    Writes the file if it does not exist. Raises UserError if the disk is too small or not writable.
     """
     kind = f"network-{size}x{channels}"
     folder = project.path / PIXELS
@@ -65,7 +66,7 @@ def network_pictures(
     path = folder / f"{kind}-{_digest(project)}.npy"
     if not _is_there(path):
         with _only_writer(folder):
-            if not _is_there(path):  # else another process has just written it
+            if not _is_there(path):  # unless another process has just written it
                 _write(project, path, size=size, channels=channels)
                 _remove_others(folder, kind, path)
     pixels, gone = _open(path)
@@ -78,23 +79,23 @@ def _is_there(path: Path) -> bool:
 
 
 def _open(path: Path) -> tuple[np.ndarray, dict[int, str]]:
-    """The file's pictures, memory-mapped, and which of them could not be read. Raises UserError."""
+    """The file's images, memory-mapped, and id -> error of unreadable ones. Raises UserError."""
     try:
         with reading(path):
             pixels = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
             notes = json.loads(_notes(path).read_text(encoding="utf-8"))
             return pixels, {int(i): str(text) for i, text in notes.items()}
     except (ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it: it is made again.") from error
+        raise UserError(f"{path} is damaged ({error}). Delete it; it will be created again.") from error
 
 
 def _notes(path: Path) -> Path:
-    """The file beside it that tells which pictures could not be read: their rows are black."""
+    """The accompanying file with the errors of unreadable images, whose rows are black."""
     return path.with_suffix(".json")
 
 
 def _digest(project: Project) -> str:
-    """Names what the pictures of all samples are: of files their place, size and time of change."""
+    """Digest of all samples' images; image files count by path, size and modification time."""
     database = project.database
     folders = {
         number: (near, absolute) for number, near, absolute in database.all("SELECT id, near, absolute FROM folders")
@@ -128,16 +129,16 @@ def _write(project: Project, path: Path, *, size: int, channels: int) -> None:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for start in range(0, len(ids), _CHUNK):
             file.write(read_pictures(project, ids[start : start + _CHUNK], shape[1:], unreadable).data)
-        with replacing(_notes(path)) as notes:  # first: where the pictures are, the notes are too
+        with replacing(_notes(path)) as notes:  # first, so that the images never exist without the notes
             notes.write(json.dumps(unreadable).encode())
 
 
 def read_pictures(project: Project, ids: np.ndarray, shape: tuple[int, ...], unreadable: dict[int, str]) -> np.ndarray:
-    """The pictures [B, *shape] at network size; one that can't be read is black and noted: id -> what is wrong."""
+    """The images [B, *shape] at network size; unreadable ones are black, with id -> error added to `unreadable`."""
     size, channels = shape[0], 1 if len(shape) == 2 else 3
     try:
         return np.ascontiguousarray(project.pictures(ids, size=size, channels=channels))
-    except UserError:  # one of them: find out which
+    except UserError:  # find out which of them
         pictures = np.zeros((len(ids), *shape), np.uint8)
         for n, sample in enumerate(ids.tolist()):
             try:
@@ -151,14 +152,14 @@ def _check_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + _RESERVE:
         raise UserError(
-            f"The pictures of this run take {size / 1e9:,.1f} GB, more than memory allows, so they are to be kept in {folder}, "
-            f"where only {free / 1e9:,.1f} GB are free. Free some space, or train with a smaller input size."
+            f"The images of this run take {size / 1e9:,.1f} GB, too much for memory, so they must be stored in "
+            f"{folder}, where only {free / 1e9:,.1f} GB are free. Free some space, or train with a smaller input size."
         )
 
 
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
-    """Wait until no other process writes such a file, and remove what one that was killed has left."""
+    """Wait until no other process writes such a file, and remove leftovers of killed ones."""
     with writing(folder), (folder / ".network.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for part in folder.glob(".network-*.part"):
@@ -167,7 +168,7 @@ def _only_writer(folder: Path) -> Iterator[None]:
 
 
 def _remove_others(folder: Path, kind: str, kept: Path) -> None:
-    """Remove files of this kind that no longer fit; a training that reads one still has it."""
+    """Remove outdated files of this kind; trainings that have them open can still read them."""
     for path in folder.glob(f"{kind}-*"):
         if path.stem != kept.stem:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A new project in the making: hidden beside its place until it is whole, swept away later where its maker was killed."""
+"""Creates a project in a hidden folder that is renamed when complete; removes leftovers of killed processes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from training.storage.project.project import Project
 
 _NAME = re.compile(r"\..+\.[0-9a-f]{8}\.(importing|new)")
 _CONTENT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", PIXELS, POSES, "runs"}
-_AGE = 60.0  # seconds without a change: between making and holding a folder lie milliseconds
+_AGE = 60.0  # seconds without a change before a folder is removed; it is locked milliseconds after its creation
 
 
 @contextmanager
 def new_project(path: Path, schema: KeypointSchema) -> Iterator[Project]:
-    """A project to fill, which appears at `path` when the block has ended well, and not at all otherwise.
+    """A new project to fill, which appears at `path` only if the block succeeds.
 
-    Also removes what makers that were killed have left in the same folder. Raises UserError.
+    Also removes what killed processes have left in the same folder. Raises UserError.
     """
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,14 +42,16 @@ def new_project(path: Path, schema: KeypointSchema) -> Iterator[Project]:
             part.rename(path)
     except UserError as error:
         shutil.rmtree(part, ignore_errors=True)
-        raise UserError(str(error).replace(str(part), str(path))) from error  # nobody knows the folder in the making
+        raise UserError(
+            str(error).replace(str(part), str(path))
+        ) from error  # name the final folder, not the temporary one
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
 
 
 def sweep(folder: Path) -> None:
-    """Remove projects in the making that nobody holds: their maker was killed. What cannot be read or removed stays."""
+    """Remove unfinished projects of killed processes, skipping any that cannot be read or removed."""
     with suppress(OSError):
         for path in folder.iterdir():
             if _NAME.fullmatch(path.name):
@@ -58,7 +60,7 @@ def sweep(folder: Path) -> None:
 
 
 def _remove_left(path: Path) -> None:
-    """Raises OSError where it is in use, or no folder."""
+    """Remove a leftover folder. Raises OSError if it is in use, or not a folder."""
     inside = list(path.iterdir())
     newest = max(p.lstat().st_mtime for p in (path, *inside))
     if {p.name for p in inside} <= _CONTENT and time.time() - newest > _AGE:
@@ -68,9 +70,9 @@ def _remove_left(path: Path) -> None:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Keeps `sweep` of other processes away; the system lets go when this process ends, however it ends."""
+    """Hold a lock against `sweep` in other processes; the system releases it however this process ends."""
     with ExitStack() as stack:
-        with suppress(OSError):  # a file system without locks: there `sweep` gets none either, and removes nothing
+        with suppress(OSError):  # no locks on this file system, so `sweep` cannot lock either and removes nothing
             stack.enter_context(_locked(folder))
         yield
 

@@ -1,4 +1,4 @@
-"""Adding samples: pictures into a new file, all rows in one transaction; either all of an import is there or nothing."""
+"""Importing samples: pixels into new files, all rows in one transaction, so that an import is all or nothing."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SAMPLE = (
 
 
 class Importing:
-    """One import under way; made by `Project.importing`. `add` batches, and `problems` are kept with the import."""
+    """An import in progress, created by `Project.importing`. `problems` are stored with the import."""
 
     def __init__(self, database: Database, source: str, *, keypoints: int, joins: int = 0) -> None:
-        """joins: the number of an import that the new samples become a part of; 0: this is one of its own."""
+        """joins: the number of an existing import that the samples join; 0: a new import."""
         self.count = 0
         self.problems: list[str] = []
         self._database, self._source, self._keypoints = database, source, keypoints
@@ -42,12 +42,12 @@ class Importing:
         self._import = joins or (int(row[0] or 0) + 1 if row else 1)
 
     def add_samples(self, batch: SampleBatch) -> np.ndarray:
-        """Append the batch's samples; their ids, int64 [B]. Raises UserError for a full disk."""
+        """Append the batch's samples; returns their ids, int64 [B]. Raises UserError if the disk is full."""
         count = len(batch)
         if batch.labels.states.shape[1] != self._keypoints:
             raise UserError(
                 f"{self._source} has {batch.labels.states.shape[1]} keypoints, the project has {self._keypoints}: "
-                "import it into a project of its own."
+                "import it into a separate project."
             )
         ids = np.arange(self._first + self.count, self._first + self.count + count, dtype=np.int64)
         with disk_sentences(self._database.folder):
@@ -57,12 +57,12 @@ class Importing:
         return ids
 
     def set_groups(self, ids: np.ndarray, groups: Sequence[str], splits: np.ndarray) -> None:
-        """Set group and split of samples, where they are known only after all pictures were seen."""
+        """Set the groups and splits of samples, if known only after all images were read."""
         write_groups(self._database, ids, groups)
         write_columns(self._database, ids, splits=np.asarray(splits, np.uint8))
 
     def set_names(self, ids: np.ndarray, names: Sequence[str]) -> None:
-        """Set names of samples, where they are known only after all were seen."""
+        """Set the names of samples, if known only after all were read."""
         rows = zip(names, ids.tolist(), strict=True)
         self._database.sql.executemany("UPDATE samples SET name = ? WHERE id = ? AND name <> ?1", rows)
 
@@ -89,7 +89,7 @@ class Importing:
         )
 
     def _pictures(self, batch: SampleBatch) -> list[tuple]:
-        """(pixel_file, pixel_row, folder, file) of each sample; pixels are written as they come."""
+        """(pixel_file, pixel_row, folder, file) of each sample; writes the pixels."""
         if batch.pixels is None:
             return [(None, None, *self._file(path)) for path in batch.paths or ()]
         shape = tuple(batch.pixels.shape[1:])
@@ -103,7 +103,7 @@ class Importing:
         found = self._database.one("SELECT max(id) FROM pixel_files")
         number = int(found[0] or 0) + 1 if found else 1
         path = pixel_path(self._database.folder, number)
-        path.unlink(missing_ok=True)  # left by an import that was killed: nothing in the database points at it
+        path.unlink(missing_ok=True)  # left by a killed import; the database does not refer to it
         writer = PixelWriter(path, shape)
         self._writers.append(writer)
         channels = shape[2] if len(shape) == 3 else 1
@@ -111,10 +111,11 @@ class Importing:
         return writer
 
     def _file(self, path: Path) -> tuple[int, str]:
-        """The number of the file's folder, and its name in there."""
+        """The number of the file's folder, and the file name."""
         folder, name = os.path.split(path)
         if folder not in self._folders:
-            self._folders[folder] = self._new_folder(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
+            # resolve() would follow links
+            self._folders[folder] = self._new_folder(os.path.abspath(folder))  # noqa: PTH100
         return self._folders[folder], name
 
     def _new_folder(self, absolute: str) -> int:
@@ -124,7 +125,7 @@ class Importing:
         return int(sql.execute("SELECT id FROM folders WHERE absolute = ?", (absolute,)).fetchone()[0])
 
     def finish(self) -> None:
-        """Write what belongs to the whole import, if anything came; the transaction is the caller's."""
+        """Write the record of the import, if it added samples, within the caller's transaction."""
         if not self.count:
             return
         with disk_sentences(self._database.folder):

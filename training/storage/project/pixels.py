@@ -1,4 +1,4 @@
-"""Where a project's pictures are: raw arrays in `pixels/`, read through the memory map, and picture files elsewhere."""
+"""Access to a project's images: memory-mapped arrays in `pixels/`, and image files elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.files import reading
 from training.storage.project.database import Database
 
 PIXELS = "pixels"
-_KEPT_BYTES = 64 << 20  # a larger picture is decoded for each of its faces
+_KEPT_BYTES = 64 << 20  # larger images are decoded again for each of their faces
 
 
 def pixel_path(folder: Path, number: int) -> Path:
@@ -34,7 +34,7 @@ def disk_sentences(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"The disk of {folder} is full: nothing of this was written, and all that was there is safe. "
+                f"The disk of {folder} is full: nothing was written, and existing data is safe. "
                 "Free some space and try again."
             ) from error
         raise UserError(
@@ -43,28 +43,28 @@ def disk_sentences(folder: Path) -> Iterator[None]:
 
 
 class PixelWriter:
-    """Writes uint8 pictures of one size into a new `.npy` file, as many as come."""
+    """Appends uint8 images of one size to a new `.npy` file."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        """`shape`: of one picture, [H, W] or [H, W, 3]."""
+        """`shape`: of one image, [H, W] or [H, W, 3]."""
         self.path, self.shape, self.count = path, shape, 0
         path.parent.mkdir(exist_ok=True)
         self._file: BinaryIO = path.open("xb")
         self._header(0)
 
     def _header(self, count: int) -> None:
-        """NumPy leaves room in its header for a first axis that grows, so that it can be written again at the end."""
+        """Write the header; NumPy pads it so that it can be rewritten with a larger first axis."""
         values = {"descr": "|u1", "fortran_order": False, "shape": (count, *self.shape)}
         self._file.seek(0)
         np.lib.format.write_array_header_1_0(self._file, values)
 
     def write(self, pictures: np.ndarray) -> None:
-        """Append pictures [B, H, W(, 3)]."""
+        """Append images [B, H, W(, 3)]."""
         self._file.write(np.ascontiguousarray(pictures, np.uint8).data)
         self.count += len(pictures)
 
     def close(self) -> None:
-        """Write the final count, and have the disk hold it all."""
+        """Write the final count and sync to disk."""
         self._header(self.count)
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -77,40 +77,39 @@ class PixelWriter:
 
 
 def open_pixels(database: Database, number: int) -> np.ndarray:
-    """The memory-mapped pictures of pixel file `number`, uint8 [N, H, W(, 3)].
+    """The memory-mapped images of pixel file `number`, uint8 [N, H, W(, 3)].
 
-    Raises UserError, with the file's name, where it is missing or not as the database says.
+    Raises UserError, naming the file, if it is missing or does not match the database.
     """
     path = pixel_path(database.folder, number)
     row = database.one("SELECT count, height, width, channels FROM pixel_files WHERE id = ?", (number,))
     try:
         pixels: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise UserError(
-            f"The pictures of this project are not there: {path} is missing. Bring the file back."
-        ) from None
+        raise UserError(f"The project's image file {path} is missing. Restore it from a backup.") from None
     except (OSError, ValueError, EOFError) as error:
         raise UserError(
-            f"The project's file of pictures {path} cannot be read ({error}). Bring back a copy of it."
+            f"The project's image file {path} cannot be read ({error}). Restore it from a backup."
         ) from error
     if row is None or pixels.dtype != np.uint8 or pixels.shape != (*row[:3], *((3,) if row[3] == 3 else ())):
         raise UserError(
-            f"The project's file of pictures {path} does not fit its database. Bring back the right copy of it."
+            f"The project's image file {path} does not match its database. Restore the right one from a backup."
         )
     return pixels
 
 
 class PictureFiles:
-    """Reads picture files and cuts samples out of them; the last file is kept decoded, since a photo may hold many faces."""
+    """Reads image files and crops samples from them, caching the last decoded file for photos with many faces."""
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
-        self._kept: tuple[np.ndarray, int] | None = None  # a picture, and by how much it is shrunk
+        self._kept: tuple[np.ndarray, int] | None = None  # an image, and its reduction factor
 
     def read(self, path: Path, *, channels: int, crop: tuple[int, int, int] | None, enough: int) -> np.ndarray:
         """uint8 [H, W] or [H, W, 3], the crop of the file or all of it. Raises UserError naming the file.
 
-        enough: where this side will do for the crop, a large JPEG is decoded at a half, a quarter or an eighth of its size.
+        enough: a sufficient side of the crop; large JPEGs are decoded at 1/2, 1/4 or 1/8 of their size if that
+        suffices.
         """
         if crop is None:
             return read_picture(path, channels=channels)
@@ -119,7 +118,7 @@ class PictureFiles:
         return cut(whole, (x // by, y // by, side // by))
 
     def clear(self) -> None:
-        """Forget the last file."""
+        """Drop the cached file."""
         self._key, self._kept = (), None
 
     def _whole(self, path: Path, channels: int, reduced: int) -> tuple[np.ndarray, int]:
@@ -136,6 +135,6 @@ class PictureFiles:
 
 
 def find_picture(project: Path, near: str, *, absolute: str, file: str) -> Path:
-    """The path of a picture file: first where it lay relative to the project (a moved tree), then where it was."""
+    """The path of an image file: at its location relative to the project (a moved tree), else at its absolute one."""
     beside = Path(os.path.normpath(project.parent / near / file))
     return beside if beside.is_file() else Path(absolute, file)

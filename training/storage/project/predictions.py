@@ -1,4 +1,4 @@
-"""Predictions beside the labels: one row a sample and run."""
+"""Stored predictions, one row per sample and run."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ SHIFT = 40  # key = run << SHIFT | sample id
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a run says about B samples. points: float32 [B, K, 2], px of the picture, NaN where there is none.
-    confidences: float32 [B, K] in 0..1, NaN where there is none."""
+    """A run's predictions for B samples.
+
+    points: float32 [B, K, 2], image px, NaN if missing. confidences: float32 [B, K] in 0..1, NaN if missing.
+    """
 
     points: np.ndarray
     confidences: np.ndarray
@@ -33,7 +35,7 @@ class Predictions:
 
 
 def run_key(database: Database, run: str) -> int | None:
-    """The number under which the predictions of `run` are kept; None: it has none."""
+    """The number of `run` in the table of predictions; None if it has none."""
     row = database.one("SELECT id FROM prediction_runs WHERE name = ?", (run,))
     return None if row is None else int(row[0])
 
@@ -46,7 +48,7 @@ def prediction_runs(database: Database) -> list[str]:
 def write_predictions(
     database: Database, run: str, ids: np.ndarray, points: np.ndarray, confidences: np.ndarray
 ) -> None:
-    """Keep a run's predictions [B, K, 2] and confidences [B, K], within the caller's transaction; older ones are replaced."""
+    """Store a run's points [B, K, 2] and confidences [B, K], within the caller's transaction, replacing older ones."""
     if not len(ids) == len(points) == len(confidences):
         raise ValueError("ids, points and confidences differ in length")
     database.sql.execute("INSERT OR IGNORE INTO prediction_runs (name) VALUES (?)", (run,))
@@ -61,7 +63,7 @@ def write_predictions(
 
 
 def read_predictions(database: Database, run: str, ids: np.ndarray, keypoints: int) -> Predictions:
-    """A run's predictions for `ids`, in their order; NaN where it has none."""
+    """A run's predictions for `ids`, in that order; NaN where it has none."""
     values = np.full((len(ids), 3 * keypoints), np.nan, np.float32)
     key = run_key(database, run)
     if key is not None:
@@ -76,7 +78,7 @@ def read_predictions(database: Database, run: str, ids: np.ndarray, keypoints: i
 
 
 def _rows(database: Database, base: int, ids: np.ndarray) -> dict[int, bytes]:
-    """sample id -> bytes, of those that are there."""
+    """sample id -> bytes, of the existing rows."""
     mask = (1 << SHIFT) - 1
     if len(ids) and ids[-1] - ids[0] + 1 == len(ids) and (np.diff(ids) == 1).all():
         query = "SELECT key, data FROM predictions WHERE key BETWEEN ? AND ?"
@@ -100,7 +102,7 @@ def predicted_ids(database: Database, run: str) -> np.ndarray:
 
 
 def delete_predictions(database: Database, run: str) -> None:
-    """Forget all predictions of a run, within the caller's transaction."""
+    """Delete all predictions of a run, within the caller's transaction."""
     key = run_key(database, run)
     if key is not None:
         database.sql.execute(
@@ -110,7 +112,7 @@ def delete_predictions(database: Database, run: str) -> None:
 
 
 def drop_predictions(database: Database, sample_id: int) -> None:
-    """Forget what all runs said of one sample, within the caller's transaction."""
+    """Delete all runs' predictions for one sample, within the caller's transaction."""
     database.sql.execute(
         "DELETE FROM predictions WHERE key IN (SELECT id << ? | ? FROM prediction_runs)", (SHIFT, int(sample_id))
     )
@@ -119,9 +121,9 @@ def drop_predictions(database: Database, sample_id: int) -> None:
 def run_columns(
     database: Database, run: str, keypoints: int, ids: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of each sample (`ids`, or all): the mean error to its labels in px and the mean confidence; float32 [N], NaN where none.
+    """Per sample (`ids`, or all): mean error to its labels in px and mean confidence; float32 [N], NaN if undefined.
 
-    Only labels that a person or the source vouches for count: a run's own accepted points would say nothing.
+    Only labels from a person or the source count, since a run's own accepted points have no error.
     """
     parts = []
     for block in blocks(database, ids):
@@ -133,7 +135,7 @@ def run_columns(
 
 
 def sample_columns(labels: Labels, predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    """(mean point error px, mean confidence) of each sample; float32 [B], NaN where there is nothing to compare."""
+    """(mean point error px, mean confidence) per sample; float32 [B], NaN where there is nothing to compare."""
     distances = np.linalg.norm(predictions.points - labels.points, axis=-1)  # [B, K]
     counted = labels.vouched & predictions.present
     return _mean(distances, counted), _mean(predictions.confidences, np.isfinite(predictions.confidences))

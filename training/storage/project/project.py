@@ -1,4 +1,4 @@
-"""A project: a folder NAME.fkp with the database, the pixels and the runs. No Qt, no torch."""
+"""A project: a folder NAME.fkp with the database, pixels and runs."""
 
 from __future__ import annotations
 
@@ -48,8 +48,11 @@ RUNS = "runs"
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample. name: unique; source: where it came from, for people. path: its picture file (None: its pixels are in
-    the project). group: "" is alone. split: "train", "val", "test" or "removed". width, height: px."""
+    """One sample.
+
+    name: unique. source: where it came from, for display. path: its image file (None: its pixels are in the project).
+    group: "" if none. split: "train", "val", "test" or "removed". width, height: px.
+    """
 
     id: int
     name: str
@@ -64,7 +67,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Import:
-    """One import that made samples of this project. problems: sentences on what was left out or looks wrong."""
+    """One import of samples into the project. problems: sentences on what was left out or looks wrong."""
 
     source: str
     time: float
@@ -75,7 +78,7 @@ class Import:
 class Project:
     """An open project: one database connection, to be used in the thread that opened it. Each write is one transaction.
 
-    Faults that people can mend come as UserError.
+    Errors that the user can fix are raised as UserError.
     """
 
     def __init__(self, path: Path, database: Database) -> None:
@@ -88,14 +91,14 @@ class Project:
             self.name = str(meta["name"])
             self.schema = KeypointSchema.from_json(json.loads(meta["schema"]))
         except (KeyError, ValueError) as error:
-            raise UserError(f"The project {path} is damaged: it does not tell its keypoints ({error}).") from error
+            raise UserError(f"The project {path} is damaged: its keypoints cannot be read ({error}).") from error
 
     @classmethod
     def create(cls, path: Path, schema: KeypointSchema, *, name: str | None = None) -> Project:
-        """Make a new project; the folder appears complete or not at all. Raises UserError where something is there."""
+        """Create a project; the folder appears complete or not at all. Raises UserError if the path is taken."""
         path = path.absolute()
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise UserError(f"{path} is there already. Choose another name for the new project.")
+            raise UserError(f"{path} already exists. Choose another name for the new project.")
         beside = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.new"
         with disk_sentences(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,9 +114,9 @@ class Project:
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> Project:
-        """Open the project folder `path`. busy_ms: how long a write waits for another program's.
+        """Open the project folder `path`. busy_ms: how long a write waits for another program's lock.
 
-        Raises UserError: no project, damaged, write-protected, or of a newer version.
+        Raises UserError if it is no project, damaged, write-protected, or from a newer version.
         """
         path = Path(path).absolute()
         database = Database(path, read_only=read_only, busy_ms=busy_ms)
@@ -124,7 +127,7 @@ class Project:
             raise
 
     def close(self) -> None:
-        """Close the database (the last one to close folds the journal file in)."""
+        """Close the database; the last connection to close checkpoints the write-ahead log."""
         self._pixels.clear()
         self._files.clear()
         self.database.close()
@@ -139,7 +142,6 @@ class Project:
 
     @property
     def runs_dir(self) -> Path:
-        """The folder of the runs."""
         return self.path / RUNS
 
     # reading
@@ -148,15 +150,15 @@ class Project:
         return sample_count(self.database)
 
     def ids(self) -> np.ndarray:
-        """int64 [N], in the order of import: 1, 2, 3..."""
+        """int64 [N], in order of import: 1, 2, 3..."""
         return np.arange(1, len(self) + 1, dtype=np.int64)
 
     def kept_ids(self) -> np.ndarray:
-        """int64, ascending: `ids` without the samples that people removed."""
+        """int64, ascending: `ids` without removed samples."""
         return np.flatnonzero(self.index().kept) + 1
 
     def index(self) -> SampleIndex:
-        """The small columns of all samples; quick also for a million."""
+        """The compact columns of all samples; fast even for a million."""
         return read_index(self.database)
 
     def sample(self, sample_id: int) -> Sample:
@@ -186,15 +188,14 @@ class Project:
         return find_picture(self.path, near, absolute=absolute, file=file)
 
     def names(self, ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
-        """Names of the samples `ids`, or of all in the order of import."""
+        """Names of the samples `ids`, or of all in order of import."""
         return self._texts("name", ids)
 
     def groups(self, ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
-        """Groups of the samples `ids`, or of all; "" is alone."""
+        """Groups of the samples `ids`, or of all; "" if none."""
         return self._texts("grouping", ids)
 
     def sources(self, ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
-        """Where the samples `ids`, or all, came from."""
         return self._texts("source", ids)
 
     def _texts(self, column: str, ids: Sequence[int] | np.ndarray | None) -> list[str]:
@@ -203,7 +204,7 @@ class Project:
         return [self._row(int(i), column)[0] for i in as_ids(ids)]
 
     def source_cells(self, ids: Sequence[int] | np.ndarray) -> list[tuple[str, ...] | None]:
-        """The 2K label cells of each sample as they stood in the file it came from; None where it had none."""
+        """The 2K label cells of each sample as in its source file; None if it had none."""
         query = "SELECT id, cells FROM source_cells WHERE id IN (SELECT value FROM json_each(?))"
         wanted = as_ids(ids).tolist()
         cells = dict(self.database.all(query, (json.dumps(wanted),)))
@@ -219,22 +220,22 @@ class Project:
         return [Import(source, when, count, tuple(json.loads(problems))) for source, when, count, problems in rows]
 
     def labels(self, ids: Sequence[int] | np.ndarray) -> Labels:
-        """The labels of `ids`, in their order. About 50 us for one."""
+        """The labels of `ids`, in that order. About 50 us for one."""
         return label_table.read_labels(self.database, as_ids(ids), len(self.schema))
 
     def label_table(self) -> np.ndarray:
-        """int64 [K, 4]: how many samples have each keypoint in each PointState."""
+        """int64 [K, 4]: the number of samples per keypoint and PointState."""
         return label_table.label_table(self.database, len(self.schema))
 
     def label_hash(self) -> str:
-        """Names the content of all points and states, and splits that were moved; a run whose snapshot has another is stale."""
+        """Hash of all points, states and moved splits; a run whose snapshot has a different one is stale."""
         more = moving.moved_splits(self.database)
         return label_table.label_hash(self.database, len(self.schema), more=more)
 
     def picture(self, sample_id: int, *, channels: int | None = None, enough: int = MAX_SIDE) -> np.ndarray:
-        """The picture, uint8 [H, W] or [H, W, 3] RGB: as kept (files: RGB), or with `channels` 1 or 3.
+        """The image, uint8 [H, W] or [H, W, 3] RGB: as stored (files: RGB), or with `channels` 1 or 3.
 
-        enough: a crop may be shrunk, but not below this side. Raises UserError, naming the file, where it is unreadable.
+        enough: a crop may be shrunk, but not below this side. Raises UserError, naming the file, if it is unreadable.
         """
         file, row, folder, name = self._row(sample_id, "pixel_file, pixel_row, folder, file")
         if file is None:
@@ -245,7 +246,7 @@ class Project:
         return as_channels(np.array(self._pixels[file][row]), channels)
 
     def pictures(self, ids: Sequence[int] | np.ndarray, *, size: int, channels: int = 1) -> np.ndarray:
-        """Pictures stretched to a square, uint8 [B, size, size(, 3)]. Raises UserError where one cannot be read."""
+        """Images stretched to a square, uint8 [B, size, size(, 3)]. Raises UserError if one cannot be read."""
         pictures = [self.picture(int(i), channels=channels, enough=2 * size) for i in as_ids(ids)]
         return resize_pictures(pictures, size)
 
@@ -254,7 +255,6 @@ class Project:
         return predictions.read_predictions(self.database, run, as_ids(ids), len(self.schema))
 
     def prediction_runs(self) -> list[str]:
-        """Names of the runs with predictions."""
         return predictions.prediction_runs(self.database)
 
     def predicted_ids(self, run: str) -> np.ndarray:
@@ -262,19 +262,19 @@ class Project:
         return predictions.predicted_ids(self.database, run)
 
     def run_columns(self, run: str, ids: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """(mean error to the labels px, mean confidence) of `ids` or all samples, float32 [N], NaN where there is none."""
+        """(mean error to the labels px, mean confidence) of `ids` or all samples, float32 [N], NaN if undefined."""
         return predictions.run_columns(self.database, run, len(self.schema), ids)
 
     def history(self) -> list[Step]:
-        """The journal of edits, oldest first; undone ones at the end."""
+        """The journal of edits, oldest first; undone steps at the end."""
         return history.read_steps(self.database)
 
     def oldest_step(self) -> int:
-        """The id of the oldest step in the journal; 0 where it is empty."""
+        """The id of the oldest step in the journal; 0 if it is empty."""
         return int((self.database.one("SELECT min(id) FROM steps") or (0,))[0] or 0)
 
     def state(self) -> tuple[int, int, int]:
-        """(number of samples, newest step, number of undone steps): another program's edit changes it."""
+        """(number of samples, newest step, number of undone steps); changes with every edit, also by other programs."""
         newest, undone = self.database.one("SELECT max(id), sum(undone) FROM steps") or (0, 0)
         return len(self), int(newest or 0), int(undone or 0)
 
@@ -282,7 +282,7 @@ class Project:
 
     @contextmanager
     def importing(self, source: str) -> Iterator[Importing]:
-        """Add samples, all or (after any exception) none of them."""
+        """Add samples; after any exception none are added."""
         with self.database.transaction():
             importing = Importing(self.database, source, keypoints=len(self.schema))
             try:
@@ -293,17 +293,17 @@ class Project:
                 raise
 
     def add_samples(self, batch: SampleBatch, *, source: str = "samples") -> np.ndarray:
-        """Import one batch; the new ids, int64 [B]."""
+        """Import one batch; returns the new ids, int64 [B]."""
         with self.importing(source) as importing:
             return importing.add_samples(batch)
 
     def write_labels(self, ids: Sequence[int] | np.ndarray, labels: Labels) -> None:
-        """Replace labels without a step in the journal (for programs that make data; edits use `write_step`)."""
+        """Replace labels without a step in the journal (for generated data; edits use `write_step`)."""
         with self.database.transaction():
             label_table.write_labels(self.database, as_ids(ids), labels)
 
     def write_step(self, ids: Sequence[int] | np.ndarray, before: Labels, after: Labels, *, text: str) -> int:
-        """Replace labels and note the step in the journal; its id."""
+        """Replace labels and record a step in the journal; returns its id."""
         with self.database.transaction():
             writer = StepWriter(self.database, text)
             writer.write(as_ids(ids), before, after)
@@ -311,47 +311,47 @@ class Project:
         return writer.id
 
     def amend_step(self, step: int, ids: Sequence[int] | np.ndarray, after: Labels) -> None:
-        """Let the newest step (of the same few samples `ids`) end in other labels, as when a point is nudged on."""
+        """Replace the final labels of the newest step (of the same samples `ids`), as for repeated nudges."""
         with self.database.transaction():
             history.amend_step(self.database, step, as_ids(ids), after)
 
     def undo_step(self, step: int) -> np.ndarray:
-        """Undo the newest step; the ids changed. Raises UserError where `step` is not the newest."""
+        """Undo the newest step; returns the changed ids. Raises UserError if `step` is not the newest."""
         with self.database.transaction():
             return history.move_step(self.database, step, len(self.schema), undo=True)
 
     def redo_step(self, step: int) -> np.ndarray:
-        """Redo the step that was undone last; the ids changed. Raises UserError where `step` is another."""
+        """Redo the step undone last; returns the changed ids. Raises UserError if `step` is a different one."""
         with self.database.transaction():
             return history.move_step(self.database, step, len(self.schema), undo=False)
 
     def write_predictions(
         self, run: str, ids: Sequence[int] | np.ndarray, points: np.ndarray, confidences: np.ndarray
     ) -> None:
-        """Keep predictions of a run: points [B, K, 2] px of the picture, confidences [B, K]."""
+        """Store predictions of a run: points [B, K, 2] in image px, confidences [B, K]."""
         with self.database.transaction():
             predictions.write_predictions(self.database, run, as_ids(ids), points, confidences)
 
     def delete_predictions(self, run: str) -> None:
-        """Forget a run's predictions."""
         with self.database.transaction():
             predictions.delete_predictions(self.database, run)
 
     def accept(
-        self, run: str, ids: np.ndarray | None = None, *, keypoints: Sequence[int] | None = None, min_confidence: float = 0.0,
-        plain: bool = False, text: str | None = None,
+        self, run: str, ids: np.ndarray | None = None, *, keypoints: Sequence[int] | None = None,
+        min_confidence: float = 0.0, plain: bool = False, text: str | None = None,
     ) -> Accepted:  # fmt: skip
-        """Fill unset points of `ids` (None: all) from predictions of `run`; one step. Nothing that is labelled is touched.
+        """Fill unset points of `ids` (None: all) from predictions of `run`, in one step; existing labels are kept.
 
-        The predictions are taken given the labels, where the run has a fill model; plain: as they are.
+        If the run has a fill model, the predictions are conditioned on the labels, unless `plain`.
         """
+        size = len(self.schema)
+        fill = None if plain else usable_fill(self.runs_dir / run, keypoints=size)
         return accept.accept(
-            self.database, run, ids, len(self.schema), keypoints=keypoints, min_confidence=min_confidence, text=text,
-            fill=None if plain else usable_fill(self.runs_dir / run, keypoints=len(self.schema)),
-        )  # fmt: skip
+            self.database, run, ids, size, keypoints=keypoints, min_confidence=min_confidence, fill=fill, text=text
+        )
 
     def take_back(self, run: str) -> Accepted:
-        """Make all points accepted from `run` unset again; one step."""
+        """Unset all points accepted from `run`, in one step."""
         return accept.take_back(self.database, run, len(self.schema))
 
     def set_splits(self, ids: Sequence[int] | np.ndarray, splits: np.ndarray) -> None:
@@ -364,17 +364,17 @@ class Project:
         return read_splits(self.database, as_ids(ids))
 
     def move_to_split(self, ids: Sequence[int] | np.ndarray, split: int) -> Accepted:
-        """Put `ids`, with all others of their groups, into train (0), val (1) or test (2), as one step of the journal."""
+        """Move `ids` and their groups to train (0), val (1) or test (2), in one step of the journal."""
         with self.database.transaction():
             return moving.move_to_split(self.database, as_ids(ids), split)
 
     def set_groups(self, ids: Sequence[int] | np.ndarray, groups: Sequence[str]) -> None:
-        """Set groups; "" is alone."""
+        """Set groups; "" for none."""
         with self.database.transaction():
             write_groups(self.database, as_ids(ids), groups)
 
     def set_schema(self, schema: KeypointSchema) -> None:
-        """Change names, pairs, lines or normalisers. Raises UserError for another number of keypoints."""
+        """Change names, pairs, lines or normalisers. Raises UserError if the number of keypoints differs."""
         if len(schema) != len(self.schema):
             raise UserError(f"The project has {len(self.schema)} keypoints, the new schema {len(schema)}.")
         with self.database.transaction() as sql:
@@ -395,7 +395,7 @@ def _fill_folder(folder: Path, schema: KeypointSchema, *, name: str) -> None:
 
 
 def as_channels(picture: np.ndarray, channels: int | None) -> np.ndarray:
-    """A picture as gray [H, W] (1), RGB [H, W, 3] (3), or as it is (None). Gray is ITU-R BT.601, as everywhere."""
+    """An image as gray [H, W] (1), RGB [H, W, 3] (3), or unchanged (None). Gray is ITU-R BT.601."""
     if channels == 3 and picture.ndim == 2:
         return np.repeat(picture[..., None], 3, axis=2)
     if channels == 1 and picture.ndim == 3:

@@ -161,7 +161,7 @@ def test_a_face_without_a_photo_has_no_box_to_draw(session: Session, qtbot: QtBo
     panel.hint.connect(said.append)
     panel.draw_box()
     qtbot.waitUntil(lambda: not panel.box_page.isVisible())
-    assert "nothing to cut it from" in said[0]
+    assert "cannot be cropped again" in said[0]
 
 
 def drag(page: BoxPage, low: tuple[float, float], high: tuple[float, float]) -> None:

@@ -90,7 +90,7 @@ def test_the_space_is_edited_in_its_table_and_faults_are_named(session: Session,
     words = arguments(dialog.plan(), jobs=1, begun=False)
     assert words[words.index("--space") + 1 :] == ["learning_rate=0.002..0.01", "batch_size=8,16", "dropout=off"]
     dialog.space.item(rate, 1).setText("2")
-    assert dialog.fault.text().startswith("The range of learning_rate goes up")
+    assert dialog.fault.text().startswith("The range of learning_rate must be ascending")
     assert not dialog.start_button.isEnabled()
 
 

@@ -178,7 +178,7 @@ def _huge() -> bytes:
 )
 def test_a_damaged_file_is_told_and_predictions_are_plain(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILL).write_bytes(content)
-    with pytest.raises(UserError, match=r"is damaged .*predicted plainly"):
+    with pytest.raises(UserError, match=r"is damaged .*plain predictions are used"):
         run_fill(tmp_path)
     assert usable_fill(tmp_path, keypoints=2) is None
 
@@ -247,12 +247,12 @@ def test_the_command_makes_the_fill_model_of_a_run_of_before(
         spread_splits(project)
         run_dir = predicted_run(project)
     assert main(["fill", str(project_path), "--run", "1", "--plain"]) == 0
-    assert "predicted plainly" in capsys.readouterr().out
+    assert "plain predictions" in capsys.readouterr().out
     assert not fill_path(run_dir).exists()
     with Project.open(project_path) as project:
         project.take_back(run_dir.name)
     assert main(["fill", str(project_path), "--run", "1"]) == 0
-    assert "given the labels they have" in capsys.readouterr().out
+    assert "conditioned on their labels" in capsys.readouterr().out
     assert fill_path(run_dir).is_file()
     with Project.open(project_path) as project:
         project.take_back(run_dir.name)
@@ -260,4 +260,4 @@ def test_the_command_makes_the_fill_model_of_a_run_of_before(
     assert main(["fill", str(project_path), "--run", "1"]) == 0
     said = capsys.readouterr()
     assert "is damaged" in said.err
-    assert "predicted plainly" in said.out
+    assert "plain predictions" in said.out

@@ -210,6 +210,6 @@ def test_the_command_tells_mends_and_then_has_nothing_to_say(
     assert main(["labels", str(path), "--mend"]) == 0
     assert "imported labels" in capsys.readouterr().out
     assert main(["labels", str(path), "--mend"]) == 0
-    assert "Nothing was shifted" in capsys.readouterr().out
+    assert "No labels were shifted" in capsys.readouterr().out
     with Project.open(path) as project:
         assert len(project.history()) == 1

@@ -97,7 +97,7 @@ def test_label_counts_of_the_cascade_report() -> None:
 def test_the_plan_says_what_will_be_trained_and_how_long_it_takes() -> None:
     options = Options(Budget(minutes=3.0, seeds=2), 2)
     sentence = plan_sentence(find_experiment("table-2-masked"), options)
-    assert sentence == "6 trainings (3 networks, 2 seeds each) of 3 minutes, 2 at a time, about 10 minutes altogether."
+    assert sentence == "6 trainings (3 networks, 2 seeds each) of 3 minutes, 2 at a time, about 10 minutes in total."
     by_epochs = plan_sentence(find_experiment("table-1-losses"), Options(Budget(minutes=None, epochs=1, seeds=1), 1))
     assert by_epochs == "4 trainings (4 networks, 1 seed each) of 1 epoch, 1 at a time."
     assert [duration_text(s) for s in (40, 600, 3900)] == ["40 seconds", "10 minutes", "1 h 05 min"]
@@ -106,7 +106,7 @@ def test_the_plan_says_what_will_be_trained_and_how_long_it_takes() -> None:
 def test_wrong_wishes_are_told() -> None:
     with pytest.raises(UserError, match="no experiment 'table-9'"):
         find_experiment("table-9")
-    with pytest.raises(UserError, match="1 to 100 seeds"):
+    with pytest.raises(UserError, match="between 1 and 100"):
         Budget(seeds=0)
     with pytest.raises(UserError, match="minutes or epochs"):
         Budget(minutes=1.0, epochs=2)

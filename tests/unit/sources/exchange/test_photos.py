@@ -199,7 +199,7 @@ def test_a_face_that_was_missed_is_added_to_its_photo(photos: Path, tmp_path: Pa
         assert project.label_hash() == labels, "a run is as fresh as it was"
         project.redo_step(done.step)
         assert numbers(project)[0] == [*was[0], "b#2.jpg"]
-        with pytest.raises(UserError, match="in the project already"):
+        with pytest.raises(UserError, match="already in the project"):
             add_face(project, alone, np.array([6.0, 11, 40, 50]), photo=(220, 240))
         with pytest.raises(UserError, match="outside the image"):
             add_face(project, alone, np.array([600.0, 11, 40, 50]), photo=(220, 240))

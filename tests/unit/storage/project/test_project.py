@@ -39,7 +39,7 @@ def test_create_and_reopen(tmp_path: Path) -> None:
 
 
 def test_create_over_something_is_refused(project_path: Path) -> None:
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="already exists"):
         Project.create(project_path, KAGGLE_15)
 
 
@@ -57,7 +57,7 @@ def test_no_room_for_sqlites_own_files_is_a_full_disk(project_path: Path, monkey
     """SQLite reports an I/O error; on a disk with free space that means a fault."""
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
-    for free, sentence in ((4096, "is full"), (1 << 40, "reports a fault")):
+    for free, sentence in ((4096, "is full"), (1 << 40, "reports an error")):
         monkeypatch.setattr(shutil, "disk_usage", lambda _folder, free=free: SimpleNamespace(free=free))
         with (
             Project.open(project_path) as project,
@@ -71,12 +71,12 @@ def test_no_room_for_sqlites_own_files_is_a_full_disk(project_path: Path, monkey
     ("make", "sentence"),
     [
         (lambda p: None, "There is no project"),
-        (lambda p: p.mkdir(), "is not a project of FKP Studio"),
+        (lambda p: p.mkdir(), "is not an FKP Studio project"),
         (lambda p: (p.mkdir(), (p / "project.db").write_bytes(b"x" * 5000)), "is damaged"),
-        (lambda p: (p.mkdir(), (p / "project.db").write_bytes(b"")), "is not a database of FKP Studio"),
+        (lambda p: (p.mkdir(), (p / "project.db").write_bytes(b"")), "is not an FKP Studio database"),
         (
             lambda p: (p.mkdir(), sqlite3.connect(p / "project.db").execute("CREATE TABLE a (b)").connection.close()),
-            "is not a database of",
+            "is not an FKP Studio database",
         ),
     ],
     ids=["nothing", "empty folder", "garbage", "empty file", "another database"],
@@ -145,7 +145,7 @@ def test_write_protection_is_told_and_reading_works(project_path: Path, monkeypa
         Project.open(project_path)
     with Project.open(project_path, read_only=True) as project:
         assert project.labels([1]).mask.all()
-        with pytest.raises(UserError, match="for reading only"):
+        with pytest.raises(UserError, match="is open read-only"):
             project.write_labels([1], project.labels([1]))
 
 
@@ -221,7 +221,7 @@ def test_a_full_disk_while_pixels_are_written(project_path: Path, monkeypatch: p
     before = files(project_path)
     with Project.open(project_path) as project:
         monkeypatch.setattr(PixelWriter, "write", full)
-        with pytest.raises(UserError, match=r"is full: nothing of this was written"):
+        with pytest.raises(UserError, match=r"is full: nothing was written"):
             project.add_samples(batch(3, first=100))
         assert len(project) == 24
     assert files(project_path) == before
@@ -232,7 +232,7 @@ def test_a_full_disk_in_the_database(project_path: Path) -> None:
     with Project.open(project_path) as project:
         pages = project.database.one("PRAGMA page_count")
         project.database.one(f"PRAGMA max_page_count = {pages[0] + 5}")
-        with pytest.raises(UserError, match="everything before it is safe"):
+        with pytest.raises(UserError, match="all earlier changes are safe"):
             project.add_samples(batch(2000, first=100))
         assert len(project) == 24
         labels = project.labels([1])
@@ -319,7 +319,7 @@ def test_two_programs_at_once(project_path: Path) -> None:
         with one.database.transaction():
             one.write_labels([1], moved(before))
             assert two.labels([1]).same_as(before)  # readers never wait
-            with pytest.raises(UserError, match="Another program is writing"):
+            with pytest.raises(UserError, match="Another program is currently writing"):
                 two.write_labels([2], two.labels([2]))
         assert two.labels([1]).same_as(moved(before))
         assert two.database.data_version() != version

@@ -127,5 +127,5 @@ def test_the_command_tells_the_histogram(demo: Path, capsys: pytest.CaptureFixtu
     assert all(b["balanced"] >= b["faces"] for b in facts["bins"])
     assert cli.main(["poses", str(demo)]) == 0
     text = capsys.readouterr().out
-    assert "below 0 a face looks to the left" in text
+    assert "below 0 the face looks to the left" in text
     assert cli.main(["poses", str(demo), "--bins", "1"]) == 2

@@ -70,7 +70,7 @@ def test_a_project_is_filled_from_a_starter_and_knows_it(starter: Path, project_
 
 def test_a_starter_that_is_not_there_is_told(project_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fkp("fill", project_path, "--run", "starter-15") == 2
-    assert "There is no starter 'starter-15'; there is none" in capsys.readouterr().err
+    assert "There is no starter 'starter-15'; the starters are not part" in capsys.readouterr().err
 
 
 def test_a_compact_model_predicts_the_same(starter: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""A further face of a photo that a project has, where a person drew its box: a new sample, and a step of the journal.
+"""Adds another face of a photo in the project, from a box drawn by the user: a new sample and a step of the journal.
 
-Samples keep their numbers for good. So the new one is there from the start as if it were removed, and the step puts it in: undo
-takes it out again.
+Sample numbers are permanent, so the new sample is first written as removed, and the step restores it; undo removes it
+again.
 """
 
 from __future__ import annotations
@@ -26,31 +26,34 @@ from training.storage.runs.model.starters import room_for
 
 
 def add_face(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> Accepted:
-    """Add the face in this box (x, y, width, height, px of the file) of the photo of `sample_id`, in its group and split.
+    """Add the face in this box (x, y, width, height, px of the file) of the photo of `sample_id`, in its group and
+    split.
 
-    Where no face was found in the photo, the sample itself becomes this one. photo: (width, height) of the upright file.
-    Raises UserError for a box that is none, lies outside the photo, or is round a face that is there.
+    If no face had been found in the photo, the sample itself becomes this face. photo: (width, height) of the upright
+    file. Raises UserError if the box is invalid, outside the photo, or around an existing face.
     """
     room, sample = room_for(project.schema), project.sample(sample_id)
     if FLAG_NO_FACE in sample.flags:
         return cut_again(project, sample_id, box, photo=photo)
     fault = box_fault(box, photo, padding=room)
     if fault:
-        raise UserError(f"The face cannot be cut out: {fault}; draw it again.")
+        raise UserError(f"The face cannot be cropped: {fault}; draw the box again.")
     crop, path = square_crop(box, room), photo_of(project, sample_id).path
     with project.database.transaction():
         there = faces_of(project, sample_id)
         ids = np.array(list(there), np.int64)
         gone = dict(zip(ids.tolist(), (read_splits(project.database, ids) == REMOVED).tolist(), strict=True))
         if any(not gone[number] and same_square(crop, other) for number, other in there.items() if other):
-            raise UserError("This face is in the project already: the box is about that of another face of the photo.")
+            raise UserError(
+                "This face is already in the project: the box nearly matches that of another face in the photo."
+            )
         number = _insert(project, sample_id, path, crop, box)
         join_photo(project.database, number, ids)
         return _put_in(project, number)
 
 
 def _insert(project: Project, sample_id: int, path: Path, crop: tuple[int, int, int], box: np.ndarray) -> int:
-    """The number of the new sample, which belongs to the import that the photo came with."""
+    """Insert the new sample into the photo's import; returns its number."""
     row = project.database.one("SELECT import, source FROM samples WHERE id = ?", (sample_id,)) or (0, "")
     batch = SampleBatch(
         names=(_free_name(project, sample_id, path),),
@@ -71,7 +74,7 @@ def _insert(project: Project, sample_id: int, path: Path, crop: tuple[int, int, 
 
 
 def _free_name(project: Project, sample_id: int, path: Path) -> str:
-    """The next of a.jpg, a#2.jpg... that is no sample's."""
+    """The first of a.jpg, a#2.jpg, ... that is not taken."""
     picture, number = (PurePosixPath(project.sample(sample_id).name).parent / path.name).as_posix(), 2
     while project.database.one("SELECT 1 FROM samples WHERE name = ?", (face_name(picture, number),)):
         number += 1

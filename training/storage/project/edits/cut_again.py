@@ -1,6 +1,6 @@
-"""A face cut anew out of its picture: a step of the journal. Its labels keep their place in the picture; predictions go.
+"""Crops a face again from its photo, as a step of the journal: labels keep their place, predictions are deleted.
 
-What models see of a photograph is one square of it. Where that was found wrongly, or not at all, a person draws the face's box.
+Models see one square crop of a photo. If that was detected wrongly, or not at all, the user draws the face's box.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from training.storage.runs.model.starters import room_for
 
 @dataclass(frozen=True)
 class Photo:
-    """The picture file of a sample. crop: of the sample in it, None where it is the whole file; others: of its other faces."""
+    """A sample's image file. crop: of the sample, None for the whole file; others: crops of its other faces."""
 
     path: Path
     crop: tuple[int, int, int] | None
@@ -31,11 +31,11 @@ class Photo:
 
 
 def photo_of(project: Project, sample_id: int) -> Photo:
-    """Where a sample's face was cut out. Raises UserError for one whose pixels are kept in the project."""
+    """The photo that a sample was cropped from. Raises UserError if its pixels are stored in the project."""
     path = project.sample(sample_id).path
     if path is None:
         raise UserError(
-            "This face is a picture of the project's own, not a part of a photo: there is nothing to cut it from."
+            "This face's image is stored in the project, not cropped from a photo, so it cannot be cropped again."
         )
     there = faces_of(project, sample_id)
     ids = np.array(list(there), np.int64)
@@ -45,9 +45,10 @@ def photo_of(project: Project, sample_id: int) -> Photo:
 
 
 def faces_of(project: Project, sample_id: int) -> dict[int, tuple[int, int, int] | None]:
-    """The samples of this one's picture file, removed ones included, ascending: number -> crop, None for the whole file."""
+    """All samples of this sample's image file, including removed ones, ascending: id -> crop, None: the whole file."""
     rows = project.database.all(
-        "SELECT t.id, f.crop_x, f.crop_y, f.crop_side FROM samples s JOIN samples t ON s.folder = t.folder AND s.file = t.file "
+        "SELECT t.id, f.crop_x, f.crop_y, f.crop_side FROM samples s "
+        "JOIN samples t ON s.folder = t.folder AND s.file = t.file "
         "LEFT JOIN faces f ON f.id = t.id WHERE s.id = ? ORDER BY t.id",
         (int(sample_id),),
     )
@@ -55,14 +56,15 @@ def faces_of(project: Project, sample_id: int) -> dict[int, tuple[int, int, int]
 
 
 def cut_again(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> Accepted:
-    """Cut a sample by the face's box (x, y, width, height, px of its file), with the room that models expect: one step.
+    """Crop a sample by the face's box (x, y, width, height, px of its file), with the margin that models expect.
 
-    photo: (width, height) of the upright file. Raises UserError for a box that is none, or lies outside it.
+    One step of the journal. photo: (width, height) of the upright file. Raises UserError if the box is invalid or
+    outside the photo.
     """
     room = room_for(project.schema)
     fault = box_fault(box, photo, padding=room)
     if fault:
-        raise UserError(f"The face cannot be cut out: {fault}; draw it again.")
+        raise UserError(f"The face cannot be cropped: {fault}; draw the box again.")
     ids = np.array([sample_id], np.int64)
     with project.database.transaction():
         before, labels = read_cut(project.database, sample_id), project.labels(ids)

@@ -1,7 +1,6 @@
-"""Moving faces to another split: a step of the journal, undone and redone like an edit of labels.
+"""Moves faces to another split, in an undoable step of the journal.
 
-People and photos are never torn apart: whoever shares a group with a face that is moved comes along,
-unless it was removed.
+Groups (people, photos) stay together: all samples of a moved face's group move with it, except removed ones.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from training.storage.project.columns import SPLITS, read_index, read_splits
 from training.storage.project.database import Database
 from training.storage.project.journal import StepWriter
 
-_FIRST = "first_splits"  # in meta: the splits before anybody moved a face
+_FIRST = "first_splits"  # key in meta: digest of the splits before the first move
 
 
 def move_to_split(database: Database, ids: np.ndarray, split: int) -> Accepted:
-    """Put the faces and all others of their groups into train (0), val (1) or test (2), in the caller's transaction.
+    """Move the faces and their groups to train (0), val (1) or test (2), in the caller's transaction.
 
-    Returns how many were moved, which, and the step; step None where they are all there already.
+    Returns how many were moved, which, and the step; step None if all were already there.
     """
     chosen = np.unique(ids)
     all_of_them = _with_their_groups(database, chosen)
@@ -38,7 +37,7 @@ def move_to_split(database: Database, ids: np.ndarray, split: int) -> Accepted:
 
 
 def moved_splits(database: Database) -> str:
-    """A name for the splits where they are other than at first; "" as long as no face is anywhere else than it was."""
+    """A digest of the splits if they differ from the original ones, else ""."""
     first = database.one("SELECT value FROM meta WHERE key = ?", (_FIRST,))
     now = "" if first is None else _digest(database)
     return "" if first is None or first[0] == now else now
@@ -50,7 +49,7 @@ def _digest(database: Database) -> str:
 
 
 def _with_their_groups(database: Database, ids: np.ndarray) -> np.ndarray:
-    """In one pass over all samples, however many are moved."""
+    """`ids` and all kept samples of their groups, in one pass over all samples."""
     groups = [group for (group,) in database.all("SELECT grouping FROM samples ORDER BY id")]
     along = {groups[i - 1] for i in ids.tolist()} - {""}
     together = np.array([group in along for group in groups], bool) & read_index(database).kept

@@ -1,4 +1,4 @@
-"""Further faces of a photo that a project has: they join the group and the split of the others, so that no split tears them apart."""
+"""Adds new faces of a photo to the group and split of its other faces, so that a photo is never divided by a split."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from training.storage.project.new_samples import write_groups
 
 
 def join_photo(database: Database, sample_id: int, others: np.ndarray) -> None:
-    """Give a sample the group and the split of `others` (int64 [B], of the same photo), within the caller's transaction.
+    """Give a sample the group and the split of `others` (int64 [B], of the same photo), within the caller's
+    transaction.
 
-    Where these have no group they get one with it.
+    If these have no group, a new one is created for all of them.
     """
     rows = database.all(
         "SELECT id, name, grouping FROM samples WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",

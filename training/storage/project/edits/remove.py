@@ -1,7 +1,7 @@
-"""Faces taken out of a project, as a false find is: a step of the journal, undone and redone like an edit of labels.
+"""Removes faces, such as false detections, from a project, in an undoable step of the journal.
 
-A removed sample keeps its id, its picture and its labels, and has REMOVED in the place of its split: no split has it, so nothing
-trains on it, measures, exports or shows it, until it is put back.
+A removed sample keeps its id, image and labels, with REMOVED instead of its split, so it is not trained on, measured,
+exported or shown until it is restored.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from training.storage.project.journal import StepWriter
 
 
 def remove(database: Database, ids: np.ndarray) -> Accepted:
-    """Take samples out; what is out already stays so. In a transaction of its own."""
+    """Remove samples, in a transaction of its own; samples already removed are ignored."""
     with database.transaction():
         kept = ids[read_splits(database, ids) != REMOVED]
         return _write(database, kept, np.full(len(kept), REMOVED, np.uint8), verb="remove")
 
 
 def put_back(database: Database, ids: np.ndarray) -> Accepted:
-    """Bring removed samples back, each into the split that the others of its group have, else into train."""
+    """Restore removed samples, each into the split of the others in its group, else into train."""
     with database.transaction():
         gone = ids[read_splits(database, ids) == REMOVED]
         after = np.array([split_of_group(database, i) for i in gone.tolist()], np.uint8)
@@ -31,14 +31,17 @@ def put_back(database: Database, ids: np.ndarray) -> Accepted:
 
 
 def split_of_group(database: Database, sample_id: int) -> int:
-    """The split of the other samples of this one's group that are not removed; train where there is none."""
-    query = "SELECT id FROM samples WHERE grouping <> '' AND grouping = (SELECT grouping FROM samples WHERE id = ?) ORDER BY id"
+    """The split of the kept samples in this sample's group; train if there are none."""
+    query = (
+        "SELECT id FROM samples WHERE grouping <> '' "
+        "AND grouping = (SELECT grouping FROM samples WHERE id = ?) ORDER BY id"
+    )
     group = np.array([number for (number,) in database.all(query, (sample_id,))], np.int64)
     return kept_split(read_splits(database, group))
 
 
 def kept_split(splits: np.ndarray) -> int:
-    """The first of these (uint8 [B]) that is a split; train where none is."""
+    """The first of these (uint8 [B]) that is not REMOVED; train if there is none."""
     return next((int(split) for split in splits if split != REMOVED), int(Split.TRAIN))
 
 

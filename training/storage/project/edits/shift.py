@@ -1,4 +1,4 @@
-"""Moving imported labels that all sit off by the same: one step of the journal. What a person or a model set is not moved."""
+"""Corrects a common shift of imported labels, in one step of the journal; manual and model labels are not moved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.storage.project.label_table import blocks, read_labels
 
 
 def shift_labels(database: Database, dx: float, keypoints: int, *, ids: np.ndarray | None = None) -> Accepted:
-    """Move the imported points of `ids` (None: all) by dx px to the right, in one transaction; their provenance stays."""
+    """Move the imported points of `ids` (None: all) right by dx px, in one transaction, keeping their provenance."""
 
     def changes() -> Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]]:
         for block in blocks(database, ids):
@@ -25,7 +25,7 @@ def shift_labels(database: Database, dx: float, keypoints: int, *, ids: np.ndarr
 
 
 def to_shift(labels: Labels) -> np.ndarray:
-    """bool [B, K]: points with coordinates that came with an import and that nobody has touched since."""
+    """bool [B, K]: imported points with coordinates that have not been edited since."""
     return np.asarray(labels.mask & (labels.origins == Origin.IMPORTED))
 
 

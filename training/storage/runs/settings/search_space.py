@@ -1,4 +1,4 @@
-"""What a random search draws: for each setting a range or a list of values, within the setting's own limits. Torch-free."""
+"""The search space: a range or a list of values per setting, within the setting's own limits."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NEVER = (
     "device",
     "threads",
     "processes",
-)  # the same in all trials of a search
+)  # fixed within a search
 _FORM = "LOW..HIGH, LOW..HIGH:log, VALUE,VALUE,... or off"
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from low to high, both included; log: each order of magnitude as often as another."""
+    """Numbers from low to high, inclusive. log: uniform on a logarithmic scale."""
 
     low: float
     high: float
@@ -33,7 +33,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """One of these, each as often as another."""
+    """One of these values, all equally likely."""
 
     values: tuple[Any, ...]
 
@@ -43,7 +43,7 @@ Space = Mapping[str, Dimension]
 
 
 def default_space(config: RunConfig) -> dict[str, Dimension]:
-    """What is worth searching in any recipe: rate (a tenth to ten times its own), batch, decay, dropout, augmentation."""
+    """A space for any recipe: learning rate (a tenth to ten times its own), batch, decay, dropout, augmentation."""
     rate = config.learning_rate
     space: dict[str, Dimension] = {
         "learning_rate": Range(_short(rate / 10), _short(rate * 10), log=True),
@@ -59,47 +59,47 @@ def default_space(config: RunConfig) -> dict[str, Dimension]:
 
 
 def _short(value: float) -> float:
-    """Without the last digits of a division."""
+    """Rounded to six digits, without artefacts of the division."""
     return float(f"{value:.6g}")
 
 
 def check_space(space: Space, config: RunConfig) -> None:
-    """Raises UserError naming the setting that is not there, can't be searched, or may be drawn outside its limits."""
+    """Raises UserError naming a setting that is unknown, cannot be searched, or could be drawn outside its limits."""
     if not space:
-        raise UserError("There is nothing to search: give at least one setting a range or values.")
+        raise UserError("There is nothing to search: give a range or values for at least one setting.")
     kinds = setting_kinds()
     for name, dimension in space.items():
         if name in NEVER:
-            raise UserError(f"The setting {name} is the same in all trials of a search; take it out of the space.")
+            raise UserError(f"The setting {name} is fixed within a search; remove it from the space.")
         if name in kinds and isinstance(dimension, Range):
             _check_range(name, dimension, kinds[name])
         elif not ends(dimension):
             raise UserError(f"The setting {name} has no values to choose from.")
         for value in ends(dimension):
-            RunConfig.from_json({**config.to_json(), name: value})  # names what is wrong
+            RunConfig.from_json({**config.to_json(), name: value})  # raises with the setting's name
 
 
 def setting_kinds() -> dict[str, str]:
-    """The settings and their types, as text."""
+    """Setting names and their types, as text."""
     return {f.name: str(f.type) for f in fields(RunConfig)}
 
 
 def ends(dimension: Dimension) -> tuple[Any, ...]:
-    """The values that decide whether all others are allowed."""
+    """The values to validate: both ends of a range, or all choices."""
     return (dimension.low, dimension.high) if isinstance(dimension, Range) else dimension.values
 
 
 def _check_range(name: str, drawn: Range, kind: str) -> None:
     if kind not in ("float", "int"):
-        raise UserError(f"The setting {name} is no number: give the values to choose from.")
+        raise UserError(f"The setting {name} is not a number: list the values to choose from.")
     if not drawn.low < drawn.high:
-        raise UserError(f"The range of {name} goes up: {drawn.low:g}..{drawn.high:g} does not.")
+        raise UserError(f"The range of {name} must be ascending, unlike {drawn.low:g}..{drawn.high:g}.")
     if drawn.log and drawn.low <= 0:
-        raise UserError(f"The range of {name} is logarithmic, so it begins above 0, not at {drawn.low:g}.")
+        raise UserError(f"The range of {name} is logarithmic, so it must start above 0, not at {drawn.low:g}.")
 
 
 def with_changes(space: Space, texts: Sequence[str]) -> dict[str, Dimension]:
-    """The space with changes as on the command line: `dropout=0..0.3`, `batch_size=16,32`, `rotation=off`. Raises UserError."""
+    """The space with command-line changes: `dropout=0..0.3`, `batch_size=16,32`, `rotation=off`. Raises UserError."""
     changed = dict(space)
     for text in texts:
         name, equals, words = text.partition("=")
@@ -114,40 +114,40 @@ def with_changes(space: Space, texts: Sequence[str]) -> dict[str, Dimension]:
 
 
 def parse(name: str, words: str) -> Dimension:
-    """A range or values of this setting as text. Raises UserError."""
+    """Parse a range or values for this setting. Raises UserError."""
     kind = setting_kinds().get(name)
     if kind is None:
-        raise UserError(f"There is no setting {name!r}; the settings are {', '.join(setting_kinds())}.")
+        raise UserError(f"There is no setting {name!r}; choose one of {', '.join(setting_kinds())}.")
     low, dots, rest = words.partition("..")
     if not dots:
         return Choices(tuple(_value(name, part.strip(), kind) for part in words.split(",") if part.strip()))
     high, colon, log = rest.partition(":")
     if colon and log.strip() != "log":
-        raise UserError(f"The range of {name} is {_FORM}, not {words!r}.")
+        raise UserError(f"The range of {name} must be {_FORM}, not {words!r}.")
     if kind not in ("float", "int"):
-        raise UserError(f"The setting {name} is no number: give the values to choose from.")
+        raise UserError(f"The setting {name} is not a number: list the values to choose from.")
     return Range(_value(name, low.strip(), kind), _value(name, high.strip(), kind), log=bool(colon))
 
 
 def text_of(dimension: Dimension) -> str:
-    """What `parse` reads back."""
+    """The text that `parse` reads back."""
     if isinstance(dimension, Choices):
         return ",".join(str(value) for value in dimension.values)
     return f"{number(dimension.low)}..{number(dimension.high)}{':log' if dimension.log else ''}"
 
 
 def number(value: float) -> str:
-    """A number, as short as it can be read back."""
+    """The shortest text of a number that reads back exactly."""
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def short(value: Any) -> str:
-    """A drawn value for people: fractions in three figures."""
+    """A drawn value for display, with three digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _value(name: str, text: str, kind: str) -> Any:
-    """The text as the setting's type; whether it is within the limits is asked later."""
+    """The text converted to the setting's type; limits are checked later."""
     if kind == "int":
         return _number(name, text, int)
     if "float" in kind:
@@ -164,7 +164,7 @@ def _number(name: str, text: str, kind: type[int] | type[float]) -> float:
 
 
 def space_to_json(space: Space) -> dict[str, Any]:
-    """Plain values; `space_from_json` gives the space back."""
+    """Plain values, read back by `space_from_json`."""
     return {
         name: {"choices": list(d.values)} if isinstance(d, Choices) else {"low": d.low, "high": d.high, "log": d.log}
         for name, d in space.items()
@@ -172,7 +172,7 @@ def space_to_json(space: Space) -> dict[str, Any]:
 
 
 def space_from_json(values: Mapping[str, Any]) -> dict[str, Dimension]:
-    """Raises KeyError or TypeError for anything that `space_to_json` does not write."""
+    """The space of `space_to_json`'s values. Raises KeyError or TypeError for anything else."""
     return {
         name: Choices(tuple(v["choices"])) if "choices" in v else Range(v["low"], v["high"], bool(v["log"]))
         for name, v in values.items()
