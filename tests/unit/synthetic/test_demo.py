@@ -42,5 +42,5 @@ def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "demo.fkp").mkdir()
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="already exists"):
         make_demo_project(tmp_path / "demo.fkp", samples=5)

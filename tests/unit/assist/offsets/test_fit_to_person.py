@@ -205,7 +205,7 @@ def test_too_few_labelled_faces_are_said_so(project: Project) -> None:
     project.set_splits(project.ids(), np.zeros(60, np.uint8))
     config = runs.write_run(project.runs_dir, tiny_config(), runs.snapshot_project(project))
     (config / runs.MODEL).write_bytes(b"-")
-    with pytest.raises(UserError, match=r"takes 20 labelled faces .* there are none"):
+    with pytest.raises(UserError, match=r"needs 20 labelled faces .* there are none"):
         fit_run(project, config)
     assert fit_run(project, run_dir).adjustment.faces >= 20
 

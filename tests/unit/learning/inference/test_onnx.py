@@ -48,7 +48,7 @@ def test_a_graph_of_any_batch_gives_the_predictors_points(tmp_path: Path, recipe
     out = tmp_path / "m.onnx"
     report = export_onnx(source, out)
     assert f"{out}" in report.sentence
-    assert "on 64 pictures" in report.sentence
+    assert "on 64 images" in report.sentence
     colour = recipe == "cnn-6-7"
     shape = (5, side, side, 3) if colour else (5, side, side)
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
