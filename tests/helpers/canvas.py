@@ -43,12 +43,12 @@ def predict(qtbot: QtBot, session: Session, *, shift: float = 2.0) -> np.ndarray
 
 
 def shown(qtbot: QtBot, view: CanvasView, sample_id: int) -> None:
-    """Wait until the face's picture is on the screen."""
+    """Wait until the face's image is on the screen."""
     qtbot.waitUntil(lambda: view.shown_face is not None and view.shown_face.sample_id == sample_id)
 
 
 def on_screen(view: CanvasView, at: tuple[float, float] | list[float] | np.ndarray) -> QPointF:
-    """Where a place of the picture is in the view's window."""
+    """The window position of a place on the image."""
     x, y = view.to_screen()(np.array(at, float)).tolist()
     return QPointF(x, y)
 

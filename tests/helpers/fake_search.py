@@ -1,4 +1,4 @@
-"""Stands in for `fkp search`: makes the search, tells one trial, and goes on until it is asked to stop.
+"""Stands in for `fkp search`: makes the search, reports one trial, and runs until it is asked to stop.
 
 Called as `python -m tests.helpers.fake_search PROJECT --name NAME ...`.
 """

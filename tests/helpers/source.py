@@ -1,4 +1,4 @@
-"""A small folder of pictures with a CSV: real faces where they are, else drawn ones."""
+"""A small folder of images with a CSV: real faces if available, else drawn ones."""
 
 from __future__ import annotations
 

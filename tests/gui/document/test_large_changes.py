@@ -1,4 +1,4 @@
-"""Changes of very many faces: how far they are is told, they can be stopped, and the window touches no long lists for them."""
+"""Changes of very many faces report progress, can be stopped, and make the window touch no long lists."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def store(session: Session, monkeypatch: pytest.MonkeyPatch) -> ProjectStore:
 
 
 class Held:
-    """Lets a large edit begin, and go on when it is told to."""
+    """Lets a large edit begin, and continue on request."""
 
     def __init__(self, store: ProjectStore) -> None:
         self.begun, self.go_on = threading.Event(), threading.Event()
@@ -130,7 +130,7 @@ def test_closing_does_not_wait_for_what_is_only_read(session: Session, store: Pr
 def test_many_changed_faces_are_not_gone_through_one_by_one(
     qtbot: QtBot, session: Session, store: ProjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A million ids would take the interface thread a tenth of a second; the gallery says that its order is old instead."""
+    """A million ids would take the interface thread 0.1 s; the gallery marks its order as outdated instead."""
     panel = GalleryPanel(session)
     qtbot.addWidget(panel)
     arranger = panel.arranger
@@ -158,7 +158,7 @@ def test_very_many_changes_are_not_looked_up() -> None:
 
 
 def test_what_was_predicted_is_kept_in_a_table(project_path: Path, tmp_path: Path) -> None:
-    """Of a million faces, too, one that is shown is looked up, not searched for."""
+    """Even among a million faces a shown one is looked up, not searched for."""
     fresh, run_dir = Freshness(), tmp_path / "0001-cnn"
     run_dir.mkdir()
     (run_dir / MODEL).write_bytes(b"a model")

@@ -1,4 +1,4 @@
-"""Trainings behind the window: events arrive, the queue keeps its order, and every bad end is told in a sentence."""
+"""Trainings behind the window: events arrive, the queue keeps its order, every failure is reported in a sentence."""
 
 from __future__ import annotations
 

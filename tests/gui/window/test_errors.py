@@ -1,4 +1,4 @@
-"""What happens when something goes wrong, and small pieces of the start page and the tour."""
+"""Error handling, and small parts of the start page and the tour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables the window is drawn from are whole."""
+"""The tables that define the window are complete."""
 
 from __future__ import annotations
 

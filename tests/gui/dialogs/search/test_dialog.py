@@ -1,4 +1,4 @@
-"""The dialog of the random search: what it asks for, how trials are shown live, stop, go on, and training the best."""
+"""The dialog of the random search: what it asks for, how trials are shown live, stop, resume, and training the best."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plan(**changes: object) -> SearchPlan:
 
 
 def begun(session: Session, jobs: Jobs, qtbot: QtBot, trials: tuple[TrialInfo, ...] = TRIALS) -> None:
-    """A search of before, in the open project."""
+    """An older search in the open project."""
     folder = create_search(session.store.project.path, plan(), runs.snapshot_project(session.store.project))
     write_trials(folder, trials)
     jobs.searching.look()
@@ -228,7 +228,7 @@ def test_a_search_without_faces_in_val_says_so(session: Session, jobs: Jobs, qtb
     session.store.reload()
     qtbot.waitUntil(lambda: not session.store.index().splits.any())
     dialog = dialog_of(session, jobs, qtbot)
-    assert "No face in val" in dialog.fault.text()
+    assert "No face is in val" in dialog.fault.text()
     assert not dialog.start_button.isEnabled()
 
 
