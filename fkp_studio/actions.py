@@ -103,7 +103,7 @@ def _predict() -> tuple[Action, ...]:
         Action("confidence", "Confidence…", (), "Predict", "report",
                "Whether the chosen run's confidences are calibrated on val", "run"),
         Action("adjust_run", "Calibrate to my labels…", (), "Predict", "label",
-               "Shift the chosen run's points by their mean difference from your labels", "run"),
+               "Shift the chosen run's points to match your labels", "run"),
         Action("live", "Webcam or video…", (), "Predict", "look",
                "Live predictions of the chosen model on a camera or a video file", "always"),
         Action("train", "Train", ("Ctrl+T",), "Train", "train",

@@ -48,7 +48,7 @@ def shown(qtbot: QtBot, view: CanvasView, sample_id: int) -> None:
 
 
 def on_screen(view: CanvasView, at: tuple[float, float] | list[float] | np.ndarray) -> QPointF:
-    """Map a position in the image to the view's window."""
+    """The window position of a place on the image."""
     x, y = view.to_screen()(np.array(at, float)).tolist()
     return QPointF(x, y)
 

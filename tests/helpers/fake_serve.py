@@ -1,4 +1,4 @@
-"""Stands in for `python -m training serve`: every face gets points at (id, 1), or it misbehaves as requested."""
+"""Stands in for `python -m training serve`: every face gets points at (id, 1), or it misbehaves on request."""
 
 from __future__ import annotations
 

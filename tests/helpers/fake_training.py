@@ -1,4 +1,4 @@
-"""Stands in for `python -m training train`: writes the events of a short training, or misbehaves as requested.
+"""Stands in for `python -m training train`: writes the events of a short training, or misbehaves on request.
 
 Called as `python -m tests.helpers.fake_training MODE RUN_DIR [--resume] --nice`.
 """

@@ -54,7 +54,7 @@ class Robot:
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
 
     def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        """Press a key, with the image in focus."""
+        """Press a key with the canvas in focus."""
         view = self.window.canvas.view
         self.window.activateWindow()
         view.setFocus()

@@ -1,4 +1,4 @@
-"""Changes of very many faces: progress is shown, they can be stopped, and the window handles no long lists."""
+"""Changes of very many faces report progress, can be stopped, and make the window touch no long lists."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def store(session: Session, monkeypatch: pytest.MonkeyPatch) -> ProjectStore:
 
 
 class Held:
-    """Holds a large edit after its start, until it is released."""
+    """Lets a large edit begin, and continue on request."""
 
     def __init__(self, store: ProjectStore) -> None:
         self.begun, self.go_on = threading.Event(), threading.Event()
@@ -158,7 +158,7 @@ def test_very_many_changes_are_not_looked_up() -> None:
 
 
 def test_what_was_predicted_is_kept_in_a_table(project_path: Path, tmp_path: Path) -> None:
-    """The shown face is looked up, not searched for, even among a million."""
+    """Even among a million faces a shown one is looked up, not searched for."""
     fresh, run_dir = Freshness(), tmp_path / "0001-cnn"
     run_dir.mkdir()
     (run_dir / MODEL).write_bytes(b"a model")

@@ -1,4 +1,4 @@
-"""The session's position: faces in the gallery's order, keypoint, run."""
+"""The current selection: faces in the gallery's order, keypoint, run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ProjectStore: every edit is saved, undone and redone, also after a restart, and signalled."""
+"""ProjectStore: every edit is on disk, undone and redone, even after a restart, and changes are emitted."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_an_undo_while_a_large_change_is_written_is_refused(qtbot: QtBot, tmp_pa
     store.failed.connect(sentences.append)
     store.accept(RUN)
     store.undo_stack.undo()
-    assert "Wait until it is done" in sentences[0]
+    assert "Wait for it" in sentences[0]
     qtbot.waitUntil(lambda: not store.busy and store.undo_stack.count() == 2 == store.undo_stack.index())
     assert store.labels([1]).points[0, 0].tolist() == [5, 5]
     store.close()

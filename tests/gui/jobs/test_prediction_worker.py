@@ -96,7 +96,7 @@ def test_what_is_there_is_not_asked_again_until_the_model_is_newer(
 def test_predictions_are_made_anew_with_a_fit_and_when_it_is_taken_away(
     make_jobs: Make, session: Session, run: str, memory: Path, qtbot: QtBot
 ) -> None:
-    """When the fit is removed, the model is as before, but the stored predictions are outdated."""
+    """After removing the fit the model is the former one, but the stored predictions are not."""
     jobs, run_dir = make_jobs("good"), session.store.project.runs_dir / run
     fit = Fit(Adjustment(np.ones((15, 2)), 24, 2.0, 1.0), np.ones(15), np.ones(15), 4)
     changes: tuple[Callable[[], object], ...] = (lambda: None, lambda: use_fit(run_dir, fit), lambda: undo_fit(run_dir))

@@ -1,4 +1,4 @@
-"""Trainings in the background: events arrive, the queue keeps its order, and every failure is reported."""
+"""Trainings behind the window: events arrive, the queue keeps its order, every failure is reported in a sentence."""
 
 from __future__ import annotations
 

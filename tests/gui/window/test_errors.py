@@ -1,4 +1,4 @@
-"""Error handling of the window, and parts of the start page and the tour."""
+"""Error handling, and small parts of the start page and the tour."""
 
 from __future__ import annotations
 

@@ -252,7 +252,7 @@ def test_search_finds_an_action_and_a_face(opened: MainWindow, qtbot: QtBot) -> 
     assert search.list.item(0).text() == "Reset this workspace"
     search.field.setText("live")  # not in its name, but in its tip
     assert search.list.item(0).text() == "Webcam or video"
-    search.field.setText("confidences come")
+    search.field.setText("confidences are")
     assert search._entries[0].remark == "choose a run first"
     qtbot.keyClick(search.field, Qt.Key.Key_Return)
     assert search.isVisible()  # it is unavailable now

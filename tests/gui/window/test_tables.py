@@ -1,4 +1,4 @@
-"""The tables that define the window are consistent."""
+"""The tables that define the window are complete."""
 
 from __future__ import annotations
 

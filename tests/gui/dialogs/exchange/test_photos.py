@@ -1,4 +1,4 @@
-"""From a folder of photos to predictions: import choices, the starter in the list of runs, a drawn box."""
+"""From a folder of photos to predictions: the import's choices, the starter in the list of runs, a drawn box."""
 
 from __future__ import annotations
 

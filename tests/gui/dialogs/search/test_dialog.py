@@ -1,4 +1,4 @@
-"""The random search dialog: its form, live trials, stopping, continuing, and training the best trial."""
+"""The dialog of the random search: what it asks for, how trials are shown live, stop, resume, and training the best."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_a_search_without_faces_in_val_says_so(session: Session, jobs: Jobs, qtb
     session.store.reload()
     qtbot.waitUntil(lambda: not session.store.index().splits.any())
     dialog = dialog_of(session, jobs, qtbot)
-    assert "No face in val" in dialog.fault.text()
+    assert "No face is in val" in dialog.fault.text()
     assert not dialog.start_button.isEnabled()
 
 

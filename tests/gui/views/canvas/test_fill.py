@@ -30,7 +30,7 @@ BY = 2.0  # px; no slip of the hand yet
 
 @pytest.fixture
 def run_dir(session: Session) -> Path:
-    """The folder of RUN, whose points all have nearly the same error of 2 px."""
+    """The folder of RUN, whose points all share one error of about 2 px: one error predicts the others."""
     folder = store_of(session).project.runs_dir / RUN
     folder.mkdir(parents=True)
     one_axis = np.eye(2)[None, :, None, :] * (3.6 + 0.4 * np.eye(15)[:, None, :, None])

@@ -245,7 +245,7 @@ def test_empty_plots_say_what_comes(empty_session: Session, qtbot: QtBot) -> Non
         qtbot.addWidget(plot)
         plot.show()
         assert plot.nothing.isVisible()
-        assert "drawn here" in plot.nothing.text()
+        assert "appears here" in plot.nothing.text()
     jobs.close()
 
 

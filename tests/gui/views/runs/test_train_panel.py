@@ -89,7 +89,7 @@ def test_a_recipe_that_needs_complete_faces_says_so(panel: TrainingPanel, sessio
     session.store.project.set_splits(session.store.ids(), np.ones(24, np.uint8))
     session.store.reload()
     qtbot.waitUntil(lambda: not panel.train_button.isEnabled())
-    assert "No face in train has a point" in panel.train_button.toolTip()
+    assert "No face in train has a label" in panel.train_button.toolTip()
 
 
 def test_a_run_that_cannot_be_made_says_why(panel: TrainingPanel, session: Session, qtbot: QtBot) -> None:
