@@ -93,7 +93,7 @@ def foreign(path: Path, faces: Faces) -> Guess:
     with np.load(path, allow_pickle=False) as file:
         vertices, milliseconds = file["points"].astype(np.float64), file["milliseconds"]
     if len(vertices) != len(faces.paths):
-        raise SystemExit(f"{path}: {len(vertices)} faces where the list has {len(faces.paths)}; write the list anew.")
+        raise SystemExit(f"{path}: {len(vertices)} faces where the list has {len(faces.paths)}; write the list again.")
     train = ~faces.val
     missing = np.isnan(vertices).any(axis=(1, 2))
     mean = np.nanmean(faces.points[train], axis=0)

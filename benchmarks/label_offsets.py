@@ -28,7 +28,7 @@ def main() -> None:
     args = parser.parse_args()
     faces = make_faces(args.faces, seed=0, label_noise=0.4, planted_errors=0.0, missing="none")
     points, groups = faces.labels.points, np.array(faces.groups)
-    print("planted px  found px  95 % interval  told  seconds")
+    print("planted px  found px  95 % interval  reported  seconds")
     for dx in PLANTED:
         start = time.process_time()
         found = from_pictures(lambda n: faces.pictures[n], points + np.array([dx, 0]), KAGGLE_15, groups)
@@ -40,7 +40,7 @@ def main() -> None:
     for path in args.projects:
         with Project.open(path, read_only=True) as project:
             for part in check_labels(project):
-                print(f"{path.name}, {part.source}: {part.found.sentence if part.found else 'nothing can be told'}")
+                print(f"{path.name}, {part.source}: {part.found.sentence if part.found else 'no result'}")
 
 
 if __name__ == "__main__":
