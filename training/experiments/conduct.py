@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -53,6 +54,7 @@ def conduct(
 
     Raises UserError for what the user can mend.
     """
+    check_installed()
     lacking = missing_recipes(experiment)
     if lacking:
         raise UserError(f"{experiment.name} needs the recipes {', '.join(lacking)}, which this version lacks.")
@@ -69,6 +71,15 @@ def conduct(
         except Cancelled:
             return False
     return True
+
+
+def check_installed() -> None:
+    """Raise UserError where matplotlib is missing: it draws the figures, after hours of training."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UserError(
+            "Experiments draw their figures with matplotlib, which is not installed. "
+            "Install it: pip install 'fkp-studio[experiments]'"
+        )
 
 
 def _train_and_measure(
