@@ -1,162 +1,151 @@
-"""What the machine itself must bring: Qt's system libraries, a font, Python's venv. Standard library only."""
+"""What the machine itself must bring: Qt's system libraries, a font, an X server for tests, Python's venv module.
+
+Standard library only. On macOS and Windows, Qt brings all that it needs.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import importlib
+import importlib.util
 import os
-import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-# Which Debian or Ubuntu package brings a library that Qt needs.
-PACKAGES = {
-    "libEGL.so.1": "libegl1",
-    "libGL.so.1": "libgl1",
-    "libGLX.so.0": "libglx0",
-    "libGLdispatch.so.0": "libglvnd0",
-    "libOpenGL.so.0": "libopengl0",
-    "libX11-xcb.so.1": "libx11-xcb1",
-    "libX11.so.6": "libx11-6",
-    "libdbus-1.so.3": "libdbus-1-3",
-    "libfontconfig.so.1": "libfontconfig1",
-    "libfreetype.so.6": "libfreetype6",
-    "libglib-2.0.so.0": "libglib2.0-0",
-    "libgthread-2.0.so.0": "libglib2.0-0",
-    "libstdc++.so.6": "libstdc++6",
-    "libwayland-client.so.0": "libwayland-client0",
-    "libwayland-cursor.so.0": "libwayland-cursor0",
-    "libwayland-egl.so.1": "libwayland-egl1",
-    "libxcb-cursor.so.0": "libxcb-cursor0",
-    "libxcb-icccm.so.4": "libxcb-icccm4",
-    "libxcb-image.so.0": "libxcb-image0",
-    "libxcb-keysyms.so.1": "libxcb-keysyms1",
-    "libxcb-randr.so.0": "libxcb-randr0",
-    "libxcb-render-util.so.0": "libxcb-render-util0",
-    "libxcb-render.so.0": "libxcb-render0",
-    "libxcb-shape.so.0": "libxcb-shape0",
-    "libxcb-shm.so.0": "libxcb-shm0",
-    "libxcb-sync.so.1": "libxcb-sync1",
-    "libxcb-util.so.1": "libxcb-util1",
-    "libxcb-xfixes.so.0": "libxcb-xfixes0",
-    "libxcb-xinerama.so.0": "libxcb-xinerama0",
-    "libxcb-xkb.so.1": "libxcb-xkb1",
-    "libxcb.so.1": "libxcb1",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
-    "libxkbcommon.so.0": "libxkbcommon0",
-    "libz.so.1": "zlib1g",
-    "libzstd.so.1": "libzstd1",
-}
-FONT = "fonts-dejavu-core"
+import debian
+
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
+FONT_FILES = (".ttf", ".otf", ".ttc", ".pfb")
 
 
 class SetupError(Exception):
-    """Something a person must mend first, told as a sentence."""
+    """Something a person must fix first, as a sentence."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What this machine lacks. packages: nothing runs without them. for_x_tests: tests in a real X window do not run
+    without them. unknown: file names of libraries that no package is known for."""
+
+    packages: tuple[str, ...] = ()
+    for_x_tests: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def all_packages(self) -> list[str]:
+        return sorted({*self.packages, *self.for_x_tests})
 
 
 def say(sentence: str) -> None:
-    """Tell what is being done."""
+    """Say what is being done."""
     print(f"==> {sentence}", flush=True)
 
 
 def has_display() -> bool:
     """Whether a window can be shown."""
-    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def qt_platforms() -> tuple[str, ...]:
-    """Names of the Qt platform plugins that will be used."""
+def qt_platform() -> str:
+    """Name of the Qt platform plugin that will be used."""
     if os.environ.get("QT_QPA_PLATFORM"):
-        return (os.environ["QT_QPA_PLATFORM"].split(":")[0],)
+        return os.environ["QT_QPA_PLATFORM"].split(":")[0]
     if os.environ.get("DISPLAY"):
-        return ("xcb",)
-    return ("wayland",) if os.environ.get("WAYLAND_DISPLAY") else ("offscreen",)
+        return "xcb"
+    return "wayland" if os.environ.get("WAYLAND_DISPLAY") else "offscreen"
 
 
-def missing_libraries(venv: Path, platforms: Iterable[str]) -> list[str]:
-    """File names of the system libraries that Qt (in this venv) needs and the loader does not find."""
-    ldd = shutil.which("ldd") if sys.platform.startswith("linux") else None
-    if ldd is None:
-        return []
-    folders = list(venv.glob("lib/python*/site-packages/PySide6"))
-    names = [f"Qt/plugins/platforms/libq{name}.so" for name in platforms]
-    files = [folder / name for folder in folders for name in ("QtGui.abi3.so", "QtWidgets.abi3.so", *names)]
+def provide(venv: Path, *, platform: str, x_tests: bool = False) -> Missing:
+    """Install all that is missing where that is allowed, else name it. Raises SetupError where nothing would run.
+
+    Call it before the virtual environment is made, so that nobody waits in vain, and once more when Qt is there.
+    """
+    missing = find_missing(venv, platform=platform, x_tests=x_tests)
+    if missing.all_packages and debian.can_install():
+        debian.install(missing.all_packages)
+        missing = find_missing(venv, platform=platform, x_tests=x_tests)
+    if missing.packages or missing.unknown:
+        raise SetupError(_how(missing.all_packages, missing.unknown))
+    return missing
+
+
+def find_missing(venv: Path, *, platform: str, x_tests: bool = False) -> Missing:
+    """What a window on this Qt platform lacks here, and where x_tests is set, what one in an X server does."""
+    if sys.platform != "linux":
+        return Missing()
+    packages, unknown = _library_packages(venv, ("qt", platform))
+    if not _has_font():
+        packages.add(debian.FONT)
+    if not (venv / "bin" / "python").exists() and not _has_venv_module():
+        packages.add(debian.venv_package())
+    for_x_tests: set[str] = set()
+    if x_tests:
+        for_x_tests, _ = _library_packages(venv, ("xcb",))
+        if shutil.which("Xvfb") is None:
+            for_x_tests.add(debian.X_SERVER)
+    return Missing(tuple(sorted(packages)), tuple(sorted(for_x_tests - packages)), tuple(unknown))
+
+
+def _library_packages(venv: Path, groups: Iterable[str]) -> tuple[set[str], list[str]]:
+    """(packages to install, libraries no package is known for)."""
+    names = _missing_libraries(venv, groups)
+    known = {debian.PACKAGES[name] for name in names if name in debian.PACKAGES}
+    return known, [name for name in names if name not in debian.PACKAGES]
+
+
+def _missing_libraries(venv: Path, groups: Iterable[str]) -> list[str]:
+    """The libraries that Qt needs and the loader does not find: asked of Qt's own files where they are installed, else
+    of our table."""
+    folder = next(iter(venv.glob("lib/python*/site-packages/PySide6")), None)
+    ldd = shutil.which("ldd")
+    if folder is None or ldd is None:
+        return sorted(name for group in groups for name in debian.LIBRARIES.get(group, {}) if not _loads(name))
+    files = [file for group in groups for file in _qt_files(folder, group)]
     lines = [line for file in files if file.exists() for line in _ldd(ldd, file)]
     return sorted({line.split("=>")[0].strip() for line in lines if line.rstrip().endswith("not found")})
+
+
+def _qt_files(folder: Path, group: str) -> list[Path]:
+    names = ("QtGui.abi3.so", "QtWidgets.abi3.so") if group == "qt" else (f"Qt/plugins/platforms/libq{group}.so",)
+    return [folder / name for name in names]
 
 
 def _ldd(ldd: str, file: Path) -> list[str]:
     return subprocess.run([ldd, str(file)], capture_output=True, text=True, check=False).stdout.splitlines()
 
 
-def has_font() -> bool:
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _has_font() -> bool:
     """Whether there is any font Qt can draw text with."""
     folders = [Path(name).expanduser() for name in FONT_FOLDERS]
-    kinds = (".ttf", ".otf", ".ttc", ".pfb")
-    return any(file.suffix.lower() in kinds for folder in folders if folder.is_dir() for file in folder.rglob("*"))
+    return any(file.suffix.lower() in FONT_FILES for folder in folders if folder.is_dir() for file in folder.rglob("*"))
 
 
-def qt_packages(venv: Path, platforms: Iterable[str]) -> tuple[list[str], list[str]]:
-    """(packages to install, libraries no package is known for) so that Qt can start."""
-    missing = missing_libraries(venv, platforms)
-    packages = {PACKAGES[name] for name in missing if name in PACKAGES}
-    if sys.platform.startswith("linux") and not has_font():
-        packages.add(FONT)
-    return sorted(packages), [name for name in missing if name not in PACKAGES]
-
-
-def can_apt() -> bool:
-    """Whether this process may install Debian packages."""
-    return sys.platform.startswith("linux") and os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
-def apt_install(packages: Sequence[str]) -> bool:
-    """Install Debian packages as root; whether that worked. The package lists are fetched only where they are needed."""
-    say(f"Installing system packages: {' '.join(packages)}")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
-
-    def run(command: list[str]) -> bool:
-        return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode == 0
-
-    return run(install) or (run(["apt-get", "update", "-q"]) and run(install))
-
-
-def need_qt(venv: Path) -> None:
-    """Make sure Qt can start here: install what is missing where that is allowed, else say how. Raises SetupError."""
-    platforms = qt_platforms()
-    packages, unknown = qt_packages(venv, platforms)
-    if packages and can_apt():
-        apt_install(packages)
-        packages, unknown = qt_packages(venv, platforms)
-    if packages or unknown:
-        raise SetupError(_how(packages, unknown))
+def _has_venv_module() -> bool:
+    importlib.invalidate_caches()  # it may have been installed since
+    return all(importlib.util.find_spec(name) for name in ("venv", "ensurepip"))
 
 
 def _how(packages: Sequence[str], unknown: Sequence[str]) -> str:
-    sentences = ["Qt needs system libraries that are not installed here."]
-    if packages:
-        command = f"apt-get install {' '.join(packages)}"
-        if shutil.which("apt-get"):
-            sentences.append(f"Install them with\n\n    sudo {command}\n\nand run this again.")
-        else:
-            sentences.append(f"On Debian and Ubuntu that is `{command}`; find the same in your system's packages.")
-    if unknown:
-        sentences.append(f"Also missing, by file name: {', '.join(unknown)}.")
-    return " ".join(sentences)
-
-
-def need_venv_module() -> None:
-    """Make sure `python -m venv` works: Debian keeps it in a package of its own. Raises SetupError."""
-    try:
-        import ensurepip  # noqa: F401 - its absence is the sign
-        import venv  # noqa: F401 - likewise
-    except ImportError:
-        name = f"python{platform.python_version_tuple()[0]}.{platform.python_version_tuple()[1]}-venv"
-        if can_apt() and (apt_install([name]) or apt_install(["python3-venv"])):
-            return
-        raise SetupError(
-            f"Python's venv module is missing. On Debian and Ubuntu: sudo apt-get install {name}. Then run this again."
-        ) from None
+    """One sentence with one command for all that is missing."""
+    if not packages:
+        return f"Qt needs system libraries that are missing here: {', '.join(unknown)}."
+    command = f"apt-get install {' '.join(packages)}"
+    also = f"\n\nAlso missing, by file name: {', '.join(unknown)}." if unknown else ""
+    if shutil.which("apt-get"):
+        return f"System packages are missing; install them with this command and run this again:\n\n    sudo {command}{also}"
+    return (
+        "System packages are missing; find the same in your system's packages as on Debian and Ubuntu are installed with:"
+        f"\n\n    {command}{also}"
+    )

@@ -54,9 +54,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(folder))
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
-    monkeypatch.setenv(
-        STARTERS, str(folder / "starters")
-    )  # no starters: with one, each opened project would be predicted
+    monkeypatch.setenv("WIN_PD_OVERRIDE_LOCAL_APPDATA", str(folder / "local"))  # platformdirs asks Windows, not HOME
+    monkeypatch.setenv(STARTERS, str(folder / "starters"))  # none: with one, each project that is opened is predicted
     return folder
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from training.commands.doctor import XCB_CHECK
+
 
 def missing() -> str:
-    """Why no X server can run here; "" if it can."""
-    return "" if shutil.which("Xvfb") else "Xvfb is not installed (apt-get install xvfb)"
+    """Why there can be no X server here, "" when there can."""
+    if not shutil.which("Xvfb"):
+        return "Xvfb is not installed (apt-get install xvfb)"
+    loads = subprocess.run([sys.executable, "-c", XCB_CHECK], capture_output=True, check=False).returncode == 0
+    return "" if loads else "libraries of Qt's xcb plugin are missing: `make test` as root installs them"
 
 
 @contextmanager

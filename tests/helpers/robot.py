@@ -119,7 +119,8 @@ def _place(robot: Robot) -> dict[str, Any]:
     names = []
     for _ in range(3):
         keypoint = view.editor.target
-        robot.click(view.viewport(), free_place(view, robot.labels(), robot.store.schema.template[keypoint]))
+        near = robot.store.schema.template[keypoint]
+        robot.click(view.viewport(), free_place(view, robot.labels(), keypoint, near=near))
         robot.until(lambda k=keypoint: robot.labels().mask[0, k], f"point {keypoint} is placed")
         names.append(keypoint)
     for key, count in ((Qt.Key.Key_Z, 2), (Qt.Key.Key_Z, 1), (Qt.Key.Key_Y, 2)):
@@ -132,11 +133,14 @@ def _place(robot: Robot) -> dict[str, Any]:
     return {"sample": session.sample_id, "points": kept}
 
 
-def free_place(view: Any, labels: Any, near: tuple[float, float]) -> QPoint:
-    """The nearest position without a point to a position in the image's unit square, in the view."""
+def free_place(view: Any, labels: Any, keypoint: int, *, near: tuple[float, float]) -> QPoint:
+    """The place in the view nearest to one of the image's unit square that has no label and no ring of another keypoint:
+    a press there would take that one instead."""
     face, at = view.shown_face, view.to_screen()
     grid = np.stack(np.meshgrid(np.arange(4, face.width - 4, 3), np.arange(4, face.height - 4, 3)), -1).reshape(-1, 2)
-    taken = labels.points[0][labels.mask[0]]
+    marks = np.where(labels.mask[0][:, None], labels.points[0], face.predicted)
+    marks = np.delete(marks, keypoint, axis=0)
+    taken = marks[np.isfinite(marks).all(axis=1)]
     free = grid[(np.linalg.norm(grid[:, None] - taken[None], axis=-1) * at.scale).min(axis=1) > 24]
     best = free[np.linalg.norm(free - np.array(near) * (face.width, face.height), axis=1).argmin()]
     return QPoint(round(best[0] * at.scale + at.offset[0]), round(best[1] * at.scale + at.offset[1]))

@@ -29,6 +29,10 @@ PACKAGES = (
     "safetensors",
     "tqdm",
 )
+QT_PACKAGES = (
+    "libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 "
+    "libxcb-keysyms1 libxcb-shape0"
+)  # the others that Qt needs come with them
 LITTLE_SPACE = 2 << 30
 
 # Run in a child process: this package never imports Qt, and a missing system library can crash the importing process
@@ -147,9 +151,7 @@ def _qt(name: str, program: str, good: str) -> Finding:
     if done.returncode == 0:
         return Finding(name, "ok", good + done.stdout.strip())
     reason = (done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"])[-1]
-    return Finding(
-        name, "bad", f"{reason}. On Debian and Ubuntu: apt install libgl1 libegl1 libxkbcommon-x11-0 libxcb-cursor0"
-    )
+    return Finding(name, "bad", f"{reason}. On Debian and Ubuntu: sudo apt-get install {QT_PACKAGES}")
 
 
 def _writable() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -53,6 +54,7 @@ def conduct(
 
     Returns False if it was stopped before there was a table. Raises UserError for problems the user can fix.
     """
+    check_installed()
     lacking = missing_recipes(experiment)
     if lacking:
         raise UserError(
@@ -71,6 +73,15 @@ def conduct(
         except Cancelled:
             return False
     return True
+
+
+def check_installed() -> None:
+    """Raise UserError where matplotlib is missing: it draws the figures, after hours of training."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UserError(
+            "Experiments draw their figures with matplotlib, which is not installed. "
+            "Install it: pip install 'fkp-studio[experiments]'"
+        )
 
 
 def _train_and_measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -216,6 +217,16 @@ def test_what_cannot_be_trained_is_told_before_anything_is(project_path: Path) -
     with pytest.raises(UserError, match="The test split has no labelled face"):
         conduct(EXPERIMENT, project_path, replace(OPTIONS, split="test"), tell=[].append, stop=threading.Event())
     assert runs.list_runs(project_path / "runs") == []
+
+
+def test_without_matplotlib_it_says_how_to_install_it_before_anything_is_trained(
+    project_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else found(name))
+    assert main(["experiment", "table-2-masked", str(project_path)]) == 2
+    assert "pip install 'fkp-studio[experiments]'" in capsys.readouterr().err
+    assert not (project_path / FOLDER).exists()
 
 
 def test_the_command_tells_a_wrong_name(project_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import tempfile
 import time
 import traceback
 from pathlib import Path
 
+from platformdirs import user_state_path
+
 from training import __version__
 
 
 def state_folder() -> Path:
-    """The user's folder for logs: $XDG_STATE_HOME/fkp-studio."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "fkp-studio"
+    """The user's folder for logs; on Linux $XDG_STATE_HOME/fkp-studio."""
+    return user_state_path("fkp-studio", appauthor=False)
 
 
 def write_fault(words: list[str]) -> Path:

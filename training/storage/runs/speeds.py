@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from platformdirs import user_cache_path
 
 from training.errors import UserError
 from training.files import replacing
@@ -63,5 +64,4 @@ def _read() -> dict[str, dict[str, Any]]:
 
 def _path() -> Path:
     """In the user's cache, with a file per machine, since machines may share a home folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fkp-studio" / f"speeds-{platform.node() or 'here'}.json"
+    return user_cache_path("fkp-studio", appauthor=False) / f"speeds-{platform.node() or 'here'}.json"
