@@ -71,7 +71,7 @@ def curves(results: Results) -> Figure | None:
         return None
     figure, axes = drawn
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("RMSE on val, px of the pictures")
+    axes.set_ylabel("RMSE on val, px of the images")
     axes.set_title("Error on val while training, one line a seed")
     return figure
 

@@ -207,7 +207,7 @@ def _terms(claim: Claim, arm: ArmResult, faces: Faces) -> list[Terms]:
 
 
 def keypoint_errors(results: Results) -> np.ndarray:
-    """Mean error of each keypoint in each arm, over the seeds: [A, K], px of a picture 96 px wide."""
+    """Mean error of each keypoint in each arm, over the seeds: [A, K], px of an image 96 px wide."""
     return np.array(
         [
             [np.mean([keypoint_terms(e, results.faces, k).value() for e in arm.errors]) for k in range(len(results.keypoints))]

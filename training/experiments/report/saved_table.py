@@ -1,4 +1,4 @@
-"""Reads back the table of a finished experiment, for the window. Torch-free."""
+"""Reads back the table of a finished experiment, for the window, which does without pandas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project's labels, or the predictions of a run, in the formats of others. Files are written beside and renamed."""
+"""A project's labels, or the predictions of a run, in other programs' formats. Files are written beside the target and renamed."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def export_project(
     """Write `out`: a file, for pts a folder.
 
     kaggle: training.csv; label cells nobody touched come back byte by byte. submission: RowId,Location for `lookup`
-    (Kaggle's IdLookupTable.csv). csv: image, group, split, coordinates; with `states` also one column a keypoint.
-    pts: 300-W files with their pictures. run: predictions of this run instead of labels.
-    Raises UserError for what the user can mend, Cancelled; then `out` is as it was.
+    (Kaggle's IdLookupTable.csv). csv: image, group, split, coordinates; with `states` also one column per keypoint.
+    pts: 300-W files with their images. run: predictions of this run instead of labels.
+    Raises UserError for what the user can fix, Cancelled; then `out` is as it was.
     """
     out = Path(out)
     values = Values(project, run)

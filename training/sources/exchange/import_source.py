@@ -50,7 +50,7 @@ _READ = 0.9  # the share of reading in the time of an import
 class PreviewFace:
     """One of the first samples. picture: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where there is none.
 
-    cut: the picture is a part of its file; where nothing is labelled it may be smaller than that part.
+    cut: the image is a part of its file; where nothing is labelled it may be smaller than that part.
     """
 
     name: str
@@ -73,12 +73,12 @@ class SourcePreview:
     mapping: ColumnMapping | None
     faces: tuple[PreviewFace, ...]
     problems: tuple[Problem, ...]
-    small: bool  # the faces fill so little of their pictures that they should be cut out
+    small: bool  # the faces fill so little of their images that they should be cut out
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did. left_out: what could not be imported; flagged: imported, but to be looked at. seconds: in all."""
+    """What an import did. left_out: could not be imported. flagged: imported, but worth a look. seconds: in all."""
 
     format: str
     count: int
@@ -149,12 +149,12 @@ def import_source(
 ) -> ImportReport:
     """Import a source into a project, which is made where there is none; else the samples are added to it.
 
-    Pictures that the project has already are left as they are: importing a folder again adds what is new in it.
-    schema: for a source without labels, of a new project. crop: how faces are cut out of their pictures; None: as the columns
+    Images that the project has already are left as they are: importing a folder again adds what is new in it.
+    schema: for a source without labels, of a new project. crop: how faces are cut out of their images; None: as the columns
     crop_x, crop_y, crop_side of an export say, and by the boxes of a table without points; else not. faces: of photographs without labels, "whole" or "detect": one sample
     of each face found. seed: of the split drawn where the source has none.
     progress: called with 0..1 and a few words; cancelled: asked often; where it says yes, Cancelled is raised.
-    Raises UserError for all that the user can mend. After any exception nothing of the source is in the project, and a
+    Raises UserError for all that the user can fix. After any exception nothing of the source is in the project, and a
     project that was not there before is not there.
     """
     begun = time.perf_counter()
@@ -192,7 +192,7 @@ def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSch
         return None
     if kind != PICTURES or crop is not None:
         raise UserError(
-            f"Faces are looked for in pictures without labels and without a crop of their own; this source is {kind}: leave out "
+            f"Faces are looked for in images without labels and without a crop of their own; this source is {kind}: leave out "
             "--faces, or --crop."
         )
     return FaceFinder(room_for(schema))
@@ -211,7 +211,7 @@ def _fill(
         if not len(ids):
             _refuse_nothing(reader, known)
             return Assigned((), np.zeros(0, np.uint8), known.notes(""))
-        tell(_READ, "Looking for near-duplicate pictures")
+        tell(_READ, "Looking for near-duplicate images")
         names, before = known.names(getattr(reader, "images", reader.source))
         assigned = assign(
             _with_photos([group for batch_groups, *_ in seen for group in batch_groups], _photos(names, seen)),
@@ -233,7 +233,7 @@ def _fill(
 
 
 def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any]) -> np.ndarray:
-    """Add chunk by chunk; the ids of all samples. Memory holds one chunk, and 256 bytes a sample."""
+    """Add chunk by chunk; the ids of all samples. Memory holds one chunk, and 256 bytes per sample."""
     ids = [np.zeros(0, np.int64)]
     for chunk in chunks:
         batch = chunk.batch
@@ -249,11 +249,11 @@ def _refuse_nothing(reader: Reader, known: KnownPictures) -> None:
     """Raises UserError where nothing was read, not even what the project has already."""
     if not known.there:
         first = reader.findings.left_out[0].sentence if reader.findings.left_out else "the source is empty"
-        raise UserError(f"{reader.source}: no picture could be read, so nothing was imported. The first: {first}")
+        raise UserError(f"{reader.source}: no image could be read, so nothing was imported. The first: {first}")
 
 
 def _photos(names: Sequence[str], seen: Sequence[Any]) -> list[str]:
-    """The photo that each sample was cut out of, "" where pictures are whole."""
+    """The photo that each sample was cut out of, "" where images are whole."""
     files = [file for _, files, *_ in seen for file in files]
     return [
         f"photo {PurePosixPath(name).parent / file}" if file else "" for name, file in zip(names, files, strict=True)

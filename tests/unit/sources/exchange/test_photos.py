@@ -87,7 +87,7 @@ def test_by_default_pictures_stay_whole(photos: Path, tmp_path: Path) -> None:
 def test_faces_are_not_looked_for_where_labels_say_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "a.pts").write_text("version: 1\nn_points: 2\n{\n1 1\n5 5\n}\n")
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((9, 9), np.uint8))
-    with pytest.raises(UserError, match="pictures without labels"):
+    with pytest.raises(UserError, match="images without labels"):
         import_source(tmp_path, tmp_path / "p.fkp", faces="detect")
     assert not (tmp_path / "p.fkp").exists()
 
