@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -199,20 +197,15 @@ def write_csv(path: Path, rows: Rows, schema: KeypointSchema, *, key: tuple[str,
 
     key: the columns before the points'. Coordinates are in px; the centre of the first pixel is (0, 0).
     """
-    with replacing(path) as file:
-        text = io.TextIOWrapper(file, newline="", encoding="utf-8")
-        count = _write_rows(text, rows, schema, key)
-        text.detach()
-    return count
+    import pandas as pd
 
-
-def _write_rows(file: IO[str], rows: Rows, schema: KeypointSchema, key: tuple[str, ...]) -> int:
-    writer = csv.writer(file)
-    writer.writerow([*key, *schema.columns, *(f"{name}_confidence" for name in schema.keypoints)])
+    columns = [*key, *schema.columns, *(f"{name}_confidence" for name in schema.keypoints)]
     count = 0
-    for cells, points, confidences in rows:
-        for cell, xy, confidence in zip(cells, points, confidences, strict=True):
-            numbers = [*(f"{v:.3f}" for v in xy.ravel().tolist()), *(f"{v:.3f}" for v in confidence.tolist())]
-            writer.writerow([*cell, *("" if n == "nan" else n for n in numbers)])
-            count += 1
+    with replacing(path) as file:
+        pd.DataFrame(columns=columns).to_csv(file, index=False, lineterminator="\r\n")
+        for cells, points, confidences in rows:
+            numbers = np.concatenate([points.reshape(len(cells), -1), confidences], axis=1)
+            table = pd.concat([pd.DataFrame(cells), pd.DataFrame(numbers)], axis=1)
+            table.to_csv(file, index=False, header=False, float_format="%.3f", lineterminator="\r\n")
+            count += len(table)
     return count

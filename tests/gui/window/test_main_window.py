@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +14,15 @@ from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
+from fkp_studio import app
 from fkp_studio.actions import ACTIONS
 from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
 from fkp_studio.dialogs.poses.dialog import PosesDialog
 from fkp_studio.document.settings import Settings
 from fkp_studio.look.style import theme
 from fkp_studio.views.live.window import LiveWindow
+from fkp_studio.window import main_window
+from fkp_studio.window.arrangement import later_panels as parts
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
 from fkp_studio.window.handlers import handlers
 from fkp_studio.window.main_window import MainWindow
@@ -315,3 +320,14 @@ def test_a_window_beside_that_is_asked_for_again_is_the_same_one(window: MainWin
         live[0].close()
     window.show_live()
     assert dialog_of(window, LiveWindow) is not None
+
+
+def test_the_start_and_all_dialogs_load_neither_torch_nor_pandas() -> None:
+    modules = [module.__name__ for module in (app, main_window, parts)]
+    program = f"""
+import sys, {", ".join(modules)}
+{modules[-1]}.import_modules()
+{modules[-1]}.import_windows()
+assert not {{"torch", "pandas"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -130,9 +130,17 @@ def test_a_closed_pipe_is_no_error(project_path: Path) -> None:
     assert (child.returncode, child.stderr) == (141, b"")
 
 
-def test_quick_commands_do_not_load_torch(project_path: Path) -> None:
-    program = "import sys; from training.cli import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
-    words = [sys.executable, "-c", program, "info", str(project_path)]
+@pytest.mark.parametrize("words", [["info"], ["--help"]])
+def test_quick_commands_load_neither_torch_nor_pandas(project_path: Path, words: list[str]) -> None:
+    program = """
+import sys
+from training.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    assert not {"torch", "pandas"} & set(sys.modules)
+"""
+    words = [sys.executable, "-c", program, *words, *([str(project_path)] if words == ["info"] else [])]
     assert subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 

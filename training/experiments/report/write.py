@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
+
+import pandas as pd
 
 from training.commands.shared.output import strict
 from training.experiments.report.drawing import as_files
@@ -37,11 +37,8 @@ def _put(path: Path, content: bytes) -> None:
 
 
 def _csv(table: Table) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.head)
-    writer.writerows(table.rows)
-    return text.getvalue()
+    text: str = pd.DataFrame(table.rows, columns=list(table.head)).to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def markdown(report: Report) -> str:

@@ -5,7 +5,6 @@ yaw > 0 turns the face towards larger x. The demo project has this file; users m
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +19,11 @@ _MAX_BYTES = 1 << 30
 
 
 def write_poses(project: Path, names: Sequence[str], poses: np.ndarray) -> None:
-    """poses: float [N, 3], of the samples `names`."""
-    with (project / POSES).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows([name, *(f"{angle:.3f}" for angle in row)] for name, row in zip(names, poses, strict=True))
+    """Write the poses float [N, 3] of the samples `names` into a project's folder."""
+    import pandas as pd
+
+    table = pd.DataFrame(poses, index=pd.Index(names, name=_COLUMNS[0]), columns=list(_COLUMNS[1:]))
+    table.to_csv(project / POSES, float_format="%.3f", lineterminator="\r\n")
 
 
 def read_yaw(project: Path, names: Sequence[str]) -> np.ndarray | None:
@@ -37,15 +36,14 @@ def read_yaw(project: Path, names: Sequence[str]) -> np.ndarray | None:
         return None
     if path.stat().st_size > _MAX_BYTES:
         raise UserError(f"{path} is too large for a table of poses. Remove it, or write one line per sample.")
+    import pandas as pd
+
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            known = {row["sample"]: _angle(row["yaw"]) for row in csv.DictReader(file)}
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        table = pd.read_csv(path, usecols=["sample", "yaw"], dtype=str, keep_default_na=False, index_col=False)
+        known = dict(zip(table["sample"], (float(text or "nan") for text in table["yaw"]), strict=True))
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        what = str(error).splitlines()[0]
         raise UserError(
-            f"{path} cannot be read: it needs the columns sample and yaw, in degrees ({error}). Fix or remove it."
+            f"{path} cannot be read: it needs the columns sample and yaw, in degrees ({what}). Fix or remove it."
         ) from error
     return np.array([known.get(name, math.nan) for name in names], np.float64)
-
-
-def _angle(text: str) -> float:
-    return float(text) if text else math.nan

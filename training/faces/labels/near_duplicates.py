@@ -16,6 +16,7 @@ LOOK = 16
 MAX_BITS = 7
 MIN_CORRELATION = 0.95  # on two sets of real faces this finds repeats and mirrored copies and never two people
 _LARGE = 200_000  # images; above this bands have 16 bits: images with up to 3 different bits are always found
+_PART = 256  # pairs compared at once
 _MAX_STEPS = 400  # neighbours compared per bucket; only collections unlike faces have larger buckets
 
 
@@ -29,7 +30,7 @@ def looks_of(pictures: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
 
 def difference_hash(looks: np.ndarray) -> np.ndarray:
     """uint8 [N, 16, 16] -> uint64 [N]."""
-    rows = looks.reshape(-1, 8, 2, LOOK).sum(axis=2, dtype=np.int32)  # [N, 8, 16]
+    rows = looks.reshape(-1, 8, 2, LOOK).sum(axis=2, dtype=np.int16)  # [N, 8, 16], at most 8 x 510 in a sum
     left = rows[:, :, 0:-2:2] + rows[:, :, 1:-1:2]
     right = rows[:, :, 2::2] + rows[:, :, 3::2]
     steps = right > left  # [N, 8, 7]
@@ -45,8 +46,9 @@ def group_near_duplicates(looks: np.ndarray) -> np.ndarray:
         return np.arange(count)
     _, first, same = np.unique(looks.reshape(count, -1), axis=0, return_index=True, return_inverse=True)
     different = looks[first]
-    both = np.concatenate([different, different[:, :, ::-1]])
-    pairs = _near_pairs(difference_hash(both), both, upright=len(different)) % len(different)
+    mirrored = different[:, :, ::-1]
+    hashes = np.concatenate([difference_hash(different), difference_hash(mirrored)])
+    pairs = _near_pairs(hashes, np.concatenate([different, mirrored]), upright=len(different)) % len(different)
     roots = _connected(len(different), pairs)[same.ravel()]
     where = np.full(len(different), count, np.int64)
     np.minimum.at(where, roots, np.arange(count))
@@ -55,24 +57,32 @@ def group_near_duplicates(looks: np.ndarray) -> np.ndarray:
 
 def _near_pairs(hashes: np.ndarray, looks: np.ndarray, *, upright: int) -> np.ndarray:
     """Pairs [P, 2] of near-duplicate rows; rows from `upright` on are mirrored, and not compared with each other."""
-    unit = _unit(looks)
     found = [np.zeros((0, 2), np.int64)]
     bits = 8 if len(looks) < _LARGE else 16
     for shift in range(0, 64, bits):
         key = hashes >> np.uint64(shift) & np.uint64((1 << bits) - 1)
         order = np.lexsort((hashes, key))
-        sorted_key = key[order]
+        proposed = [np.zeros((0, 2), np.int64)]
+        sorted_key, sorted_hash = key[order], hashes[order]
         for step in range(1, _MAX_STEPS + 1):
-            a, b = order[:-step], order[step:]
-            beside = sorted_key[:-step] == sorted_key[step:]
-            if not beside.any():
+            near = sorted_key[:-step] == sorted_key[step:]
+            if not near.any():
                 break
-            beside &= np.minimum(a, b) < upright
-            a, b = a[beside], b[beside]
-            near = np.bitwise_count(hashes[a] ^ hashes[b]) <= MAX_BITS
-            a, b = a[near], b[near]
-            alike = np.einsum("ij,ij->i", unit[a], unit[b]) >= MIN_CORRELATION
-            found.append(np.stack([a[alike], b[alike]], axis=1))
+            near &= np.bitwise_count(sorted_hash[:-step] ^ sorted_hash[step:]) <= MAX_BITS
+            places = np.flatnonzero(near)
+            pairs = np.stack([order[places], order[places + step]], axis=1)
+            proposed.append(pairs[pairs.min(axis=1) < upright])
+        found.append(_alike(looks, np.concatenate(proposed)))
+    return np.concatenate(found)
+
+
+def _alike(looks: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """The pairs of rows that correlate; compared a part at a time, since an import's memory is at its peak here."""
+    found = [np.zeros((0, 2), np.int64)]
+    for start in range(0, len(pairs), _PART):
+        some = pairs[start : start + _PART]
+        a, b = _unit(looks[some[:, 0]]), _unit(looks[some[:, 1]])
+        found.append(some[np.einsum("ij,ij->i", a, b) >= MIN_CORRELATION])
     return np.concatenate(found)
 
 

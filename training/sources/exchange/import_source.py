@@ -213,8 +213,8 @@ def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSch
         return None
     if kind != PICTURES or crop is not None:
         raise UserError(
-            f"Faces are only detected in images without labels and crops, but this source is {kind}: leave out "
-            "--faces or --crop."
+            f"Faces are detected only in images without labels and without a crop of their own, and this source is {kind}: "
+            "omit --faces or --crop."
         )
     return FaceFinder(room_for(schema))
 

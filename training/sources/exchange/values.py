@@ -1,4 +1,4 @@
-"""What all writers share: the values to write, their text, and safe names for files."""
+"""What all writers share: the values, their text, and safe file names."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Values:
         return Labels.from_points(self.project.predictions(self.run, ids).points)
 
     def points(self, ids: np.ndarray) -> np.ndarray:
-        """float64 [B, K, 2] of the samples' pictures, NaN where there is none."""
+        """float64 [B, K, 2] of the samples' images, NaN where there is none."""
         labels = self.labels(ids)
         return np.where(labels.mask[..., None], labels.points, np.nan)
 
     def cells(self, ids: np.ndarray, *, whole: bool = True, origin: float = 0.0) -> list[list[str]]:
-        """2K cells of text a sample: as they stood in the file it came from where they still hold, else as numbers.
+        """2K cells of text per sample: as they stood in the file it came from where they still hold, else as numbers.
 
-        whole: of the picture files, else of the samples' pictures, which may be cut out of these. origin: what the format
+        whole: of the image files, else of the samples' images, which may be cut out of these. origin: what the format
         calls the centre of the first pixel (0, in .pts files 1).
         """
         flat = self.points(ids).reshape(len(ids), -1)
@@ -58,7 +58,7 @@ class Values:
 
 
 def source_origin(source: str) -> float:
-    """What the file that a sample came from calls the centre of the first pixel."""
+    """The coordinate of the first pixel's centre in the file that a sample came from."""
     return ORIGIN if source.lower().endswith(".pts") else 0.0
 
 
@@ -73,7 +73,7 @@ def _short(value: float) -> str:
 
 class _Row(NamedTuple):
     """One sample's cells as they stood in its file, what they count from, the corner of its crop, and whether they are
-    for the picture that is asked for."""
+    for the image that is asked for."""
 
     source: tuple[str, ...] | None
     origin: float
@@ -81,7 +81,7 @@ class _Row(NamedTuple):
     fits: bool
 
     def cells(self, values: list[float], origin: float) -> list[str]:
-        """The text of the points `values` (x0, y0, x1...) of the sample's picture."""
+        """The text of the points `values` (x0, y0, x1...) of the sample's image."""
         kept = self.source if self.fits and self.origin == origin else None
         if kept is None or len(kept) != len(values):
             kept = ()

@@ -1,9 +1,7 @@
-"""A plain CSV: image, group, split, the coordinates, and where asked the state of each keypoint."""
+"""A plain CSV: image, group, split, coordinates and, if asked for, the state of each keypoint."""
 
 from __future__ import annotations
 
-import csv
-import io
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -20,18 +18,19 @@ from training.sources.formats.known_columns import CROP_COLUMNS
 from training.storage.project.boxes import Faces
 from training.storage.project.columns import SPLITS
 
+_ROW = "\x1e\n"  # ends a row while it has no label cells yet
 _BOX_COLUMNS = ("box_x", "box_y", "box_w", "box_h")
 
 
 def write_csv(values: Values, out: Path, progress: Progress, *, states: bool = False) -> tuple[int, list[str]]:
-    """One row a sample, coordinates in px of the picture files; crops, boxes and subsets where there are any.
+    """One row per sample, coordinates in px of the image files; crops, boxes and subsets where there are any.
 
-    Pictures that are in the project and not in files are written to `<name of out>_images/`.
-    Raises UserError where other pictures of the same names are there.
+    Images that exist only in the project are written to `<name of out>_images/`.
+    Raises UserError where other images of the same names are there.
     """
     with replacing(out) as file, _Pictures(out.with_name(f"{out.stem}_images")) as pictures:
         table = _CsvTable(values, states=states)
-        file.write(_line(table.head(), []))
+        file.write(_line(",".join(table.head()), []))
         kept = values.project.kept_ids()
         for some in in_chunks(kept):
             progress(int(some[0] - 1) / len(table.names), f"Writing {out.name}, row {some[0]:,}")
@@ -66,15 +65,15 @@ class _CsvTable:
             *((f"{name}_state" for name in schema.keypoints) if self.states else ()),
         ]
 
-    def rows(self, ids: np.ndarray) -> tuple[list[list[str]], list[list[str]]]:
-        """(words, cells) of each sample; cells go into the file as they are."""
+    def rows(self, ids: np.ndarray) -> tuple[list[str], list[list[str]]]:
+        """(beginning of the line, cells that go into the file as they are) of each sample."""
         faces, labels = self.values.project.faces(ids), self.values.cells(ids)
         extra = _states(self.values, ids) if self.states else [[] for _ in labels]
         words = [
             [self.names[i], self.groups[i], SPLITS[self.splits[i]], *self._face(faces, n)]
             for n, i in enumerate((ids - 1).tolist())
         ]
-        return words, [cells + more for cells, more in zip(labels, extra, strict=True)]
+        return _quoted(words), [cells + more for cells, more in zip(labels, extra, strict=True)]
 
     def _face(self, faces: Faces, n: int) -> list[str]:
         crop, box = faces.crops[n].tolist(), faces.boxes[n].tolist()
@@ -85,16 +84,16 @@ class _CsvTable:
         ]
 
     def notes(self, folder: Path) -> list[str]:
-        """What to tell of the whole."""
-        notes = [f"The pictures were written to {folder}."] if self.inside else []
+        """Notes on the whole table."""
+        notes = [f"The images were written to {folder}."] if self.inside else []
         counts = self.values.project.label_table()[:, [PointState.OCCLUDED, PointState.ABSENT]].sum()
         if counts and not self.states and self.values.run is None:
-            notes.append(f"{counts:,} points are occluded or absent, which a table without states does not say.")
+            notes.append(f"{counts:,} points are occluded or absent, which a table without states cannot show.")
         return notes
 
 
 class _Pictures:
-    """Writes pictures into a folder without touching other pictures that are there; all or, after an exception, none."""
+    """Writes images into a folder and leaves other images there alone; after an exception none of its own stay."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -109,13 +108,13 @@ class _Pictures:
                 path.unlink()
 
     def write(self, name: str, picture: np.ndarray) -> None:
-        """Raises UserError where another picture has this name."""
+        """Raises UserError where another image has this name."""
         path, data = self.folder / name, png_bytes(picture)
         with writing(path):
             if path.exists():
                 if path.read_bytes() != data:
                     raise UserError(
-                        f"{path}: there is another picture of this name; export under another name, or move the folder away."
+                        f"{path}: another image has this name; export under another name, or move the folder."
                     )
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,24 +146,30 @@ def _states(values: Values, ids: np.ndarray) -> list[list[str]]:
     return [[PointState(state).name.lower() for state in row] for row in values.labels(ids).states.tolist()]
 
 
-def _line(words: list[str], cells: list[str]) -> bytes:
-    """words are quoted where they need it; label cells go as they are, since some stand so in the source."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(words)
-    return (text.getvalue() + "".join(f",{cell}" for cell in cells) + "\n").encode()
+def _quoted(rows: list[list[str]]) -> list[str]:
+    """The beginning of each line, with quotation marks where they are needed."""
+    import pandas as pd
+
+    text: str = pd.DataFrame(rows).to_csv(index=False, header=False, lineterminator=_ROW)
+    return text.removesuffix(_ROW).split(_ROW)
+
+
+def _line(words: str, cells: list[str]) -> bytes:
+    """Label cells go as they are, quotation marks included, since they are the cells of the source."""
+    return (words + "".join(f",{cell}" for cell in cells) + "\n").encode()
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
-    """A picture uint8 [H, W] or [H, W, 3] RGB as PNG."""
+    """An image uint8 [H, W] or [H, W, 3] RGB as PNG."""
     bgr = picture if picture.ndim == 2 else picture[:, :, ::-1]
     done, data = cv2.imencode(".png", np.ascontiguousarray(bgr))
     if not done:
-        raise OSError("a picture cannot be encoded")
+        raise OSError("an image cannot be encoded")
     return data.tobytes()
 
 
 def write_png(path: Path, picture: np.ndarray) -> None:
-    """Write a picture as PNG, whatever the path's characters."""
+    """Write an image as PNG, whatever the path's characters."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png_bytes(picture))

@@ -1,4 +1,4 @@
-"""Kaggle's training.csv out of a project."""
+"""Exports a project as Kaggle's training.csv."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from training.sources.formats.pixel_text import pixel_text
 
 
 def write_kaggle(values: Values, out: Path, progress: Progress) -> tuple[int, list[str]]:
-    """One row a sample: 2K coordinate columns and Image. Samples of the test split without any label are left out.
+    """One row per sample: 2K coordinate columns and Image. Samples of the test split without any label are left out.
 
-    Raises UserError where the pictures are not square or not all of one size, as the format demands.
+    Raises UserError where the images are not square or not all of one size, as the format demands.
     """
     project = values.project
     ids, notes = _chosen(values)
@@ -46,7 +46,7 @@ def _chosen(values: Values) -> tuple[np.ndarray, list[str]]:
 def _check_square(values: Values, ids: np.ndarray) -> None:
     project = values.project
     if len(ids) == 0:
-        raise UserError(f"{project.path}: there is no sample to export; import data first.")
+        raise UserError(f"{project.path}: there are no samples to export; import data first.")
     index = project.index()
     widths, heights = np.asarray(index.widths)[ids - 1], np.asarray(index.heights)[ids - 1]
     wrong = np.flatnonzero((widths != widths[0]) | (heights != widths[0]))
@@ -54,6 +54,6 @@ def _check_square(values: Values, ids: np.ndarray) -> None:
         i = int(wrong[0])
         name = project.sample(int(ids[i])).name
         raise UserError(
-            f"Kaggle's format needs square pictures of one size, but {name} has {widths[i]} x {heights[i]} pixels"
+            f"Kaggle's format needs square images of one size, but {name} has {widths[i]} x {heights[i]} pixels"
             f" and the first {widths[0]} x {heights[0]}; export as csv or pts."
         )

@@ -1,9 +1,7 @@
-"""300-W `.pts` files with their pictures, in folders train, val and test."""
+"""300-W `.pts` files with their images, in folders train, val and test."""
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 import uuid
 from collections import defaultdict
@@ -24,12 +22,12 @@ from training.sources.formats.pts import ORIGIN, text_of_cells
 
 
 def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[str]]:
-    """A new folder: each labelled sample's picture, its `.pts`, persons.csv where there are groups, and keypoints.json.
+    """A new folder: each labelled sample's image, its `.pts`, persons.csv where there are groups, and keypoints.json.
 
     Files are copied as they are, also where the sample is cut out of one; pixels become PNG. A missing point is `nan nan`.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: there is something already; give a new or empty folder.")
+        raise UserError(f"{out}: it is not empty; give a new or empty folder.")
     sweep_parts(out)
     part = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.part")
     with writing(out):
@@ -39,7 +37,9 @@ def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[
             part.rename(out)
         except UserError as error:
             shutil.rmtree(part, ignore_errors=True)
-            raise UserError(str(error).replace(str(part), str(out))) from error  # nobody knows the folder in the making
+            raise UserError(
+                str(error).replace(str(part), str(out))
+            ) from error  # the user does not know the temporary folder
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
@@ -60,6 +60,8 @@ class _Folder:
 
     def write(self, progress: Progress) -> tuple[int, int]:
         """(faces written, faces with missing points)."""
+        import pandas as pd
+
         ids = self.values.project.kept_ids()
         count = holes = 0
         persons: dict[PurePosixPath, list[tuple[str, str]]] = defaultdict(list)
@@ -75,7 +77,8 @@ class _Folder:
                 if self.groups[sample - 1]:
                     persons[picture.parent].append((picture.name, self.groups[sample - 1]))
         for folder, rows in persons.items():
-            self._persons(self.folder / folder / PERSONS, rows)
+            table = pd.DataFrame(rows, columns=["image", "person"])
+            table.to_csv(self.folder / folder / PERSONS, index=False, lineterminator="\n")
         write_keypoints(self.folder, self.values.project.schema)
         return count, holes
 
@@ -92,12 +95,6 @@ class _Folder:
             data = path.read_bytes()
         target.write_bytes(data)
         return name
-
-    @staticmethod
-    def _persons(path: Path, rows: list[tuple[str, str]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([("image", "person"), *rows])
-        path.write_text(text.getvalue(), encoding="utf-8")
 
 
 def _in_split(name: str, split: Split) -> str:

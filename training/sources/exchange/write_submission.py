@@ -1,7 +1,8 @@
-"""Kaggle's submission: one coordinate for each row of IdLookupTable.csv."""
+"""Kaggle's submission: one coordinate per row of IdLookupTable.csv."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from training.sources.exchange.values import Values, in_chunks
 from training.sources.formats.columns import named
 from training.sources.formats.kaggle import IMAGE_ID_MARK
 from training.sources.formats.problems import Place
-from training.sources.formats.table import Row, Table, cell_text, open_table
+from training.sources.formats.table import Rows, Table, open_table
 from training.storage.project.project import Project
 
 COLUMNS = ("RowId", "ImageId", "FeatureName")
+_ROWS = 10_000  # read at a time
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ class _Asked:
 
 
 def write_submission(values: Values, out: Path, progress: Progress, *, lookup: Path) -> tuple[int, list[str]]:
-    """`RowId,Location`, in the order of the table, inside the picture (0 to width - 1).
+    """`RowId,Location`, in the order of the table, inside the image (0 to width - 1).
 
-    Raises UserError, naming the first, where a row asks for a picture, feature or point that there isn't.
+    Raises UserError, naming the first, where a row asks for an image, feature or point that does not exist.
     """
+    import pandas as pd
+
     asked = _read_lookup(values, lookup)
     ids = np.unique([item.sample for item in asked]) + 1
     flat = np.full((len(values.project), 2 * len(values.project.schema)), np.nan)
@@ -51,11 +55,9 @@ def write_submission(values: Values, out: Path, progress: Progress, *, lookup: P
     locations = np.clip(locations, 0.0, highest)
     progress(0.7, f"Writing {out.name}")
     with replacing(out) as file:
-        file.write(b"RowId,Location\n")
-        file.writelines(
-            f"{item.row_id},{round(value, 6)!r}\n".encode()
-            for item, value in zip(asked, locations.tolist(), strict=True)
-        )
+        rounded = [round(value, 6) for value in locations.tolist()]
+        table = pd.DataFrame({"RowId": [item.row_id for item in asked], "Location": rounded})
+        table.to_csv(file, index=False, lineterminator="\n")
     return len(asked), []
 
 
@@ -71,7 +73,7 @@ def _check_filled(values: Values, asked: list[_Asked], locations: np.ndarray) ->
         else "let the run predict first"
     )
     raise UserError(
-        f"{first.place.at('Location')}: {who} for {first.feature} of the picture with ImageId {first.image}"
+        f"{first.place.at('Location')}: {who} for {first.feature} of the image with ImageId {first.image}"
         f" ({len(empty):,} of {len(asked):,} rows stay empty); {what}."
     )
 
@@ -81,34 +83,32 @@ def _read_lookup(values: Values, lookup: Path) -> list[_Asked]:
     features = {column: i for i, column in enumerate(values.project.schema.columns)}
     with open_table(lookup) as table:
         columns = [_column(table, name) for name in COLUMNS]
-        asked = [_asked(row, columns, samples, features) for row in table.rows()]
+        asked = [item for rows in table.blocks(_ROWS) for item in _asked(rows, columns, samples, features)]
     if not asked:
         raise UserError(f"{lookup}: there are no rows below the header; give Kaggle's IdLookupTable.csv.")
     return asked
 
 
-def _column(table: Table, name: str) -> int:
+def _column(table: Table, name: str) -> str:
     found = named(table.header, (name.lower(),))
     if not found:
         raise UserError(f"{table.path}, line 1: the column {name} is missing; give Kaggle's IdLookupTable.csv.")
-    return table.header.index(found)
+    return found
 
 
-def _asked(row: Row, columns: list[int], samples: dict[str, int], features: dict[str, int]) -> _Asked:
-    row_id, image, feature = (
-        cell_text(row.cells[c], row.place, name).strip() for c, name in zip(columns, COLUMNS, strict=True)
-    )
-    if not row_id.isdecimal():
-        raise UserError(f"{row.place.at('RowId')}: {row_id[:30]!r} is no whole number; correct it.")
-    if image not in samples:
-        raise UserError(
-            f"{row.place.at('ImageId')}: the project has no picture {image[:30]} of a test.csv; import Kaggle's test.csv first."
-        )
-    if feature not in features:
-        raise UserError(
-            f"{row.place.at('FeatureName')}: the project has no keypoint for {feature[:60]!r}; correct the table."
-        )
-    return _Asked(row_id, samples[image], features[feature], image, feature, row.place)
+def _asked(rows: Rows, columns: list[str], samples: dict[str, int], features: dict[str, int]) -> Iterator[_Asked]:
+    for place, row_id, image, feature in zip(rows.places, *(rows.text(column) for column in columns), strict=True):
+        if not row_id.isdecimal():
+            raise UserError(f"{place.at('RowId')}: {row_id[:30]!r} is not a whole number; correct it.")
+        if image not in samples:
+            raise UserError(
+                f"{place.at('ImageId')}: the project has no image {image[:30]} of a test.csv; import Kaggle's test.csv first."
+            )
+        if feature not in features:
+            raise UserError(
+                f"{place.at('FeatureName')}: the project has no keypoint for {feature[:60]!r}; correct the table."
+            )
+        yield _Asked(row_id, samples[image], features[feature], image, feature, place)
 
 
 def samples_by_id(project: Project) -> dict[str, int]:

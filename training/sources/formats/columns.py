@@ -1,4 +1,4 @@
-"""Which column of a CSV means what: found by name, then editable by the caller."""
+"""Which column of a CSV means what: found by name; the caller may change it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NUMBERED = re.compile(r"^(?P<axis>[xyXY])_?(?P<number>\d{1,4})$")
 
 @dataclass(frozen=True)
 class KeypointColumns:
-    """One keypoint and the columns it is read from; state: "" where only the coordinates tell it."""
+    """One keypoint and the columns it is read from; state: "" where only the coordinates give it."""
 
     name: str
     x: str

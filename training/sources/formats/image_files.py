@@ -1,4 +1,4 @@
-"""Picture files on their way into a project: found, examined several at a time, and put into chunks."""
+"""Image files of a source: finding them, and examining several at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FOLDER_WORDS = {"trainset": Split.TRAIN, "valset": Split.VAL, "testset": Split.
 
 @dataclass(frozen=True)
 class Examined:
-    """What is known of a picture that could be read. look: uint8 [16, 16]."""
+    """An image that could be read. look: uint8 [16, 16]."""
 
     width: int
     height: int
@@ -30,7 +30,7 @@ class Examined:
 
 
 def examine_files(paths: Sequence[Path]) -> list[Examined | UserError]:
-    """Each picture's size and look, or what is wrong with it. OpenCV decodes on several threads at once."""
+    """Each image's size and look, or what is wrong with it. OpenCV decodes on several threads at once."""
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return list(pool.map(_examine, paths))
 
@@ -44,7 +44,7 @@ def _examine(path: Path) -> Examined | UserError:
 
 
 def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
-    """All files below a folder whose lower-case suffix is wanted, in a stable order; hidden ones are passed over."""
+    """All files below a folder whose lower-case suffix is wanted, in a stable order, without hidden ones."""
     with reading(folder):
         for here, folders, files in os.walk(folder, onerror=_raise):
             folders[:] = sorted(f for f in folders if not f.startswith(".") and not f.endswith(".fkp"))
@@ -59,7 +59,7 @@ def _raise(error: OSError) -> None:
 
 
 def is_picture(suffix: str) -> bool:
-    """Whether a lower-case suffix is that of a picture."""
+    """Whether a lower-case suffix is that of an image."""
     return suffix in PICTURE_SUFFIXES
 
 

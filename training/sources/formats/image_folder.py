@@ -29,7 +29,7 @@ from training.sources.formats.layout_300w import Place300W, place_of, remarks
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.pts import read_pts, read_pts_cells
 from training.sources.formats.reader import CHUNK, Chunk, check_points, flags_of
-from training.sources.formats.table import cell_text, open_table
+from training.sources.formats.table import open_table
 
 PERSONS = "persons.csv"
 
@@ -45,30 +45,30 @@ class _Item:
 
 
 class FolderReader:
-    """Pictures below a folder. labelled: with `.pts` files beside them; a picture without one comes without labels.
+    """Images below a folder. labelled: with `.pts` files beside them; an image without one is imported without labels.
 
-    protocol: the folders are 300-W's, so they tell the split and the subset.
+    protocol: the folders are those of 300-W, so they give the split and the subset.
     """
 
     def __init__(self, source: Path, *, labelled: bool, protocol: bool = False) -> None:
         self.source, self.labelled, self.protocol = source, labelled, protocol
         self.findings = Findings()
         if not source.is_dir():
-            raise UserError(f"{source}: there is no such folder; give the folder with the pictures.")
+            raise UserError(f"{source}: there is no such folder; give the folder with the images.")
         self._items = list(self._find())
         if not self._items:
-            what = "no picture with a .pts file beside it" if labelled else "no picture"
-            raise UserError(f"{source}: there is {what} in this folder or below it; give another folder.")
+            what = "no image with a .pts file beside it" if labelled else "no image"
+            raise UserError(f"{source}: there is {what} in this folder or below it; choose another folder.")
         self.schema = self._schema() if labelled else None
         if protocol:
             self.findings.notes += remarks([item.place for item in self._items])
 
     def count(self) -> tuple[int, bool]:
-        """The pictures found."""
+        """The images found."""
         return len(self._items), True
 
     def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Generator[Chunk]:
-        """Pictures in the order of their paths."""
+        """Images in the order of their paths."""
         done = 0
         for items in batched(self._items, size):
             progress(done / len(self._items), f"Reading {items[0].name}")
@@ -91,15 +91,15 @@ class FolderReader:
             yield _Item(picture, points.get(picture.with_suffix("")), relative.as_posix(), group, split, place)
         alone = set(points) - {picture.with_suffix("") for picture in pictures}
         for path in sorted(points[stem] for stem in alone):
-            sentence = f"{path}: there is no picture of this name beside it, so it was left out; add the picture."
+            sentence = f"{path}: there is no image of this name beside it, so it was left out; add the image."
             self.findings.left_out.append(Problem(sentence, path.name))
 
     def _schema(self) -> KeypointSchema:
-        """From the first few files: 68 points are 300-W's; others are as keypoints.json says, or numbered."""
+        """From the first few files: 68 points are those of 300-W; others are named by keypoints.json, or numbered."""
         some = [read_pts(item.points) for item in islice((i for i in self._items if i.points), 25) if item.points]
         if not some:
             raise UserError(
-                f"{self.source}: there is no .pts file beside a picture; add them, or import the pictures alone."
+                f"{self.source}: there is no .pts file beside an image; add them, or import the images alone."
             )
         count = Counter(len(points) for points in some).most_common(1)[0][0]
         said = read_keypoints(self.source)
@@ -151,21 +151,18 @@ class FolderReader:
             x, y = labels.points[i, k]
             file = str(items[i].points)
             sentence = (
-                f"{file}, point {k + 1}: it lies at ({x:g}, {y:g}), outside the picture; it was imported and flagged."
+                f"{file}, point {k + 1}: it lies at ({x:g}, {y:g}), outside the image; it was imported and flagged."
             )
             self.findings.flagged.append(Problem(sentence, file, int(k) + 1))
 
 
 def _persons(path: Path) -> dict[str, str]:
-    """File name -> group, from the table beside the pictures; empty where there is none."""
+    """File name -> group, from the table beside the images; empty where there is none."""
     if not path.is_file():
         return {}
     with open_table(path) as table:
-        image, group = named(table.header, IMAGE_NAMES), named(table.header, GROUP_NAMES)
-        if not image or not group:
+        image, who = named(table.header, IMAGE_NAMES), named(table.header, GROUP_NAMES)
+        if not image or not who:
             raise UserError(f"{path}, line 1: the columns image and person are needed; add them or remove the file.")
-        i, g = table.header.index(image), table.header.index(group)
-        return {
-            cell_text(row.cells[i], row.place, image).strip(): cell_text(row.cells[g], row.place, group).strip()
-            for row in table.rows()
-        }
+        blocks = table.blocks(CHUNK)
+        return {name: group for rows in blocks for name, group in zip(rows.text(image), rows.text(who), strict=True)}

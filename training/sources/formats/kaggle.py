@@ -1,9 +1,10 @@
-"""Kaggle's Facial Keypoints Detection files: coordinates and the pixels of the picture as text in one CSV row."""
+"""Kaggle's Facial Keypoints Detection files: coordinates and the pixels of the image as text in one CSV row."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,12 @@ from training.sources.formats.label_rows import LabelRows
 from training.sources.formats.pixel_text import PixelTextError, parse_pixels
 from training.sources.formats.problems import Findings, Place
 from training.sources.formats.reader import CHUNK, Chunk
-from training.sources.formats.table import Row, Table, cell_text, open_table, unquoted
+from training.sources.formats.table import Line, Rows, Table, open_table
 
 PIXELS = "image"
 IMAGE_ID = "imageid"
-_CHUNK_PIXELS = 64 << 20  # in a chunk, about: a few large pictures fill it before their number does
-IMAGE_ID_MARK = "ImageId="  # in a sample's source: what a submission's table calls the picture
+_CHUNK_PIXELS = 64 << 20  # per chunk: a few large images fill it
+IMAGE_ID_MARK = "ImageId="  # in a sample's source: what a submission's table calls the image
 
 
 def kaggle_mapping(header: Sequence[str], *, file: str) -> ColumnMapping:
@@ -52,7 +53,7 @@ def kaggle_mapping(header: Sequence[str], *, file: str) -> ColumnMapping:
 
 
 class KaggleReader:
-    """`training.csv`, `test.csv`, or the folder that holds them. Pictures are square, all of one size."""
+    """`training.csv`, `test.csv`, or the folder that holds them. Images are square, all of one size."""
 
     def __init__(self, source: Path, *, mapping: ColumnMapping | None = None) -> None:
         self.source = source
@@ -74,12 +75,9 @@ class KaggleReader:
         total = 0
         for path in self.paths:
             with open_table(path) as table:
-                reads = [row.read for row, _ in zip(table.rows(), range(60), strict=False)]
-            if len(reads) > 1:
-                each = (reads[-1] - reads[0]) / (len(reads) - 1)
-                total += len(reads) + round((path.stat().st_size - reads[-1]) / each)
-            else:
-                total += len(reads)
+                reads = [line.read for line in islice(table.lines(), 60)]
+            each = (reads[-1] - reads[0]) / (len(reads) - 1) if len(reads) > 1 else math.inf
+            total += len(reads) + round((path.stat().st_size - reads[-1]) / each) if reads else 0
         return total, False
 
     def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Generator[Chunk]:
@@ -99,7 +97,7 @@ class KaggleReader:
         if len(pixels) and len(pixels) == self._side**2:
             return pixels.reshape(self._side, self._side)
         wanted = f"{self._side**2:,} as in the rows before" if self._side else "a square number (9,216 for 96 x 96)"
-        what = f"the picture has {len(pixels):,} pixels, not {wanted}"
+        what = f"the image has {len(pixels):,} pixels, not {wanted}"
         if cut:
             raise UserError(f"{place.at(column)}: {what}, and the file ends there; it was cut off, so copy it again.")
         raise UserError(f"{place.at(column)}: {what}; correct or remove this row.")
@@ -109,23 +107,19 @@ class _File:
     """One of the files, while it is read."""
 
     def __init__(self, table: Table, mapping: ColumnMapping, schema: KeypointSchema, reader: KaggleReader) -> None:
-        self.table, self.mapping, self.reader = table, mapping, reader
-        self.rows = LabelRows(table, mapping, schema)
-        self.pixel_column = table.header.index(mapping.image)
-        id_column = named(table.header, (IMAGE_ID,))
-        self.id_column = table.header.index(id_column) if id_column else -1
-        self.id_mark = IMAGE_ID_MARK if id_column else ""
-        self.numbers: list[int] = []
+        self.table, self.mapping, self.schema, self.reader = table, mapping, schema, reader
+        self.id_column = named(table.header, (IMAGE_ID,))
+        self.lines: list[Line] = []
         self.pictures: list[np.ndarray] = []
-        self.seen: dict[int, Place] = {}
+        self.seen: dict[str, Place] = {}
 
     def chunks(self, progress: Progress, size: int) -> Iterator[Chunk]:
         found = False
-        for row in self.table.rows():
+        for line in self.table.lines():
             found = True
-            if row.place.row % 32 == 1:
-                progress(row.read / self.table.size, f"Reading {self.table.name}, row {row.place.row:,}")
-            self._take(row)
+            if line.place.row % 32 == 1:
+                progress(line.read / self.table.size, f"Reading {self.table.name}, row {line.place.row:,}")
+            self._take(line)
             if len(self.pictures) == size or len(self.pictures) * self.pictures[0].size >= _CHUNK_PIXELS:
                 yield self._chunk()
         if not found:
@@ -135,52 +129,50 @@ class _File:
         if self.pictures:
             yield self._chunk()
 
-    def _take(self, row: Row) -> None:
-        number = self._number(row)
-        cell = row.cells[self.pixel_column]
-        text = unquoted(cell) if cell[:1] in (b'"', b" ") else cell
+    def _take(self, line: Line) -> None:
+        column, place = self.mapping.image, line.place
+        rest, text = self.table.cut_out(line, column)
         try:
             pixels = parse_pixels(text)
         except PixelTextError as error:
-            raise UserError(f"{row.place.at(self.mapping.image)}: {error}; correct or remove this row.") from None
-        cut = self.table.at_end(row)
-        self.pictures.append(self.reader.square(pixels, row.place, self.mapping.image, cut=cut))
-        self.rows.add(row)
-        self.numbers.append(number)
+            raise UserError(f"{place.at(column)}: {error}; correct or remove this row.") from None
+        self.pictures.append(self.reader.square(pixels, place, column, cut=not line.ended))
+        self.lines.append(rest)
 
-    def _number(self, row: Row) -> int:
-        """Kaggle's ImageId, else the number of the row."""
-        if self.id_column < 0:
-            return row.place.row
-        column = self.table.header[self.id_column]
-        text = cell_text(row.cells[self.id_column], row.place, column).strip()
-        if not text.isascii() or not text.isdigit() or len(text) > 12:
-            raise UserError(f"{row.place.at(column)}: {text[:30]!r} is no whole number; correct it.")
-        number = int(text)
-        if number in self.seen:
-            raise UserError(
-                f"{row.place.at(column)}: {number} is in row {self.seen[number].row} already; give each picture its own."
-            )
-        self.seen[number] = row.place
-        return number
+    def _numbers(self, rows: Rows) -> list[str]:
+        """Kaggle's ImageIds, else the numbers of the rows."""
+        if not self.id_column:
+            return [str(place.row) for place in rows.places]
+        numbers = []
+        for place, text in zip(rows.places, rows.text(self.id_column), strict=True):
+            if not text.isascii() or not text.isdigit() or len(text) > 12:
+                raise UserError(f"{place.at(self.id_column)}: {text[:30]!r} is not a whole number; correct it.")
+            number = str(int(text))
+            first = self.seen.setdefault(number, place)
+            if first is not place:
+                raise UserError(
+                    f"{place.at(self.id_column)}: {number} is in row {first.row} already; give each image its own."
+                )
+            numbers.append(number)
+        return numbers
 
     def _chunk(self) -> Chunk:
-        rows, findings = self.rows, self.reader.findings
+        rows = self.table.rows(self.lines, without=self.mapping.image)
+        numbers, labels = self._numbers(rows), LabelRows(rows, self.mapping, self.schema)
         pixels = np.stack(self.pictures)
+        self.lines, self.pictures = [], []
         sides = np.full(len(pixels), pixels.shape[1], np.int32)
-        labels, flags = rows.labels(sides, sides, findings)
-        splits, given = rows.given()
-        if not rows.columns:
+        points, flags = labels.labels(sides, sides, self.reader.findings)
+        splits, given = labels.splits, labels.given
+        if not labels.columns:
             splits, given = np.full(len(pixels), Split.TEST, np.uint8), np.ones(len(pixels), bool)
-        stem = self.table.path.stem
+        mark = IMAGE_ID_MARK if self.id_column else ""
         batch = SampleBatch(
-            names=tuple(f"{stem}-{number:05d}" for number in self.numbers),
-            sources=tuple(f"{self.table.name}#{self.id_mark}{number}" for number in self.numbers),
-            labels=labels, widths=sides, heights=sides, groups=tuple(rows.groups), splits=splits, pixels=pixels,
-            source_cells=tuple(rows.cells) if rows.columns else None, flags=flags,
+            names=tuple(f"{self.table.path.stem}-{number:0>5}" for number in numbers),
+            sources=tuple(f"{self.table.name}#{mark}{number}" for number in numbers),
+            labels=points, widths=sides, heights=sides, groups=tuple(labels.groups), splits=splits, pixels=pixels,
+            source_cells=labels.source_cells(), flags=flags,
         )  # fmt: skip
-        rows.clear()
-        self.numbers, self.pictures = [], []
         return Chunk(batch, looks_of(pixels), given)
 
 

@@ -1,4 +1,4 @@
-"""keypoints.json beside exported .pts files: the schema, which the files themselves can't say."""
+"""keypoints.json beside exported .pts files: the schema, which the files themselves do not contain."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def read_keypoints(folder: Path) -> KeypointSchema | None:
         return None
     with reading(path):
         if path.stat().st_size > _MAX_BYTES:
-            raise UserError(f"{path}: the file is too large for a list of keypoints; replace or remove it.")
+            raise UserError(f"{path}: the file is too large for a list of keypoints; replace it or remove it.")
         data = path.read_bytes()
     try:
         schema = KeypointSchema.from_json(json.loads(data))
     except (ValueError, RecursionError, UserError) as error:
-        raise UserError(f"{path}: this is no list of keypoints ({error}); replace or remove it.") from None
+        raise UserError(f"{path}: this is not a list of keypoints ({error}); replace or remove it.") from None
     known = SCHEMAS.get(schema.name)
     return known if known is not None and known.keypoints == schema.keypoints else schema

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -13,94 +14,57 @@ from training.faces.labels.samples import Split
 from training.faces.labels.schema import KeypointSchema
 from training.sources.formats.columns import ColumnMapping, split_of
 from training.sources.formats.known_columns import is_flag, state_words
-from training.sources.formats.problems import Findings, Place
+from training.sources.formats.problems import Findings
 from training.sources.formats.reader import check_points, flags_of
-from training.sources.formats.table import Row, Table, cell_number, cell_text, unquoted
+from training.sources.formats.table import Rows
 
 _NOT_SAID = -1
-_PLAIN = b"0123456789.-+"
 
 
 class LabelRows:
-    """Collects rows of one CSV and turns them into labels, a chunk at a time."""
+    """What a block of rows says. Raises UserError naming row and column of the first cell that is wrong.
 
-    def __init__(self, table: Table, mapping: ColumnMapping, schema: KeypointSchema) -> None:
-        where = {title: i for i, title in enumerate(table.header)}
+    points: float64 [B, K, 2]. states: int64 [B, K], `PointState` or -1; [B, 0] where no column says any. cells: as in the
+    file, None where the table has no keypoints. splits: uint8 [B], valid where given (bool [B]).
+    """
+
+    def __init__(self, rows: Rows, mapping: ColumnMapping, schema: KeypointSchema) -> None:
         pairs = mapping.pairs(schema) if mapping.keypoints else []
-        self.keypoints = len(schema)
         self.columns = [column for pair in pairs for column in pair]
-        self._indices = [where[column] for column in self.columns]
+        self._keypoints = len(schema)
         self._states = _state_columns(mapping, schema)
-        self._state_indices = [where.get(column, -1) for column in self._states]
-        self._state_words = [state_words(column) for column in self._states]
         self._flags = np.array([is_flag(column) for column in self._states], bool)
-        self._group, self._split = where.get(mapping.group, -1), where.get(mapping.split, -1)
-        self._mapping = mapping
-        self.clear()
+        self.places = rows.places
+        self.cells = rows.raw(self.columns) if self.columns else None
+        self.points = rows.numbers(self.columns).reshape(len(rows), -1, 2)
+        self.groups = rows.text(mapping.group)
+        self.splits, self.given = _splits(rows, mapping.split)
+        said = [_states(rows, column) for column in self._states]
+        self.states = np.array(said, np.int64).reshape(len(said), len(rows)).T
 
-    def clear(self) -> None:
-        """Begin the next chunk."""
-        self.places: list[Place] = []
-        self.values: list[list[float]] = []
-        self.cells: list[tuple[str, ...]] = []
-        self.groups: list[str] = []
-        self.splits: list[Split | None] = []
-        self.states: list[list[int]] = []
+    def keep(self, kept: Sequence[int]) -> LabelRows:
+        """Only some of the rows (images of the others could not be read)."""
+        some = copy(self)
+        some.places = tuple(self.places[i] for i in kept)
+        some.groups = [self.groups[i] for i in kept]
+        some.cells = [self.cells[i] for i in kept] if self.cells is not None else None
+        index = np.array(kept, np.int64)
+        some.points, some.states = self.points[index], self.states[index]
+        some.splits, some.given = self.splits[index], self.given[index]
+        return some
 
-    def add(self, row: Row) -> None:
-        """Take one row. Raises UserError naming row and column of a cell that is wrong."""
-        raw = [row.cells[i] for i in self._indices]
-        if b"".join(raw).translate(None, _PLAIN):  # anything but digits, points and signs is looked at cell by cell
-            values = [cell_number(cell, row.place, column) for cell, column in zip(raw, self.columns, strict=True)]
-        else:
-            values = self._plain(raw, row.place)
-        self.values.append(values)
-        self.cells.append(tuple(b"\x1f".join(raw).decode("utf-8").split("\x1f")) if raw else ())
-        self.places.append(row.place)
-        self.groups.append(self._text(row, self._group, self._mapping.group).strip())
-        self.splits.append(self._split_of(row))
-        self.states.append(
-            [
-                self._state_of(row, *where)
-                for where in zip(self._state_indices, self._states, self._state_words, strict=True)
-            ]
-        )
-
-    def _plain(self, raw: list[bytes], place: Place) -> list[float]:
-        try:
-            return [float(cell) if cell else math.nan for cell in raw]
-        except ValueError:
-            return [cell_number(cell, place, column) for cell, column in zip(raw, self.columns, strict=True)]
-
-    def _text(self, row: Row, index: int, column: str) -> str:
-        return cell_text(row.cells[index], row.place, column) if index >= 0 else ""
-
-    def _split_of(self, row: Row) -> Split | None:
-        if self._split < 0 or not unquoted(row.cells[self._split]):
-            return None
-        word = self._text(row, self._split, self._mapping.split)
-        split = split_of(word)
-        if split is None:
-            raise UserError(
-                f"{row.place.at(self._mapping.split)}: {word[:30]!r} is no split; write train, val or test, or leave it empty."
-            )
-        return split
-
-    def _state_of(self, row: Row, index: int, column: str, words: Mapping[str, PointState]) -> int:
-        word = self._text(row, index, column).strip().lower()
-        if word and word not in words:
-            what = "visibility; write 1 or 0" if is_flag(column) else f"state; write one of {', '.join(words)}"
-            raise UserError(f"{row.place.at(column)}: {word[:30]!r} is no {what}, or leave it empty.")
-        return words[word] if word else _NOT_SAID
+    def source_cells(self) -> tuple[tuple[str, ...], ...] | None:
+        """The label cells as they stand in the file."""
+        return None if self.cells is None else tuple(map(tuple, self.cells))
 
     def labels(
         self, widths: np.ndarray, heights: np.ndarray, findings: Findings
     ) -> tuple[Labels, tuple[tuple[str, ...], ...]]:
-        """Labels and flags of the rows taken; what is flagged is told to `findings`."""
-        count = len(self.values)
-        if not self._indices:
-            return Labels.empty(count, self.keypoints), ((),) * count
-        points = np.array(self.values, np.float64).reshape(count, self.keypoints, 2)
+        """Labels and flags for images of these sizes; what is flagged is added to `findings`."""
+        count = len(self.places)
+        if not self.columns:
+            return Labels.empty(count, self._keypoints), ((),) * count
+        points = self.points.copy()
         if self._flags.any():
             points[self._placeholders(points)] = np.nan
         labels = Labels.from_points(points)
@@ -114,12 +78,12 @@ class LabelRows:
 
     def _placeholders(self, points: np.ndarray) -> np.ndarray:
         """bool [B, K]: hidden points at (0, 0) or (-1, -1), which is how tables with flags write that nobody placed them."""
-        hidden = self._flags & (np.array(self.states, np.int64) == PointState.OCCLUDED)
+        hidden = self._flags & (self.states == PointState.OCCLUDED)
         return hidden & ((points == 0).all(axis=2) | (points == -1).all(axis=2))
 
     def _set_states(self, labels: Labels, half: np.ndarray) -> None:
-        """Raises UserError where a state and the coordinates of a point do not go together."""
-        said = np.array(self.states, np.int64)  # [B, K]
+        """Raises UserError where the state of a point contradicts its coordinates."""
+        said = self.states.copy()
         said[self._flags & ~labels.mask] = _NOT_SAID
         placed = (said == PointState.VISIBLE) | (said == PointState.OCCLUDED)
         bare = (said == PointState.UNSET) | (said == PointState.ABSENT)
@@ -137,27 +101,39 @@ class LabelRows:
 
     def _flag(self, i: int, k: int, labels: Labels, *, size: tuple[int, int], findings: Findings) -> None:
         x, y = labels.points[i, k]
-        column = self.columns[2 * k]
         if math.isnan(x):
             what = "only one of x and y is given, so the keypoint was left without a label; look at it"
         else:
-            what = f"the keypoint lies at ({x:g}, {y:g}), outside the picture of {size[0]} x {size[1]} pixels; it was imported and flagged"
-        findings.flagged.append(self.places[i].problem(what, column))
-
-    def given(self) -> tuple[np.ndarray, np.ndarray]:
-        """(splits uint8 [B], bool [B] where the file names one)."""
-        known = np.array([split is not None for split in self.splits], bool)
-        return np.array([split or 0 for split in self.splits], np.uint8), known
+            what = (
+                f"the keypoint lies at ({x:g}, {y:g}), outside the image of {size[0]} x {size[1]} pixels;"
+                " it was imported and flagged"
+            )
+        findings.flagged.append(self.places[i].problem(what, self.columns[2 * k]))
 
 
 def _state_columns(mapping: ColumnMapping, schema: KeypointSchema) -> list[str]:
-    """One column a keypoint of the schema, "" where it has none; empty where no keypoint has one."""
+    """One column per keypoint of the schema, "" where it has none; empty where no keypoint has one."""
     where = {k.name: k.state for k in mapping.keypoints}
     return [where[name] for name in schema.keypoints] if any(where.values()) else []
 
 
-def drop(rows: LabelRows, kept: Sequence[int]) -> None:
-    """Keep only these of the rows taken (pictures of the others could not be read)."""
-    for name in ("places", "values", "cells", "groups", "splits", "states"):
-        values = getattr(rows, name)
-        setattr(rows, name, [values[i] for i in kept])
+def _states(rows: Rows, column: str) -> list[int]:
+    words = state_words(column)
+    found = [word.lower() for word in rows.text(column)]
+    for place, word in zip(rows.places, found, strict=True):
+        if word and word not in words:
+            what = "flag; write 1 or 0" if is_flag(column) else f"state; write one of {', '.join(words)}"
+            raise UserError(f"{place.at(column)}: {word[:30]!r} is not a {what}, or leave it empty.")
+    return [words[word] if word else _NOT_SAID for word in found]
+
+
+def _splits(rows: Rows, column: str) -> tuple[np.ndarray, np.ndarray]:
+    words = rows.text(column)
+    found = [split_of(word) if word else None for word in words]
+    for place, word, split in zip(rows.places, words, found, strict=True):
+        if word and split is None:
+            raise UserError(
+                f"{place.at(column)}: {word[:30]!r} is not a split; write train, val or test, or leave it empty."
+            )
+    given = np.array([split is not None for split in found], bool)
+    return np.array([split or Split.TRAIN for split in found], np.uint8), given

@@ -1,7 +1,7 @@
-"""The folders of 300-W: which picture belongs to which data set, and to which side of the protocol.
+"""The folders of 300-W: the data set of each image, and its side of the protocol.
 
 Train: all of AFW, the train sets of LFPW and HELEN. Test: the test sets of LFPW and HELEN (common) and IBUG (challenge).
-People nest these folders in others and write them in any case.
+These folders are often nested in others, in upper or lower case.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Place300W:
 
 
 def place_of(folders: Sequence[str]) -> Place300W | None:
-    """What the folders above a picture, outermost first, say; None where they are not 300-W's."""
+    """The place that the folders above an image (outermost first) mean; None where they are not those of 300-W."""
     words = [folder.strip().lower() for folder in folders]
     for at in reversed(range(len(words))):
         half = _WHOLE.get(words[at])
@@ -49,25 +49,25 @@ def place_of(folders: Sequence[str]) -> Place300W | None:
 
 
 def is_layout(places: Iterable[Place300W | None]) -> bool:
-    """Whether pictures in these places are 300-W's: two of its parts, or one that is not just called so by chance."""
+    """Whether images in these places are those of 300-W: one folder may be called so by chance, two are not."""
     parts = {place.part for place in places if place is not None}
     return len(parts) > 1
 
 
 def remarks(places: Sequence[Place300W | None]) -> list[str]:
-    """What an import should tell: parts that are not there, and pictures that lie in none of them."""
+    """Notes for the import report: missing parts, and images outside all of them."""
     parts = {place.part for place in places if place is not None}
     notes = []
     missing = [part for part in PARTS if part not in parts]
     if missing:
         sets = [name for name, of in (("common", _COMMON), ("challenge", _CHALLENGE)) if not parts.issuperset(of)]
         unsure = (
-            f"; the numbers of the {' and '.join([*sets, 'full'])} set are not the protocol's without them"
+            f"; without them the figures on the {' and '.join([*sets, 'full'])} set are not comparable with published ones"
             if sets
             else ""
         )
-        notes.append(f"Of 300-W's folders these are not there: {', '.join(missing)}{unsure}.")
+        notes.append(f"These folders of 300-W are missing: {', '.join(missing)}{unsure}.")
     strangers = sum(place is None for place in places)
     if strangers:
-        notes.append(f"{strangers:,} pictures lie in none of 300-W's folders; they belong to none of its sets.")
+        notes.append(f"{strangers:,} images are in none of the folders of 300-W; they belong to none of its sets.")
     return notes

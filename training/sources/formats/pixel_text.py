@@ -9,38 +9,30 @@ import numpy as np
 
 
 class PixelTextError(ValueError):
-    """The text is no list of values 0..255; says which value is wrong."""
+    """The text is not a list of values 0..255; says which value is wrong."""
 
 
 def parse_pixels(text: bytes) -> np.ndarray:
     """Values 0..255 between blanks -> uint8 [n]. Raises PixelTextError naming the first value that is none."""
-    raw = np.frombuffer(text, np.uint8)
+    raw = np.frombuffer(b"   " + text, np.uint8)  # three blanks, so that every number has four bytes up to its end
     digits = raw - np.uint8(48)
     is_digit = digits < 10
     good = np.count_nonzero(is_digit) + np.count_nonzero(raw == 32)
-    if good != len(text) and good + sum(text.count(blank) for blank in (b"\t", b"\r", b"\n")) != len(text):
+    if good != len(raw) and good + sum(text.count(blank) for blank in (b"\t", b"\r", b"\n")) != len(raw):
         raise _fault(text)
-    if len(text) == 0:
-        return np.zeros(0, np.uint8)
-    return _values(text, digits, is_digit)
-
-
-def _values(text: bytes, digits: np.ndarray, is_digit: np.ndarray) -> np.ndarray:
-    """Each byte's value as the end of a number (wrapping at 256), of which those at a number's end are kept."""
-    bits = is_digit.view(np.uint8)
-    ones = digits * bits  # [n] 0 at blanks, so that a number's bytes are never mixed with its neighbour's
-    tens = ones[:-1] * bits[1:]
-    third = bits[2:] & bits[1:-1] & bits[:-2]  # the byte ends three digits
-    hundreds = ones[:-2] * third
-    values = ones.copy()
-    values[1:] += tens * np.uint8(10)
-    values[2:] += hundreds * np.uint8(100)
-    too_large = (hundreds > 2) | ((hundreds == 2) & (values[2:] < 200))  # 256..299 wrapped to 0..43
-    if too_large.any() or (third[1:] & bits[:-3]).any():
+    is_end = is_digit[3:].copy()
+    is_end[:-1] &= ~is_digit[4:]
+    ends = is_end.nonzero()[0]
+    ones, tens, hundreds, more = (digits[start:].take(ends) for start in (3, 2, 1, 0))  # 10 and up is a blank
+    two = tens < 10
+    three = two & (hundreds < 10)
+    tens *= two.view(np.uint8)
+    hundreds *= three.view(np.uint8)
+    values = ones + tens * np.uint8(10) + hundreds * np.uint8(100)  # 256..299 wrap to 0..43
+    too_large = (hundreds > 2) | ((hundreds == 2) & (values < 200)) | (three & (more < 10))
+    if too_large.any():
         raise _fault(text)
-    is_end = is_digit.copy()
-    is_end[:-1] &= ~is_digit[1:]
-    return values.take(np.flatnonzero(is_end))
+    return values
 
 
 def _fault(text: bytes) -> PixelTextError:
@@ -57,7 +49,7 @@ def _shown(token: bytes) -> str:
 
 
 def pixel_text(picture: np.ndarray) -> bytes:
-    """The text of a uint8 picture, row by row with single blanks, as Kaggle writes it."""
+    """The text of a uint8 image, row by row with single blanks, as Kaggle writes it."""
     return b" ".join(_NUMBERS[picture.ravel()])
 
 

@@ -1,4 +1,4 @@
-"""Where in a file something is wrong, said the same way by every reader."""
+"""Where in a file something is wrong, in the same words for every reader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Problem:
 
 @dataclass
 class Findings:
-    """What a reader noticed and went on: samples left out, samples flagged, and remarks on the whole."""
+    """What a reader noticed without stopping: samples left out, samples flagged, and notes on the whole."""
 
     left_out: list[Problem] = field(default_factory=list)
     flagged: list[Problem] = field(default_factory=list)

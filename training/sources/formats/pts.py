@@ -1,4 +1,4 @@
-"""The `.pts` text of 300-W: one file a picture, the centre of the first pixel at (1, 1)."""
+"""The `.pts` text of 300-W: one file per image, the centre of the first pixel at (1, 1)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_pts_cells(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise UserError(f"{path}: this is no text, so no .pts file; replace or remove it.")
+        raise UserError(f"{path}: this is not text, so it is not a .pts file; replace or remove it.")
     return _parse(text.splitlines(), path)
 
 
@@ -45,7 +45,7 @@ def _parse(lines: list[str], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     said = _said_count(lines[: max(start, 0)], path)
     if start < 0:
         raise UserError(
-            f"{path}: the line with '{{' is missing, so this is no .pts file or it is cut off; copy it again."
+            f"{path}: the line with '{{' is missing, so this is not a .pts file, or it is cut off; copy it again."
         )
     end = next((i for i in range(start + 1, len(lines)) if "}" in lines[i]), -1)
     rows = [(i, lines[i]) for i in range(start + 1, end if end > 0 else len(lines)) if lines[i].strip()]
@@ -91,7 +91,7 @@ def pts_text(points: np.ndarray) -> str:
 
 
 def text_of_cells(cells: Sequence[str]) -> str:
-    """The file's text for 2K numbers as they are to stand in it."""
+    """The file's text for 2K numbers as they are written in it."""
     body = "".join(f"{x} {y}\n" for x, y in zip(cells[::2], cells[1::2], strict=True))
     return f"version: 1\nn_points: {len(cells) // 2}\n{{\n{body}}}\n"
 

@@ -1,4 +1,4 @@
-"""What every reader gives: chunks of samples, one after the other, so that memory stays small whatever the source's size."""
+"""What every reader returns: samples in chunks, so that memory does not grow with the source."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some samples as read. looks: uint8 [B, 16, 16] for the search of near-duplicates. given: bool [B], the source names
-    the split."""
+    """Some samples as read. looks: uint8 [B, 16, 16], to find near-duplicates. given: bool [B], the source names the split."""
 
     batch: SampleBatch
     looks: np.ndarray
@@ -29,9 +28,9 @@ class Chunk:
 
 
 class Reader(Protocol):
-    """A source whose header has been read and understood; opening one raises UserError where it is not as it should be.
+    """A source whose header has been read and understood; opening one raises UserError where it is wrong.
 
-    schema: None where the source has no labels, so that any project's schema will do.
+    schema: None where the source has no labels, so that it fits any schema.
     """
 
     source: Path
@@ -42,11 +41,11 @@ class Reader(Protocol):
         """How many samples there are, and whether that is exact rather than estimated from the file's size."""
 
     def chunks(self, schema: KeypointSchema, *, progress: Progress, size: int = CHUNK) -> Generator[Chunk]:
-        """All samples in order, `size` at a time. Raises UserError for what can't be read, Cancelled."""
+        """All samples in order, `size` at a time. Raises UserError for what cannot be read, Cancelled."""
 
 
 def check_points(labels: Labels, *, widths: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """bool [B, K]: points outside their picture, whose pixels reach from -0.5 to width - 0.5."""
+    """bool [B, K]: points outside their image, whose pixels reach from -0.5 to width - 0.5."""
     x, y = labels.points[:, :, 0], labels.points[:, :, 1]
     with np.errstate(invalid="ignore"):
         outside = (x < -0.5) | (y < -0.5) | (x > widths[:, None] - 0.5) | (y > heights[:, None] - 0.5)

@@ -1,4 +1,4 @@
-"""Which format a source is in, and the reader for it."""
+"""Detects the format of a source and opens its reader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMPORT_FORMATS = (KAGGLE, PTS, W300, CSV, PICTURES)
 
 def detect_format(source: Path) -> str:
     """One of IMPORT_FORMATS. Raises UserError where the source is none of them."""
-    with reading(source):  # a folder may be closed to us
+    with reading(source):  # we may not be allowed to read the folder
         return _detect(source)
 
 
@@ -40,7 +40,7 @@ def _detect(source: Path) -> str:
         return W300 if is_layout(place_of((above, *f.relative_to(source).parts)) for f in folders) else PTS
     if next(files_below(source, is_picture), None):
         return PICTURES
-    raise UserError(f"{source}: there are neither pictures nor a CSV in this folder; give another folder.")
+    raise UserError(f"{source}: there are no images and no CSV in this folder; choose another folder.")
 
 
 def open_reader(
@@ -51,7 +51,10 @@ def open_reader(
     mapping: ColumnMapping | None = None,
     several: bool | None = None,
 ) -> tuple[str, Reader]:
-    """(format, reader) of a source. several: a picture may hold several faces; None: as the source is. Raises UserError where its head is not as it should be."""
+    """(format, reader) of a source. several: an image may hold several faces; None: as the source says.
+
+    Raises UserError where its header is wrong.
+    """
     kind = format or detect_format(source)
     if kind not in IMPORT_FORMATS:
         raise UserError(f"There is no import format {kind!r}; choose one of {', '.join(IMPORT_FORMATS)}.")
@@ -67,7 +70,7 @@ def open_reader(
 def _file_format(source: Path) -> str:
     suffix = source.suffix.lower()
     if is_picture(suffix) or suffix == ".pts":
-        raise UserError(f"{source}: this is a single file; give the folder that holds the pictures.")
+        raise UserError(f"{source}: this is a single file; give the folder that holds the images.")
     with open_table(source) as table:
         return KAGGLE if is_kaggle_header(table.header) else CSV
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
+
+import pandas as pd
 
 from training.storage.runs.events import EpochDone, Event
 from training.storage.runs.folder import METRICS
@@ -31,17 +33,21 @@ class MetricsFile:
     def __init__(self, run_dir: Path, past: Iterable[Event] = ()) -> None:
         """Start a new file with the epochs among past events."""
         self.path = run_dir / METRICS
-        with self.path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(COLUMNS)
-        for event in past:
-            self.write(event)
+        self._put([event for event in past if isinstance(event, EpochDone)], mode="w")
 
     def write(self, event: Event) -> None:
         """Append the event if it is an epoch; others are ignored."""
         if isinstance(event, EpochDone):
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerow([_text(getattr(event, name)) for name in COLUMNS])
+            self._put([event], mode="a")
 
-
-def _text(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    def _put(self, epochs: list[EpochDone], *, mode: Literal["w", "a"]) -> None:
+        table = pd.DataFrame([[getattr(epoch, name) for name in COLUMNS] for epoch in epochs], columns=list(COLUMNS))
+        table.to_csv(
+            self.path,
+            mode=mode,
+            header=mode == "w",
+            index=False,
+            float_format="%.6g",
+            na_rep="nan",
+            lineterminator="\r\n",
+        )

@@ -148,7 +148,7 @@ def test_what_cannot_be_read_is_told_where_one_chooses_again(
     (tmp_path / "empty").mkdir()
     dialog = opened(qtbot, empty_session, tmp_path / "empty")
     assert dialog.pages.currentWidget() is dialog.choose
-    assert "neither pictures nor a CSV" in dialog.choose.problem.text()
+    assert "no images and no CSV" in dialog.choose.problem.text()
 
 
 def test_a_failed_import_can_go_elsewhere(qtbot: QtBot, empty_session: Session, source: Path, tmp_path: Path) -> None:

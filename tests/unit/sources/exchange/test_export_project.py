@@ -189,7 +189,7 @@ def test_submission_of_labels_names_the_first_empty_row(competition: Project, tm
         export_project(competition, tmp_path / "s.csv", format="submission", lookup=lookup(tmp_path, asked))
     words = [
         "IdLookupTable.csv, row 2 (line 3)",
-        "no label for nose_tip_y of the picture with ImageId 2",
+        "no label for nose_tip_y of the image with ImageId 2",
         "1 of 2 rows",
     ]
     assert all(word in sentence_of(caught.value) for word in words)
@@ -200,7 +200,7 @@ def test_submission_of_labels_names_the_first_empty_row(competition: Project, tm
 
 @pytest.mark.parametrize(
     ("image", "feature", "word"),
-    [("5", "nose_tip_x", "no picture 5 of a test.csv"), ("4", "ear_x", "no keypoint for 'ear_x'")],
+    [("5", "nose_tip_x", "no image 5 of a test.csv"), ("4", "ear_x", "no keypoint for 'ear_x'")],
 )
 def test_submission_names_what_the_project_lacks(
     competition: Project, tmp_path: Path, image: str, feature: str, word: str

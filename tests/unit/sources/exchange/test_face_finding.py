@@ -62,9 +62,9 @@ def test_missing_folders_of_300_w_are_told(tmp_path: Path) -> None:
     source = tree_300w(tmp_path / "in", {"lfpw/trainset": 4, "helen/testset": 2, "others": 1})
     report = import_source(source, tmp_path / "p.fkp")
     assert report.count == 7
-    assert any("not there: afw, helen/trainset, lfpw/testset, ibug" in note for note in report.notes)
+    assert any("missing: afw, helen/trainset, lfpw/testset, ibug" in note for note in report.notes)
     assert any("common and challenge and full" in note for note in report.notes)
-    assert any(note.startswith("1 pictures lie in none") for note in report.notes)
+    assert any(note.startswith("1 images are in none") for note in report.notes)
 
 
 def test_another_count_of_points_in_300_w_is_named(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_boxes_at_fault_are_left_out_with_their_row(tmp_path: Path) -> None:
         (1, "left", "row 2 (line 3), column FACE_X: 'left' is not a number"),
         (3, "", "row 2 (line 3), column FACE_WIDTH: a part of the box is missing"),
         (6, "perhaps", "row 2 (line 3), column frontal: 'perhaps' says neither yes nor no"),
-        (45, "seen", "row 2 (line 3), column leftbrowleftcorner_visible: 'seen' is no visibility; write 1 or 0"),
+        (45, "seen", "row 2 (line 3), column leftbrowleftcorner_visible: 'seen' is not a flag; write 1 or 0"),
     ],
 )
 def test_faults_in_a_table_of_faces_are_named(tmp_path: Path, column: int, text: str, words: str) -> None:
@@ -212,7 +212,7 @@ def test_flags_tell_occluded_points_of_cofw(tmp_path: Path, column: str, flags: 
         states = project.labels([1]).states[0].tolist()
         assert states == [PointState.OCCLUDED] + [PointState.VISIBLE] * 28
         report = export_project(project, tmp_path / "in" / "plain.csv", format="csv")
-        assert report.notes == ("1 points are occluded or absent, which a table without states does not say.",)
+        assert report.notes == ("1 points are occluded or absent, which a table without states cannot show.",)
         export_project(project, tmp_path / "in" / "out.csv", format="csv", states=True)
     import_source(tmp_path / "in" / "out.csv", tmp_path / "q.fkp")
     with Project.open(tmp_path / "q.fkp") as project:
@@ -259,7 +259,7 @@ def test_a_damaged_list_of_keypoints_is_named(tmp_path: Path) -> None:
     write_picture(folder / "0.png", photo(0))
     (folder / "0.pts").write_text(pts_text(face_points(0, keypoints=15)))
     (folder / "keypoints.json").write_text('{"name": 1')
-    with pytest.raises(UserError, match=r"keypoints.json: this is no list of keypoints"):
+    with pytest.raises(UserError, match=r"keypoints.json: this is not a list of keypoints"):
         import_source(folder, tmp_path / "p.fkp")
     (folder / "keypoints.json").unlink()
     import_source(folder, tmp_path / "p.fkp")
@@ -292,7 +292,7 @@ def test_an_export_sweeps_old_parts_and_leaves_other_pictures(tmp_path: Path, ma
         shutil.copytree(images, tmp_path / "new_images")
         for name in names[:-1]:
             (tmp_path / "new_images" / name).unlink()
-        with pytest.raises(UserError, match="another picture of this name"):
+        with pytest.raises(UserError, match="another image has this name"):
             export_project(project, tmp_path / "new.csv", format="csv")
     assert (tmp_path / "new_images" / names[-1]).read_bytes() == b"mine"
     assert [p.name for p in (tmp_path / "new_images").iterdir()] == [names[-1]] and not (tmp_path / "new.csv").exists()

@@ -91,7 +91,7 @@ PTS_FAULTS = [
     ("version: 1\nn_points: 68\n{\n1 2\n3 x4\n" + "1 2\n" * 66 + "}\n", "line 5: '3 x4' is not a point"),
     ("version: 1\nn_points: many\n{\n1 2\n}\n", "line 2: n_points is 'many'"),
     ("", "empty"),
-    ("\0\0\0\0", "no text"),
+    ("\0\0\0\0", "not text"),
 ]
 
 
@@ -110,7 +110,7 @@ def test_pictures_and_points_without_each_other(tmp_path: Path) -> None:
     (folder / "1.png").unlink()
     (folder / "2.pts").unlink()
     report = import_source(folder, tmp_path / "p.fkp")
-    assert report.count == 4 and "1.pts: there is no picture" in str(report.left_out[0])
+    assert report.count == 4 and "1.pts: there is no image" in str(report.left_out[0])
     with Project.open(tmp_path / "p.fkp") as project:
         missing = dict(zip(project.names(), (~all_labels(project).mask).sum(axis=1).tolist(), strict=True))
     assert missing == {"0.png": 0, "2.png": 68, "3.png": 0, "4.png": 0}
@@ -153,7 +153,7 @@ def test_the_csv_itself_with_its_pictures_elsewhere(tmp_path: Path) -> None:
     report = import_source(table, tmp_path / "p.fkp", images=tmp_path / "far")
     assert report.count == 6
     (tmp_path / "far").rename(tmp_path / "home" / "far")
-    with pytest.raises(UserError, match=r"row 1 \(line 2\), column image: the picture '0.png' is not in .*--images"):
+    with pytest.raises(UserError, match=r"row 1 \(line 2\), column image: the image '0.png' is not in .*--images"):
         import_source(table, tmp_path / "q.fkp")
 
 
@@ -230,8 +230,8 @@ def edit(folder: Path, row: int, column: int, text: str) -> None:
     [
         (3, 2, "left", "labels.csv, row 3 (line 4), column left_eye_x: 'left' is not a number"),
         (5, 0, "1.png", "row 5 (line 6), column image: 1.png is in row 2 already"),
-        (5, 0, "", "row 5 (line 6), column image: the name of the picture is missing"),
-        (4, 1, "later", "row 4 (line 5), column split: 'later' is no split; write train, val or test"),
+        (5, 0, "", "row 5 (line 6), column image: the name of the image is missing"),
+        (4, 1, "later", "row 4 (line 5), column split: 'later' is not a split; write train, val or test"),
         (2, 2, '"3,5"', "row 2 (line 3), column left_eye_x: '3,5' is not a number; use a point for decimals"),
         (0, 3, "lefteye", "there is a column left_eye_x but no column left_eye_y"),
         (0, 2, "image", "the column image is there twice"),
@@ -249,7 +249,7 @@ def test_faults_in_a_csv_are_named(tmp_path: Path, row: int, column: int, text: 
 def test_missing_columns_of_a_csv_are_named(tmp_path: Path) -> None:
     folder = csv_folder(tmp_path / "in")
     write_rows(folder / "labels.csv", [["a", "77"]], header=["word", "number"])
-    with pytest.raises(UserError, match="column image with the pictures' file names is missing"):
+    with pytest.raises(UserError, match="column image with the images' file names is missing"):
         import_source(folder, tmp_path / "p.fkp")
     write_rows(folder / "labels.csv", [["0.png", "1"]], header=["image", "number"])
     with pytest.raises(UserError, match=r"keypoint columns .* are missing"):
@@ -285,11 +285,11 @@ def test_a_folder_of_pictures_without_labels(tmp_path: Path) -> None:
 
 def test_sources_that_are_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="neither pictures nor a CSV"):
+    with pytest.raises(UserError, match="no images and no CSV"):
         import_source(tmp_path / "empty", tmp_path / "p.fkp")
     with pytest.raises(UserError, match="no such file or folder"):
         import_source(tmp_path / "nowhere", tmp_path / "p.fkp")
-    with pytest.raises(UserError, match="give the folder that holds the pictures"):
+    with pytest.raises(UserError, match="give the folder that holds the images"):
         import_source(write_picture(tmp_path / "a.png", textures(1)[0]), tmp_path / "p.fkp")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
@@ -340,7 +340,11 @@ def test_a_name_that_no_file_can_have_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "cells", "words"),
     [
-        ("hidden", None, "column left_eye_state: 'hidden' is no state; write one of unset, visible, occluded, absent"),
+        (
+            "hidden",
+            None,
+            "column left_eye_state: 'hidden' is not a state; write one of unset, visible, occluded, absent",
+        ),
         ("absent", None, "column left_eye_state: an absent point has no coordinates, but they are given; empty them"),
         (
             "occluded",

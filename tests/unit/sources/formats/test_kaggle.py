@@ -315,3 +315,9 @@ def test_real_label_cells_come_back_byte_by_byte(tmp_path: Path) -> None:
     with Project.open(tmp_path / "p.fkp") as project:
         export_project(project, tmp_path / "out.csv", format="kaggle")
     assert (tmp_path / "out.csv").read_bytes() == source.read_bytes()
+
+
+def test_a_row_that_runs_on_is_named_below_one_without_an_image_id(tmp_path: Path) -> None:
+    source = write_test_csv(tmp_path, ["", '"2', "3"])
+    with pytest.raises(UserError, match=r"row 2 \(line 3\): a quotation mark is not closed in this line"):
+        import_source(source, tmp_path / "p.fkp")
