@@ -26,6 +26,7 @@ from training.storage.runs.events import (
     Trouble,
     to_line,
 )
+from training.storage.runs.run import Run
 
 EPOCHS = 6
 KEYPOINTS = 15
@@ -70,9 +71,9 @@ def an_epoch(epoch: int, *, batches: int = 4) -> list[Event]:
 
 
 class Writer:
-    def __init__(self, run_dir: Path) -> None:
-        self.run_dir = run_dir
-        self.file = (run_dir / "events.jsonl").open("ab", buffering=0)
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.file = (run / "events.jsonl").open("ab", buffering=0)
 
     def __enter__(self) -> Writer:
         return self
@@ -96,12 +97,12 @@ class Writer:
         return last
 
 
-def main(mode: str, run_dir: Path, *, resume: bool) -> int:
-    with (run_dir / "lock").open("wb") as lock:
+def main(mode: str, run: Run, *, resume: bool) -> int:
+    with (run / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         print("a line for the log", flush=True)
-        first = 1 + (int(json.loads((run_dir / "fake.json").read_text())) if resume else 0)
-        with Writer(run_dir) as writer:
+        first = 1 + (int(json.loads((run / "fake.json").read_text())) if resume else 0)
+        with Writer(run) as writer:
             return MODES[mode](writer, first)
 
 

@@ -15,9 +15,9 @@ from pytestqt.qtbot import QtBot
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from training.assist.offsets.fit_to_person import Fit, undo_fit, use_fit
-from training.storage.runs import folder as runs
 from training.storage.runs.model.adjustment import Adjustment
 from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
+from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.recipes import recipe_config
 
 Make = Callable[[str], Jobs]
@@ -34,8 +34,8 @@ def memory(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(session: Session) -> str:
     """A finished run with a model file."""
-    run_dir = runs.create_run(session.store.project, recipe_config("ml-resnet"))
-    (run_dir / runs.MODEL).write_bytes(b"model")
+    run_dir = create_run(session.store.project, recipe_config("ml-resnet"))
+    run_dir.model.write_bytes(b"model")
     return run_dir.name
 
 
@@ -87,7 +87,7 @@ def test_what_is_there_is_not_asked_again_until_the_model_is_newer(
     with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total):
         session.set_run(run)
     assert len(asked(memory)) == before
-    (session.store.project.runs_dir / run / runs.MODEL).write_bytes(b"a better model")
+    (session.store.project.runs_dir / run / "model.safetensors").write_bytes(b"a better model")
     session.set_run("")
     session.set_run(run)
     qtbot.waitUntil(lambda: len([r for r in asked(memory)[before:] if len(r["ids"]) >= 23]) == 1)
@@ -141,7 +141,7 @@ def test_a_worker_that_cannot_be_started_is_told(session: Session, run: str, qtb
 def test_a_run_without_a_model_says_so(make_jobs: Make, session: Session, run: str, qtbot: QtBot) -> None:
     jobs, said = make_jobs("good"), []
     jobs.message.connect(said.append)
-    (session.store.project.runs_dir / run / runs.MODEL).unlink()
+    (session.store.project.runs_dir / run / "model.safetensors").unlink()
     jobs.predict(run)
     assert "no model yet" in said[0]
 

@@ -38,7 +38,8 @@ from training.search.study import Study
 from training.search.worker import TrialEvent, Worker
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, Progress
-from training.storage.runs.folder import list_runs, read_run, snapshot_project
+from training.storage.runs.listing import list_runs, read_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config, recipe_space
 from training.storage.runs.settings.search_space import (
@@ -51,6 +52,7 @@ from training.storage.runs.settings.search_space import (
     text_of,
     with_changes,
 )
+from training.storage.runs.snapshot import snapshot_project
 
 Begin = Callable[[SearchPlan], Path]
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16, 32))}
@@ -257,13 +259,13 @@ def test_after_kill_9_exactly_the_trials_asked_for_end(begin: Begin, project_pat
     assert resumed == ({t.run for t in left.trials} if children_too else set())
 
 
-def kill_training(run_dir: Path) -> None:
+def kill_training(run: Run) -> None:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if str(run_dir).encode() in words:
+        if str(run).encode() in words:
             os.kill(int(path.parent.name), signal.SIGKILL)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from pathlib import Path
 
 from training.storage.runs.events import EpochDone, Event
-from training.storage.runs.folder import METRICS
+from training.storage.runs.run import Run
 
 COLUMNS = (
     "epoch",
@@ -28,9 +27,9 @@ COLUMNS = (
 class MetricsFile:
     """Appends a line per epoch to the run's metrics.csv."""
 
-    def __init__(self, run_dir: Path, past: Iterable[Event] = ()) -> None:
+    def __init__(self, run: Run, past: Iterable[Event] = ()) -> None:
         """Start a new file with the epochs among past events."""
-        self.path = run_dir / METRICS
+        self.path = run.metrics
         with self.path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow(COLUMNS)
         for event in past:

@@ -16,10 +16,11 @@ from fkp_studio.dialogs.review.accept_facts import outcome, read_candidates
 from fkp_studio.dialogs.review.confidence_dialog import ConfidenceDialog
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from training.assist.filling.model import FillModel, fill_path
+from training.assist.filling.model import FillModel
 from training.assist.filling.of_run import run_fill
 from training.faces.measures.error_curve import usual_curve
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
+from training.storage.runs.run import Run
 
 RUN = "0001-ml-resnet"
 
@@ -89,7 +90,7 @@ def test_accepting_within_a_budget(qtbot: QtBot, session: Session, jobs: Jobs) -
     independent = FillModel(
         1e-3 * np.eye(30), faces=6
     )  # labels carry no information on other points: confidences stay as predicted
-    independent.save(fill_path(session.store.path / "runs" / RUN))
+    independent.save(Run(session.store.path / "runs" / RUN).fill)
     predict(session, np.where(np.arange(24)[:, None] < 5, 0.999, 0.5).repeat(15, axis=1))
     missing = session.store.index().missing
     sure, all_of_them = int(missing[:5].sum()), int(missing.sum())

@@ -19,9 +19,9 @@ from fkp_studio.views.canvas.view import CanvasView
 from fkp_studio.views.points.model import Column
 from fkp_studio.views.points.table import PointsPanel
 from tests.helpers.canvas import RUN, move, on_screen, point, predict, press, release, shown, store_of
-from training.assist.filling.model import FillModel, fill_path
-from training.storage.runs.folder import MODEL
+from training.assist.filling.model import FillModel
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.run import Run
 
 INCOMPLETE = 3  # has eye centres, nose tip and lower lip: keypoints 0, 1, 10, 14
 PLACED, OTHER = 2, 12
@@ -34,13 +34,13 @@ def run_dir(session: Session) -> Path:
     folder = store_of(session).project.runs_dir / RUN
     folder.mkdir(parents=True)
     one_axis = np.eye(2)[None, :, None, :] * (3.6 + 0.4 * np.eye(15)[:, None, :, None])
-    FillModel(one_axis.reshape(30, 30) / 96**2, 100).save(fill_path(folder))
+    FillModel(one_axis.reshape(30, 30) / 96**2, 100).save(folder.fill)
     return folder
 
 
 @pytest.fixture
-def view(qtbot: QtBot, session: Session, run_dir: Path) -> Iterator[CanvasView]:
-    assert run_dir.is_dir()
+def view(qtbot: QtBot, session: Session, run: Run) -> Iterator[CanvasView]:
+    assert run.is_dir()
     made = CanvasView(session)
     qtbot.addWidget(made)
     made.resize(700, 640)
@@ -154,22 +154,22 @@ def test_the_points_panel_says_how_far_off_a_prediction_may_be(
 def test_a_run_of_before_gets_its_model_from_val(qtbot: QtBot, session: Session, view: CanvasView) -> None:
     store = store_of(session)
     run_dir = store.project.runs_dir / RUN
-    fill_path(run_dir).unlink()
+    run_dir.fill.unlink()
     session.set_run("")
     maker = FillMaker(session)
-    (run_dir / MODEL).write_bytes(b"not read")
+    run_dir.model.write_bytes(b"not read")
     note_predicted(run_dir, model_stamp(run_dir))
     with qtbot.waitSignal(store.changed):
         session.set_run(RUN)
     assert now(view).given is not None
-    assert fill_path(run_dir).is_file()
+    assert run_dir.fill.is_file()
     assert maker.parent() is None
 
 
 def test_a_damaged_model_is_told_and_rings_are_plain(qtbot: QtBot, session: Session, view: CanvasView) -> None:
     run_dir = store_of(session).project.runs_dir / RUN
     session.set_run("")
-    fill_path(run_dir).write_bytes(b"torn")
+    run_dir.fill.write_bytes(b"torn")
     maker = FillMaker(session)
     with qtbot.waitSignal(maker.message) as told:
         session.set_run(RUN)

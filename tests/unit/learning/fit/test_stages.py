@@ -24,6 +24,7 @@ from training.learning.models.staged import StagedNet
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress, RunFinished, Trouble, from_line, to_line
 from training.storage.runs.inputs.data import RunData, numbered
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 NAMES = ("cascade", "cnn-6-7")
@@ -54,9 +55,9 @@ def data(name: str) -> RunData:
     return replace(found, pictures=found.pictures.repeat(2, axis=1).repeat(2, axis=2), points=2 * found.points + 0.5)
 
 
-def train(run_dir: Path, name: str, **options: object) -> list[Event]:
+def train(run: Run, name: str, **options: object) -> list[Event]:
     events: list[Event] = []
-    train_run(run_dir, data=data(name), on_event=events.append, **options)  # type: ignore[arg-type]
+    train_run(run, data=data(name), on_event=events.append, **options)  # type: ignore[arg-type]
     return events
 
 
@@ -64,8 +65,8 @@ def new_run(folder: Path, name: str, **settings: str) -> Path:
     return make_run(folder, config(name, **settings), make_data()[1])
 
 
-def curve(run_dir: Path) -> list[EpochDone]:
-    events, _ = runs.read_events(run_dir)
+def curve(run: Run) -> list[EpochDone]:
+    events, _ = runs.read_events(run)
     return [replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochDone)]
 
 
@@ -83,14 +84,14 @@ def test_stop_and_resume_is_the_uninterrupted_run_in_each_stage(
     told = train(whole, name)
     assert [e.stage for e in curve(whole)] == [1, 1, 2, 2]
     assert {e.stages for e in told if isinstance(e, (EpochDone, Progress))} == {2}
-    weights = load_resume(whole / runs.RESUME)
+    weights = load_resume(whole.resume)
     for batches in stops:
         parts = new_run(tmp_path / f"parts{batches}", name)
         train(parts, name, should_stop=stop_after(batches))
         assert Predictor.load(parts).predict_points(data(name).pictures[:2]).shape == (2, 3, 2)
         train(parts, name, resume=True)
         assert curve(parts) == curve(whole)
-        resumed = load_resume(parts / runs.RESUME)
+        resumed = load_resume(parts.resume)
         assert all(torch.equal(value, resumed["model"][key]) for key, value in weights["model"].items())
 
 
@@ -108,7 +109,7 @@ def test_the_second_stage_makes_it_better_and_leaves_the_first_alone(tmp_path: P
     model, _ = load_model(run_dir)
     assert isinstance(model, StagedNet)
     assert model.number == 2
-    saved = load_resume(run_dir / runs.RESUME)["average"]
+    saved = load_resume(run_dir.resume)["average"]
     assert all(torch.equal(value, saved[f"first.{key}"]) for key, value in model.first.state_dict().items())
 
 

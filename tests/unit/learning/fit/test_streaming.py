@@ -25,10 +25,11 @@ from training.storage.project.network_pixels import MappedPictures
 from training.storage.project.project import Project
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFinished
-from training.storage.runs.folder import create_run
 from training.storage.runs.inputs import data as rundata
 from training.storage.runs.inputs.data import RunData, load_run_data
 from training.storage.runs.inputs.memory import free_memory
+from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -38,12 +39,12 @@ def new_run(project_path: Path, **settings: str) -> Path:
         return create_run(project, tiny_config(**settings))
 
 
-def streamed(run_dir: Path) -> RunData:
-    return load_run_data(run_dir, runs.load_config(run_dir), memory=0)
+def streamed(run: Run) -> RunData:
+    return load_run_data(run, runs.load_config(run), memory=0)
 
 
-def curve(run_dir: Path) -> list[EpochDone]:
-    events, _ = runs.read_events(run_dir)
+def curve(run: Run) -> list[EpochDone]:
+    events, _ = runs.read_events(run)
     return [replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochDone)]
 
 

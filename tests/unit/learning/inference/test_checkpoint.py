@@ -16,7 +16,7 @@ from training.errors import UserError
 from training.faces.labels.schema import KAGGLE_15
 from training.learning.inference.checkpoint import ModelInfo, load_model, save_model, save_resume
 from training.learning.models.registry import make_model
-from training.storage.runs.folder import MODEL
+from training.storage.runs.run import MODEL
 
 
 def test_a_model_file_can_be_read_by_those_who_read_other_files(tmp_path: Path) -> None:

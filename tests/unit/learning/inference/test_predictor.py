@@ -28,7 +28,7 @@ from training.learning.inference.serve import Worker, serve
 from training.learning.models.registry import make_model
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone
-from training.storage.runs.folder import MODEL
+from training.storage.runs.run import MODEL, Run
 
 
 @pytest.fixture
@@ -182,19 +182,19 @@ def run_dir(project_path: Path) -> Path:
     return folder
 
 
-def test_a_run_is_evaluated_on_a_split(project_path: Path, run_dir: Path) -> None:
+def test_a_run_is_evaluated_on_a_split(project_path: Path, run: Run) -> None:
     with Project.open(project_path) as project:
-        result = evaluate_run(project, run_dir, "val", device="cpu")
+        result = evaluate_run(project, run, "val", device="cpu")
         assert result.n == 6
         assert result.rmse > 0
         assert result.left_out == {"no box: not every point is labelled": 2}
         with pytest.raises(UserError, match="no samples in its test split"):
-            evaluate_run(project, run_dir, "test")
+            evaluate_run(project, run, "test")
 
 
-def test_a_model_is_not_measured_by_points_that_a_model_gave(project_path: Path, run_dir: Path) -> None:
+def test_a_model_is_not_measured_by_points_that_a_model_gave(project_path: Path, run: Run) -> None:
     with Project.open(project_path) as project:
-        before = evaluate_run(project, run_dir, "val", device="cpu")
+        before = evaluate_run(project, run, "val", device="cpu")
         ids = project.index().ids[project.index().splits == 1]
         labels = project.labels(ids)
         guessed = labels.missing.any(axis=1)
@@ -202,7 +202,7 @@ def test_a_model_is_not_measured_by_points_that_a_model_gave(project_path: Path,
         labels.points[accepted] = 3.0  # far off: it would show
         labels.states[accepted], labels.origins[accepted] = PointState.VISIBLE, Origin.MODEL
         project.write_labels(ids, labels)
-        after = evaluate_run(project, run_dir, "val", device="cpu")
+        after = evaluate_run(project, run, "val", device="cpu")
     assert guessed.sum() == 2
     assert (after.n, after.rmse, after.left_out) == (before.n, before.rmse, before.left_out)
 
@@ -236,8 +236,8 @@ def ask(*requests: dict[str, object], answers: int) -> list[dict[str, object]]:
     return pipe.replies
 
 
-def test_the_worker_answers_all_of_many(project_path: Path, run_dir: Path) -> None:
-    common = {"cmd": "predict", "project": str(project_path), "run": str(run_dir)}
+def test_the_worker_answers_all_of_many(project_path: Path, run: Run) -> None:
+    common = {"cmd": "predict", "project": str(project_path), "run": str(run)}
     replies = ask({**common, "id": 1, "ids": list(range(1, 25))}, {**common, "id": 3, "ids": []}, answers=2)
     answered = [i for r in replies if r["id"] == 1 for i in r["ids"]]  # type: ignore[attr-defined]
     assert answered == list(range(1, 25))
@@ -245,8 +245,8 @@ def test_the_worker_answers_all_of_many(project_path: Path, run_dir: Path) -> No
     assert [r["done"] for r in replies if r["id"] == 3] == [True]
 
 
-def test_one_face_goes_before_the_rest_of_many(project_path: Path, run_dir: Path) -> None:
-    common = {"cmd": "predict", "project": str(project_path), "run": str(run_dir)}
+def test_one_face_goes_before_the_rest_of_many(project_path: Path, run: Run) -> None:
+    common = {"cmd": "predict", "project": str(project_path), "run": str(run)}
     out = Asking((), 0)
     worker = Worker(out)
     worker.take({**common, "id": 1, "ids": list(range(1, 25))})
@@ -260,10 +260,10 @@ def test_one_face_goes_before_the_rest_of_many(project_path: Path, run_dir: Path
     assert [(r["id"], len(r["ids"])) for r in out.replies] == [(2, 1), (1, 24)]  # type: ignore[arg-type]
 
 
-def test_the_worker_tells_errors_and_goes_on(project_path: Path, run_dir: Path) -> None:
+def test_the_worker_tells_errors_and_goes_on(project_path: Path, run: Run) -> None:
     common = {"cmd": "predict", "project": str(project_path), "ids": [1]}
-    replies = ask({**common, "id": 2, "run": "nowhere"}, {**common, "id": 3, "run": str(run_dir)}, answers=2)
+    replies = ask({**common, "id": 2, "run": "nowhere"}, {**common, "id": 3, "run": str(run)}, answers=2)
     told = {r["id"]: r for r in replies}
     assert "no model" in str(told[2]["error"])
     assert told[3]["done"]
-    assert ask({"cmd": "quit"}, {**common, "id": 1, "run": str(run_dir)}, answers=0) == []
+    assert ask({"cmd": "quit"}, {**common, "id": 1, "run": str(run)}, answers=0) == []

@@ -14,7 +14,7 @@ from tests.helpers.photos import tiny_config, write_starter
 from training import cli
 from training.errors import UserError
 from training.faces.labels.labels import Origin
-from training.faces.labels.run_names import run_number, run_title, starters_folder
+from training.faces.labels.run_names import run_number, run_title
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, schema_from_names
 from training.learning.fit.warm_start import copy_weights, warm_start
 from training.learning.inference.checkpoint import load_model
@@ -23,6 +23,7 @@ from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model
 from training.storage.project.project import Project
 from training.storage.runs.model.starters import starter_for, starter_runs, starters
+from training.storage.runs.run import starters_folder
 
 
 @pytest.fixture
