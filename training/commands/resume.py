@@ -12,7 +12,7 @@ from training.learning.fit.parallel.launch import place
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """RUN [--json]"""
-    parser.add_argument("run", metavar="RUN", help="the run's folder, PROJECT/runs/0001-...")
+    parser.add_argument("run_name", metavar="RUN", help="the run's folder, PROJECT/runs/0001-...")
     parser.add_argument("--json", action="store_true", help="events as JSON lines")
 
 
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
 
     if place().rank > 0:
         return help_others()
-    run = find_run(args.run)
+    run = find_run(args.run_name)
     status = read_run(run).status
     if status == "done":
         raise UserError(f"{run.name} is done: its budget is used up. Train a new run with a larger budget.")

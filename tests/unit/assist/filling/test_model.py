@@ -21,6 +21,7 @@ from training.storage.project.project import Project
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
 from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.run import Run
 
 SIZE = (100.0, 50.0)
 

@@ -37,6 +37,7 @@ from training.storage.runs.model.stored_predictions import (
 )
 from training.storage.runs.new_run import write_run
 from training.storage.runs.snapshot import snapshot_project
+from training.storage.runs.run import Run
 
 
 def test_with_many_faces_the_fit_is_the_mean() -> None:
@@ -88,7 +89,7 @@ def test_it_is_kept_beside_the_model_and_a_damaged_file_is_refused(tmp_path: Pat
     (tmp_path / "adjust.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match="cannot be read"):
         read_adjustment(tmp_path, keypoints=2)
-    assert adjust_path(tmp_path / "starter-15") == tmp_path / ".starter-15.adjust.json"
+    assert Run(tmp_path / "starter-15").adjustment == tmp_path / ".starter-15.adjust.json"
 
 
 @pytest.fixture
