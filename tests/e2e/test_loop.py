@@ -99,8 +99,8 @@ def project(tmp_path: Path) -> Iterator[Path]:
     """Where the project will be; trainings in it end with the test, even if it fails."""
     path = tmp_path / "faces.fkp"
     yield path
-    for run_dir in (path / "runs").glob("0*"):
-        for pid in children_of(run_dir):
+    for folder in (path / "runs").glob("0*"):
+        for pid in children_of(Run(folder)):
             os.kill(pid, signal.SIGKILL)
 
 

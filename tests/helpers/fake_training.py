@@ -73,7 +73,7 @@ def an_epoch(epoch: int, *, batches: int = 4) -> list[Event]:
 class Writer:
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.file = (run / "events.jsonl").open("ab", buffering=0)
+        self.file = run.events.open("ab", buffering=0)
 
     def __enter__(self) -> Writer:
         return self
@@ -91,17 +91,17 @@ class Writer:
             for event in an_epoch(epoch):
                 self.write(event)
                 time.sleep(pause)
-            (self.run_dir / "model.safetensors").write_bytes(bytes(epoch))
-            if (self.run_dir / "stop").exists():
+            self.run.model.write_bytes(bytes(epoch))
+            if self.run.stop.exists():
                 return epoch
         return last
 
 
 def main(mode: str, run: Run, *, resume: bool) -> int:
-    with (run / "lock").open("wb") as lock:
+    with run.lock.open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         print("a line for the log", flush=True)
-        first = 1 + (int(json.loads((run / "fake.json").read_text())) if resume else 0)
+        first = 1 + (int(json.loads((run.path / "fake.json").read_text())) if resume else 0)
         with Writer(run) as writer:
             return MODES[mode](writer, first)
 
@@ -117,7 +117,7 @@ def slow(writer: Writer, first: int) -> int:
     """Run until stopped."""
     writer.write(started(epoch=first - 1))
     last = writer.epochs(first, 10_000, pause=0.02)
-    (writer.run_dir / "fake.json").write_text(str(last))
+    (writer.run.path / "fake.json").write_text(str(last))
     writer.write(finished("stopped", epochs=last))
     return 0
 
@@ -152,4 +152,4 @@ def speechless(writer: Writer, first: int) -> int:
 MODES = {f.__name__: f for f in (good, slow, killed, garbage, failing, speechless)}
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1], Path(sys.argv[2]), resume="--resume" in sys.argv))
+    raise SystemExit(main(sys.argv[1], Run(Path(sys.argv[2])), resume="--resume" in sys.argv))

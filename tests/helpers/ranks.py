@@ -194,12 +194,12 @@ def descend(model: nn.Module) -> None:
 
 
 def tell(folder: Path) -> None:
-    *first, long = sorted((folder / "small.fkp" / "runs").glob("0*"))
+    *first, long = map(Run, sorted((folder / "small.fkp" / "runs").glob("0*")))
     print(
         json.dumps(
             {
                 "exact": exact(folder),
-                "trained": [ended(train(run_dir)) for run_dir in first],
+                "trained": [ended(train(run)) for run in first],
                 "stopped": stopped_by_the_other(long),
                 "lost": lost(long),
                 "orphaned": orphaned(long),

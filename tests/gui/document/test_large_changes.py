@@ -26,6 +26,7 @@ from training.storage.project import label_table
 from training.storage.project.edits.shift import shift_labels
 from training.storage.project.project import Project
 from training.storage.runs.model.stored_predictions import model_stamp
+from training.storage.runs.run import Run
 
 
 @pytest.fixture
@@ -158,8 +159,8 @@ def test_very_many_changes_are_not_looked_up() -> None:
 
 def test_what_was_predicted_is_kept_in_a_table(project_path: Path, tmp_path: Path) -> None:
     """Even among a million faces a shown one is looked up, not searched for."""
-    fresh, run = Freshness(), tmp_path / "0001-cnn"
-    run.mkdir()
+    fresh, run = Freshness(), Run(tmp_path / "0001-cnn")
+    run.path.mkdir()
     run.model.write_bytes(b"a model")
 
     def needed(*ids: int) -> list[int]:

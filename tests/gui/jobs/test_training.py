@@ -66,7 +66,7 @@ def test_a_run_trains_and_its_curves_arrive(make_jobs: Make, qtbot: QtBot) -> No
     history = jobs.book.history("0001-ml-resnet")
     assert [e.rmse for e in history.epochs] == [fake_training.epoch_done(i).rmse for i in range(1, 7)]
     assert len(history.batches()) == fake_training.EPOCHS * 4
-    assert "a line for the log" in (jobs.book.infos()[0].path.log).read_text()
+    assert "a line for the log" in (jobs.book.infos()[0].run.log).read_text()
 
 
 def test_runs_to_compare_train_one_after_another_on_the_same_labels(make_jobs: Make, qtbot: QtBot) -> None:
@@ -102,7 +102,7 @@ def test_stop_keeps_the_model_and_resume_goes_on_with_the_curve(make_jobs: Make,
 def test_the_curves_stand_until_a_resumed_run_speaks(session: Session, qtbot: QtBot) -> None:
     book = RunBook()
     run = create_run(session.store.project, config())
-    book.set_folder(run.parent)
+    book.set_folder(run.path.parent)
     book.follow(run.name)
     book.add(run.name, (fake_training.started(), fake_training.epoch_done(1), fake_training.epoch_done(2)))
     book.follow(run.name)  # as a resume does, before its process has read or written anything

@@ -145,7 +145,7 @@ def test_hidden_labels_are_the_runs_alone_and_without_them_equal_arms_are_told(p
     told = [e.sentence for e in events if isinstance(e, ExperimentStarted)]
     assert "ML-CNN and CNN without the mask train identically here; hide some labels (--hide 0.7)" in told[0]
     assert "same training" not in told[1]
-    taken = [load_snapshot(info.path) for info in list_runs(project_path / "runs")]
+    taken = [load_snapshot(info.run) for info in list_runs(project_path / "runs")]
     assert [bool(np.isfinite(s.points).all()) for s in taken] == [False] * 3
     assert all(np.isfinite(s.points[s.splits != 0]).all() for s in taken)
     with Project.open(project_path, read_only=True) as project:

@@ -122,7 +122,7 @@ def test_what_was_cut_off_goes_on_and_other_settings_or_labels_are_another_train
     assert find_done(replace(job, config=replace(job.config, epochs=3)), infos, snapshot) is None
     assert find_done(job, infos, replace(snapshot, label_hash="other")) is None
     assert find_done(job, infos, replace(snapshot, splits=1 - snapshot.splits)) is None
-    (info.path / "fake.json").write_text("3")
+    (info.run.path / "fake.json").write_text("3")
     assert runner(project_path).train([job], threading.Event())["wing", 0].name == info.name
     assert len(list_runs(project_path / "runs")) == 1
 

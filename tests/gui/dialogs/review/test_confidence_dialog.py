@@ -52,7 +52,7 @@ def test_the_plots_show_predicted_and_real_shares(qtbot: QtBot, session: Session
     confidences = np.random.default_rng(0).uniform(0.3, 0.99, (24, 15))
     predict(session, confidences)
     assert session.store is not None
-    write_adjustment(session.store.path / "runs" / RUN, Adjustment(np.zeros((15, 2)), 24, 2.24, 2.00))
+    write_adjustment(Run(session.store.path / "runs" / RUN), Adjustment(np.zeros((15, 2)), 24, 2.24, 2.00))
     dialog = ConfidenceDialog(session, jobs)
     shown(qtbot, dialog)
     qtbot.waitUntil(lambda: dialog.reliability.facts is not None)
@@ -121,7 +121,7 @@ def test_what_is_counted_is_given_the_labels_as_what_is_accepted(session: Sessio
     predict(session, np.full((24, 15), 0.9))
     assert session.store is not None
     path = session.store.path
-    assert run_fill(path / "runs" / RUN) is None
+    assert run_fill(Run(path / "runs" / RUN)) is None
     counted = read_candidates(path, RUN, cancelled=lambda: False)
     assert (counted.confidences > 0.91).all()  # every label is 3 px off in the same way: informative about the others
     found = outcome(counted, 0.91, examples=0)

@@ -21,6 +21,7 @@ from tests.helpers.fake_training import Writer, an_epoch, epoch_done, finished, 
 from tests.helpers.windows import in_window
 from training.storage.runs.events import RunFailed
 from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import recipe_config
 
 FIRST, SECOND = "0001-ml-resnet", "0002-cnn-6"
@@ -119,7 +120,7 @@ def test_resume_is_offered_after_a_kill(make: Make, session: Session, qtbot: QtB
 
 
 def test_resume_is_offered_for_a_stopped_run_that_is_chosen(make: Make, session: Session, qtbot: QtBot) -> None:
-    with Writer(session.store.project.runs_dir / FIRST) as writer:
+    with Writer(Run(session.store.project.runs_dir / FIRST)) as writer:
         writer.write(finished("stopped"))
     panel, _ = make("good")
     session.set_run(FIRST)

@@ -20,8 +20,8 @@ from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
 from training.storage.runs.new_run import create_run
-from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.run import Run
+from training.storage.runs.settings.config import RunConfig
 
 SIZE = (100.0, 50.0)
 
@@ -143,8 +143,8 @@ def test_a_model_that_is_saved_comes_back(tmp_path: Path) -> None:
     assert np.array_equal(again.covariance, fill.covariance)
     assert again.faces == 100
     assert [p.name for p in tmp_path.glob("*fill*")] == [FILL]
-    assert usable_fill(tmp_path, keypoints=2) is not None
-    assert usable_fill(tmp_path, keypoints=15) is None
+    assert usable_fill(Run(tmp_path), keypoints=2) is not None
+    assert usable_fill(Run(tmp_path), keypoints=15) is None
     assert Run(tmp_path / "face-15.safetensors").fill == tmp_path / "face-15.fill.npz"
 
 
@@ -180,8 +180,8 @@ def _huge() -> bytes:
 def test_a_damaged_file_is_told_and_predictions_are_plain(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "fill.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"is damaged .*plain predictions are used"):
-        run_fill(tmp_path)
-    assert usable_fill(tmp_path, keypoints=2) is None
+        run_fill(Run(tmp_path))
+    assert usable_fill(Run(tmp_path), keypoints=2) is None
 
 
 def test_only_what_somebody_vouches_for_is_taken_as_given() -> None:
@@ -199,7 +199,7 @@ def test_only_what_somebody_vouches_for_is_taken_as_given() -> None:
     assert found.confidences[1] == pytest.approx([0.6, 0.6])
 
 
-def predicted_run(project: Project) -> Path:
+def predicted_run(project: Project) -> Run:
     """A run whose predictions are off by one shift per face, and a stand-in for its model."""
     run = create_run(project, RunConfig())
     run.model.write_bytes(b"not read")

@@ -36,8 +36,8 @@ from training.storage.runs.model.stored_predictions import (
     raw_predictions,
 )
 from training.storage.runs.new_run import write_run
-from training.storage.runs.snapshot import snapshot_project
 from training.storage.runs.run import Run
+from training.storage.runs.snapshot import snapshot_project
 
 
 def test_with_many_faces_the_fit_is_the_mean() -> None:
@@ -79,16 +79,17 @@ def test_offsets_are_pixels_of_the_network_input() -> None:
 
 def test_it_is_kept_beside_the_model_and_a_damaged_file_is_refused(tmp_path: Path) -> None:
     kept = Adjustment(np.array([(1.25, -0.5), (0.0, 3.0)]), 24, 1.94, 1.44)
-    write_adjustment(tmp_path, kept)
-    read = read_adjustment(tmp_path, keypoints=2)
+    run = Run(tmp_path)
+    write_adjustment(run, kept)
+    read = read_adjustment(run, keypoints=2)
     assert read is not None
     assert np.array_equal(read.offset, kept.offset)
     assert (read.faces, read.before, read.after) == (24, 1.94, 1.44)
     with pytest.raises(UserError, match="3 keypoints"):
-        read_adjustment(tmp_path, keypoints=3)
-    (tmp_path / "adjust.json").write_text("{", encoding="utf-8")
+        read_adjustment(run, keypoints=3)
+    run.adjustment.write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match="cannot be read"):
-        read_adjustment(tmp_path, keypoints=2)
+        read_adjustment(run, keypoints=2)
     assert Run(tmp_path / "starter-15").adjustment == tmp_path / ".starter-15.adjust.json"
 
 
@@ -99,7 +100,7 @@ def project(tmp_path: Path) -> Project:
     return opened
 
 
-def predicted_run(project: Project, *, off: tuple[float, float]) -> Path:
+def predicted_run(project: Project, *, off: tuple[float, float]) -> Run:
     """A run not trained on val and test, with predictions that differ from all labels by `off`."""
     run = make_run_in(project)
     ids = project.ids()
@@ -110,7 +111,7 @@ def predicted_run(project: Project, *, off: tuple[float, float]) -> Path:
     return run
 
 
-def make_run_in(project: Project) -> Path:
+def make_run_in(project: Project) -> Run:
     run = write_run(project.runs_dir, tiny_config(), snapshot_project(project))
     run.model.write_bytes(b"not looked into")
     return run
@@ -143,7 +144,7 @@ def test_a_fit_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monk
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(UserError, match="the disk is full"):
-        write_adjustment(tmp_path / "run", Adjustment(np.zeros((3, 2)), 20, 2.0, 1.0))
+        write_adjustment(Run(tmp_path / "run"), Adjustment(np.zeros((3, 2)), 20, 2.0, 1.0))
     assert list((tmp_path / "run").iterdir()) == []
 
 
@@ -213,7 +214,7 @@ def test_too_few_labelled_faces_are_said_so(project: Project) -> None:
 
 
 def test_the_predictor_adds_it_and_can_leave_it(tmp_path: Path) -> None:
-    run, config = tmp_path, tiny_config()
+    run, config = Run(tmp_path), tiny_config()
     save_model(run.model, make_model(config, 3).state_dict(), ModelInfo(config, SCHEMA, "float32"))
     pictures = np.random.default_rng(0).integers(0, 255, (3, 48, 96), np.uint8)
     plain = Predictor.load(run, "cpu")

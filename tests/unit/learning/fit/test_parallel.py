@@ -53,7 +53,7 @@ def endless() -> RunConfig:
     return with_overrides(tiny_config(), {"epochs": "100000", "batch_size": "9"})
 
 
-def make_run(project_path: Path, config: RunConfig) -> Path:
+def make_run(project_path: Path, config: RunConfig) -> Run:
     with Project.open(project_path, read_only=True) as project:
         return create_run(project, config)
 
@@ -64,7 +64,7 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
     return model
 
 
-def assert_alike(ours: Path, theirs: Path) -> None:
+def assert_alike(ours: Run, theirs: Run) -> None:
     """The last epoch and the weights of two runs, up to the order of sums in float32."""
     one, other = read_run(ours).last, read_run(theirs).last
     assert one is not None and other is not None

@@ -49,7 +49,7 @@ def test_the_snapshot_keeps_who_made_a_point_and_older_ones_can_still_be_read(tm
     kept = load_snapshot(run).origins
     assert kept is not None
     assert np.array_equal(kept, origins)
-    older = write_run(run.parent, tiny_config(), replace(snapshot, origins=None))
+    older = write_run(run.path.parent, tiny_config(), replace(snapshot, origins=None))
     assert "origins.npy" not in np.load(older.snapshot).files
     assert load_snapshot(older).origins is None
 

@@ -61,7 +61,7 @@ def train(run: Run, name: str, **options: object) -> list[Event]:
     return events
 
 
-def new_run(folder: Path, name: str, **settings: str) -> Path:
+def new_run(folder: Path, name: str, **settings: str) -> Run:
     return make_run(folder, config(name, **settings), make_data()[1])
 
 
@@ -98,28 +98,28 @@ def test_stop_and_resume_is_the_uninterrupted_run_in_each_stage(
 @pytest.mark.parametrize("name", NAMES)
 def test_the_second_stage_makes_it_better_and_leaves_the_first_alone(tmp_path: Path, name: str) -> None:
     """With a first stage of two epochs the second does most of the work; the stored model runs both."""
-    run_dir = new_run(tmp_path, name, epochs="14", learning_rate="3e-3", ema="0.5", stage_split="0.15")
-    events = train(run_dir, name)
+    run = new_run(tmp_path, name, epochs="14", learning_rate="3e-3", ema="0.5", stage_split="0.15")
+    events = train(run, name)
     last = events[-1]
     assert isinstance(last, RunFinished)
-    epochs = curve(run_dir)
+    epochs = curve(run)
     first = [e for e in epochs if e.stage == 1]
     assert len(first) == 2
     assert last.rmse == min(e.rmse for e in epochs) < 0.8 * min(e.rmse for e in first)
-    model, _ = load_model(run_dir)
+    model, _ = load_model(run)
     assert isinstance(model, StagedNet)
     assert model.number == 2
-    saved = load_resume(run_dir.resume)["average"]
+    saved = load_resume(run.resume)["average"]
     assert all(torch.equal(value, saved[f"first.{key}"]) for key, value in model.first.state_dict().items())
 
 
 def test_the_best_model_may_be_that_of_stage_1(tmp_path: Path) -> None:
     """A failing second stage does no harm: the stored model answers with stage 1."""
-    run_dir = new_run(tmp_path, "cascade", learning_rate="1e-2", stage_rate="100", ema="0", loss="wing")
-    events = train(run_dir, "cascade")
+    run = new_run(tmp_path, "cascade", learning_rate="1e-2", stage_rate="100", ema="0", loss="wing")
+    events = train(run, "cascade")
     assert "stage-2" in [e.kind for e in events if isinstance(e, Trouble)]
-    epochs = curve(run_dir)
-    model, _ = load_model(run_dir)
+    epochs = curve(run)
+    model, _ = load_model(run)
     assert isinstance(model, StagedNet)
     assert model.number == next(e.stage for e in reversed(epochs) if e.best) == 1
 
@@ -146,9 +146,9 @@ def rows_of(session: Session, epoch: int) -> list[int]:
 
 
 def test_a_budget_of_minutes_begins_stage_2_within_the_epoch(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path, "cascade", epochs="none", minutes="0.03", batch_size="1")
-    train(run_dir, "cascade")
-    stages = [e.stage for e in curve(run_dir)]
+    run = new_run(tmp_path, "cascade", epochs="none", minutes="0.03", batch_size="1")
+    train(run, "cascade")
+    stages = [e.stage for e in curve(run)]
     assert stages[0] == 1
     assert stages[-1] == 2
     assert stages == sorted(stages)

@@ -43,7 +43,7 @@ def model_file(tmp_path: Path) -> Path:
 
 
 def test_a_model_file_gives_back_what_was_saved(model_file: Path) -> None:
-    model, info = load_model(model_file)
+    model, info = load_model(Run(model_file))
     assert info.config == tiny_config()
     assert info.schema == SCHEMA
     assert info.metrics == {"rmse": 2.5}
@@ -53,29 +53,29 @@ def test_a_model_file_gives_back_what_was_saved(model_file: Path) -> None:
     assert all(
         torch.equal(a, b) for a, b in zip(model.parameters(), make_model(tiny_config(), 3).parameters(), strict=True)
     )
-    assert load_model(model_file.parent)[1] == info  # a run folder will do
+    assert load_model(Run(model_file.parent))[1] == info  # a run folder will do
 
 
 def test_damaged_and_foreign_model_files_are_told(model_file: Path, tmp_path: Path) -> None:
-    model, info = load_model(model_file)
+    model, info = load_model(Run(model_file))
     os.truncate(model_file, model_file.stat().st_size // 2)
     with pytest.raises(UserError, match="damaged"):
-        load_model(model_file)
+        load_model(Run(model_file))
     model_file.write_bytes(b"\xff" * 100)
     with pytest.raises(UserError, match="damaged"):
-        load_model(model_file)
+        load_model(Run(model_file))
     safetensors.torch.save_file({"a": torch.zeros(1)}, model_file)
     with pytest.raises(UserError, match="not an FKP Studio model"):
-        load_model(model_file)
+        load_model(Run(model_file))
     save_model(model_file, model.state_dict(), replace(info, schema=KAGGLE_15))
     with pytest.raises(UserError, match="does not fit its header"):
-        load_model(model_file)
+        load_model(Run(model_file))
     huge = replace(info.config, input_size=1024)  # would take gigabytes
     save_model(model_file, model.state_dict(), replace(info, config=huge))
     with pytest.raises(UserError, match="fewer weights"):
-        load_model(model_file)
+        load_model(Run(model_file))
     with pytest.raises(UserError, match="no model in"):
-        load_model(tmp_path / "nothing")
+        load_model(Run(tmp_path / "nothing"))
 
 
 def test_the_saved_state_is_read_without_running_anything(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_saved_state_is_read_without_running_anything(tmp_path: Path) -> Non
 
 
 def test_predictions_are_in_pixels_of_the_given_picture(model_file: Path) -> None:
-    predictor = Predictor.load(model_file, "cpu")
+    predictor = Predictor.load(Run(model_file), "cpu")
     pictures, _ = dots(5)
     points, confidences = predictor.predict(pictures)
     assert points.shape == (5, 3, 2)
@@ -173,13 +173,13 @@ def test_the_doctor_names_overfitting() -> None:
 
 
 @pytest.fixture
-def run_dir(project_path: Path) -> Path:
-    """A run folder with a model for the 15 points, not trained."""
-    folder = project_path / "runs" / "0001-cnn-6"
-    folder.mkdir(parents=True)
+def run(project_path: Path) -> Run:
+    """A run with a model for the 15 points, not trained."""
+    run = Run(project_path / "runs" / "0001-cnn-6")
+    run.path.mkdir(parents=True)
     config = tiny_config()
-    save_model(folder / MODEL, make_model(config, 15).state_dict(), ModelInfo(config, KAGGLE_15, "float32"))
-    return folder
+    save_model(run.model, make_model(config, 15).state_dict(), ModelInfo(config, KAGGLE_15, "float32"))
+    return run
 
 
 def test_a_run_is_evaluated_on_a_split(project_path: Path, run: Run) -> None:

@@ -339,7 +339,7 @@ def test_a_run_goes_on_exactly_and_its_model_speaks_its_schemes(tmp_path: Path) 
     assert info.schemes == ("3 points", "1 point")
     assert own_offsets(model).common.abs().max() > 0
     predictor = Predictor.load(whole, "cpu")
-    project = whole.parent.parent
+    project = whole.path.parent.parent
     known = predictor.schemes_of(project, np.array([0, 40, 9999]))
     assert known is not None
     assert known.tolist() == [1, 0, 0]

@@ -157,7 +157,7 @@ def test_test_csv_is_added_to_a_project(tmp_path: Path) -> None:
     import_source(training_csv(tmp_path, 8), tmp_path / "p.fkp")
     report = import_source(write_test_csv(tmp_path, ["7", "9"]), tmp_path / "p.fkp")
     assert (report.count, report.test) == (2, 2)
-    with pytest.raises(UserError, match="training-00001 already"):
+    with pytest.raises(UserError, match="already has a sample training-00001"):
         import_source(tmp_path / "training.csv", tmp_path / "p.fkp")
     with Project.open(tmp_path / "p.fkp") as project:
         assert len(project) == 10

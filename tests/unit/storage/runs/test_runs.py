@@ -31,7 +31,7 @@ def write(run: Run, *events: Event, end: str = "") -> None:
 
 
 @pytest.fixture
-def run_dir(tmp_path: Path) -> Path:
+def run(tmp_path: Path) -> Run:
     return make_run(tmp_path, tiny_config(), make_data()[1])
 
 
@@ -52,18 +52,18 @@ def test_runs_are_numbered_on_and_listed_by_number(run: Run, tmp_path: Path) -> 
     assert second.name == "0002-cnn-6"
     runs.discard_run(run)
     assert make_run(tmp_path, tiny_config(), make_data()[1]).name == "0003-cnn-6"
-    runs.discard_run(run.parent / "0003-cnn-6")  # points accepted from it still say run 3
+    runs.discard_run(Run(run.path.parent / "0003-cnn-6"))  # points accepted from it still say run 3
     assert make_run(tmp_path, tiny_config(), make_data()[1]).name == "0004-cnn-6"
-    (run.parent / "0009-broken").mkdir()
-    assert [r.number for r in list_runs(run.parent)] == [2, 4]
+    (run.path.parent / "0009-broken").mkdir()
+    assert [r.number for r in list_runs(run.path.parent)] == [2, 4]
     assert list_runs(tmp_path / "nowhere") == []
 
 
 def test_discarding_leaves_nothing_not_even_what_was_left_by_one_that_was_killed(run: Run) -> None:
-    (run.parent / ".gone-0000").mkdir()
+    (run.path.parent / ".gone-0000").mkdir()
     (run.path.parent / ".gone-0000" / "resume.pt").touch()
     runs.discard_run(run)
-    assert [path.name for path in run.parent.iterdir()] == [NUMBERS]
+    assert [path.name for path in run.path.parent.iterdir()] == [NUMBERS]
     with pytest.raises(UserError, match="cannot be removed: No such file"):
         runs.discard_run(run)
 
@@ -155,7 +155,7 @@ def test_a_run_whose_events_are_lost_has_begun_all_the_same(run: Run) -> None:
 
 
 def test_a_damaged_run_is_named(run: Run) -> None:
-    runs_dir = run.parent
+    runs_dir = run.path.parent
     assert damaged_runs(runs_dir) == damaged_runs(runs_dir / "nowhere") == {}
     run.config.write_text('{"config": ')
     assert damaged_runs(runs_dir) == {
