@@ -21,7 +21,8 @@ from training.learning.models.registry import recipe_parameters
 from training.sources.exchange.import_source import import_source
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, Event
-from training.storage.runs.folder import create_run, list_runs
+from training.storage.runs.listing import list_runs
+from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
@@ -57,13 +58,13 @@ def row(path: Path, config: RunConfig) -> str:
     """Train this config, or find its finished run; returns its line of the table."""
     with Project.open(path) as project:
         found = [r.path for r in list_runs(project.runs_dir) if r.status == "done" and r.config == config]
-        run_dir = found[-1] if found else create_run(project, config)
+        run = found[-1] if found else create_run(project, config)
     if not found:
-        train_run(run_dir, on_event=tell)
+        train_run(run, on_event=tell)
     with Project.open(path, read_only=True) as project:
-        result = evaluate_run(project, run_dir, "val", adjusted=False)
+        result = evaluate_run(project, run, "val", adjusted=False)
         parameters = recipe_parameters(config, len(project.schema))
-    last = next(r for r in list_runs(run_dir.parent) if r.path == run_dir).last
+    last = next(r for r in list_runs(run.parent) if r.path == run).last
     done = last or EpochDone(0, 0, 0, 0, 0, "", (), 0, 0, (), 0, 0, 0, False)
     cells = (
         config.recipe,

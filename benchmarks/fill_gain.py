@@ -30,6 +30,7 @@ from training.faces.measures.metrics import normaliser
 from training.storage.project.columns import read_sizes
 from training.storage.project.project import Project
 from training.storage.runs.model.stored_predictions import lacking
+from training.storage.runs.run import Run
 
 ROUNDS, FOLDS = 1000, 5
 
@@ -53,20 +54,20 @@ def main() -> None:
     parser.add_argument("complete", type=Path)
     args = parser.parse_args()
     with Project.open(args.project) as project:
-        run_dir = find_own_run(args.run, project)
-        needed = lacking(project, run_dir, project.ids())
+        run = find_own_run(args.run, project)
+        needed = lacking(project, run, project.ids())
         if len(needed):
-            predict_into(project, run_dir, needed)
-        measure(project, run_dir, args.complete)
+            predict_into(project, run, needed)
+        measure(project, run, args.complete)
 
 
-def measure(project: Project, run_dir: Path, complete: Path) -> None:
+def measure(project: Project, run: Run, complete: Path) -> None:
     """Print the table of a run with all predictions stored."""
-    fill, ids = make_fill(project, run_dir), project.ids()
+    fill, ids = make_fill(project, run), project.ids()
     if fill is None:
-        raise UserError(f"{run_dir.name} has no fill model: too few faces of val are labelled.")
+        raise UserError(f"{run.name} has no fill model: too few faces of val are labelled.")
     truth = read_truth(complete, project.names(), project.schema)
-    labels, says, sizes = project.labels(ids), project.predictions(run_dir.name, ids), read_sizes(project.database, ids)
+    labels, says, sizes = project.labels(ids), project.predictions(run.name, ids), read_sizes(project.database, ids)
     given, covariances = given_labels(fill, labels, says, sizes)
     train = project.index().splits == 0
     missing = labels.missing & np.isfinite(truth).all(axis=-1) & train[:, None]
@@ -74,11 +75,11 @@ def measure(project: Project, run_dir: Path, complete: Path) -> None:
     rows = missing.any(axis=1)
     faces = Faces(truth[rows], says.points[rows], given.points[rows], missing[rows], groups[rows])
     print(
-        f"{run_dir.name}: {int(missing.sum()):,} missing points of {rows.sum():,} train faces, "
+        f"{run.name}: {int(missing.sum()):,} missing points of {rows.sum():,} train faces, "
         f"fitted on {fill.faces} val faces"
     )
     table(faces, project.schema)
-    across_val(project, run_dir.name, truth, labels.mask, groups)
+    across_val(project, run.name, truth, labels.mask, groups)
     honesty(faces, covariances[rows], given.confidences[rows], project.schema, sizes[rows])
 
 

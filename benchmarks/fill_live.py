@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from training.assist.filling.given import given_labels
-from training.assist.filling.model import FillModel, fill_path, fit_fill
+from training.assist.filling.model import FillModel, fit_fill
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 
 SIDE, RUN = 256, "0001-made-up"
 WINDOW = (1000, 800)
@@ -71,7 +72,7 @@ def make_project(path: Path, schema: KeypointSchema) -> tuple[Path, FillModel]:
         project.add_samples(sample)
         project.write_predictions(RUN, [1], (truth - off[0])[None], np.full((1, len(schema)), 0.5))
         (project.runs_dir / RUN).mkdir(parents=True)
-        fill.save(fill_path(project.runs_dir / RUN))
+        fill.save(Run(project.runs_dir / RUN).fill)
     return path, fill
 
 

@@ -59,23 +59,24 @@ def add_run(path: Path, name: str) -> None:
     from training.faces.measures.calibration import default_calibration
     from training.storage.project.project import Project
     from training.storage.runs.events import RunFinished, to_line
-    from training.storage.runs.folder import EVENTS, MODEL, Snapshot, write_run
     from training.storage.runs.model.header import HEADER
     from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+    from training.storage.runs.new_run import write_run
     from training.storage.runs.settings.recipes import recipe_config
+    from training.storage.runs.snapshot import Snapshot
 
     with Project.open(path, read_only=True) as project:
         ids = project.ids()[: 2 * min(len(project) // 4, 1000)]
         labels, index = project.labels(ids), project.index()
         sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1].astype(np.int32)
         snapshot = Snapshot(ids, labels.points, labels.states, index.splits[ids - 1], sizes, project.schema, "made up")
-        run_dir = write_run(project.runs_dir, recipe_config("ml-resnet"), snapshot).rename(project.runs_dir / name)
+        run = write_run(project.runs_dir, recipe_config("ml-resnet"), snapshot).rename(project.runs_dir / name)
         ended = to_line(RunFinished("done", 1, 1, 1.0, 0.1, 60.0), time=0.0)  # else the window would train it
-        (run_dir / EVENTS).write_text(f"{ended}\n", encoding="utf-8")
+        run.events.write_text(f"{ended}\n", encoding="utf-8")
         about = json.dumps({"calibration": default_calibration(len(project.schema)).to_json()})
-        save_file({"nothing": np.zeros(1, np.float32)}, run_dir / MODEL, metadata={HEADER: about})
-        note_predicted(run_dir, model_stamp(run_dir))
-        make_fill(project, run_dir)
+        save_file({"nothing": np.zeros(1, np.float32)}, run.model, metadata={HEADER: about})
+        note_predicted(run, model_stamp(run))
+        make_fill(project, run)
 
 
 if __name__ == "__main__":

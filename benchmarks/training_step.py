@@ -38,9 +38,10 @@ from training.learning.fit.train_run import train_run
 from training.learning.fit.trainer import Session
 from training.learning.inference.device import DTYPES, keep_memory, mixed_precision, set_threads
 from training.storage.project.project import Project
-from training.storage.runs.folder import create_run, load_snapshot
+from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
+from training.storage.runs.snapshot import load_snapshot
 
 Step = Callable[[], object]
 

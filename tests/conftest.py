@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from training.faces.labels.labels import Labels, PointState
-from training.faces.labels.run_names import STARTERS
 from training.faces.labels.schema import KAGGLE_15
+from training.storage.runs.run import STARTERS
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

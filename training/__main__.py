@@ -13,6 +13,7 @@ from training.errors import UserError
 from training.learning.fit.parallel.launch import place, start_together
 from training.storage.runs.events import RunFailed
 from training.storage.runs.folder import load_config
+from training.storage.runs.run import Run
 
 _NICE = 10
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             from training.learning.fit.train_run import help_to_train
 
             return help_to_train()
-        return _train(args.run_dir, resume=args.resume, nice=args.nice)
+        return _train(Run(args.run_dir), resume=args.resume, nice=args.nice)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -57,24 +58,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _arguments(run_dir: Path, *, resume: bool, nice: bool) -> list[str]:
-    return ["training", "train", str(run_dir), *(["--resume"] if resume else []), *(["--nice"] if nice else [])]
+def _arguments(run: Run, *, resume: bool, nice: bool) -> list[str]:
+    return ["training", "train", str(run), *(["--resume"] if resume else []), *(["--nice"] if nice else [])]
 
 
-def _train(run_dir: Path, *, resume: bool, nice: bool) -> int:
+def _train(run: Run, *, resume: bool, nice: bool) -> int:
     """SIGTERM and SIGINT end the run after the current batch; the best model is kept."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    again = _arguments(run_dir, resume=resume, nice=nice)
-    start_together(load_config(run_dir), again, should_stop=stop.is_set)
+    again = _arguments(run, resume=resume, nice=nice)
+    start_together(load_config(run), again, should_stop=stop.is_set)
     if nice:
         os.nice(_NICE)
     from training.learning.fit.train_run import (
         train_run,
     )  # after the handlers are set: loading torch takes a second, in which a stop may arrive
 
-    last = train_run(run_dir.resolve(), resume=resume, should_stop=stop.is_set)
+    last = train_run(Run(run.path.resolve()), resume=resume, should_stop=stop.is_set)
     if isinstance(last, RunFailed):
         sys.stderr.write(f"{last.message} {last.hint}\n{last.traceback}")
         return 1

@@ -15,6 +15,7 @@ from training.assist.filling.model import FillModel
 from training.assist.filling.of_run import usable_fill
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.storage.project.predictions import Predictions
+from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
     from fkp_studio.document.store import ProjectStore
@@ -118,7 +119,7 @@ def read_faces(store: ProjectStore, ids: Sequence[int], *, run: str = "") -> lis
     says = _no_predictions(len(ids), len(schema))
     if run:
         says = store.predictions(run, ids)
-        fill = usable_fill(store.project.runs_dir / run, keypoints=len(schema))
+        fill = usable_fill(Run(store.project.runs_dir / run), keypoints=len(schema))
     faces = []
     for row, sample_id in enumerate(ids):
         sample = store.sample(sample_id)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
-from pathlib import Path
 
-from training.storage.runs import folder as runs
+from training.storage.runs.run import Run
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:
@@ -41,10 +40,10 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def last_words(run_dir: Path, *, most: int = 4096) -> str:
+def last_words(run: Run, *, most: int = 4096) -> str:
     """The last line of the run's log, cut to 300 characters; "" if there is none."""
     try:
-        with (run_dir / runs.LOG).open("rb") as log:
+        with run.log.open("rb") as log:
             log.seek(0, 2)
             log.seek(max(0, log.tell() - most))
             lines = log.read().decode("utf-8", "replace").split("\n")

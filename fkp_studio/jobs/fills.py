@@ -12,6 +12,7 @@ from fkp_studio.document.session import Session
 from training.assist.filling.making import make_fill
 from training.assist.filling.of_run import run_fill
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 
 
 class FillMaker(QObject):
@@ -50,8 +51,8 @@ class FillMaker(QObject):
 def _make(path: Path, run: str) -> bool:
     """Make the fill model unless it exists; whether it was made now."""
     with Project.open(path, read_only=True) as project:
-        run_dir = project.runs_dir / run
-        if run_fill(run_dir) is not None:
+        own = Run(project.runs_dir / run)
+        if run_fill(own) is not None:
             return False
-        make_fill(project, run_dir)
-        return run_fill(run_dir) is not None
+        make_fill(project, own)
+        return run_fill(own) is not None

@@ -14,6 +14,7 @@ from fkp_studio.jobs import child
 from training.start import TRAIN, start_training
 from training.storage.runs import folder as runs
 from training.storage.runs.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted
+from training.storage.runs.run import Run
 
 POLL_SECONDS = 0.1
 LOCK_POLLS = 10  # the lock of a run started elsewhere is tested at every tenth poll only
@@ -32,7 +33,7 @@ class TrainingThread(QThread):
 
     def __init__(
         self,
-        run_dir: Path,
+        run: Run,
         *,
         start: bool,
         resume: bool = False,
@@ -40,8 +41,8 @@ class TrainingThread(QThread):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.run_dir = run_dir
-        self.setObjectName(f"training {run_dir.name}")
+        self.training = run
+        self.setObjectName(f"training {run.name}")
         self._start = start
         self._resume = resume
         self._command = command
@@ -67,7 +68,7 @@ class TrainingThread(QThread):
             self._read()
             self._ended = False  # ignore the end of an earlier part of the run
             try:
-                process = start_training(self.run_dir, resume=self._resume, command=self._command)
+                process = start_training(self.training, resume=self._resume, command=self._command)
             except OSError as error:
                 self.over.emit(f"The training process can't be started: {error.strerror or error}.")
                 return
@@ -88,7 +89,7 @@ class TrainingThread(QThread):
 
     def _is_gone(self, process: subprocess.Popen[bytes] | None, polls: int) -> bool:
         if process is None:
-            return polls % LOCK_POLLS == 0 and not runs.is_running(self.run_dir)
+            return polls % LOCK_POLLS == 0 and not runs.is_running(self.training)
         if self._kill.is_set():
             process.kill()
         return process.poll() is not None
@@ -96,15 +97,15 @@ class TrainingThread(QThread):
     def _describe(self, process: subprocess.Popen[bytes] | None) -> str:
         code = None if process is None else process.returncode
         killed_by_us = self._kill.is_set()
-        words = child.last_words(self.run_dir)
+        words = child.last_words(self.training)
         return child.describe_end(code, kept_epoch=self._saved_epoch, log_end=words, asked=killed_by_us)
 
     def _read(self) -> None:
-        path = self.run_dir / runs.EVENTS
+        path = self.training.events
         try:
             if not self._place.is_there(path):  # a resume has truncated the file to its last checkpoint
                 self._place = Place()
-            found, offset = runs.read_events(self.run_dir, after=self._place.offset)
+            found, offset = runs.read_events(self.training, after=self._place.offset)
             self._place = Place.at(path, offset) if offset != self._place.offset else self._place
         except OSError:  # the folder is being removed, or a network drive is briefly away: try at the next poll
             return

@@ -8,6 +8,7 @@ import numpy as np
 
 from training.storage.project.project import Project
 from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
+from training.storage.runs.run import Run
 
 
 class Freshness:
@@ -16,32 +17,32 @@ class Freshness:
     def __init__(self) -> None:
         self._project: Project | None = None
         # run -> model stamp, bool by id: whether this window has predicted it by that model
-        self._done: dict[Path, tuple[str, np.ndarray]] = {}
+        self._done: dict[Run, tuple[str, np.ndarray]] = {}
 
-    def needed(self, project: Path, run_dir: Path, ids: np.ndarray | None) -> np.ndarray:
+    def needed(self, project: Path, run: Run, ids: np.ndarray | None) -> np.ndarray:
         """Those of `ids` (None: all samples not removed) without a prediction by the run's current model.
 
         Empty while the run has no model. Raises UserError if the project can't be read.
         """
-        stamp = model_stamp(run_dir)
+        stamp = model_stamp(run)
         if not stamp:
             return np.empty(0, np.int64)
         opened = self._open(project)
         wanted = opened.kept_ids() if ids is None else ids
-        there = _grown(self._by(run_dir, stamp), wanted)
-        if stamp == stored_stamp(run_dir):
-            stored = _stored(opened, run_dir.name, wanted)
+        there = _grown(self._by(run, stamp), wanted)
+        if stamp == stored_stamp(run):
+            stored = _stored(opened, run.name, wanted)
             there[stored[stored < len(there)]] = True
         return wanted[~there[wanted]]
 
-    def note(self, run_dir: Path, ids: np.ndarray, *, model: str) -> None:
+    def note(self, run: Run, ids: np.ndarray, *, model: str) -> None:
         """Note that these samples were predicted by the model with this stamp, which may have been replaced by now."""
-        present = model_stamp(run_dir)
-        done = self._by(run_dir, present)
+        present = model_stamp(run)
+        done = self._by(run, present)
         if len(ids) and int(ids.max()) >= len(done):
             done = _grown(done, 2 * ids)
         done[ids] = model == present
-        self._done[run_dir] = present, done
+        self._done[run] = present, done
 
     def forget(self, ids: np.ndarray) -> None:
         """Mark the predictions of these samples as outdated, because their crops changed."""
@@ -54,9 +55,9 @@ class Freshness:
             self._project.close()
             self._project = None
 
-    def _by(self, run_dir: Path, model: str) -> np.ndarray:
+    def _by(self, run: Run, model: str) -> np.ndarray:
         """The table of this model; a new one for another model, even a former one: its predictions were replaced."""
-        known, done = self._done.get(run_dir, ("", np.zeros(0, bool)))
+        known, done = self._done.get(run, ("", np.zeros(0, bool)))
         return done if known == model else np.zeros(0, bool)
 
     def _open(self, path: Path) -> Project:

@@ -26,7 +26,10 @@ from training.start import TRAIN
 from training.storage.project.project import Project
 from training.storage.runs import folder as runs
 from training.storage.runs.events import CheckpointSaved, Event
+from training.storage.runs.new_run import write_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.snapshot import snapshot_project, with_schemes
 
 
 class Jobs(QObject):
@@ -119,18 +122,18 @@ class Jobs(QObject):
             make_runs, path, tuple(configs), done=lambda made: self._train(path, made), failed=self._refuse, owner=self
         )
 
-    def _train(self, project: Path, made: list[Path]) -> None:
+    def _train(self, project: Path, made: list[Run]) -> None:
         if self.book.folder is None or self.book.folder.parent != project:
             return  # another project was opened meanwhile; these runs wait on disk
-        for run_dir in made:
-            self.queue.add(run_dir)
+        for run in made:
+            self.queue.add(run)
         self.book.refresh()
 
     def resume(self, name: str) -> None:
         """Resume a run that was stopped, interrupted or failed, or start a waiting one."""
         info = self.book.info(name)
         if info is not None:
-            self.queue.add(info.path, resume=info.status != "queued")
+            self.queue.add(info.run, resume=info.status != "queued")
 
     def stop(self, name: str) -> None:
         """Ask a run to stop, keeping its best model; a waiting one is removed from the queue."""
@@ -159,7 +162,7 @@ class Jobs(QObject):
         self.queue.remove(name)
         if self.session.run == name:
             self.session.set_run("")
-        run_task(runs.discard_run, info.path, done=lambda _: self._discarded(store, name), failed=self._say, owner=self)
+        run_task(runs.discard_run, info.run, done=lambda _: self._discarded(store, name), failed=self._say, owner=self)
 
     def _discarded(self, store: ProjectStore, name: str) -> None:
         if store is self.session.store:
@@ -188,7 +191,7 @@ class Jobs(QObject):
         if not info.has_model:
             self.message.emit(f"{run} has no model yet; predictions come after its first epoch.")
             return
-        self._all.emit(store.project.path, info.path, ids)
+        self._all.emit(store.project.path, info.run, ids)
 
     def cancel_prediction(self) -> None:
         """Cancel the prediction of all faces; finished ones are kept."""
@@ -213,7 +216,7 @@ class Jobs(QObject):
     def _predict_face(self) -> None:
         info, store = self.book.info(self.session.run), self.session.store
         if info is not None and store is not None and self.session.sample_id >= 0:
-            self._face.emit(store.project.path, info.path, self.session.sample_id)
+            self._face.emit(store.project.path, info.run, self.session.sample_id)
 
     def _keep(self, run: str, ids: np.ndarray, points: np.ndarray, confidences: np.ndarray) -> None:
         store = self.session.store
@@ -293,10 +296,8 @@ class Jobs(QObject):
         self.message.emit(str(error))
 
 
-def make_runs(project: Path, configs: Sequence[RunConfig]) -> list[Path]:
+def make_runs(project: Path, configs: Sequence[RunConfig]) -> list[Run]:
     """Create run folders for these settings, all with the same snapshot of labels and split."""
     with Project.open(project, read_only=True) as opened:
-        snapshot = runs.snapshot_project(opened)
-        return [
-            runs.write_run(opened.runs_dir, config, runs.with_schemes(opened, snapshot, config)) for config in configs
-        ]
+        snapshot = snapshot_project(opened)
+        return [write_run(opened.runs_dir, config, with_schemes(opened, snapshot, config)) for config in configs]

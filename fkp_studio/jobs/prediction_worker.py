@@ -16,6 +16,7 @@ from fkp_studio.jobs.augmentation_sheet import Sheet, SheetRequest
 from fkp_studio.jobs.freshness import Freshness
 from training.errors import UserError
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.run import Run
 
 SERVE: tuple[str, ...] = (sys.executable, "-m", "training", "serve")
 SLICE = 2048  # ids per request: bounds what is repeated after a crash and how long a cancel takes
@@ -28,7 +29,7 @@ class Request:
     """The faces still wanted of one run. ids: int64, not answered yet; the first `asked` of them are requested."""
 
     project: Path
-    run_dir: Path
+    run: Run
     ids: np.ndarray
     total: int
     whole: bool  # many, in the background; else one face
@@ -44,7 +45,7 @@ class Request:
             "id": number,
             "cmd": "predict",
             "project": str(self.project),
-            "run": str(self.run_dir),
+            "run": str(self.run),
             "ids": self.ids[: self.asked].tolist(),
         }
 
@@ -83,12 +84,12 @@ class PredictionWorker(QObject):
     # ---- requests
 
     @Slot(object, object, int)
-    def predict_face(self, project: Path, run_dir: Path, sample_id: int) -> None:
+    def predict_face(self, project: Path, run: Run, sample_id: int) -> None:
         """Predict one face now unless its prediction is current; of several pending requests only the last counts."""
-        ids = self._needed(project, run_dir, np.array([sample_id], np.int64))
+        ids = self._needed(project, run, np.array([sample_id], np.int64))
         if ids is None or not len(ids):
             return
-        request = Request(project, run_dir, ids, 1, whole=False)
+        request = Request(project, run, ids, 1, whole=False)
         if self._face is None:
             self._face = request
             self._ask(request)
@@ -96,25 +97,25 @@ class PredictionWorker(QObject):
             self._next_face = request
 
     @Slot(object, object, object)
-    def predict_all(self, project: Path, run_dir: Path, wanted: np.ndarray | None) -> None:
+    def predict_all(self, project: Path, run: Run, wanted: np.ndarray | None) -> None:
         """Predict these faces, or all without a prediction by the run's current model. Cancels the previous request."""
         self.cancel()
-        ids = wanted if wanted is not None else self._needed(project, run_dir, None)
+        ids = wanted if wanted is not None else self._needed(project, run, None)
         if ids is None:
             return
         self._whole = Request(
             project,
-            run_dir,
+            run,
             np.asarray(ids, np.int64),
             len(ids),
             whole=True,
             every=wanted is None,
-            model=model_stamp(run_dir),
+            model=model_stamp(run),
         )
         if not len(ids):
             self._end_whole()
             return
-        self.progress.emit(run_dir.name, 0, len(ids))
+        self.progress.emit(run.name, 0, len(ids))
         self._ask(self._whole)
 
     @Slot(object)
@@ -137,7 +138,7 @@ class PredictionWorker(QObject):
         request, self._whole = self._whole, None
         if request is not None:
             self._write({"cmd": "cancel", "id": request.number})
-            self.progress.emit(request.run_dir.name, request.total, request.total)
+            self.progress.emit(request.run.name, request.total, request.total)
 
     @Slot()
     def close(self) -> None:
@@ -248,14 +249,14 @@ class PredictionWorker(QObject):
         if len(ids):
             points = np.array(reply["points"], np.float32)
             confidences = np.array(reply["confidences"], np.float32)
-            self.predicted.emit(request.run_dir.name, ids, points, confidences)
-            self._fresh.note(request.run_dir, ids, model=str(reply["model"]))
+            self.predicted.emit(request.run.name, ids, points, confidences)
+            self._fresh.note(request.run, ids, model=str(reply["model"]))
             request.every &= reply["model"] == request.model
             asked, later = request.ids[: request.asked], request.ids[request.asked :]  # later: a million, perhaps
             owed = asked[~np.isin(asked, ids)]
             request.asked, request.ids = len(owed), np.concatenate([owed, later])
         if request.whole:
-            self.progress.emit(request.run_dir.name, request.total - len(request.ids), request.total)
+            self.progress.emit(request.run.name, request.total - len(request.ids), request.total)
 
     def _go_on(self, request: Request) -> None:
         request.ids = request.ids[request.asked :]  # these got no answer and are skipped
@@ -276,16 +277,16 @@ class PredictionWorker(QObject):
         request, self._whole = self._whole, None
         if request is not None:
             if request.every:
-                note_predicted(request.run_dir, request.model)
-            self.progress.emit(request.run_dir.name, request.total, request.total)
-            self.finished.emit(request.run_dir.name)
+                note_predicted(request.run, request.model)
+            self.progress.emit(request.run.name, request.total, request.total)
+            self.finished.emit(request.run.name)
 
     def _give_up(self, request: Request, sentence: str) -> None:
         if request.whole:
             self.cancel()
         else:
             self._take_next_face()
-        self.failed.emit(request.run_dir.name, sentence)
+        self.failed.emit(request.run.name, sentence)
 
     @Slot(QProcess.ProcessError)
     def _not_started(self, error: QProcess.ProcessError) -> None:
@@ -315,13 +316,13 @@ class PredictionWorker(QObject):
             self.sheet_failed.emit(_sentence(said))
         self.cancel()
         for request in owed[-1:]:
-            self.failed.emit(request.run_dir.name, _sentence(said))
+            self.failed.emit(request.run.name, _sentence(said))
 
-    def _needed(self, project: Path, run_dir: Path, ids: np.ndarray | None) -> np.ndarray | None:
+    def _needed(self, project: Path, run: Run, ids: np.ndarray | None) -> np.ndarray | None:
         try:
-            return self._fresh.needed(project, run_dir, ids)
+            return self._fresh.needed(project, run, ids)
         except UserError as error:
-            self.failed.emit(run_dir.name, str(error))
+            self.failed.emit(run.name, str(error))
             return None
 
 

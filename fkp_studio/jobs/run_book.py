@@ -13,8 +13,9 @@ from fkp_studio.jobs.run_curves import RunHistory, read_history
 from fkp_studio.look.style import theme
 from training.faces.labels.schema import KeypointSchema
 from training.storage.runs.events import Event, Progress
-from training.storage.runs.folder import RunInfo, list_runs
+from training.storage.runs.listing import RunInfo, list_runs
 from training.storage.runs.model.starters import starter_runs
+from training.storage.runs.run import Run
 
 SHOWN_AT_FIRST = 4  # newest runs shown in the plots when a project is opened
 
@@ -198,12 +199,12 @@ class RunBook(QObject):
         if info is None or name in self._histories:
             return
         self._histories[name] = RunHistory()
-        run_task(read_history, info.path, done=self._loaded(name, info.path), owner=self)
+        run_task(read_history, info.run, done=self._loaded(name, info.run), owner=self)
 
-    def _loaded(self, name: str, path: Path) -> Callable[[RunHistory], None]:
+    def _loaded(self, name: str, run: Run) -> Callable[[RunHistory], None]:
         def take(history: RunHistory) -> None:
             info = self._infos.get(name)
-            if info is not None and info.path == path and name not in self._followed:
+            if info is not None and info.run == run and name not in self._followed:
                 self._histories[name] = history
                 self.changed.emit(name)
 

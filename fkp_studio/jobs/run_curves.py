@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from training.storage.runs import folder as runs
@@ -16,6 +14,7 @@ from training.storage.runs.events import (
     RunStarted,
     Trouble,
 )
+from training.storage.runs.run import Run
 
 MOST_BATCHES = 4096  # batch losses kept per run; beyond this every second one is dropped
 
@@ -87,9 +86,9 @@ class RunHistory:
             self._stride *= 2
 
 
-def read_history(run_dir: Path) -> RunHistory:
+def read_history(run: Run) -> RunHistory:
     """Read the history of a run that is not being followed. For a background thread."""
     history = RunHistory()
-    for event in runs.read_events(run_dir)[0]:
+    for event in runs.read_events(run)[0]:
         history.add(event)
     return history

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
@@ -13,7 +12,8 @@ from fkp_studio.jobs.run_book import RunBook
 from training.start import TRAIN
 from training.storage.runs import folder as runs
 from training.storage.runs.events import Event, RunFinished, RunStarted
-from training.storage.runs.folder import RunInfo
+from training.storage.runs.listing import RunInfo
+from training.storage.runs.run import Run
 
 OURS_AFTER_SECONDS = 10.0  # a run waiting longer than this is not about to be started by a command line
 
@@ -28,7 +28,7 @@ class TrainingQueue(QObject):
         super().__init__(parent)
         self._book = book
         self._command = command
-        self._waiting: list[tuple[Path, bool]] = []  # (run folder, resume)
+        self._waiting: list[tuple[Run, bool]] = []  # (run folder, resume)
         self._threads: dict[str, TrainingThread] = {}
         self._own: set[str] = set()  # runs in `_threads` whose process is our child
         self._stopping: set[str] = set()
@@ -38,10 +38,10 @@ class TrainingQueue(QObject):
 
     # ---- requests
 
-    def add(self, run_dir: Path, *, resume: bool = False) -> None:
+    def add(self, run: Run, *, resume: bool = False) -> None:
         """Add a run to the end of the queue."""
-        if run_dir.name not in (*self._threads, *self.waiting()):
-            self._waiting.append((run_dir, resume))
+        if run.name not in (*self._threads, *self.waiting()):
+            self._waiting.append((run, resume))
             self._next()
             self.changed.emit()
 
@@ -50,7 +50,7 @@ class TrainingQueue(QObject):
         thread = self._threads.get(name)
         if thread is not None:
             self._stopping.add(name)
-            runs.request_stop(thread.run_dir)
+            runs.request_stop(thread.training)
         self.remove(name)
         self.changed.emit()
 
@@ -105,14 +105,14 @@ class TrainingQueue(QObject):
 
     def _next(self) -> None:
         if self._waiting and not self._own:
-            run_dir, resume = self._waiting.pop(0)
-            (run_dir / runs.STOP).unlink(missing_ok=True)
-            self._follow(run_dir, start=True, resume=resume)
+            run, resume = self._waiting.pop(0)
+            run.stop.unlink(missing_ok=True)
+            self._follow(run, start=True, resume=resume)
 
-    def _follow(self, run_dir: Path, *, start: bool, resume: bool = False) -> None:
-        name = run_dir.name
+    def _follow(self, run: Run, *, start: bool, resume: bool = False) -> None:
+        name = run.name
         self._book.follow(name)
-        thread = TrainingThread(run_dir, start=start, resume=resume, command=self._command, parent=self)
+        thread = TrainingThread(run, start=start, resume=resume, command=self._command, parent=self)
         self._threads[name] = thread
         if start:
             self._own.add(name)
@@ -155,14 +155,14 @@ class TrainingQueue(QObject):
         """Follow runs trained elsewhere, and queue the runs waiting on disk again. Search trials are left alone."""
         for info in self._book.infos():
             if info.status == "running" and info.name not in self._threads and not info.search:
-                self._follow(info.path, start=False)
+                self._follow(info.run, start=False)
         if not self._requeued and self._book.infos():
             self._requeued = True
             for info in self._book.infos():
                 if info.status == "queued" and not info.search and _still_waits(info):
-                    self.add(info.path)
+                    self.add(info.run)
 
 
 def _still_waits(info: RunInfo) -> bool:
     """Whether a run was left in the queue: no command line is about to start it, and no start has failed."""
-    return time.time() - info.created > OURS_AFTER_SECONDS and not (info.path / runs.LOG).exists()
+    return time.time() - info.created > OURS_AFTER_SECONDS and not info.run.log.exists()

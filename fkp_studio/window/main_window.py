@@ -274,7 +274,7 @@ class MainWindow(QMainWindow):
         from fkp_studio.dialogs.experiments.protocol_dialog import ProtocolDialog
 
         folder = self.jobs.book.folder  # a starter, which lies elsewhere, is not a run of the project
-        runs = [info for info in self.jobs.book.infos() if info.has_model and info.path.parent == folder]
+        runs = [info for info in self.jobs.book.infos() if info.has_model and info.run.path.parent == folder]
         best = min(runs, key=lambda info: info.least_error, default=None)
         if self.session.store is None or best is None:
             self.status.show_hint("No model to evaluate yet: train one first.")

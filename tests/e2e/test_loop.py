@@ -18,9 +18,10 @@ import pytest
 from tests.helpers.display import missing, x_server
 from tests.helpers.source import make_source
 from training.faces.labels.labels import Origin, PointState
-from training.faces.labels.run_names import STARTERS
 from training.storage.project.project import Project
-from training.storage.runs.folder import is_running, list_runs
+from training.storage.runs.folder import is_running
+from training.storage.runs.listing import list_runs
+from training.storage.runs.run import STARTERS, Run
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -68,7 +69,7 @@ def display() -> Iterator[str]:
         yield name
 
 
-def children_of(run_dir: Path) -> list[int]:
+def children_of(run: Run) -> list[int]:
     """Processes that train this run."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -76,21 +77,21 @@ def children_of(run_dir: Path) -> list[int]:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"train" in words and str(run_dir).encode() in words:
+        if b"train" in words and str(run).encode() in words:
             found.append(int(folder.name))
     return found
 
 
-def power_cut(program: Program, run_dir: Path) -> None:
+def power_cut(program: Program, run: Run) -> None:
     """Kill the window and its trainings without warning."""
     program.process.send_signal(signal.SIGKILL)
-    for pid in children_of(run_dir):
+    for pid in children_of(run):
         os.kill(pid, signal.SIGKILL)
     program.process.wait()
     end = time.monotonic() + 20
-    while is_running(run_dir) and time.monotonic() < end:
+    while is_running(run) and time.monotonic() < end:
         time.sleep(0.02)  # a dying process releases its lock last
-    assert not is_running(run_dir)
+    assert not is_running(run)
 
 
 @pytest.fixture
@@ -98,8 +99,8 @@ def project(tmp_path: Path) -> Iterator[Path]:
     """Where the project will be; trainings in it end with the test, even if it fails."""
     path = tmp_path / "faces.fkp"
     yield path
-    for run_dir in (path / "runs").glob("0*"):
-        for pid in children_of(run_dir):
+    for folder in (path / "runs").glob("0*"):
+        for pid in children_of(Run(folder)):
             os.kill(pid, signal.SIGKILL)
 
 

@@ -26,6 +26,7 @@ from training.storage.runs.events import (
     Trouble,
     to_line,
 )
+from training.storage.runs.run import Run
 
 EPOCHS = 6
 KEYPOINTS = 15
@@ -70,9 +71,9 @@ def an_epoch(epoch: int, *, batches: int = 4) -> list[Event]:
 
 
 class Writer:
-    def __init__(self, run_dir: Path) -> None:
-        self.run_dir = run_dir
-        self.file = (run_dir / "events.jsonl").open("ab", buffering=0)
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.file = run.events.open("ab", buffering=0)
 
     def __enter__(self) -> Writer:
         return self
@@ -90,18 +91,18 @@ class Writer:
             for event in an_epoch(epoch):
                 self.write(event)
                 time.sleep(pause)
-            (self.run_dir / "model.safetensors").write_bytes(bytes(epoch))
-            if (self.run_dir / "stop").exists():
+            self.run.model.write_bytes(bytes(epoch))
+            if self.run.stop.exists():
                 return epoch
         return last
 
 
-def main(mode: str, run_dir: Path, *, resume: bool) -> int:
-    with (run_dir / "lock").open("wb") as lock:
+def main(mode: str, run: Run, *, resume: bool) -> int:
+    with run.lock.open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         print("a line for the log", flush=True)
-        first = 1 + (int(json.loads((run_dir / "fake.json").read_text())) if resume else 0)
-        with Writer(run_dir) as writer:
+        first = 1 + (int(json.loads((run.path / "fake.json").read_text())) if resume else 0)
+        with Writer(run) as writer:
             return MODES[mode](writer, first)
 
 
@@ -116,7 +117,7 @@ def slow(writer: Writer, first: int) -> int:
     """Run until stopped."""
     writer.write(started(epoch=first - 1))
     last = writer.epochs(first, 10_000, pause=0.02)
-    (writer.run_dir / "fake.json").write_text(str(last))
+    (writer.run.path / "fake.json").write_text(str(last))
     writer.write(finished("stopped", epochs=last))
     return 0
 
@@ -151,4 +152,4 @@ def speechless(writer: Writer, first: int) -> int:
 MODES = {f.__name__: f for f in (good, slow, killed, garbage, failing, speechless)}
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1], Path(sys.argv[2]), resume="--resume" in sys.argv))
+    raise SystemExit(main(sys.argv[1], Run(Path(sys.argv[2])), resume="--resume" in sys.argv))

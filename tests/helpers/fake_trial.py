@@ -22,6 +22,7 @@ from training.storage.runs.events import (
     from_line,
     to_line,
 )
+from training.storage.runs.run import Run
 
 EPOCHS = 10
 BAD = 2.5  # px, final error above which a median stops a trial
@@ -39,11 +40,11 @@ def epoch_done(epoch: int, error: float) -> EpochDone:
     return EpochDone(epoch, 1.0, 1.0, rmse, rmse / 40, "interocular", ced, 0.4, 0.1, (rmse,), 1e-3, 400.0, 1.0, True)
 
 
-def main(mode: str, run_dir: Path, *, resume: bool) -> int:
-    about = json.loads((run_dir / "config.json").read_text())
-    error, path = final_error(about["config"]["learning_rate"]), run_dir / "events.jsonl"
+def main(mode: str, run: Run, *, resume: bool) -> int:
+    about = json.loads(run.config.read_text())
+    error, path = final_error(about["config"]["learning_rate"]), run.events
     hopeless = error > BAD and int(about["search"].partition("/")[2]) >= STARTUP
-    with (run_dir / "lock").open("wb") as lock, path.open("a") as file:
+    with run.lock.open("wb") as lock, path.open("a") as file:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
         def write(event: Event) -> None:
@@ -56,29 +57,29 @@ def main(mode: str, run_dir: Path, *, resume: bool) -> int:
         first = 1
         if resume:
             first += sum(isinstance(from_line(line), EpochDone) for line in path.read_text().splitlines())
-            (run_dir / "resumed").touch()
+            (run.path / "resumed").touch()
         write(RunStarted("cnn-6", 1, 1, 1, 1, "cpu", "float32", 1, EPOCHS, None, first - 1, 8.0))
         for epoch in range(first, EPOCHS + 1):
             write(epoch_done(epoch, error))
-            (run_dir / "resume.pt").write_bytes(bytes(100))
-            (run_dir / "model.safetensors").write_bytes(bytes(epoch))
-            if waits(mode, epoch, run_dir, hopeless=hopeless):
+            run.resume.write_bytes(bytes(100))
+            run.model.write_bytes(bytes(epoch))
+            if waits(mode, epoch, run, hopeless=hopeless):
                 write(RunFinished("stopped", epoch, epoch, epoch_done(epoch, error).rmse, 0.1, 1.0))
                 return 0
         write(RunFinished("done", EPOCHS, EPOCHS, error, 0.1, 1.0))
     return 0
 
 
-def waits(mode: str, epoch: int, run_dir: Path, *, hopeless: bool) -> bool:
+def waits(mode: str, epoch: int, run: Run, *, hopeless: bool) -> bool:
     """Halfway, wait for a file `go` (gated) or to be stopped (prunable and bad). Returns whether it was stopped."""
     if epoch == EPOCHS // 2 and (mode == "gated" or (mode == "prunable" and hopeless)):
         until = time.monotonic() + 200
-        while time.monotonic() < until and not (run_dir / "stop").exists():
-            if mode == "gated" and (run_dir.parent / "go").exists():
+        while time.monotonic() < until and not run.stop.exists():
+            if mode == "gated" and (run.path.parent / "go").exists():
                 return False
             time.sleep(0.02)
-    return (run_dir / "stop").exists()
+    return run.stop.exists()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1], Path(sys.argv[2]), resume="--resume" in sys.argv))
+    raise SystemExit(main(sys.argv[1], Run(Path(sys.argv[2])), resume="--resume" in sys.argv))

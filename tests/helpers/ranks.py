@@ -28,6 +28,8 @@ from training.learning.models.cnn6 import CNN6
 from training.learning.models.ml_resnet import MLResNet
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFailed, RunStarted
+from training.storage.runs.listing import read_run
+from training.storage.runs.run import Run
 
 SECONDS = 60.0
 
@@ -54,11 +56,11 @@ def start(works: Sequence[Callable[[], int]]) -> list[int]:
     return found
 
 
-def train(run_dir: Path, *, resume: bool = False) -> list[int]:
+def train(run: Run, *, resume: bool = False) -> list[int]:
     """The pids of the processes that train this run."""
 
     def lead() -> int:
-        return int(isinstance(train_run(run_dir, resume=resume), RunFailed))
+        return int(isinstance(train_run(run, resume=resume), RunFailed))
 
     return start([lead, help_to_train])
 
@@ -77,62 +79,62 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def epochs(run_dir: Path) -> int:
+def epochs(run: Run) -> int:
     """Epochs since the run started or resumed."""
-    events, _ = runs.read_events(run_dir)
+    events, _ = runs.read_events(run)
     last = max((n for n, e in enumerate(events) if isinstance(e, RunStarted)), default=len(events))
     return sum(isinstance(e, EpochDone) for e in events[last:])
 
 
-def stopped_by_the_other(run_dir: Path) -> dict[str, object]:
+def stopped_by_the_other(run: Run) -> dict[str, object]:
     """Ctrl-C reaches only the process that is not the leader."""
-    numbers = train(run_dir)
-    until(lambda: epochs(run_dir) > 0)
+    numbers = train(run)
+    until(lambda: epochs(run) > 0)
     os.kill(numbers[1], signal.SIGINT)
-    return {"codes": ended(numbers), "status": runs.read_run(run_dir).status}
+    return {"codes": ended(numbers), "status": read_run(run).status}
 
 
-def lost(run_dir: Path) -> dict[str, object]:
+def lost(run: Run) -> dict[str, object]:
     """The process that is not the leader is killed."""
-    before = epochs(run_dir)
-    numbers = train(run_dir, resume=True)
-    until(lambda: runs.is_running(run_dir) and 0 < epochs(run_dir) != before)
+    before = epochs(run)
+    numbers = train(run, resume=True)
+    until(lambda: runs.is_running(run) and 0 < epochs(run) != before)
     os.kill(numbers[1], signal.SIGKILL)
     codes = ended(numbers)
-    end = runs.read_events(run_dir)[0][-1]
+    end = runs.read_events(run)[0][-1]
     return {"codes": codes, "said": end.message if isinstance(end, RunFailed) else ""}
 
 
-def silent(run_dir: Path) -> dict[str, object]:
+def silent(run: Run) -> dict[str, object]:
     """The process that is not the leader hangs."""
     distributed._STEP_TIMEOUT = timedelta(seconds=2)
-    before = epochs(run_dir)
-    numbers = train(run_dir, resume=True)
-    until(lambda: not is_alive(numbers[0]) or (runs.is_running(run_dir) and 0 < epochs(run_dir) != before))
+    before = epochs(run)
+    numbers = train(run, resume=True)
+    until(lambda: not is_alive(numbers[0]) or (runs.is_running(run) and 0 < epochs(run) != before))
     os.kill(numbers[1], signal.SIGSTOP)
     codes = ended(numbers[:1])
     os.kill(numbers[1], signal.SIGKILL)
     ended(numbers[1:])
-    end = runs.read_events(run_dir)[0][-1]
+    end = runs.read_events(run)[0][-1]
     return {"codes": codes, "said": end.message if isinstance(end, RunFailed) else ""}
 
 
-def orphaned(run_dir: Path) -> dict[str, object]:
+def orphaned(run: Run) -> dict[str, object]:
     """The parent of the processes is killed."""
     reader, writer = os.pipe()
     launcher = os.fork()
     if launcher == 0:
-        numbers = train(run_dir, resume=True)
+        numbers = train(run, resume=True)
         os.write(writer, json.dumps(numbers).encode())
         ended(numbers)
         os._exit(0)
     numbers = json.loads(os.read(reader, 100))
-    before = epochs(run_dir)
-    until(lambda: runs.is_running(run_dir) and 0 < epochs(run_dir) != before)
+    before = epochs(run)
+    until(lambda: runs.is_running(run) and 0 < epochs(run) != before)
     os.kill(launcher, signal.SIGKILL)
     os.waitpid(launcher, 0)
-    until(lambda: not any(map(is_alive, numbers)) and not runs.is_running(run_dir))  # its threads end one by one
-    return {"status": runs.read_run(run_dir).status}
+    until(lambda: not any(map(is_alive, numbers)) and not runs.is_running(run))  # its threads end one by one
+    return {"status": read_run(run).status}
 
 
 def is_alive(number: int) -> bool:
@@ -192,12 +194,12 @@ def descend(model: nn.Module) -> None:
 
 
 def tell(folder: Path) -> None:
-    *first, long = sorted((folder / "small.fkp" / "runs").glob("0*"))
+    *first, long = map(Run, sorted((folder / "small.fkp" / "runs").glob("0*")))
     print(
         json.dumps(
             {
                 "exact": exact(folder),
-                "trained": [ended(train(run_dir)) for run_dir in first],
+                "trained": [ended(train(run)) for run in first],
                 "stopped": stopped_by_the_other(long),
                 "lost": lost(long),
                 "orphaned": orphaned(long),

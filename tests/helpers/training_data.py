@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from training.faces.labels.schema import KeypointSchema
-from training.storage.runs.folder import Snapshot, write_run
 from training.storage.runs.inputs.data import RunData, choose_rows
+from training.storage.runs.new_run import write_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import recipe_config
+from training.storage.runs.snapshot import Snapshot
 
 SIDE = 32
 SCHEMA = KeypointSchema(
@@ -62,6 +64,6 @@ def tiny_config(**settings: str) -> RunConfig:
     return with_overrides(recipe_config("cnn-6"), {**values, **settings})
 
 
-def make_run(folder: Path, config: RunConfig, snapshot: Snapshot) -> Path:
-    """A run folder in `folder/p.fkp/runs`."""
+def make_run(folder: Path, config: RunConfig, snapshot: Snapshot) -> Run:
+    """A run in `folder/p.fkp/runs`."""
     return write_run(folder / "p.fkp" / "runs", config, snapshot)

@@ -10,6 +10,7 @@ import numpy as np
 
 from training.commands.shared.find_run import find_own_run
 from training.commands.shared.output import say, say_json, table
+from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project
@@ -29,13 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
-def _predict(project: Project, run_dir: Path, ids: np.ndarray) -> np.ndarray:
+def _predict(project: Project, run: Run, ids: np.ndarray) -> np.ndarray:
     """Points of the unadjusted model; not stored."""
     from training.learning.evaluation.evaluate import load_for, predict_faces
 
     index = project.index()
     sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1].astype(np.int32)
-    return predict_faces(load_for(project, run_dir, "auto", adjusted=False), project, ids, sizes=sizes)
+    return predict_faces(load_for(project, run, "auto", adjusted=False), project, ids, sizes=sizes)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,18 +45,18 @@ def run(args: argparse.Namespace) -> int:
     from training.storage.project.project import Project
 
     with Project.open(args.project, read_only=True) as project:
-        run_dir = find_own_run(args.run_name, project)
+        run = find_own_run(args.run_name, project)
         if args.undo:
-            there = undo_fit(run_dir)
-            say(f"{run_dir.name} {'is no longer calibrated' if there else 'was not calibrated'}.")
+            there = undo_fit(run)
+            say(f"{run.name} {'is no longer calibrated' if there else 'was not calibrated'}.")
             return 0
-        fit = fit_run(project, run_dir, predict=lambda ids: _predict(project, run_dir, ids))
+        fit = fit_run(project, run, predict=lambda ids: _predict(project, run, ids))
         titles = project.schema.titles
     used = fit.helps and not args.only_try
     if used:
-        use_fit(run_dir, fit)
+        use_fit(run, fit)
     if args.json:
-        say_json({"run": run_dir.name, **to_json(fit, titles), "used": used})
+        say_json({"run": run.name, **to_json(fit, titles), "used": used})
         return 0
     say(fit.sentence)
     say()
@@ -68,6 +69,6 @@ def run(args: argparse.Namespace) -> int:
     for line in table(rows, head=("offset, input px", "x", "y", "RMSE before", "after")):
         say(line)
     say()
-    back = f"`fkp adjust {args.project} --run {run_dir.name} --undo` reverts it."
-    say(f"{run_dir.name} is now calibrated; {back}" if used else "No changes were made.")
+    back = f"`fkp adjust {args.project} --run {run.name} --undo` reverts it."
+    say(f"{run.name} is now calibrated; {back}" if used else "No changes were made.")
     return 0

@@ -14,6 +14,7 @@ from training.commands.shared.output import say, say_json, table
 from training.errors import UserError
 from training.faces.measures.protocols import PROTOCOLS, remarks, shown
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment
+from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
     from training.faces.measures.metrics import Evaluation
@@ -55,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     if args.calibration and (args.protocol or args.by_pose is not None):
         raise UserError("--calibration cannot be combined with --protocol or --by-pose.")
     with Project.open(args.project, read_only=True) as project:
-        run_dir = find_run(args.run_name, project.path)
-        fit = read_adjustment(run_dir, keypoints=len(project.schema))
+        run = find_run(args.run_name, project.path)
+        fit = read_adjustment(run, keypoints=len(project.schema))
         adjusted = fit is not None and not args.without_fit and not args.protocol
-        facts, text = _measure(args, project, run_dir, adjusted=adjusted)
+        facts, text = _measure(args, project, run, adjusted=adjusted)
     if args.json:
         say_json({**facts, "fit": _fit_facts(fit) if fit is not None and adjusted else None})
         return 0
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(
-    args: argparse.Namespace, project: Project, run_dir: Path, *, adjusted: bool
+    args: argparse.Namespace, project: Project, run: Run, *, adjusted: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """The requested measures, as plain values and as lines of text."""
     from training.learning.evaluation.evaluate import (
@@ -76,22 +77,22 @@ def _measure(
         evaluate_run,
     )  # loads torch, so only after the arguments are checked
 
-    run, split = run_dir.name, args.split
+    name, split = run.name, args.split
     if args.protocol:
-        protocol, rows = evaluate_protocol(project, run_dir, args.protocol)
-        return protocol_facts(protocol, rows, run), protocol_lines(protocol, rows, run)
+        protocol, rows = evaluate_protocol(project, run, args.protocol)
+        return protocol_facts(protocol, rows, name), protocol_lines(protocol, rows, name)
     if args.by_pose is not None:
         from training.learning.evaluation.pose import evaluate_by_pose
 
-        found = evaluate_by_pose(project, run_dir, split, bins=args.by_pose, adjusted=adjusted)
-        return {"run": run, "split": split, **asdict(found)}, _pose_lines(found, run, split=split)
+        found = evaluate_by_pose(project, run, split, bins=args.by_pose, adjusted=adjusted)
+        return {"run": name, "split": split, **asdict(found)}, _pose_lines(found, name, split=split)
     if args.calibration:
         from training.learning.evaluation.confidence import judge_run
 
-        facts = calibration_facts(*judge_run(project, run_dir, split, adjusted=adjusted), run=run, split=split)
+        facts = calibration_facts(*judge_run(project, run, split, adjusted=adjusted), run=name, split=split)
         return facts, calibration_lines(facts)
-    result = evaluate_run(project, run_dir, split, adjusted=adjusted)
-    facts = collect(result, project.schema.keypoints, run=run, split=split)
+    result = evaluate_run(project, run, split, adjusted=adjusted)
+    facts = collect(result, project.schema.keypoints, run=name, split=split)
     return facts, lines(facts)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from training.commands.shared.find_run import find_own_run, find_run
 from training.commands.shared.output import note, progress_bar, say
 from training.errors import UserError
+from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project
@@ -79,9 +80,9 @@ def run(args: argparse.Namespace) -> int:
     with Project.open(args.project, read_only=True) as project:
         name = None
         if args.run_name is not None:
-            run_dir = find_own_run(args.run_name, project)
-            name = run_dir.name
-            _predict_missing(project, run_dir, asked_only=args.format == "submission")
+            run = find_own_run(args.run_name, project)
+            name = run.name
+            _predict_missing(project, run, asked_only=args.format == "submission")
         with progress_bar("export") as report:
             done = export_project(
                 project, args.out, format=args.format, lookup=args.lookup, run=name, states=args.states, progress=report
@@ -125,8 +126,8 @@ def _export_compact(args: argparse.Namespace) -> int:
     return 0
 
 
-def _model(args: argparse.Namespace) -> Path:
-    """The run folder or model file to export. Raises UserError."""
+def _model(args: argparse.Namespace) -> Run:
+    """The run or model file to export. Raises UserError."""
     if args.states or args.lookup is not None:
         raise UserError(f"--states and --lookup apply to labels, but --format {args.format} writes a model.")
     if (args.project / "project.db").is_file():
@@ -135,21 +136,21 @@ def _model(args: argparse.Namespace) -> Path:
         return find_run(args.run_name, args.project)
     if args.run_name is not None:
         raise UserError(f"--run chooses a run of a project, but {args.project} is not a project.")
-    return args.project if args.project.is_file() else find_run(str(args.project))
+    return Run(args.project) if args.project.is_file() else find_run(str(args.project))
 
 
-def _predict_missing(project: Project, run_dir: Path, *, asked_only: bool) -> None:
+def _predict_missing(project: Project, run: Run, *, asked_only: bool) -> None:
     """asked_only: only the samples that a submission can ask for."""
     from training.sources.exchange.write_submission import samples_by_id
     from training.storage.project.project import Project
     from training.storage.runs.model.stored_predictions import lacking
 
     wanted = project.ids()[sorted(samples_by_id(project).values())] if asked_only else project.kept_ids()
-    missing = lacking(project, run_dir, wanted)
+    missing = lacking(project, run, wanted)
     if not len(missing):
         return
     from training.commands.shared.predict_all import note_unreadable, predict_into
 
-    note(f"{run_dir.name} first predicts {len(missing):,} samples")
+    note(f"{run.name} first predicts {len(missing):,} samples")
     with Project.open(project.path) as writable:
-        note_unreadable(predict_into(writable, run_dir, missing))
+        note_unreadable(predict_into(writable, run, missing))

@@ -11,6 +11,7 @@ from training.commands.shared.output import note, say
 from training.commands.shared.predict_all import note_unreadable, predict_into, progress_of
 from training.errors import UserError
 from training.faces.measures.error_budget import ErrorBudget
+from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project
@@ -56,19 +57,19 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--min-confidence must be between 0 and 1, not {args.min_confidence:g}.")
     budget = _budget(args)
     with Project.open(args.project) as project:
-        run_dir = find_own_run(args.run_name, project)
-        missing = lacking(project, run_dir, project.kept_ids())
-        unreadable = predict_into(project, run_dir, missing, device=args.device) if len(missing) else []
-        plain = args.plain or not _has_fill(project, run_dir)
+        run = find_own_run(args.run_name, project)
+        missing = lacking(project, run, project.kept_ids())
+        unreadable = predict_into(project, run, missing, device=args.device) if len(missing) else []
+        plain = args.plain or not _has_fill(project, run)
         least = args.min_confidence
         if budget is not None:
-            least = _least_confidence(project, run_dir.name, budget, plain=plain)
+            least = _least_confidence(project, run.name, budget, plain=plain)
         with progress_of(project, "accept"):
-            done = project.accept(run_dir.name, min_confidence=least, plain=plain)
+            done = project.accept(run.name, min_confidence=least, plain=plain)
     note_unreadable(unreadable)
     ending = f"; undo in the window reverts it: {args.project}" if done.step else ""
     how = ", plain predictions" if plain else ", conditioned on their labels"
-    say(f"{done.points:,} points filled in {len(done.ids):,} faces from {run_dir.name}{how}{ending}")
+    say(f"{done.points:,} points filled in {len(done.ids):,} faces from {run.name}{how}{ending}")
     return 0
 
 
@@ -86,12 +87,12 @@ def _budget(args: argparse.Namespace) -> ErrorBudget | None:
     return ErrorBudget(args.at_most_wrong / 100, beyond / 100)
 
 
-def _has_fill(project: Project, run_dir: Path) -> bool:
+def _has_fill(project: Project, run: Run) -> bool:
     """Whether the run has a fill model; an older run without one gets it fitted on val here."""
     from training.assist.filling.making import make_fill
 
     try:
-        return make_fill(project, run_dir) is not None
+        return make_fill(project, run) is not None
     except UserError as error:
         note(str(error))
         return False

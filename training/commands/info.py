@@ -13,7 +13,7 @@ from training.commands.shared.output import say, say_json, table
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project
-    from training.storage.runs.folder import RunInfo
+    from training.storage.runs.listing import RunInfo
 
 MOST_PROBLEMS = 20
 
@@ -41,7 +41,7 @@ def collect(project: Project) -> dict[str, Any]:
     """The summary as plain values."""
     from training.faces.labels.labels import PointState
     from training.storage.project.columns import SPLITS
-    from training.storage.runs.folder import damaged_runs, list_runs
+    from training.storage.runs.listing import damaged_runs, list_runs
 
     index, counts = project.index(), project.label_table()
     keypoints = [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from training.commands.shared.output import note, say, say_json, table
 from training.commands.shared.predict_all import progress_of
 from training.errors import UserError
+from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
     from training.assist.offsets.label_offsets import LabelOffset
@@ -32,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
     from training.storage.project.project import Project
 
     with Project.open(args.project, read_only=not (args.mend or args.run_name)) as project:
-        run_dir = _predicted(project, args.run_name) if args.run_name else None
+        run = _predicted(project, args.run_name) if args.run_name else None
         with progress_of(project, "check"):
-            checked = check_labels(project, run_dir)
+            checked = check_labels(project, run)
         mended = [_mend(project, part) for part in checked] if args.mend else []
         titles = project.schema.titles
     if args.json:
@@ -49,17 +50,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _predicted(project: Project, name: str) -> Path:
+def _predicted(project: Project, name: str) -> Run:
     """The run, after it has predicted every face."""
     from training.commands.shared.find_run import find_own_run
     from training.commands.shared.predict_all import note_unreadable, predict_into
     from training.storage.runs.model.stored_predictions import lacking
 
-    run_dir = find_own_run(name, project)
-    missing = lacking(project, run_dir, project.kept_ids())
+    run = find_own_run(name, project)
+    missing = lacking(project, run, project.kept_ids())
     if len(missing):
-        note_unreadable(predict_into(project, run_dir, missing))
-    return run_dir
+        note_unreadable(predict_into(project, run, missing))
+    return run
 
 
 def _mend(project: Project, part: Checked) -> str:

@@ -22,6 +22,7 @@ from training.commands.shared.predict_all import (
 from training.errors import UserError
 from training.files import replacing
 from training.storage.runs.inputs.marking_schemes import scheme_words
+from training.storage.runs.run import Run
 from training.video.source import is_video
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(
             "--faces detect applies to images: a project already has its faces, and videos always use detection."
         )
-    model = Path(args.model)
-    if model.suffix == ".safetensors" and not model.exists():
+    model = Run(Path(args.model))
+    if model.kind == "file" and not model.path.exists():
         raise UserError(f"There is no model file {model}.")
-    model = model if model.is_file() else find_run(args.model, project or args.to_project)
+    model = model if model.kind == "file" else find_run(args.model, project or args.to_project)
     predictor = load_predictor(model, args.device)
     if args.scheme is not None:
         predictor.speak(args.scheme)
@@ -131,7 +132,7 @@ def _video(args: argparse.Namespace) -> Path | None:
     return videos[0] if videos else None
 
 
-def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, model: Path) -> int:
+def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, model: Run) -> int:
     from training.commands.shared.video_rows import predict_video
 
     with progress_bar("predict") as report:

@@ -116,7 +116,7 @@ def _folder(args: argparse.Namespace) -> Path:
 def _new(args: argparse.Namespace, name: str) -> Path:
     from training.search.plan import create_search
     from training.storage.project.project import Project
-    from training.storage.runs.folder import snapshot_project, with_schemes
+    from training.storage.runs.snapshot import snapshot_project, with_schemes
 
     if args.recipe is None:
         raise UserError(f"There is no search {name!r} to continue; start one with --recipe NAME.")

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train; the last line on stdout is the run folder."""
     from training.storage.project.project import Project
-    from training.storage.runs.folder import create_run
+    from training.storage.runs.new_run import create_run
 
     if place().rank > 0:
         return help_others()
@@ -49,9 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
         choose_device(config.device)  # fails here, before a run folder is created
     with Project.open(args.project, read_only=True) as project:
-        run_dir = create_run(project, config)
-    note(f"{run_dir.name} on {args.project}: Ctrl-C stops it and keeps the best model")
-    return follow(run_dir, json=args.json)
+        run = create_run(project, config)
+    note(f"{run.name} on {args.project}: Ctrl-C stops it and keeps the best model")
+    return follow(run, json=args.json)
 
 
 def configured(args: argparse.Namespace) -> RunConfig:

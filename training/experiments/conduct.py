@@ -33,7 +33,7 @@ from training.files import writing
 from training.progress import Cancelled, Progress
 from training.start import TRAIN
 from training.storage.project.project import Project
-from training.storage.runs.folder import Snapshot, snapshot_project
+from training.storage.runs.snapshot import Snapshot, snapshot_project
 
 if TYPE_CHECKING:
     from training.experiments.report.report import Report

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from training.errors import UserError
@@ -15,6 +13,7 @@ from training.learning.evaluation.evaluate import SPLITS, load_for, predict_face
 from training.learning.inference.predictor import Predictor
 from training.learning.models.staged import StagedNet
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 
 NORMALISERS = ("box", "interocular", "interpupil")
 TURNED_DEGREES = 30.0  # of true yaw: faces from this on count as turned
@@ -71,12 +70,12 @@ def _turned(pose: np.ndarray, name: str) -> np.ndarray:
     return size >= limit
 
 
-def distances(project: Project, run_dir: Path, faces: Faces, target: np.ndarray) -> list[np.ndarray]:
+def distances(project: Project, run: Run, faces: Faces, target: np.ndarray) -> list[np.ndarray]:
     """The point errors of each stage of a run's network (the last is the whole): [N, K] px, NaN without a label.
 
     All points of an unreadable image are NaN.
     """
-    predictor = load_for(project, run_dir, "auto", adjusted=False)
+    predictor = load_for(project, run, "auto", adjusted=False)
     found = [point_errors(_points(predictor, project, faces), target)]
     if isinstance(predictor.model, StagedNet):
         predictor.model.begin(1)

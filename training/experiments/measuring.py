@@ -11,7 +11,7 @@ from training.experiments.papers.definition import Experiment
 from training.experiments.report.results import Results, collect
 from training.learning.inference.device import set_threads
 from training.storage.project.project import Project
-from training.storage.runs.folder import RunInfo
+from training.storage.runs.listing import RunInfo
 
 Key = tuple[str, int]
 
@@ -31,7 +31,7 @@ def measure(
     errors: dict[Key, np.ndarray] = {}
     for done, ((name, seed), info) in enumerate(runs.items()):
         report(done / len(runs))
-        found = distances(project, info.path, faces, target)
+        found = distances(project, info.run, faces, target)
         errors[name, seed] = found[-1]
         for arm in experiment.arms:
             if arm.stage_of == name and len(found) > arm.stage + 1:

@@ -13,8 +13,9 @@ import numpy as np
 from training.errors import UserError
 from training.experiments.hiding import Hidden
 from training.experiments.papers.definition import Arm, Budget, Experiment, arm_config
-from training.storage.runs.folder import RESUME, RunInfo, Snapshot, load_snapshot
+from training.storage.runs.listing import RunInfo
 from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 FOLDER = "experiments"  # in the project: one folder per experiment
 _AROUND_SECONDS = 12.0  # overhead per run: start-up, evaluation and final calibration
@@ -108,12 +109,12 @@ def find_done(job: Job, runs: Sequence[RunInfo], snapshot: Snapshot) -> RunInfo 
 def _can_be_used(info: RunInfo) -> bool:
     if info.status == "done":
         return info.has_model
-    return info.status == "running" or (info.path / RESUME).is_file()
+    return info.status == "running" or info.run.resume.is_file()
 
 
 def _same_split(info: RunInfo, snapshot: Snapshot) -> bool:
     try:
-        theirs = load_snapshot(info.path)
+        theirs = load_snapshot(info.run)
     except UserError:
         return False
     return np.array_equal(theirs.ids, snapshot.ids) and np.array_equal(theirs.splits, snapshot.splits)

@@ -18,7 +18,10 @@ from training.experiments.plan import Job, find_done
 from training.start import TRAIN, start_training
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress
-from training.storage.runs.folder import RunInfo, Snapshot
+from training.storage.runs.listing import RunInfo, list_runs, read_run
+from training.storage.runs.new_run import write_run
+from training.storage.runs.run import Run
+from training.storage.runs.snapshot import Snapshot
 
 POLL_SECONDS = 0.3
 Tell = Callable[[ExperimentEvent], None]
@@ -29,7 +32,7 @@ class _Active:
     """A running training. process: None if an earlier command started it."""
 
     job: Job
-    run_dir: Path
+    run: Run
     process: subprocess.Popen[bytes] | None
     offset: int = 0
     done: float = 0.0
@@ -38,11 +41,11 @@ class _Active:
     told: tuple = field(default=())
 
     def is_over(self) -> bool:
-        return self.process.poll() is not None if self.process is not None else not runs.is_running(self.run_dir)
+        return self.process.poll() is not None if self.process is not None else not runs.is_running(self.run)
 
     def read(self) -> None:
         """Process the events written since the last call."""
-        events, self.offset = runs.read_events(self.run_dir, after=self.offset)
+        events, self.offset = runs.read_events(self.run, after=self.offset)
         for event in events:
             self._note(event)
 
@@ -56,7 +59,7 @@ class _Active:
     def progress(self, status: str, sentence: str = "") -> RunProgress:
         done = 1.0 if status == "done" else self.done
         return RunProgress(
-            self.job.arm.name, self.job.seed, self.run_dir.name, status, round(done, 3), self.epoch, self.rmse, sentence
+            self.job.arm.name, self.job.seed, self.run.name, status, round(done, 3), self.epoch, self.rmse, sentence
         )
 
 
@@ -85,11 +88,11 @@ class Runner:
         except BaseException:
             for active in self._active:
                 with suppress(OSError):
-                    runs.request_stop(active.run_dir)
+                    runs.request_stop(active.run)
             raise
 
     def _train(self, plan: Sequence[Job], stop: threading.Event) -> dict[tuple[str, int], RunInfo]:
-        known = runs.list_runs(self._runs_dir)
+        known = list_runs(self._runs_dir)
         waiting = [job for job in plan if not self._is_done(job, known)]
         while (waiting and not stop.is_set()) or self._active:
             while waiting and len(self._active) < self._side_by_side and not stop.is_set():
@@ -102,26 +105,26 @@ class Runner:
         found = find_done(job, known, self._snapshot)
         if found is None or found.status != "done":
             return False
-        self._finish(_Active(job, found.path, None), found)
+        self._finish(_Active(job, found.run, None), found)
         return True
 
     def _start(self, job: Job, known: Sequence[RunInfo]) -> None:
         found = find_done(job, known, self._snapshot)
         if found is None:
-            run_dir = runs.write_run(self._runs_dir, job.config, self._snapshot)
-            self._add(job, run_dir, resume=False)
+            run = write_run(self._runs_dir, job.config, self._snapshot)
+            self._add(job, run, resume=False)
         elif found.status == "running":
-            self._active.append(_Active(job, found.path, None))
+            self._active.append(_Active(job, found.run, None))
         else:
-            self._add(job, found.path, resume=True)
+            self._add(job, found.run, resume=True)
 
-    def _add(self, job: Job, run_dir: Path, *, resume: bool) -> None:
-        process = start_training(run_dir, resume=resume, command=self._command)
-        self._active.append(_Active(job, run_dir, process))
+    def _add(self, job: Job, run: Run, *, resume: bool) -> None:
+        process = start_training(run, resume=resume, command=self._command)
+        self._active.append(_Active(job, run, process))
 
     def _ask_to_stop(self) -> None:
         for active in self._active:
-            runs.request_stop(active.run_dir)
+            runs.request_stop(active.run)
         threading.Event().wait(POLL_SECONDS)
 
     def _look(self) -> None:
@@ -135,7 +138,7 @@ class Runner:
                 self._say(active, "running")
 
     def _end(self, active: _Active) -> None:
-        info = runs.read_run(active.run_dir)
+        info = read_run(active.run)
         if info.status == "done" and info.has_model:
             self._finish(active, info)
         elif info.status == "stopped":
@@ -148,7 +151,7 @@ class Runner:
 
     def _finish(self, active: _Active, info: RunInfo) -> None:
         # a finished run cannot be resumed, and this is by far its largest file
-        (info.path / runs.RESUME).unlink(missing_ok=True)
+        info.run.resume.unlink(missing_ok=True)
         active.read()
         self.finished[active.job.key] = info
         self._say(active, "done")

@@ -23,9 +23,12 @@ import numpy as np
 
 from training.errors import UserError
 from training.files import replacing
-from training.storage.runs.folder import Snapshot, load_config, load_snapshot, write_inputs
+from training.storage.runs.folder import load_config
+from training.storage.runs.new_run import write_inputs
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.search_space import Space, check_space, space_from_json, space_to_json
+from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 SEARCHES, PLAN, TRIALS, DATABASE = "searches", "search.json", "trials.json", "search.db"
 WORKERS, STOP, LOCK = "workers", "stop", "lock"
@@ -146,7 +149,7 @@ def create_search(project: Path, plan: SearchPlan, snapshot: Snapshot) -> Path:
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
         try:
             beside.chmod(0o755)
-            write_inputs(beside, plan.config, snapshot)
+            write_inputs(Run(beside), plan.config, snapshot)
             write_plan(beside, plan)
             (beside / WORKERS).mkdir()
             beside.rename(folder)
@@ -171,10 +174,10 @@ def read_plan(folder: Path) -> SearchPlan:
     """The plan of a search's folder. Raises UserError if it is missing or damaged."""
     try:
         values = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        about = json.loads(Run(folder).config.read_text(encoding="utf-8"))
         return SearchPlan(
             name=folder.name,
-            config=load_config(folder),
+            config=load_config(Run(folder)),
             space=space_from_json(values["space"]),
             trials=int(values["trials"]),
             pruner=str(values["pruner"]),
@@ -188,7 +191,7 @@ def read_plan(folder: Path) -> SearchPlan:
 
 def read_labels(folder: Path) -> Snapshot:
     """The labels and the split that all trials train on. Raises UserError."""
-    return load_snapshot(folder)
+    return load_snapshot(Run(folder))
 
 
 def write_trials(folder: Path, trials: Sequence[TrialInfo]) -> None:

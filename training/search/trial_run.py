@@ -6,12 +6,13 @@ import math
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from training.search.rungs import Rungs
 from training.start import start_training
 from training.storage.runs.events import Event, RunFailed, RunFinished, RunStarted
-from training.storage.runs.folder import RESUME, STOP, is_running, load_config, read_events, read_run, request_stop
+from training.storage.runs.folder import is_running, load_config, read_events, request_stop
+from training.storage.runs.listing import read_run
+from training.storage.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -29,32 +30,32 @@ class TrialRun:
     start: start or resume the run unless another process is training it. Raises OSError if it cannot be started.
     """
 
-    def __init__(self, number: int, run_dir: Path, *, start: bool, command: Sequence[str]) -> None:
-        self.number, self.run_dir = number, run_dir
+    def __init__(self, number: int, run: Run, *, start: bool, command: Sequence[str]) -> None:
+        self.number, self.run = number, run
         self.stopping = False
-        self._rungs = Rungs(load_config(run_dir))
+        self._rungs = Rungs(load_config(run))
         self._offset = 0
-        self._process = _start(run_dir, command) if start else None
+        self._process = _start(run, command) if start else None
 
     def poll(self) -> list[tuple[int, float]]:
         """The (rung, error) pairs measured since the last call."""
-        events, self._offset = read_events(self.run_dir, after=self._offset)
+        events, self._offset = read_events(self.run, after=self._offset)
         return [news for event in events for news in self._rungs.feed(event)]
 
     def stop(self) -> None:
         """Ask the run to end after its batch."""
         self.stopping = True
-        request_stop(self.run_dir)
+        request_stop(self.run)
 
     def is_over(self) -> bool:
         """Whether training has ended; everything it wrote can then be read."""
         if self._process is not None:
             return self._process.poll() is not None
-        return not is_running(self.run_dir)
+        return not is_running(self.run)
 
     def outcome(self) -> Outcome:
         """How the run ended; call it once `is_over`."""
-        events, _ = read_events(self.run_dir, progress=False)
+        events, _ = read_events(self.run, progress=False)
         ends = [e for e in events if isinstance(e, (RunStarted, RunFinished, RunFailed))]
         end = ends[-1] if ends else None
         if isinstance(end, RunFinished) and math.isfinite(end.rmse):
@@ -72,16 +73,16 @@ class TrialRun:
         return f"Its process ended without a message{'' if code is None else f' (exit code {code})'}; see its log."
 
 
-def _start(run_dir: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | None:
+def _start(run: Run, command: Sequence[str]) -> subprocess.Popen[bytes] | None:
     """Start or resume the run, unless it is training or has ended."""
-    status = read_run(run_dir).status
+    status = read_run(run).status
     if status in ("running", "done", "failed"):
         return None
-    (run_dir / STOP).unlink(missing_ok=True)
-    return start_training(run_dir, resume=status != "queued", command=command)
+    run.stop.unlink(missing_ok=True)
+    return start_training(run, resume=status != "queued", command=command)
 
 
-def can_go_on(run_dir: Path) -> bool:
+def can_go_on(run: Run) -> bool:
     """Whether an interrupted trial's run can be continued exactly."""
-    status = read_run(run_dir).status
-    return status in ("queued", "running", "done", "failed") or (run_dir / RESUME).is_file()
+    status = read_run(run).status
+    return status in ("queued", "running", "done", "failed") or run.resume.is_file()

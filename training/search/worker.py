@@ -27,7 +27,8 @@ from training.search.rungs import STEPS
 from training.search.study import BEAT, HOST, PRUNING, RUN, WORKER, Study, storage_in_use
 from training.search.trial_run import TrialRun, can_go_on
 from training.start import TRAIN
-from training.storage.runs.folder import RESUME, write_run
+from training.storage.runs.new_run import write_run
+from training.storage.runs.run import Run
 
 _POLL_SECONDS = 0.1
 _IDLE_SECONDS = 0.5  # between polls of the storage while only other processes train
@@ -131,16 +132,16 @@ class Worker:
 
     def _begin(self, number: int) -> None:
         attributes = self.study.under_way().get(number, {})
-        run_dir, pruning = self._runs_dir / (attributes.get(RUN) or "-"), bool(attributes.get(PRUNING))
-        if not run_dir.is_dir() or not (pruning or can_go_on(run_dir)):
-            run_dir, pruning = self._make_run(number), False
-            self.study.mark(number, **{RUN: run_dir.name, PRUNING: ""})
-        self._runs[number] = TrialRun(number, run_dir, start=not pruning, command=self._command)
+        run, pruning = Run(self._runs_dir / (attributes.get(RUN) or "-")), bool(attributes.get(PRUNING))
+        if not run.path.is_dir() or not (pruning or can_go_on(run)):
+            run, pruning = self._make_run(number), False
+            self.study.mark(number, **{RUN: run.name, PRUNING: ""})
+        self._runs[number] = TrialRun(number, run, start=not pruning, command=self._command)
         if pruning:
             self._runs[number].stop()
         self._tell("started", number)
 
-    def _make_run(self, number: int) -> Path:
+    def _make_run(self, number: int) -> Run:
         config = self.plan.trial_config(self.study.params(number))
         if config.threads == 0 and self.jobs > 1:
             config = replace(config, threads=max(1, (os.cpu_count() or 1) // self.jobs))
@@ -170,7 +171,7 @@ class Worker:
         del self._runs[number]
         if outcome.reason == "stopped" and stopping and not pruning:
             return
-        (trial_run.run_dir / RESUME).unlink(missing_ok=True)  # the largest file of a run, no longer needed
+        trial_run.run.resume.unlink(missing_ok=True)  # the largest file of a run, no longer needed
         if outcome.reason == "done":
             self.study.finish(number, outcome.rmse)
         elif pruning or outcome.reason == "stopped":

@@ -13,10 +13,10 @@ from training.errors import UserError
 from training.faces.images.crops import square_crop
 from training.faces.images.face_detector import ROOM
 from training.faces.labels.labels import Labels
-from training.faces.labels.run_names import is_starter
 from training.faces.labels.samples import SampleBatch, Split
 from training.files import replacing, writing
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 from training.video.source import Frame
 from training.video.tracking import Face
 
@@ -24,7 +24,7 @@ FRAMES = "frames"  # folder of the project
 
 
 def save_frame(
-    project: Project, frame: Frame, faces: Sequence[Face], *, video: str, run: Path | None = None
+    project: Project, frame: Frame, faces: Sequence[Face], *, video: str, run: Run | None = None
 ) -> np.ndarray:
     """Add the faces of a frame as train samples, in one group per video; returns the new ids, int64 [B].
 
@@ -50,9 +50,9 @@ def save_frame(
     return ids
 
 
-def knows(project: Project, run: Path) -> bool:
+def knows(project: Project, run: Run) -> bool:
     """Whether this is a run of the project or a starter, whose predictions the project can store."""
-    return run.parent.resolve() == project.runs_dir.resolve() or is_starter(run.name)
+    return run.path.parent.resolve() == project.runs_dir.resolve() or run.is_starter
 
 
 def _batch(

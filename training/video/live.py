@@ -37,6 +37,7 @@ from training.errors import UserError
 from training.learning.inference.device import keep_memory, set_threads
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 from training.video.kept_frames import save_frame
 from training.video.points_csv import WriteFaces, video_table
 from training.video.screen_image import fitting_scale, screen_picture
@@ -147,7 +148,7 @@ class Live:
                 case "resume":
                     self._resume()
                 case "save":
-                    self._save(Path(message["project"]), Path(message["run"]))
+                    self._save(Path(message["project"]), Run(Path(message["run"])))
                 case "record":
                     self._record(Path(message["path"]))
                 case "stop":
@@ -189,7 +190,7 @@ class Live:
         if self._last is not None and (self.paused or self.ended):  # no other frame will follow
             self._send(*self._last)
 
-    def _save(self, path: Path, run: Path) -> None:
+    def _save(self, path: Path, run: Run) -> None:
         if self._last is None or not self._last[1]:
             raise UserError("There is no face in this frame; nothing was saved.")
         with Project.open(path) as project:
@@ -248,7 +249,7 @@ def live(model: Path, source: str, *, commands: TextIO, out: BinaryIO) -> None:
     threading.Thread(target=_read, args=(commands, lines), daemon=True).start()
     try:
         with Video(int(source) if source.isdecimal() else Path(source)) as video:
-            predictor = Predictor.load(model)
+            predictor = Predictor.load(Run(model))
             shown = Live(video, predictor, out)
             shown.say(_opened(video, predictor))
             _run(shown, lines)

@@ -15,6 +15,7 @@ from training.faces.labels.labels import Labels
 from training.faces.measures.pose_balance import Balance
 from training.storage.project.project import Project
 from training.storage.runs.inputs.balance import BALANCE, ProjectPoses, project_poses, read_balance
+from training.storage.runs.run import Run
 
 _MARGIN = 0.3  # of the face's box, around a face in a larger image
 _TRIES = 3  # faces of a bin to try, in case images are unreadable
@@ -63,7 +64,7 @@ def balance_now(poses: ProjectPoses, bins: int) -> Shown:
 
 def read_run(path: Path, run: str) -> Shown:
     """The balance of a run. Raises UserError if it did not balance by pose."""
-    found = read_balance(path / "runs" / run)
+    found = read_balance(Run(path / "runs" / run))
     if found is None:
         raise UserError(f"The run {run} did not balance by pose.")
     return Shown(found.ids, found.balance)

@@ -33,6 +33,7 @@ from training.errors import UserError
 from training.faces.measures.error_budget import ErrorBudget
 from training.faces.measures.error_curve import ErrorCurve
 from training.storage.runs.model.header import run_curve
+from training.storage.runs.run import Run
 
 USUAL = 80  # percent
 USUAL_WRONG = 2.0  # percent
@@ -150,7 +151,7 @@ class AcceptDialog(QDialog):
         path, run = store.path, self.run
 
         def read(*, cancelled: Callable[[], bool]) -> tuple[Candidates, ErrorCurve]:
-            return read_candidates(path, run, cancelled=cancelled), run_curve(path / "runs" / run)
+            return read_candidates(path, run, cancelled=cancelled), run_curve(Run(path / "runs" / run))
 
         self._task("read", read, done=self._on_read, cancellable=True)
 

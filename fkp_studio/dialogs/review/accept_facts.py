@@ -18,6 +18,7 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.run_names import run_number
 from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 
 CHUNK = 1024  # samples read at once
 NEVER = -1.0  # stands for a NaN confidence: accepted only if no minimum is set
@@ -51,7 +52,7 @@ def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> C
     """All faces' unset points that the run has predicted, given their labels, as `Project.accept` takes them."""
     with Project.open(path, read_only=True) as project:
         with suppress(UserError):  # a damaged fill model: accepting uses plain predictions too
-            make_fill(project, project.runs_dir / run)  # build it now, or the counts would change once it exists
+            make_fill(project, Run(project.runs_dir / run))  # build it now, or the counts would change once it exists
         confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int16)]
         everyone = fillable_ids(project.database)
         for start in range(0, len(everyone), CHUNK):
@@ -117,7 +118,7 @@ def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[Fa
 def _read(project: Project, run: str, ids: np.ndarray) -> tuple[Labels, Predictions]:
     """The labels of `ids`, and the predictions that `Project.accept` uses for them."""
     keypoints = len(project.schema)
-    fill = usable_fill(project.runs_dir / run, keypoints=keypoints)
+    fill = usable_fill(Run(project.runs_dir / run), keypoints=keypoints)
     return read_given(project.database, run, ids, keypoints, fill=fill)
 
 

@@ -22,6 +22,7 @@ from training.progress import Cancelled, Progress
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 from training.storage.runs.model.stored_predictions import NotPredictedError
+from training.storage.runs.run import Run
 
 ADJUST = (*FKP, "adjust")
 FITTING = "Calibrating… Labelled faces without predictions are predicted first, which takes a few seconds."
@@ -75,17 +76,17 @@ class AdjustDialog(QDialog):
         self.close_button.setFocus()
 
     @property
-    def _run_dir(self) -> Path | None:
+    def _run(self) -> Run | None:
         store = self._session.store
-        return store.project.runs_dir / self.run if store is not None and self.run else None
+        return Run(store.project.runs_dir / self.run) if store is not None and self.run else None
 
     def _read(self) -> None:
-        run_dir, store = self._run_dir, self._session.store
-        if run_dir is None or store is None:
+        run, store = self._run, self._session.store
+        if run is None or store is None:
             self.summary.setText("Choose a run in the list of runs first.")
             return
-        self._task(read_state, run_dir, len(store.schema), done=self._on_state)
-        self._task(read_fit, store.path, run_dir, done=self._on_fit, cancellable=True)
+        self._task(read_state, run, len(store.schema), done=self._on_state)
+        self._task(read_fit, store.path, run, done=self._on_fit, cancellable=True)
 
     def _on_state(self, used: Adjustment | None) -> None:
         self._used = used
@@ -115,14 +116,14 @@ class AdjustDialog(QDialog):
         self.go.setEnabled(fit is not None and fit.helps and not same)
 
     def _use(self) -> None:
-        run_dir, fit = self._run_dir, self._fit
-        if run_dir is not None and fit is not None:
-            self._task(lambda: use_fit(run_dir, fit), done=lambda _none: self._changed())
+        run, fit = self._run, self._fit
+        if run is not None and fit is not None:
+            self._task(lambda: use_fit(run, fit), done=lambda _none: self._changed())
 
     def _take_away(self) -> None:
-        run_dir = self._run_dir
-        if run_dir is not None:
-            self._task(lambda: undo_fit(run_dir), done=lambda _there: self._changed())
+        run = self._run
+        if run is not None:
+            self._task(lambda: undo_fit(run), done=lambda _there: self._changed())
 
     def _changed(self) -> None:
         """All predictions of the run are outdated: predict again, in the background."""
@@ -142,14 +143,12 @@ class AdjustDialog(QDialog):
         super().done(result)
 
 
-def read_state(run_dir: Path, keypoints: int) -> Adjustment | None:
+def read_state(run: Run, keypoints: int) -> Adjustment | None:
     """The fit in use; None if there is none."""
-    return read_adjustment(run_dir, keypoints=keypoints)
+    return read_adjustment(run, keypoints=keypoints)
 
 
-def read_fit(
-    project: Path, run_dir: Path, *, cancelled: Callable[[], bool], command: Sequence[str] = ADJUST
-) -> Fit | None:
+def read_fit(project: Path, run: Run, *, cancelled: Callable[[], bool], command: Sequence[str] = ADJUST) -> Fit | None:
     """Fit to stored predictions, or else in a process that predicts the labelled faces; None if cancelled.
 
     Raises UserError.
@@ -157,11 +156,11 @@ def read_fit(
     try:
         with Project.open(project, read_only=True) as opened:
             opened.database.progress = Progress(None, cancelled)
-            return fit_run(opened, run_dir)
+            return fit_run(opened, run)
     except Cancelled:
         return None
     except NotPredictedError:
-        words = [*command, str(project), "--run", run_dir.name, "--try", "--json"]
+        words = [*command, str(project), "--run", run.name, "--try", "--json"]
         out = run_command(words, cancelled=cancelled)
     return None if out is None else from_json(json.loads(out))
 

@@ -11,6 +11,7 @@ from training.faces.measures.reliability import Judged, Reliability, RiskCurve, 
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import read_adjustment
 from training.storage.runs.model.header import run_curve
+from training.storage.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class ConfidenceFacts:
 def read_known(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Known:
     """Read the stored predictions of the run."""
     with Project.open(path, read_only=True) as project:
-        run_dir = project.runs_dir / run
-        fit = read_adjustment(run_dir, keypoints=len(project.schema))
+        own = Run(project.runs_dir / run)
+        fit = read_adjustment(own, keypoints=len(project.schema))
         judged = judge_stored(project, run, cancelled=cancelled)
-        return Known(judged, run_curve(run_dir), 0 if fit is None else fit.faces)
+        return Known(judged, run_curve(own), 0 if fit is None else fit.faces)
 
 
 def facts_for(known: Known, beyond: float) -> ConfidenceFacts:

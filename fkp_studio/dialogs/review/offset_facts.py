@@ -17,6 +17,7 @@ from training.storage.project.edits.shift import shifted, to_shift
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import spread_rows
 from training.storage.runs.model.stored_predictions import is_predicted, model_config
+from training.storage.runs.run import Run
 
 LOOKED_AT = 2000  # evenly spread faces to choose the drawn ones from
 ROOM = 0.75  # of the interocular distance, around the midpoint of the eyes
@@ -29,13 +30,13 @@ def read_checks(path: Path, run: str, *, cancelled: Callable[[], bool]) -> list[
     """
     with Project.open(path, read_only=True) as project:
         project.database.progress = Progress(None, cancelled)
-        run_dir = project.runs_dir / run
-        return check_labels(project, run_dir if run and _can_tell(project, run_dir) else None)
+        own = Run(project.runs_dir / run)
+        return check_labels(project, own if run and _can_tell(project, own) else None)
 
 
-def _can_tell(project: Project, run_dir: Path) -> bool:
+def _can_tell(project: Project, run: Run) -> bool:
     try:
-        return model_config(run_dir).flip_average and is_predicted(project, run_dir)
+        return model_config(run).flip_average and is_predicted(project, run)
     except UserError:  # damaged run settings: check by the images alone
         return False
 

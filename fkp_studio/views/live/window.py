@@ -17,7 +17,7 @@ from fkp_studio.look.widgets.parts import button, row, text_label
 from fkp_studio.views.live.feed import WORKER, LiveFeed
 from fkp_studio.views.live.seek import SeekBar
 from fkp_studio.views.live.view import LiveView
-from training.storage.runs.folder import RunInfo
+from training.storage.runs.listing import RunInfo
 from training.storage.runs.model.starters import starters
 from training.video.source import VIDEO_SUFFIXES
 
@@ -77,7 +77,7 @@ class LiveWindow(QDialog):
     def _list(self, infos: list[RunInfo]) -> None:
         able = [info for info in infos if info.is_starter or info.best is not None]
         for info in able:
-            self.model.addItem(info.name, info.path)
+            self.model.addItem(info.name, info.run)
         names = [info.name for info in able]
         if able:  # the best on val, else the last starter
             best = min(reversed(able), key=lambda info: info.least_error)

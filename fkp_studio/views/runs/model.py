@@ -13,8 +13,8 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.training_words import STATUSES, ago, clock, epoch_text, exactly
 from training.faces.labels.run_names import is_starter
 from training.storage.runs.events import EpochDone
-from training.storage.runs.folder import RunInfo
 from training.storage.runs.inputs.marking_schemes import scheme_words
+from training.storage.runs.listing import RunInfo
 
 Index = QModelIndex | QPersistentModelIndex
 STARTER = "came with the program"

@@ -24,7 +24,6 @@ from fkp_studio.views.runs.delegate import RunsDelegate, RunsView
 from fkp_studio.views.runs.log import LogDialog
 from fkp_studio.views.runs.model import RunsModel
 from training.assist.offsets.label_offsets import KIND
-from training.storage.runs.folder import model_file
 
 CAN_RESUME = ("stopped", "interrupted", "failed", "waiting")
 TRAINS = ("starting", "running", "stopping")
@@ -138,7 +137,7 @@ class RunsPanel(QWidget):
         """Show the log of a run's training process."""
         info = self._jobs.book.info(name)
         if info is not None:
-            LogDialog(info.path, self).open()
+            LogDialog(info.run, self).open()
 
     def menu(self, name: str) -> QMenu:
         """The context menu of a run, with unavailable actions disabled."""
@@ -147,7 +146,7 @@ class RunsPanel(QWidget):
         if info is None:
             return menu
         busy = status in TRAINS
-        folder = model_file(info.path).parent if info.is_starter else info.path
+        folder = info.run.model.parent if info.is_starter else info.run
         acts = (
             ("Show predictions", info.has_model, lambda: self._session.set_run(name)),
             ("Predict all faces", info.has_model, lambda: self._jobs.predict(name)),

@@ -44,8 +44,8 @@ def test_faces_whose_labels_lie_outside_their_pictures_are_not_drawn(tmp_path: P
 
 def test_a_damaged_run_does_not_keep_the_pictures_from_telling(tmp_path: Path) -> None:
     path = make_project(tmp_path, 1.2)
-    run_dir = path / "runs" / RUN
-    run_dir.mkdir(parents=True)
-    (run_dir / "config.json").write_text("{", encoding="utf-8")
+    run = path / "runs" / RUN
+    run.mkdir(parents=True)
+    (run / "config.json").write_text("{", encoding="utf-8")
     (checked,) = read_checks(path, RUN, cancelled=lambda: False)
     assert checked.by_run is None and checked.best is not None and checked.best.worth_telling

@@ -25,8 +25,8 @@ from fkp_studio.window.closing import wait_for_writing
 from training.storage.project import label_table
 from training.storage.project.edits.shift import shift_labels
 from training.storage.project.project import Project
-from training.storage.runs.folder import MODEL
 from training.storage.runs.model.stored_predictions import model_stamp
+from training.storage.runs.run import Run
 
 
 @pytest.fixture
@@ -159,21 +159,21 @@ def test_very_many_changes_are_not_looked_up() -> None:
 
 def test_what_was_predicted_is_kept_in_a_table(project_path: Path, tmp_path: Path) -> None:
     """Even among a million faces a shown one is looked up, not searched for."""
-    fresh, run_dir = Freshness(), tmp_path / "0001-cnn"
-    run_dir.mkdir()
-    (run_dir / MODEL).write_bytes(b"a model")
+    fresh, run = Freshness(), Run(tmp_path / "0001-cnn")
+    run.path.mkdir()
+    run.model.write_bytes(b"a model")
 
     def needed(*ids: int) -> list[int]:
-        return fresh.needed(project_path, run_dir, np.array(ids, np.int64) if ids else None).tolist()
+        return fresh.needed(project_path, run, np.array(ids, np.int64) if ids else None).tolist()
 
     assert needed(5) == [5]
-    fresh.note(run_dir, np.array([5, 2]), model=model_stamp(run_dir))
-    fresh.note(run_dir, np.array([20]), model=model_stamp(run_dir))
+    fresh.note(run, np.array([5, 2]), model=model_stamp(run))
+    fresh.note(run, np.array([20]), model=model_stamp(run))
     assert needed(5) == [] and needed(24) == [24] and needed(2, 3, 20) == [3]
     assert needed() == [i for i in range(1, 25) if i not in (2, 5, 20)]
     fresh.forget(np.array([2, 24]))
     assert needed(2, 5, 24) == [2, 24]
-    fresh.note(run_dir, np.array([5]), model="one that was replaced meanwhile")
+    fresh.note(run, np.array([5]), model="one that was replaced meanwhile")
     assert needed(5, 20) == [5]
     fresh.close()
 

@@ -15,9 +15,10 @@ from pytestqt.qtbot import QtBot
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from training.assist.offsets.fit_to_person import Fit, undo_fit, use_fit
-from training.storage.runs import folder as runs
 from training.storage.runs.model.adjustment import Adjustment
 from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
+from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import recipe_config
 
 Make = Callable[[str], Jobs]
@@ -34,9 +35,9 @@ def memory(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(session: Session) -> str:
     """A finished run with a model file."""
-    run_dir = runs.create_run(session.store.project, recipe_config("ml-resnet"))
-    (run_dir / runs.MODEL).write_bytes(b"model")
-    return run_dir.name
+    made = create_run(session.store.project, recipe_config("ml-resnet"))
+    made.model.write_bytes(b"model")
+    return made.name
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_what_is_there_is_not_asked_again_until_the_model_is_newer(
     with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total):
         session.set_run(run)
     assert len(asked(memory)) == before
-    (session.store.project.runs_dir / run / runs.MODEL).write_bytes(b"a better model")
+    Run(session.store.project.runs_dir / run).model.write_bytes(b"a better model")
     session.set_run("")
     session.set_run(run)
     qtbot.waitUntil(lambda: len([r for r in asked(memory)[before:] if len(r["ids"]) >= 23]) == 1)
@@ -97,14 +98,14 @@ def test_predictions_are_made_anew_with_a_fit_and_when_it_is_taken_away(
     make_jobs: Make, session: Session, run: str, memory: Path, qtbot: QtBot
 ) -> None:
     """After removing the fit the model is the former one, but the stored predictions are not."""
-    jobs, run_dir = make_jobs("good"), session.store.project.runs_dir / run
+    jobs, made = make_jobs("good"), Run(session.store.project.runs_dir / run)
     fit = Fit(Adjustment(np.ones((15, 2)), 24, 2.0, 1.0), np.ones(15), np.ones(15), 4)
-    changes: tuple[Callable[[], object], ...] = (lambda: None, lambda: use_fit(run_dir, fit), lambda: undo_fit(run_dir))
+    changes: tuple[Callable[[], object], ...] = (lambda: None, lambda: use_fit(made, fit), lambda: undo_fit(made))
     for count, change in enumerate(changes, start=1):
         change()
         with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total == 24):
             jobs.predict(run)
-        qtbot.waitUntil(lambda: stored_stamp(run_dir) == model_stamp(run_dir))
+        qtbot.waitUntil(lambda: stored_stamp(made) == model_stamp(made))
         assert sum(len(request["ids"]) for request in asked(memory)) == 24 * count
 
 
@@ -141,7 +142,7 @@ def test_a_worker_that_cannot_be_started_is_told(session: Session, run: str, qtb
 def test_a_run_without_a_model_says_so(make_jobs: Make, session: Session, run: str, qtbot: QtBot) -> None:
     jobs, said = make_jobs("good"), []
     jobs.message.connect(said.append)
-    (session.store.project.runs_dir / run / runs.MODEL).unlink()
+    Run(session.store.project.runs_dir / run).model.unlink()
     jobs.predict(run)
     assert "no model yet" in said[0]
 

@@ -20,6 +20,7 @@ from fkp_studio.jobs.run_book import RunBook
 from tests.helpers import fake_training
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFinished
+from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import recipe_config
 
@@ -65,7 +66,7 @@ def test_a_run_trains_and_its_curves_arrive(make_jobs: Make, qtbot: QtBot) -> No
     history = jobs.book.history("0001-ml-resnet")
     assert [e.rmse for e in history.epochs] == [fake_training.epoch_done(i).rmse for i in range(1, 7)]
     assert len(history.batches()) == fake_training.EPOCHS * 4
-    assert "a line for the log" in (jobs.book.infos()[0].path / runs.LOG).read_text()
+    assert "a line for the log" in (jobs.book.infos()[0].run.log).read_text()
 
 
 def test_runs_to_compare_train_one_after_another_on_the_same_labels(make_jobs: Make, qtbot: QtBot) -> None:
@@ -100,14 +101,14 @@ def test_stop_keeps_the_model_and_resume_goes_on_with_the_curve(make_jobs: Make,
 
 def test_the_curves_stand_until_a_resumed_run_speaks(session: Session, qtbot: QtBot) -> None:
     book = RunBook()
-    run_dir = runs.create_run(session.store.project, config())
-    book.set_folder(run_dir.parent)
-    book.follow(run_dir.name)
-    book.add(run_dir.name, (fake_training.started(), fake_training.epoch_done(1), fake_training.epoch_done(2)))
-    book.follow(run_dir.name)  # as a resume does, before its process has read or written anything
-    assert [e.epoch for e in book.history(run_dir.name).epochs] == [1, 2]
-    book.add(run_dir.name, (fake_training.started(), fake_training.epoch_done(1)))
-    assert [e.epoch for e in book.history(run_dir.name).epochs] == [1]
+    run = create_run(session.store.project, config())
+    book.set_folder(run.path.parent)
+    book.follow(run.name)
+    book.add(run.name, (fake_training.started(), fake_training.epoch_done(1), fake_training.epoch_done(2)))
+    book.follow(run.name)  # as a resume does, before its process has read or written anything
+    assert [e.epoch for e in book.history(run.name).epochs] == [1, 2]
+    book.add(run.name, (fake_training.started(), fake_training.epoch_done(1)))
+    assert [e.epoch for e in book.history(run.name).epochs] == [1]
 
 
 def test_kill_9_is_told_with_the_epoch_that_is_kept(make_jobs: Make, qtbot: QtBot) -> None:
@@ -171,18 +172,18 @@ def test_discard_removes_the_run_and_refuses_while_it_trains(make_jobs: Make, qt
 
 
 def test_a_run_of_the_command_line_is_followed(make_jobs: Make, qtbot: QtBot, session: Session) -> None:
-    run_dir = runs.create_run(session.store.project, config())
-    child = subprocess.Popen([*fake("slow"), str(run_dir), "--nice"], stdout=subprocess.DEVNULL)
+    run = create_run(session.store.project, config())
+    child = subprocess.Popen([*fake("slow"), str(run), "--nice"], stdout=subprocess.DEVNULL)
     try:
-        qtbot.waitUntil(lambda: len(runs.read_events(run_dir)[0]) > 8)
+        qtbot.waitUntil(lambda: len(runs.read_events(run)[0]) > 8)
         jobs = make_jobs("good")
-        qtbot.waitUntil(lambda: len(jobs.book.history(run_dir.name).epochs) >= 3)
-        assert jobs.status(run_dir.name) == "running"
-        assert not jobs.queue.is_own(run_dir.name)
+        qtbot.waitUntil(lambda: len(jobs.book.history(run.name).epochs) >= 3)
+        assert jobs.status(run.name) == "running"
+        assert not jobs.queue.is_own(run.name)
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
-        qtbot.waitUntil(lambda: ended(jobs, run_dir.name))
-        assert "unexpectedly" in jobs.book.note(run_dir.name)
+        qtbot.waitUntil(lambda: ended(jobs, run.name))
+        assert "unexpectedly" in jobs.book.note(run.name)
     finally:
         child.kill()
         child.wait()
@@ -206,12 +207,12 @@ def test_a_training_outlives_the_window_and_is_found_again(make_jobs: Make, qtbo
 def test_what_waited_when_the_window_closed_trains_when_it_is_opened_again(
     make_jobs: Make, qtbot: QtBot, session: Session
 ) -> None:
-    run_dir = runs.create_run(session.store.project, config())
-    about = json.loads((run_dir / runs.CONFIG).read_text())
-    (run_dir / runs.CONFIG).write_text(json.dumps({**about, "created": about["created"] - 3600}))
+    run = create_run(session.store.project, config())
+    about = json.loads(run.config.read_text())
+    run.config.write_text(json.dumps({**about, "created": about["created"] - 3600}))
     jobs = make_jobs("good")
-    qtbot.waitUntil(lambda: ended(jobs, run_dir.name))
-    assert jobs.status(run_dir.name) == "done"
+    qtbot.waitUntil(lambda: ended(jobs, run.name))
+    assert jobs.status(run.name) == "done"
 
 
 def test_stop_all_leaves_nothing_that_starts_again(make_jobs: Make, qtbot: QtBot) -> None:

@@ -25,8 +25,9 @@ from training.faces.measures.reliability import judge_stored
 from training.learning.evaluation.confidence import judge_run
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, RunFailed, from_line
-from training.storage.runs.folder import MODEL, read_run
+from training.storage.runs.listing import read_run
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
+from training.storage.runs.run import MODEL
 
 SETTINGS = ("--recipe", "cnn-6", "--device", "cpu", "--set", "batch_size=12", "threads=1", "precision=float32")
 
@@ -113,12 +114,12 @@ def interrupt_after_an_epoch(process: subprocess.Popen[str]) -> list[str]:
 
 def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(project: Path) -> None:
     lines = interrupt_after_an_epoch(child("train", project, *SETTINGS, "--epochs", 100_000, "--json"))
-    run_dir = Path(json.loads(lines[-1])["run"])
-    first = read_run(run_dir)
+    run = Path(json.loads(lines[-1])["run"])
+    first = read_run(run)
     assert first.status == "stopped"
-    assert (run_dir / MODEL).is_file()
-    interrupt_after_an_epoch(child("resume", run_dir, "--json"))
-    second = read_run(run_dir)
+    assert run.model.is_file()
+    interrupt_after_an_epoch(child("resume", run, "--json"))
+    second = read_run(run)
     assert second.status == "stopped"
     assert first.last is not None
     assert second.last is not None
@@ -287,8 +288,8 @@ def test_evaluate_calibration(trained: Path, capsys: pytest.CaptureFixture[str])
 
 def test_evaluate_measures_what_predict_gives(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Uses and reports the fit in use; confidences are judged by stored predictions, as in the window."""
-    run_dir = project / "runs" / "0001-cnn-6"
-    write_adjustment(run_dir, Adjustment(np.full((15, 2), 200.0), 24, 2.24, 2.00))
+    run = project / "runs" / "0001-cnn-6"
+    write_adjustment(run, Adjustment(np.full((15, 2), 200.0), 24, 2.24, 2.00))
     found = {}
     for way in ((), ("--without-fit",), ("--protocol", "kaggle")):
         assert fkp("evaluate", project, "--run", 1, *way, "--json") == 0
@@ -302,8 +303,8 @@ def test_evaluate_measures_what_predict_gives(project: Path, capsys: pytest.Capt
     assert fkp("evaluate", project, "--run", 1, "--without-fit") == 0
     assert "Without the calibration that `fkp predict` applies" in capsys.readouterr().out
     with Project.open(project) as opened:
-        predict_into(opened, run_dir, opened.ids())
-        stored, (judged, _curve) = judge_stored(opened, run_dir.name), judge_run(opened, run_dir)
+        predict_into(opened, run, opened.ids())
+        stored, (judged, _curve) = judge_stored(opened, run.name), judge_run(opened, run)
     assert judged.errors == pytest.approx(stored.errors, rel=1e-3)
     assert judged.confidences == pytest.approx(stored.confidences, rel=1e-3)
 

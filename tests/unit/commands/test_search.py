@@ -14,7 +14,7 @@ from training.commands import train
 from training.search.plan import best_trial, read_search
 from training.search.worker import Worker
 from training.storage.project.project import Project
-from training.storage.runs.folder import list_runs
+from training.storage.runs.listing import list_runs
 
 
 @pytest.fixture(autouse=True)

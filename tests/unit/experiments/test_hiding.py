@@ -25,8 +25,9 @@ from training.experiments.report.words import claim_sentence, summary
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema, schema_from_names
 from training.storage.project.project import Project
-from training.storage.runs import folder as runs
-from training.storage.runs.folder import Snapshot
+from training.storage.runs.listing import list_runs
+from training.storage.runs.new_run import write_run
+from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 MASKED = find_experiment("table-2-masked")
 SILENT = (sys.executable, "-m", "tests.helpers.fake_training", "speechless")
@@ -98,10 +99,10 @@ def test_runs_on_hidden_and_whole_labels_are_not_taken_for_each_other(project_pa
     whole = snapshot()
     half, _ = hide_labels(whole, 0.5)
     most, _ = hide_labels(whole, 0.7)
-    made = runs.write_run(project_path / "runs", job.config, half)
-    (made / runs.RESUME).touch()
-    (made / runs.EVENTS).touch()
-    infos = runs.list_runs(project_path / "runs")
+    made = write_run(project_path / "runs", job.config, half)
+    made.resume.touch()
+    made.events.touch()
+    infos = list_runs(project_path / "runs")
     found = find_done(job, infos, half)
     assert found is not None
     assert found.name == made.name
@@ -144,7 +145,7 @@ def test_hidden_labels_are_the_runs_alone_and_without_them_equal_arms_are_told(p
     told = [e.sentence for e in events if isinstance(e, ExperimentStarted)]
     assert "ML-CNN and CNN without the mask train identically here; hide some labels (--hide 0.7)" in told[0]
     assert "same training" not in told[1]
-    taken = [runs.load_snapshot(info.path) for info in runs.list_runs(project_path / "runs")]
+    taken = [load_snapshot(info.run) for info in list_runs(project_path / "runs")]
     assert [bool(np.isfinite(s.points).all()) for s in taken] == [False] * 3
     assert all(np.isfinite(s.points[s.splits != 0]).all() for s in taken)
     with Project.open(project_path, read_only=True) as project:
@@ -155,4 +156,4 @@ def test_hidden_labels_are_the_runs_alone_and_without_them_equal_arms_are_told(p
 def test_the_command_refuses_a_share_in_a_sentence(project_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["experiment", "table-2-masked", str(project_path), "--hide", "70", "--epochs", "1"]) == 2
     assert "such as 0.7, not 70" in capsys.readouterr().err
-    assert runs.list_runs(project_path / "runs") == []
+    assert list_runs(project_path / "runs") == []

@@ -39,7 +39,9 @@ from training.experiments.runner import Runner
 from training.faces.labels.head_poses import POSES, read_yaw, write_poses
 from training.learning.fit.train_run import train_run
 from training.storage.project.project import Project
-from training.storage.runs import folder as runs
+from training.storage.runs.listing import list_runs
+from training.storage.runs.new_run import write_run
+from training.storage.runs.snapshot import snapshot_project
 from training.synthetic.demo import make_demo_project
 
 TINY = {
@@ -76,7 +78,7 @@ def fake(mode: str) -> tuple[str, ...]:
 
 def runner(project: Path, mode: str = "good", *, events: list[ExperimentEvent] | None = None) -> Runner:
     with Project.open(project, read_only=True) as opened:
-        snapshot = runs.snapshot_project(opened)
+        snapshot = snapshot_project(opened)
     tell = [].append if events is None else events.append
     return Runner(project / "runs", snapshot, side_by_side=2, tell=tell, command=fake(mode))
 
@@ -89,7 +91,7 @@ def statuses(events: list[ExperimentEvent], key: Key) -> list[str]:
 def test_each_arm_and_seed_is_trained_once_as_an_ordinary_run(project_path: Path) -> None:
     events: list[ExperimentEvent] = []
     done = runner(project_path, events=events).train(make_plan(EXPERIMENT, OPTIONS.budget), threading.Event())
-    infos = runs.list_runs(project_path / "runs")
+    infos = list_runs(project_path / "runs")
     assert [i.status for i in infos] == ["done"] * 4
     assert sorted(done) == [("l2", 0), ("l2", 1), ("wing", 0), ("wing", 1)]
     assert {key: (i.config.loss, i.config.seed) for key, i in done.items()} == {key: key for key in done}
@@ -102,28 +104,28 @@ def test_finished_trainings_are_not_done_again(project_path: Path) -> None:
     runner(project_path).train(plan, threading.Event())
     again = runner(project_path, "speechless").train(plan, threading.Event())  # this one would fail
     assert len(again) == 4
-    assert len(runs.list_runs(project_path / "runs")) == 4
+    assert len(list_runs(project_path / "runs")) == 4
 
 
 def test_what_was_cut_off_goes_on_and_other_settings_or_labels_are_another_training(project_path: Path) -> None:
     job = make_plan(EXPERIMENT, OPTIONS.budget)[0]
     made = runner(project_path)
     info = made.train([job], threading.Event())["wing", 0]
-    (info.path / runs.EVENTS).write_text((info.path / runs.EVENTS).read_text().rsplit('{"event":"RunFinished"', 1)[0])
-    infos = runs.list_runs(project_path / "runs")
+    info.run.events.write_text(info.run.events.read_text().rsplit('{"event":"RunFinished"', 1)[0])
+    infos = list_runs(project_path / "runs")
     assert infos[0].status == "interrupted"
     with Project.open(project_path, read_only=True) as project:
-        snapshot = runs.snapshot_project(project)
+        snapshot = snapshot_project(project)
     assert find_done(job, infos, snapshot) is None  # nothing to resume from
-    (info.path / runs.RESUME).touch()
+    info.run.resume.touch()
     assert find_done(job, infos, snapshot) == infos[0]
     assert find_done(replace(job, config=replace(job.config, seed=5)), infos, snapshot) is None
     assert find_done(replace(job, config=replace(job.config, epochs=3)), infos, snapshot) is None
     assert find_done(job, infos, replace(snapshot, label_hash="other")) is None
     assert find_done(job, infos, replace(snapshot, splits=1 - snapshot.splits)) is None
-    (info.path / "fake.json").write_text("3")
+    (info.run.path / "fake.json").write_text("3")
     assert runner(project_path).train([job], threading.Event())["wing", 0].name == info.name
-    assert len(runs.list_runs(project_path / "runs")) == 1
+    assert len(list_runs(project_path / "runs")) == 1
 
 
 def test_a_stop_keeps_what_is_done_and_starts_nothing_new(project_path: Path) -> None:
@@ -139,7 +141,7 @@ def test_a_stop_keeps_what_is_done_and_starts_nothing_new(project_path: Path) ->
 
     made._tell = stop_after_an_epoch
     assert made.train(plan, stop) == {}
-    infos = runs.list_runs(project_path / "runs")
+    infos = list_runs(project_path / "runs")
     assert [i.status for i in infos] == ["stopped", "stopped"]
 
 
@@ -153,9 +155,9 @@ def test_a_training_that_fails_does_not_end_the_others(project_path: Path) -> No
 def trained(project: Path) -> Path:
     """The project with all trainings of the tiny experiment done."""
     with Project.open(project, read_only=True) as opened:
-        snapshot = runs.snapshot_project(opened)
+        snapshot = snapshot_project(opened)
     for job in make_plan(EXPERIMENT, OPTIONS.budget):
-        train_run(runs.write_run(project / "runs", job.config, snapshot))
+        train_run(write_run(project / "runs", job.config, snapshot))
     return project
 
 
@@ -216,7 +218,7 @@ def test_what_cannot_be_trained_is_told_before_anything_is(project_path: Path) -
         conduct(masked, project_path, OPTIONS, tell=[].append, stop=threading.Event())
     with pytest.raises(UserError, match="The test split has no labelled face"):
         conduct(EXPERIMENT, project_path, replace(OPTIONS, split="test"), tell=[].append, stop=threading.Event())
-    assert runs.list_runs(project_path / "runs") == []
+    assert list_runs(project_path / "runs") == []
 
 
 def test_without_matplotlib_it_says_how_to_install_it_before_anything_is_trained(

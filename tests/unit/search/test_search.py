@@ -38,7 +38,8 @@ from training.search.study import Study
 from training.search.worker import TrialEvent, Worker
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, Progress
-from training.storage.runs.folder import list_runs, read_run, snapshot_project
+from training.storage.runs.listing import list_runs, read_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config, recipe_space
 from training.storage.runs.settings.search_space import (
@@ -51,6 +52,7 @@ from training.storage.runs.settings.search_space import (
     text_of,
     with_changes,
 )
+from training.storage.runs.snapshot import snapshot_project
 
 Begin = Callable[[SearchPlan], Path]
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16, 32))}
@@ -244,9 +246,9 @@ def test_after_kill_9_exactly_the_trials_asked_for_end(begin: Begin, project_pat
     assert not left.running
     assert [t.state for t in left.trials] == ["waiting", "waiting"]
     if children_too:
-        for run_dir in (project_path / "runs").glob("0*"):
-            kill_training(run_dir)
-            wait_for(lambda run_dir=run_dir: read_run(run_dir).status == "interrupted")
+        for run in map(Run, (project_path / "runs").glob("0*")):
+            kill_training(run)
+            wait_for(lambda run=run: read_run(run).status == "interrupted")
     (project_path / "runs" / "go").touch()
     assert Worker(folder, jobs=2, command=fake("gated")).run()
     trials = read_search(folder).trials
@@ -257,13 +259,13 @@ def test_after_kill_9_exactly_the_trials_asked_for_end(begin: Begin, project_pat
     assert resumed == ({t.run for t in left.trials} if children_too else set())
 
 
-def kill_training(run_dir: Path) -> None:
+def kill_training(run: Run) -> None:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if str(run_dir).encode() in words:
+        if str(run).encode() in words:
             os.kill(int(path.parent.name), signal.SIGKILL)
 
 
@@ -334,9 +336,9 @@ def test_a_run_that_is_clearly_worse_is_stopped_half_way(begin: Begin, project_p
     for trial in (trials[4], trials[6]):
         assert 0.2 <= trial.done <= 0.5  # it waits half way at the latest
         assert trial.message.startswith("Stopped at ")
-        info = read_run(project_path / "runs" / trial.run)
+        info = read_run(Run(project_path / "runs" / trial.run))
         assert (info.status, info.last.epoch) == ("stopped", round(10 * trial.done))
-        assert not (info.path / "resume.pt").exists()
+        assert not info.run.resume.exists()
     assert [t.number for t in ranked(trials)] == [1, 5, 2, 3, 0, 4, 6]
 
 

@@ -21,6 +21,7 @@ from training.errors import UserError
 from training.faces.labels.schema import KAGGLE_15
 from training.storage.project.new_project import new_project
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 from training.video.kept_frames import save_frame
 from training.video.live import Live
 from training.video.points_csv import video_table
@@ -233,7 +234,7 @@ def test_a_frame_in_a_project_has_pictures_groups_and_predictions(tmp_path: Path
     face = Face(1, np.array([30.0, 40, 41, 41]), points, np.full(K, 0.5, np.float32))
     frame = Frame(5, 0.2, disc(50, 60))
     with Project.open(path) as project:
-        ids = save_frame(project, frame, [face], video="my video.avi", run=project.runs_dir / "starter-15")
+        ids = save_frame(project, frame, [face], video="my video.avi", run=Run(project.runs_dir / "starter-15"))
         assert project.names(ids) == ["my_video-000005-1"]
         assert project.groups(ids) == ["video my video.avi"]
         corner = project.faces(ids).corners[0]

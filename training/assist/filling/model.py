@@ -13,7 +13,6 @@ from training.assist.filling.covariance import fit_covariance
 from training.errors import UserError
 from training.files import replacing
 from training.npz import read_array
-from training.storage.runs.folder import MODEL, model_file
 
 FILL = "fill.npz"
 FEWEST = 5  # minimum number of faces with at least two labels
@@ -107,13 +106,6 @@ def _check(covariance: np.ndarray) -> None:
         np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         raise ValueError("not a covariance matrix") from None
-
-
-def fill_path(run: Path) -> Path:
-    """The file of the fill model: `fill.npz` in a run folder, `NAME.fill.npz` beside a model file `NAME.safetensors` or
-    a starter (by its representative path)."""
-    model = model_file(run)
-    return model.with_name(FILL) if model.name == MODEL else model.with_suffix(f".{FILL}")
 
 
 def fit_fill(points: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> FillModel | None:

@@ -6,16 +6,17 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from training.assist.filling.model import FillModel, fill_path
+from training.assist.filling.model import FillModel
 from training.errors import UserError
+from training.storage.runs.run import Run
 
 
-def run_fill(run: Path) -> FillModel | None:
+def run_fill(run: Run) -> FillModel | None:
     """The fill model of a run folder, a starter (by its representative path) or a model file; None if there is none.
 
     Cached until the file changes. Raises UserError if it is damaged.
     """
-    path = fill_path(run)
+    path = run.fill
     try:
         status = path.stat()
     except OSError:
@@ -23,7 +24,7 @@ def run_fill(run: Path) -> FillModel | None:
     return _loaded(path, status.st_mtime_ns, status.st_size)
 
 
-def usable_fill(run: Path, *, keypoints: int) -> FillModel | None:
+def usable_fill(run: Run, *, keypoints: int) -> FillModel | None:
     """As `run_fill`, but None also if it is damaged or has a different number of keypoints."""
     with suppress(UserError):
         fill = run_fill(run)

@@ -10,26 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from training.errors import UserError
 from training.faces.images.reading import resize_points
-from training.faces.labels.run_names import is_starter
 from training.storage.project.columns import read_sizes
 from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
-from training.storage.runs.folder import load_snapshot
 from training.storage.runs.inputs.data import spread_rows
-from training.storage.runs.model.adjustment import Adjustment, adjust_path, remove_adjustment, write_adjustment
+from training.storage.runs.model.adjustment import Adjustment, remove_adjustment, write_adjustment
 from training.storage.runs.model.stored_predictions import (
     NotPredictedError,
     model_config,
     note_predicted,
     raw_predictions,
 )
+from training.storage.runs.run import Run
+from training.storage.runs.snapshot import load_snapshot
 
 FEWEST = 20  # labelled faces
 FOLDS = 50
@@ -99,44 +98,44 @@ def left_out(residual: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return rest
 
 
-def fit_run(project: Project, run_dir: Path, *, predict: Predict | None = None) -> Fit:
+def fit_run(project: Project, run: Run, *, predict: Predict | None = None) -> Fit:
     """Fit the model of a run or starter to the labels of faces that it was not trained on.
 
     predict: called if any of these lacks a prediction by the current model. Raises UserError with fewer than 20 faces,
     NotPredictedError without `predict` where predictions are missing, and Cancelled where the database's progress does.
     """
-    ids = spread_rows(_labelled(project, run_dir), MOST)
-    _check_enough(len(ids), run_dir)
+    ids = spread_rows(_labelled(project, run), MOST)
+    _check_enough(len(ids), run)
     try:
-        pred = raw_predictions(project, run_dir, ids)
+        pred = raw_predictions(project, run, ids)
     except NotPredictedError:
         if predict is None:
             raise
         pred = predict(ids)
     read = np.isfinite(pred).all(axis=(1, 2))
-    _check_enough(int(read.sum()), run_dir)
-    return _fit(project, run_dir, ids[read], pred[read])
+    _check_enough(int(read.sum()), run)
+    return _fit(project, run, ids[read], pred[read])
 
 
-def _labelled(project: Project, run_dir: Path) -> np.ndarray:
+def _labelled(project: Project, run: Run) -> np.ndarray:
     """Ids of the faces that the run was not trained on and that have labels not made by a model; read block by
     block."""
     kept = project.kept_ids()
-    new = blocks(project.database, kept[~_trained_on(run_dir, len(project))[kept - 1]])
+    new = blocks(project.database, kept[~_trained_on(run, len(project))[kept - 1]])
     found = [block[project.labels(block).vouched.any(axis=1)] for block in new]
     return np.concatenate([np.zeros(0, np.int64), *found])
 
 
-def _check_enough(faces: int, run_dir: Path) -> None:
+def _check_enough(faces: int, run: Run) -> None:
     if faces < FEWEST:
         raise UserError(
-            f"Calibration needs {FEWEST} labelled faces that {run_dir.name} was not trained on; there {_are(faces)}. "
+            f"Calibration needs {FEWEST} labelled faces that {run.name} was not trained on; there {_are(faces)}. "
             "Label more faces (those in val count too)."
         )
 
 
-def _fit(project: Project, run_dir: Path, ids: np.ndarray, pred: np.ndarray) -> Fit:
-    side, labels, sizes = model_config(run_dir).input_size, project.labels(ids), read_sizes(project.database, ids)
+def _fit(project: Project, run: Run, ids: np.ndarray, pred: np.ndarray) -> Fit:
+    side, labels, sizes = model_config(run).input_size, project.labels(ids), read_sizes(project.database, ids)
     residual = resize_points(labels.vouched_points, sizes, (side, side)) - resize_points(pred, sizes, (side, side))
     names = [name or f"alone {n}" for n, name in enumerate(project.groups(ids))]
     groups = np.unique(names, return_inverse=True)[1]
@@ -165,26 +164,26 @@ def from_json(values: Mapping[str, Any]) -> Fit:
     return Fit(adjustment, columns["keypoint_before"], columns["keypoint_after"], values["people"])
 
 
-def use_fit(run_dir: Path, fit: Fit) -> None:
+def use_fit(run: Run, fit: Fit) -> None:
     """Apply the adjustment to the model's predictions from now on; stored predictions become outdated."""
-    note_predicted(run_dir, "")
-    write_adjustment(run_dir, fit.adjustment)
+    note_predicted(run, "")
+    write_adjustment(run, fit.adjustment)
 
 
-def undo_fit(run_dir: Path) -> bool:
+def undo_fit(run: Run) -> bool:
     """Remove the adjustment; returns whether there was one. All stored predictions become outdated: some may be
     adjusted, and the bare model's stamp cannot tell later ones from earlier ones.
     """
-    if adjust_path(run_dir).is_file():
-        note_predicted(run_dir, "")
-    return remove_adjustment(run_dir)
+    if run.adjustment.is_file():
+        note_predicted(run, "")
+    return remove_adjustment(run)
 
 
-def _trained_on(run_dir: Path, count: int) -> np.ndarray:
+def _trained_on(run: Run, count: int) -> np.ndarray:
     """bool [N]: samples whose labels the run was trained on; none for a starter."""
     found = np.zeros(count, bool)
-    if not is_starter(run_dir.name):
-        snapshot = load_snapshot(run_dir)
+    if not run.is_starter:
+        snapshot = load_snapshot(run)
         learnt = snapshot.ids[(snapshot.splits == 0) & np.isfinite(snapshot.points).any(axis=(1, 2))]
         # a run copied from another project may have other ids
         found[learnt[(learnt > 0) & (learnt <= count)] - 1] = True

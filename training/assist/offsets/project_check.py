@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -17,9 +16,9 @@ from training.storage.project.columns import REMOVED, read_sizes
 from training.storage.project.edits.shift import shift_labels, to_shift
 from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
-from training.storage.runs.folder import model_file
 from training.storage.runs.inputs.data import spread_rows
 from training.storage.runs.model.stored_predictions import model_config, raw_predictions
+from training.storage.runs.run import Run
 
 LOOKED_AT = 20_000  # faces, evenly spread, at most: a few hundred determine an offset to a tenth of a pixel
 CANNOT_TELL = (
@@ -54,7 +53,7 @@ class Checked:
         return self.found or self.by_run
 
 
-def check_labels(project: Project, run_dir: Path | None = None) -> list[Checked]:
+def check_labels(project: Project, run: Run | None = None) -> list[Checked]:
     """Check the labels of each import, except those that a person set; with a run also against its predictions.
 
     Labels are read block by block, and `LOOKED_AT` faces are used for the images. Raises UserError, and Cancelled where
@@ -66,7 +65,7 @@ def check_labels(project: Project, run_dir: Path | None = None) -> list[Checked]
     for number in np.unique(imports).tolist():
         ids = np.flatnonzero(imports == number) + 1
         source = sources[number - 1] if 0 < number <= len(sources) else project.name
-        checked.append(_check(project, run_dir, ids, source))
+        checked.append(_check(project, run, ids, source))
     return checked
 
 
@@ -75,7 +74,7 @@ def mend_labels(project: Project, checked: Checked, dx: float) -> Accepted:
     return shift_labels(project.database, dx, len(project.schema), ids=checked.ids)
 
 
-def _check(project: Project, run_dir: Path | None, ids: np.ndarray, source: str) -> Checked:
+def _check(project: Project, run: Run | None, ids: np.ndarray, source: str) -> Checked:
     imported, frontal = 0, [np.zeros(0, np.int64)]
     for block in blocks(project.database, _kept(project, ids)):
         points = _imported(project, block)
@@ -92,7 +91,7 @@ def _check(project: Project, run_dir: Path | None, ids: np.ndarray, source: str)
 
     points = _imported(project, looked_at)
     made = Checked(source, ids, imported, from_pictures(picture, points, project.schema, _groups(project, looked_at)))
-    return made if run_dir is None else _with_run(project, run_dir, made)
+    return made if run is None else _with_run(project, run, made)
 
 
 def _kept(project: Project, ids: np.ndarray) -> np.ndarray:
@@ -111,25 +110,25 @@ def _groups(project: Project, ids: np.ndarray) -> np.ndarray:
     return np.array([name or f"alone {i}" for i, name in zip(ids.tolist(), project.groups(ids), strict=True)])
 
 
-def _with_run(project: Project, run_dir: Path, made: Checked) -> Checked:
+def _with_run(project: Project, run: Run, made: Checked) -> Checked:
     """Add what the run's predictions show, on val where it has enough faces, since the model has memorised
     train faces."""
-    config = model_config(run_dir)
+    config = model_config(run)
     if not config.flip_average:
-        raise UserError(f"{run_dir.name} does not average mirror images (flip_average), so it cannot reveal an offset.")
+        raise UserError(f"{run.name} does not average mirror images (flip_average), so it cannot reveal an offset.")
     val = spread_rows(made.ids[project.splits(made.ids) == 1], LOOKED_AT)
     points = _imported(project, val)
     ids = val
     if np.isfinite(points).any(axis=(1, 2)).sum() < 2 * FEWEST:
         ids = spread_rows(_kept(project, made.ids), LOOKED_AT)
         points = _imported(project, ids)
-    learnt = learnt_offsets(model_file(run_dir))
-    pred = raw_predictions(project, run_dir, ids)
+    learnt = learnt_offsets(run.model)
+    pred = raw_predictions(project, run, ids)
     widths = read_sizes(project.database, ids)[:, 0]
     if learnt is not None:  # the positions without the label offset that the model learned
         pred = pred - learnt * (widths / config.input_size)[:, None, None]
     groups = _groups(project, ids)
-    by_run = from_predictions(pred, points, project.schema, groups, widths=widths, by=run_dir.name)
+    by_run = from_predictions(pred, points, project.schema, groups, widths=widths, by=run.name)
     if learnt is not None:
         return replace(made, by_run=by_run)
     best = made.found or by_run

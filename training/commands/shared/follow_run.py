@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from json import dumps
-from pathlib import Path
 from types import FrameType
 
 from training.cli import FAULT, OK
@@ -29,28 +28,29 @@ from training.storage.runs.events import (
 )
 from training.storage.runs.folder import load_config
 from training.storage.runs.inputs.marking_schemes import scheme_words
+from training.storage.runs.run import Run
 
 STOPPING = "Stopping after this batch; the best model is kept."
 
 
-def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
+def follow(run: Run, *, json: bool, resume: bool = False) -> int:
     """Train the run to its end; returns the exit code. The last line on stdout is the run folder.
 
     Raises UserError if it cannot start, or fails for a reason that the user can fix.
     """
-    again = ["training.cli", "resume", str(run_dir), *(["--json"] if json else [])]
+    again = ["training.cli", "resume", str(run), *(["--json"] if json else [])]
     stops: list[int] = []
     with stop_at_signals(stops.append, STOPPING):
-        start_together(load_config(run_dir), again, should_stop=lambda: bool(stops))
+        start_together(load_config(run), again, should_stop=lambda: bool(stops))
         from training.learning.fit.train_run import train_run  # takes a second, in which Ctrl-C may arrive
 
         with _shown(stops, json=json) as show:
-            ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
+            ending = train_run(run, resume=resume, should_stop=lambda: bool(stops), on_event=show)
     if signal.SIGPIPE in stops:
         return 128 + signal.SIGPIPE
-    say(dumps({"run": str(run_dir)}, ensure_ascii=False) if json else _folder(run_dir, ending))
+    say(dumps({"run": str(run)}, ensure_ascii=False) if json else _folder(run, ending))
     if isinstance(ending, RunFailed):
-        return _failed(run_dir, ending)
+        return _failed(run, ending)
     return 128 + stops[0] if stops else OK
 
 
@@ -61,18 +61,18 @@ def help_others() -> int:
     return help_to_train()
 
 
-def _folder(run_dir: Path, ending: Event) -> str:
+def _folder(run: Run, ending: Event) -> str:
     if isinstance(ending, RunFinished):
         note(
             f"{ending.reason} after {ending.epochs} epochs in {ending.seconds / 60:.1f} min: "
             f"val rmse {ending.rmse:.3f} px, nme {ending.nme:.4f} (epoch {ending.best_epoch})"
         )
-    return str(run_dir)
+    return str(run)
 
 
-def _failed(run_dir: Path, ending: RunFailed) -> int:
+def _failed(run: Run, ending: RunFailed) -> int:
     message = ending.message if ending.message.endswith((".", "!", "?")) else f"{ending.message}."
-    sentence = f"The run {run_dir} failed: {message} {ending.hint}".strip()
+    sentence = f"The run {run} failed: {message} {ending.hint}".strip()
     if "fault of the program" not in ending.hint:
         raise UserError(sentence)
     from training.commands.shared.fault_log import append_fault

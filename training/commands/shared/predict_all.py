@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from training.commands.shared.output import note, progress_bar
 from training.errors import UserError
 from training.progress import Progress
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
     from training.learning.inference.predictor import Predictor
@@ -23,13 +23,13 @@ BATCH = 256
 LARGE = 512 * 512  # px; images from this size on are predicted in small batches
 
 
-def load_predictor(path: Path, device: str) -> Predictor:
+def load_predictor(run: Run, device: str) -> Predictor:
     """The model of a run folder or a `.safetensors` file. Raises UserError."""
     from training.learning.inference.device import keep_memory
     from training.learning.inference.predictor import Predictor
 
     keep_memory()
-    return Predictor.load(path, device)
+    return Predictor.load(run, device)
 
 
 def predict_pictures(
@@ -72,20 +72,20 @@ def project_batches(
             yield np.array(kept, np.int64), pictures
 
 
-def predict_into(project: Project, run_dir: Path, ids: np.ndarray, *, device: str = "auto") -> list[str]:
+def predict_into(project: Project, run: Run, ids: np.ndarray, *, device: str = "auto") -> list[str]:
     """Predict these samples with a run and store the results in the project; returns errors of unreadable images."""
-    stamp = model_stamp(run_dir)
-    predictor = load_predictor(run_dir, device)
+    stamp = model_stamp(run)
+    predictor = load_predictor(run, device)
     check_keypoints(predictor, project)
     unreadable: list[str] = []
     done = 0
     with progress_bar("predict") as report:
         for part, pictures in project_batches(project, ids, unreadable):
             found = predict_pictures(predictor, pictures, predictor.schemes_of(project.path, part))
-            project.write_predictions(run_dir.name, part, *found)
+            project.write_predictions(run.name, part, *found)
             done += len(part)
             report(done / len(ids), "")
-    note_predicted(run_dir, stamp)
+    note_predicted(run, stamp)
     return unreadable
 
 

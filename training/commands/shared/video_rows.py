@@ -11,6 +11,7 @@ from training.commands.shared.output import Report, note, say
 from training.commands.shared.predict_all import check_keypoints
 from training.errors import UserError
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 from training.video.kept_frames import knows, save_frame
 from training.video.points_csv import video_table
 from training.video.source import Frame, Video
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def predict_video(
-    path: Path, predictor: Predictor, out: Path, report: Report, *, project: Path | None, every: int, run: Path
+    path: Path, predictor: Predictor, out: Path, report: Report, *, project: Path | None, every: int, run: Run
 ) -> None:
     """Write the points of every frame of a video; save the faces of every n-th frame to the project, if given."""
     with ExitStack() as stack:

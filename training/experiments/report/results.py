@@ -11,7 +11,8 @@ from training.experiments.papers.definition import Arm, Claim, Experiment, diffe
 from training.experiments.report.bootstrap import Draws, Interval, difference, interval, make_draws
 from training.experiments.report.measures import MEASURES, Faces, Terms, face_nme, keypoint_terms, terms
 from training.storage.runs.events import EpochDone, Progress, RunStarted, Trouble
-from training.storage.runs.folder import RunInfo, read_events
+from training.storage.runs.folder import read_events
+from training.storage.runs.listing import RunInfo
 
 HARDLY = 0.6  # of the mean shape's error: a network above this has hardly begun to learn
 
@@ -130,7 +131,7 @@ def _common_seeds(experiment: Experiment, errors: Mapping[tuple[str, int], np.nd
 
 def describe(info: RunInfo, seed: int) -> ArmRun:
     """Summary of a finished run, from its events."""
-    events, _ = read_events(info.path)
+    events, _ = read_events(info.run)
     curve = tuple(e for e in events if isinstance(e, EpochDone))
     start = next((e for e in events if isinstance(e, RunStarted)), None)
     last, faces = curve[-1], start.train_samples if start else 0

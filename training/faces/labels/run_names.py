@@ -7,27 +7,11 @@ in place of a run's folder it has only the path `PROJECT/runs/starter-15`, where
 
 from __future__ import annotations
 
-import os
 import re
-from importlib.resources import files
-from pathlib import Path
 
 from training.errors import UserError
 
-STARTERS = "FKP_STARTERS"  # environment variable: a folder of starters to use instead of the program's
 _STARTER = re.compile(r"starter-([1-9]\d{0,3})")
-_FILE = re.compile(r"face-([1-9]\d{0,3})\.safetensors")
-
-
-def starters_folder() -> Path:
-    """Where the starter models are; the folder need not exist."""
-    return Path(os.environ.get(STARTERS) or str(files("resources") / "starters"))
-
-
-def starter_name(file: Path) -> str:
-    """`starter-15` of `face-15.safetensors`; "" for a file of another name."""
-    found = _FILE.fullmatch(file.name)
-    return f"starter-{found.group(1)}" if found else ""
 
 
 def is_starter(run: str) -> bool:
@@ -35,10 +19,10 @@ def is_starter(run: str) -> bool:
     return _STARTER.fullmatch(run) is not None
 
 
-def starter_file(run: str) -> Path | None:
-    """The model file of a starter, whether it exists or not; None for the name of a run."""
+def starter_points(run: str) -> int | None:
+    """How many points a starter finds, 15 of `starter-15`; None for the name of a run."""
     found = _STARTER.fullmatch(run)
-    return starters_folder() / f"face-{found.group(1)}.safetensors" if found else None
+    return int(found.group(1)) if found else None
 
 
 def run_number(run: str) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from training.errors import UserError
@@ -13,19 +11,20 @@ from training.faces.measures.reliability import SPLITS, Judged, judge
 from training.learning.evaluation.evaluate import load_for
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_readable
+from training.storage.runs.run import Run
 
 _CHUNK = 512
 
 
 def judge_run(
-    project: Project, run_dir: Path, split: str = "val", *, device: str = "auto", adjusted: bool = True
+    project: Project, run: Run, split: str = "val", *, device: str = "auto", adjusted: bool = True
 ) -> tuple[Judged, ErrorCurve]:
     """Confidence and error of every point of the split that a person or the source labelled, and the model's error
     curve.
 
     adjusted: as in evaluate_run. Raises UserError.
     """
-    predictor = load_for(project, run_dir, device, adjusted=adjusted)
+    predictor = load_for(project, run, device, adjusted=adjusted)
     index = project.index()
     chosen = np.flatnonzero(index.splits == SPLITS.index(split))
     side = predictor.info.config.input_size

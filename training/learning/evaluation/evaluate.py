@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from training.learning.inference.predictor import Predictor
 from training.storage.project.columns import split_word
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_readable
+from training.storage.runs.run import Run
 
 _CHUNK = 512
 SPLITS = ("train", "val", "test")
@@ -22,7 +22,7 @@ UNREADABLE = "picture cannot be read"
 
 
 def evaluate_protocol(
-    project: Project, run_dir: Path, name: str, *, device: str = "auto"
+    project: Project, run: Run, name: str, *, device: str = "auto"
 ) -> tuple[Protocol, tuple[ProtocolRow, ...]]:
     """Evaluate the run's model, without calibration, by a protocol of `training.faces.measures.protocols`. Raises UserError."""
     protocol = get_protocol(name, project.schema)
@@ -31,7 +31,7 @@ def evaluate_protocol(
     some = np.logical_or.reduce(list(rows.values()))
     ids = index.ids[some]
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[some]
-    pred = predict_faces(load_for(project, run_dir, device, adjusted=False), project, ids, sizes=sizes)
+    pred = predict_faces(load_for(project, run, device, adjusted=False), project, ids, sizes=sizes)
     table = measure_rows(
         protocol,
         {subset: chosen[some] for subset, chosen in rows.items()},
@@ -45,7 +45,7 @@ def evaluate_protocol(
 
 
 def evaluate_run(
-    project: Project, run_dir: Path, split: str = "val", *, device: str = "auto", adjusted: bool = True
+    project: Project, run: Run, split: str = "val", *, device: str = "auto", adjusted: bool = True
 ) -> Evaluation:
     """Evaluate the run's predictions on a split. left_out: reason -> number of samples that do not count.
 
@@ -53,7 +53,7 @@ def evaluate_run(
     """
     if split not in SPLITS:
         raise UserError(f"The split must be one of {', '.join(SPLITS)}, not {split!r}.")
-    predictor = load_for(project, run_dir, device, adjusted=adjusted)
+    predictor = load_for(project, run, device, adjusted=adjusted)
     index = project.index()
     chosen = index.splits == SPLITS.index(split)
     if not chosen.any():
@@ -68,11 +68,11 @@ def evaluate_run(
     return replace(found, left_out={**found.left_out, UNREADABLE: len(unreadable)}) if unreadable else found
 
 
-def load_for(project: Project, run_dir: Path, device: str, *, adjusted: bool) -> Predictor:
+def load_for(project: Project, run: Run, device: str, *, adjusted: bool) -> Predictor:
     """The run's model, with or without the calibration. Raises UserError if its keypoints are not the project's."""
-    predictor = Predictor.load(run_dir, device, adjusted=adjusted)
+    predictor = Predictor.load(run, device, adjusted=adjusted)
     if predictor.info.schema.keypoints != project.schema.keypoints:
-        raise UserError(f"The model of {run_dir.name} has different keypoints from the project {project.name}.")
+        raise UserError(f"The model of {run.name} has different keypoints from the project {project.name}.")
     return predictor
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from training.faces.measures.pose_balance import PoseError, error_by_pose, pose_
 from training.learning.evaluation.evaluate import SPLITS, load_for, predict_samples
 from training.storage.project.project import Project
 from training.storage.runs.inputs.balance import project_poses
+from training.storage.runs.run import Run
 
 YAW, COEFFICIENT = "yaw in degrees", "pose in standard deviations"
 
@@ -32,11 +32,11 @@ class ErrorsByPose:
 
 
 def evaluate_by_pose(
-    project: Project, run_dir: Path, split: str = "val", *, bins: int, device: str = "auto", adjusted: bool = True
+    project: Project, run: Run, split: str = "val", *, bins: int, device: str = "auto", adjusted: bool = True
 ) -> ErrorsByPose:
     """Bin the errors of a run's best model on a split by the true yaw where known, else by the pose computed from the
     labelled points with the components of the train split. adjusted: as in evaluate_run. Raises UserError."""
-    predictor = load_for(project, run_dir, device, adjusted=adjusted)
+    predictor = load_for(project, run, device, adjusted=adjusted)
     index = project.index()
     chosen = index.splits == SPLITS.index(split)
     ids, sizes = index.ids[chosen], np.stack([index.widths, index.heights], axis=1).astype(np.int32)[chosen]

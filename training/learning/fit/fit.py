@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
-from training.assist.filling.model import fill_path
 from training.assist.offsets.label_offsets import offset_troubles
 from training.learning.fit.parallel.ranks import Ranks, connection_errors
 from training.learning.fit.trainer import Session
@@ -27,9 +25,10 @@ from training.storage.runs.events import (
     RunStarted,
     Trouble,
 )
-from training.storage.runs.folder import MODEL, load_config
+from training.storage.runs.folder import load_config
 from training.storage.runs.inputs.balance import write_balance
 from training.storage.runs.inputs.data import RunData, load_run_data, spread_rows
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 _EVENT_SECONDS = (0.2, 1.0)  # between Progress events: at first, and in long runs
@@ -41,7 +40,7 @@ NAN_HINT = "Resume with nothing changed will fail again: train anew with a learn
 
 
 def fit(
-    run_dir: Path,
+    run: Run,
     *,
     resume: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
@@ -55,9 +54,9 @@ def fit(
     pictures. save_seconds: between saves, at least. ranks: the processes that share the training; this one leads. Raises UserError for what the user can mend, OSError for a full disk; what was saved before stays whole.
     """
     ranks = ranks or Ranks()
-    session = open_session(run_dir, resume=resume, data=data, ranks=ranks)
+    session = open_session(run, resume=resume, data=data, ranks=ranks)
     if session.balance is not None and not resume:
-        write_balance(run_dir, session.balance)
+        write_balance(run, session.balance)
     yield _started(session)
     if session.data.val_is_train and not resume:
         yield no_val_split(len(session.data.val))
@@ -67,13 +66,13 @@ def fit(
         yield from label_troubles(session.data.original_points(), session.data.sizes)
         yield from _offset_troubles(session)
     with connection_errors():
-        yield from _Loop(run_dir, session, should_stop, save_seconds).run()
+        yield from _Loop(run, session, should_stop, save_seconds).train()
         ranks.dismiss()
 
 
-def open_session(run_dir: Path, *, resume: bool, ranks: Ranks, data: RunData | None = None) -> Session:
+def open_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None = None) -> Session:
     """The run ready for its next step, alike in all processes that share it. Raises UserError, in each of them."""
-    session = ranks.together(lambda: _load_session(run_dir, resume=resume, ranks=ranks, data=data))
+    session = ranks.together(lambda: _load_session(run, resume=resume, ranks=ranks, data=data))
     if not ranks.alone:
         ranks.check(session.data.fingerprint())
     session.precision = ranks.tell(session.precision)
@@ -81,12 +80,12 @@ def open_session(run_dir: Path, *, resume: bool, ranks: Ranks, data: RunData | N
     return session
 
 
-def _load_session(run_dir: Path, *, resume: bool, ranks: Ranks, data: RunData | None) -> Session:
-    config = load_config(run_dir)
+def _load_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None) -> Session:
+    config = load_config(run)
     set_threads(ranks.threads(config.threads))
-    session = Session(config, data if data is not None else load_run_data(run_dir, config), ranks)
+    session = Session(config, data if data is not None else load_run_data(run, config), ranks)
     if resume:
-        session.restore(run_dir)
+        session.restore(run)
         set_threads(ranks.threads(session.threads))  # another number would round sums otherwise
     else:
         session.load_pretrained()
@@ -110,8 +109,8 @@ def take_part(session: Session) -> None:
 class _Loop:
     """Goes through the epochs until the budget is used or a stop is asked for."""
 
-    def __init__(self, run_dir: Path, session: Session, should_stop: Callable[[], bool], save_seconds: float) -> None:
-        self.run_dir, self.session, self.should_stop, self.save_seconds = run_dir, session, should_stop, save_seconds
+    def __init__(self, run: Run, session: Session, should_stop: Callable[[], bool], save_seconds: float) -> None:
+        self.run, self.session, self.should_stop, self.save_seconds = run, session, should_stop, save_seconds
         self.config: RunConfig = session.config
         self.began = time.perf_counter() - session.elapsed
         self.last_event = self.last_save = time.perf_counter()
@@ -120,7 +119,7 @@ class _Loop:
         self.save_cost = 0.0
         self.stopped = self.failed = False
 
-    def run(self) -> Iterator[Event]:
+    def train(self) -> Iterator[Event]:
         if self.session.step_count == 0:
             yield self._save()  # from now on the run can be resumed; and a folder that can't be written shows at once
         while self._done() < 1 and not self.stopped:
@@ -205,7 +204,7 @@ class _Loop:
     def _save(self) -> CheckpointSaved:
         start = time.perf_counter()
         self._done()  # brings the elapsed time up to date
-        self.session.save(self.run_dir)
+        self.session.save(self.run)
         self.last_save = time.perf_counter()
         self.save_cost = self.last_save - start
         known = self.session.best_epoch > 0
@@ -213,7 +212,7 @@ class _Loop:
 
     def _fail(self) -> Iterator[Event]:
         self.failed = True
-        self.session.save_best(self.run_dir)
+        self.session.save_best(self.run)
         trouble = not_a_number(self.session.epoch + 1, best_epoch=self.session.best_epoch)
         yield trouble
         yield RunFailed(trouble.sentence, NAN_HINT)
@@ -226,7 +225,7 @@ class _Loop:
             if session.best_epoch == 0:
                 yield self._evaluate()
         if session.best is not None:
-            session.save_best(self.run_dir)
+            session.save_best(self.run)
         if not self.stopped and 0 < session.best_epoch <= session.stages.first_epoch:
             yield stage_2_no_better(self.config.stage_split)
         self._calibrate()
@@ -236,12 +235,12 @@ class _Loop:
 
     def _calibrate(self) -> None:
         """Put the confidence calibration into the best model's file, and beside it how the model's errors go together."""
-        if (self.run_dir / MODEL).is_file():
-            model, _ = load_model(self.run_dir)
+        if self.run.model.is_file():
+            model, _ = load_model(self.run)
             weights = model.state_dict()
-            save_model(self.run_dir / MODEL, weights, self.session.info(self.session.calibrate(weights)))
+            save_model(self.run.model, weights, self.session.info(self.session.calibrate(weights)))
             if self.session.fill is not None:
-                self.session.fill.save(fill_path(self.run_dir))
+                self.session.fill.save(self.run.fill)
 
 
 def _smooth(old: float, new: float) -> float:

@@ -30,15 +30,17 @@ from training.storage.runs.events import (
     from_line,
     to_line,
 )
-from training.storage.runs.folder import EVENTS, LOCK, RESUME, STOP, has_begun, read_events, read_run
+from training.storage.runs.folder import has_begun, read_events
 from training.storage.runs.inputs.data import RunData
+from training.storage.runs.listing import read_run
 from training.storage.runs.metrics_csv import MetricsFile
+from training.storage.runs.run import Run
 
 _LOCK_SECONDS = 2.0
 
 
 def train_run(
-    run_dir: Path,
+    run: Run,
     *,
     resume: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
@@ -52,26 +54,26 @@ def train_run(
     `stop` in the folder, ends the run with the best model kept. Raises UserError where it cannot begin.
     """
     keep_memory()
-    with _locked(run_dir):
+    with _locked(run):
         if resume:
-            check_resumable(run_dir)
-            cut_events(run_dir)
-        elif has_begun(run_dir):
-            raise UserError(f"The run {run_dir.name} has begun before: resume it, or train anew.")
-        stop = run_dir / STOP
+            check_resumable(run)
+            cut_events(run)
+        elif has_begun(run):
+            raise UserError(f"The run {run.name} has begun before: resume it, or train anew.")
+        stop = run.stop
         if resume:
             stop.unlink(missing_ok=True)
         with joined() as ranks:
-            ranks.tell((str(run_dir.absolute()), resume))
+            ranks.tell((str(run.path.absolute()), resume))
             events = fit(
-                run_dir,
+                run,
                 resume=resume,
                 should_stop=lambda: should_stop() or stop.exists() or ranks.stop_asked,
                 data=data,
                 save_seconds=save_seconds,
                 ranks=ranks,
             )
-            return _drive(run_dir, events, on_event)
+            return _drive(run, events, on_event)
 
 
 def help_to_train() -> int:
@@ -83,8 +85,8 @@ def help_to_train() -> int:
     with joined() as ranks:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: _pass_on(ranks))
-        run_dir, resume = ranks.tell()
-        take_part(open_session(Path(run_dir), resume=resume, ranks=ranks))
+        path, resume = ranks.tell()
+        take_part(open_session(Run(Path(path)), resume=resume, ranks=ranks))
     return 0
 
 
@@ -92,10 +94,10 @@ def _pass_on(ranks: Ranks) -> None:
     ranks.told_to_stop = True
 
 
-def _drive(run_dir: Path, events: Iterator[Event], on_event: Callable[[Event], None]) -> Event:
+def _drive(run: Run, events: Iterator[Event], on_event: Callable[[Event], None]) -> Event:
     last: Event = RunFailed("Nothing was trained.", "")
-    with (run_dir / EVENTS).open("ab") as file:
-        writer = _Writer(run_dir, file)
+    with run.events.open("ab") as file:
+        writer = _Writer(run, file)
         for event in _safely(writer.written(events)):
             if isinstance(event, RunFailed):
                 writer.last_word(event)
@@ -104,26 +106,26 @@ def _drive(run_dir: Path, events: Iterator[Event], on_event: Callable[[Event], N
     return last
 
 
-def check_resumable(run_dir: Path) -> None:
+def check_resumable(run: Run) -> None:
     """Raises UserError where the run is finished or left nothing to go on from."""
-    events, _ = read_events(run_dir, progress=False)
+    events, _ = read_events(run, progress=False)
     ends = [e for e in events if isinstance(e, (RunStarted, RunFinished))]
     if ends and isinstance(ends[-1], RunFinished) and ends[-1].reason == "done":
         raise UserError(
-            f"The run {run_dir.name} has used its budget; there is nothing to resume. Train anew with a larger one."
+            f"The run {run.name} has used its budget; there is nothing to resume. Train anew with a larger one."
         )
-    if not (run_dir / RESUME).is_file():
-        raise UserError(f"The run {run_dir.name} ended before its first save; train anew.")
+    if not run.resume.is_file():
+        raise UserError(f"The run {run.name} ended before its first save; train anew.")
 
 
-def cut_events(run_dir: Path) -> None:
+def cut_events(run: Run) -> None:
     """Cut events.jsonl back to the saved state, so that the curve goes on where the training does: no epoch twice, no torn line."""
-    state = load_resume(run_dir / RESUME)
+    state = load_resume(run.resume)
     try:
         epoch, batch = int(state["epoch"]), int(state["batch"])
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"The saved state of {run_dir.name} lacks its position ({error}); train anew.") from error
-    path = run_dir / EVENTS
+        raise UserError(f"The saved state of {run.name} lacks its position ({error}); train anew.") from error
+    path = run.events
     path.touch()  # it may be lost; the saved state is enough to go on
     keep = 0
     with path.open("rb") as file:
@@ -150,9 +152,9 @@ def _is_before(line: bytes, epoch: int, batch: int) -> bool:
 class _Writer:
     """Appends events, one whole line at a time; what is more than progress is brought to the disk."""
 
-    def __init__(self, run_dir: Path, file: BinaryIO) -> None:
-        past, _ = read_events(run_dir, progress=False)
-        self.file, self.metrics = file, MetricsFile(run_dir, past)
+    def __init__(self, run: Run, file: BinaryIO) -> None:
+        past, _ = read_events(run, progress=False)
+        self.file, self.metrics = file, MetricsFile(run, past)
 
     def written(self, events: Iterator[Event]) -> Iterator[Event]:
         """The events, each after it was written; RunFailed is left to `last_word`."""
@@ -214,18 +216,18 @@ def _hint(error: BaseException) -> str:
 
 
 @contextmanager
-def _locked(run_dir: Path) -> Iterator[None]:
+def _locked(run: Run) -> Iterator[None]:
     """Hold the run's lock. Raises UserError where another process trains it or the folder can't be written."""
-    read_run(run_dir)  # tells a folder that is no run
+    read_run(run)  # tells a folder that is no run
     try:
-        file = (run_dir / LOCK).open("ab")
+        file = run.lock.open("ab")
     except OSError as error:
-        raise UserError(f"The run folder {run_dir} cannot be written: {error.strerror}.") from error
+        raise UserError(f"The run folder {run} cannot be written: {error.strerror}.") from error
     with file:
         until = time.monotonic() + _LOCK_SECONDS
         while not _try_lock(file):
             if time.monotonic() > until:
-                raise UserError(f"The run {run_dir.name} is being trained by another process.")
+                raise UserError(f"The run {run.name} is being trained by another process.")
             time.sleep(0.05)  # whoever asks whether the run is alive holds the lock for a moment
         yield
 

@@ -6,7 +6,6 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,9 +43,9 @@ from training.learning.models.light import each_head
 from training.learning.models.registry import make_model
 from training.learning.models.staged import StagedNet
 from training.storage.runs.events import EpochDone
-from training.storage.runs.folder import MODEL, RESUME
 from training.storage.runs.inputs.balance import row_weights
 from training.storage.runs.inputs.data import RunData
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 _EVALUATION_BATCH = 128
@@ -333,15 +332,15 @@ class Session:
             schemes=self.data.scheme_names,
         )  # fmt: skip
 
-    def save_best(self, run_dir: Path) -> None:
+    def save_best(self, run: Run) -> None:
         """Write the best model, where it is not on the disk yet."""
         if self.best is not None:
-            save_model(run_dir / MODEL, self.best, self.info())
+            save_model(run.model, self.best, self.info())
             self.best = None
 
-    def save(self, run_dir: Path) -> None:
+    def save(self, run: Run) -> None:
         """Write the best model and all that is needed to go on exactly."""
-        self.save_best(run_dir)
+        self.save_best(run)
         state: dict[str, Any] = {name: getattr(self, name) for name in _POSITION}
         state["loss_sum"] = float(self.loss_sum)
         state["doctor"] = self.doctor.to_json()
@@ -353,11 +352,11 @@ class Session:
         state["model"] = self.model.state_dict()
         state["average"] = self.average.average.state_dict()
         state["optimizer"] = self.optimizer.state_dict()
-        save_resume(run_dir / RESUME, state)
+        save_resume(run.resume, state)
 
-    def restore(self, run_dir: Path) -> None:
+    def restore(self, run: Run) -> None:
         """Go back to what `save` wrote. Raises UserError where it is missing, damaged or of another network."""
-        state = load_resume(run_dir / RESUME)
+        state = load_resume(run.resume)
         try:
             self.model.load_state_dict(state["model"])
             self.average.average.load_state_dict(state["average"])
@@ -375,7 +374,7 @@ class Session:
                 setattr(self, name, kind(state[name]))
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise UserError(
-                f"The saved state of {run_dir.name} does not fit its settings ({error}); train anew."
+                f"The saved state of {run.name} does not fit its settings ({error}); train anew."
             ) from error
 
     @torch.inference_mode()

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import UserError
-from training.faces.labels.run_names import starter_name
 from training.faces.labels.schema import KeypointSchema
 from training.learning.inference.checkpoint import load_model
 from training.learning.models.registry import make_model
 from training.storage.runs.model.starters import Starter, starters
+from training.storage.runs.run import Run, starter_name
 from training.storage.runs.settings.config import RunConfig
 
 FEW = 1000  # labelled train faces: with fewer, "auto" starts from the starter
@@ -60,7 +60,7 @@ def closest(schema: KeypointSchema, config: RunConfig) -> Starter | None:
 
 
 def _take(model: nn.Module, config: RunConfig, schema: KeypointSchema, path: Path, *, name: str) -> str:
-    source, info = load_model(path)
+    source, info = load_model(Run(path))
     taken = copy_weights(model, config, source.state_dict(), ours=schema.keypoints, theirs=info.schema.keypoints)
     if taken is None:
         raise UserError(

@@ -23,7 +23,7 @@ from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import Calibration
 from training.files import default_mode, reading
 from training.learning.models.registry import make_model, recipe_parameters
-from training.storage.runs.folder import model_file
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 FORMAT = 1
@@ -101,14 +101,14 @@ def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None
     _put(beside, path)
 
 
-def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
+def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
     """The model of a run folder, a starter or a model file, on the CPU, ready to predict.
 
     Raises UserError where it is missing or damaged.
     """
-    file = model_file(path)
+    file = run.model
     if not file.is_file():
-        raise UserError(f"There is no model in {path}: a run writes it after its first epoch.")
+        raise UserError(f"There is no model in {run}: a run writes it after its first epoch.")
     with reading(file):
         file.open("rb").close()  # safetensors reports a missing permission as a missing file
     try:

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from training.learning.inference.checkpoint import load_model, save_model
+from training.storage.runs.run import Run
 
 _HALF = torch.float16
 
 
-def write_compact(model: Path, out: Path) -> int:
+def write_compact(model: Run, out: Path) -> int:
     """Write the model of a run folder, a starter or a file to `out` with 16-bit weights; returns the size in bytes.
 
     Raises UserError where there is no model.

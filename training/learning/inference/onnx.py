@@ -35,6 +35,7 @@ from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_readable, spread_rows
 from training.storage.runs.inputs.marking_schemes import scheme_number
 from training.storage.runs.model.adjustment import read_adjustment
+from training.storage.runs.run import Run
 
 PICTURES = 64  # images that the file is checked with
 CLOSE = 2e-4  # of the largest coordinate: above this the export is wrong; rounding causes a hundredth of it
@@ -70,7 +71,7 @@ class OnnxReport:
 
 
 def export_onnx(
-    model: Path,
+    model: Run,
     out: Path,
     *,
     mirrored: bool | None = None,

@@ -17,9 +17,10 @@ from training.learning.inference.checkpoint import ModelInfo, load_model
 from training.learning.inference.device import choose_device, choose_precision, mixed_precision, to_channels_last
 from training.learning.inference.fused import for_inference, halve_weights
 from training.learning.inference.views import averaged_points, points_and_disagreement
-from training.storage.runs.folder import load_schemes
 from training.storage.runs.inputs.marking_schemes import scheme_number
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment
+from training.storage.runs.run import Run
+from training.storage.runs.snapshot import load_schemes
 
 _BATCH = 64
 
@@ -32,7 +33,7 @@ class Predictor:
     ) -> None:
         self.info, self.device = info, device
         self.scheme = 0  # the marking scheme to use where a sample's own is unknown
-        self._run: Path | None = None  # whose samples' schemes are known
+        self._run: Run | None = None  # whose samples' schemes are known
         self._known: tuple[np.ndarray, np.ndarray] | None = None  # ids and their schemes
         self.offset = np.zeros((1, 2)) if adjustment is None else adjustment.offset  # [K, 2], px of the input
         example = torch.zeros(2, info.config.channels, info.config.input_size, info.config.input_size, device=device)
@@ -44,16 +45,16 @@ class Predictor:
             halve_weights(self.model)
 
     @classmethod
-    def load(cls, path: Path, device: str = "auto", *, adjusted: bool = True) -> Predictor:
+    def load(cls, run: Run, device: str = "auto", *, adjusted: bool = True) -> Predictor:
         """The model of a run folder or a `.safetensors` file, with its calibration to an annotator's labels.
 
         adjusted: False gives the bare model. Raises UserError where a file is missing or damaged.
         """
-        model, info = load_model(path)
-        adjustment = read_adjustment(path, keypoints=len(info.schema)) if adjusted else None
+        model, info = load_model(run)
+        adjustment = read_adjustment(run, keypoints=len(info.schema)) if adjusted else None
         predictor = cls(model, info, choose_device(device), adjustment=adjustment)
-        if info.schemes and path.is_dir():
-            predictor._run, predictor._known = path.absolute(), load_schemes(path, len(info.schemes))
+        if info.schemes and run.kind == "training":
+            predictor._run, predictor._known = Run(run.path.absolute()), load_schemes(run, len(info.schemes))
         return predictor
 
     @property
@@ -66,7 +67,7 @@ class Predictor:
 
     def schemes_of(self, project: Path, ids: np.ndarray) -> np.ndarray | None:
         """int64 [B]: marking schemes of a project's samples, as the run learned them; None if it knows only one."""
-        if self._known is None or self._run is None or self._run.parent.parent != project.absolute():
+        if self._known is None or self._run is None or self._run.path.parent.parent != project.absolute():
             return None
         known, schemes = self._known
         at = np.minimum(np.searchsorted(known, ids), len(known) - 1)

@@ -1,6 +1,6 @@
 """The prediction worker: JSON lines on stdin are answered with JSON lines on stdout.
 
-{"id": n, "cmd": "predict", "project": path, "run": run_dir, "ids": [...]} is answered by one or more {"id": n, "ids":
+{"id": n, "cmd": "predict", "project": path, "run": run, "ids": [...]} is answered by one or more {"id": n, "ids":
 [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "model": its stamp, "done": bool}, or one {"id": n,
 "error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is answered
 by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see `Sheet.draw`; it is
@@ -32,6 +32,7 @@ from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_pictures
 from training.storage.runs.model.stored_predictions import model_stamp
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 CHUNK = 256  # samples per reply, at most
@@ -43,7 +44,7 @@ _MODELS = 3  # kept loaded
 class _Request:
     number: int
     project: Path
-    run: Path
+    run: Run
     ids: list[int]
     at: int = 0
     stamp: str = ""  # of the model that the gathered predictions are by
@@ -72,7 +73,7 @@ class Worker:
         self.waiting: deque[_Request | _SheetRequest] = deque()
         self.sheet = Sheet()
         self.projects: dict[Path, Project] = {}
-        self.models: dict[tuple[Path, str], Predictor] = {}
+        self.models: dict[tuple[Run, str], Predictor] = {}
         self.piece = 16
 
     def take(self, message: dict[str, Any]) -> None:
@@ -87,7 +88,7 @@ class Worker:
             config, seed = dict(message["config"]), int(message["seed"])
             self.waiting.appendleft(_SheetRequest(int(message["id"]), Path(message["project"]), ids, config, seed))
             return
-        request = _Request(int(message["id"]), Path(message["project"]), Path(message["run"]), ids)
+        request = _Request(int(message["id"]), Path(message["project"]), Run(Path(message["run"])), ids)
         if len(ids) == 1:
             self.waiting.appendleft(request)
         else:
@@ -172,7 +173,7 @@ class Worker:
             sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
         return resize_points(points, (config.input_size, config.input_size), sizes), confidences
 
-    def _model(self, run: Path) -> tuple[str, Predictor]:
+    def _model(self, run: Run) -> tuple[str, Predictor]:
         """The current model and adjustment of the run, which training replaces by better ones, and their stamp."""
         key = (run, model_stamp(run))
         if key not in self.models:

@@ -42,6 +42,7 @@ from training.storage.project.label_table import as_ids
 from training.storage.project.new_samples import SEPARATOR, Importing, write_groups
 from training.storage.project.pixels import PictureFiles, disk_sentences, find_picture, open_pixels
 from training.storage.project.predictions import Predictions
+from training.storage.runs.run import Run
 
 RUNS = "runs"
 
@@ -345,7 +346,7 @@ class Project:
         If the run has a fill model, the predictions are conditioned on the labels, unless `plain`.
         """
         size = len(self.schema)
-        fill = None if plain else usable_fill(self.runs_dir / run, keypoints=size)
+        fill = None if plain else usable_fill(Run(self.runs_dir / run), keypoints=size)
         return accept.accept(
             self.database, run, ids, size, keypoints=keypoints, min_confidence=min_confidence, fill=fill, text=text
         )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from training.storage.runs.events import EpochDone, Event
-from training.storage.runs.folder import METRICS
+from training.storage.runs.run import Run
 
 COLUMNS = (
     "epoch",
@@ -30,9 +29,9 @@ COLUMNS = (
 class MetricsFile:
     """Appends a line per epoch to the run's metrics.csv."""
 
-    def __init__(self, run_dir: Path, past: Iterable[Event] = ()) -> None:
+    def __init__(self, run: Run, past: Iterable[Event] = ()) -> None:
         """Start a new file with the epochs among past events."""
-        self.path = run_dir / METRICS
+        self.path = run.metrics
         self._put([event for event in past if isinstance(event, EpochDone)], mode="w")
 
     def write(self, event: Event) -> None:

@@ -27,9 +27,9 @@ from fkp_studio.views.runs.panel import RunsPanel
 from tests.helpers.photos import jpeg, photo, write_starter
 from tests.helpers.windows import in_window
 from training.faces.labels.labels import Origin
-from training.faces.labels.run_names import starters_folder
 from training.faces.labels.schema import IBUG_68
 from training.sources.exchange.import_source import import_source
+from training.storage.runs.run import starters_folder
 
 STARTER = "starter-15"
 

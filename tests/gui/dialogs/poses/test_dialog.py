@@ -20,6 +20,7 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.schema import KAGGLE_15
 from training.faces.measures.pose_balance import balance
 from training.storage.runs.inputs.balance import RunBalance, write_balance
+from training.storage.runs.run import Run
 
 POINTS = np.array(KAGGLE_15.template) * 80 + 8
 
@@ -111,8 +112,8 @@ def test_another_size_draws_the_faces_anew_and_leaves_the_bars(
 
 def test_what_a_run_balanced(qtbot: QtBot, turned: Session) -> None:
     assert turned.store is not None
-    run = turned.store.path / "runs" / "0001-ml-resnet"
-    run.mkdir(parents=True)
+    run = Run(turned.store.path / "runs" / "0001-ml-resnet")
+    run.path.mkdir(parents=True)
     found = balance(np.linspace(-1, 1, 10) ** 3, bins=2, seed=0)
     write_balance(run, RunBalance(np.arange(1, 11), found))
     dialog = PosesDialog(turned)

@@ -16,10 +16,11 @@ from fkp_studio.dialogs.review.accept_facts import outcome, read_candidates
 from fkp_studio.dialogs.review.confidence_dialog import ConfidenceDialog
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from training.assist.filling.model import FillModel, fill_path
+from training.assist.filling.model import FillModel
 from training.assist.filling.of_run import run_fill
 from training.faces.measures.error_curve import usual_curve
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
+from training.storage.runs.run import Run
 
 RUN = "0001-ml-resnet"
 
@@ -51,7 +52,7 @@ def test_the_plots_show_predicted_and_real_shares(qtbot: QtBot, session: Session
     confidences = np.random.default_rng(0).uniform(0.3, 0.99, (24, 15))
     predict(session, confidences)
     assert session.store is not None
-    write_adjustment(session.store.path / "runs" / RUN, Adjustment(np.zeros((15, 2)), 24, 2.24, 2.00))
+    write_adjustment(Run(session.store.path / "runs" / RUN), Adjustment(np.zeros((15, 2)), 24, 2.24, 2.00))
     dialog = ConfidenceDialog(session, jobs)
     shown(qtbot, dialog)
     qtbot.waitUntil(lambda: dialog.reliability.facts is not None)
@@ -89,7 +90,7 @@ def test_accepting_within_a_budget(qtbot: QtBot, session: Session, jobs: Jobs) -
     independent = FillModel(
         1e-3 * np.eye(30), faces=6
     )  # labels carry no information on other points: confidences stay as predicted
-    independent.save(fill_path(session.store.path / "runs" / RUN))
+    independent.save(Run(session.store.path / "runs" / RUN).fill)
     predict(session, np.where(np.arange(24)[:, None] < 5, 0.999, 0.5).repeat(15, axis=1))
     missing = session.store.index().missing
     sure, all_of_them = int(missing[:5].sum()), int(missing.sum())
@@ -120,7 +121,7 @@ def test_what_is_counted_is_given_the_labels_as_what_is_accepted(session: Sessio
     predict(session, np.full((24, 15), 0.9))
     assert session.store is not None
     path = session.store.path
-    assert run_fill(path / "runs" / RUN) is None
+    assert run_fill(Run(path / "runs" / RUN)) is None
     counted = read_candidates(path, RUN, cancelled=lambda: False)
     assert (counted.confidences > 0.91).all()  # every label is 3 px off in the same way: informative about the others
     found = outcome(counted, 0.91, examples=0)

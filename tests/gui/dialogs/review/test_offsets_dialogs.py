@@ -72,14 +72,14 @@ def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
     """The dialog waits only for `fkp adjust --try`, not for all faces of the project."""
     with Project.create(tmp_path / "p.fkp", KAGGLE_15) as project:
         project.add_samples(batch(60))
-        run_dir = make_run_in(project)
+        run = make_run_in(project)
     fit = Fit(Adjustment(np.full((15, 2), -1.5), 40, 2.24, 2.00), np.full(15, 2.24), np.full(15, 2.0), 4)
     said = json.dumps(to_json(fit, KAGGLE_15.titles))
     command = (sys.executable, "-c", f"print({said!r})")
     monkeypatch.setattr(adjust.read_fit, "__kwdefaults__", {"command": command})
     session, jobs = Session(), Predicting()
     session.open_project(project.path)
-    session.set_run(run_dir.name)
+    session.set_run(run.name)
     dialog = AdjustDialog(session, jobs)  # type: ignore[arg-type]  # only predict is asked of it
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     qtbot.addWidget(dialog)
@@ -93,8 +93,8 @@ def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
         "2.00",
     ]
     dialog.go.click()
-    qtbot.waitUntil(lambda: jobs.asked == [run_dir.name], timeout=60_000)  # all its predictions are outdated now
-    used = read_adjustment(run_dir, keypoints=15)
+    qtbot.waitUntil(lambda: jobs.asked == [run.name], timeout=60_000)  # all its predictions are outdated now
+    used = read_adjustment(run, keypoints=15)
     assert used is not None and used.offset.tolist() == [[-1.5, -1.5]] * 15
     again = AdjustDialog(session, jobs)  # type: ignore[arg-type]
     again.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
@@ -103,7 +103,7 @@ def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
     assert again.state.text() == "In use: calibrated on 40 faces, 2.24 → 2.00 px." and not again.go.isEnabled()
     again.take_away.click()
     qtbot.waitUntil(lambda: len(jobs.asked) == 2, timeout=60_000)
-    assert read_adjustment(run_dir, keypoints=15) is None
+    assert read_adjustment(run, keypoints=15) is None
     session.close_project()
 
 

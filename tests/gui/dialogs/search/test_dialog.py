@@ -17,9 +17,10 @@ from fkp_studio.jobs.searches import arguments
 from fkp_studio.views.runs.model import RunsModel
 from training.commands import search as search_command
 from training.search.plan import SearchPlan, TrialInfo, create_search, read_search, worker, write_trials
-from training.storage.runs import folder as runs
+from training.storage.runs.new_run import create_run, write_run
 from training.storage.runs.settings.recipes import recipe_config, recipe_space
 from training.storage.runs.settings.search_space import Choices, Range
+from training.storage.runs.snapshot import snapshot_project
 
 SEARCH = (sys.executable, "-m", "tests.helpers.fake_search")
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16, 32))}
@@ -48,7 +49,7 @@ def plan(**changes: object) -> SearchPlan:
 
 def begun(session: Session, jobs: Jobs, qtbot: QtBot, trials: tuple[TrialInfo, ...] = TRIALS) -> None:
     """An older search in the open project."""
-    folder = create_search(session.store.project.path, plan(), runs.snapshot_project(session.store.project))
+    folder = create_search(session.store.project.path, plan(), snapshot_project(session.store.project))
     write_trials(folder, trials)
     jobs.searching.look()
     qtbot.waitUntil(lambda: bool(jobs.searching.infos()))
@@ -234,10 +235,10 @@ def test_a_search_without_faces_in_val_says_so(session: Session, jobs: Jobs, qtb
 
 def test_trials_do_not_swamp_runs_and_plots(session: Session, qtbot: QtBot) -> None:
     project = session.store.project
-    runs.create_run(project, recipe_config("ml-cnn"))
+    create_run(project, recipe_config("ml-cnn"))
     for number in range(5):
-        snapshot = runs.snapshot_project(project)
-        runs.write_run(project.runs_dir, recipe_config("cnn-6"), snapshot, search=f"first/{number}")
+        snapshot = snapshot_project(project)
+        write_run(project.runs_dir, recipe_config("cnn-6"), snapshot, search=f"first/{number}")
     jobs = Jobs(session, serve_command=("/no/serve",))
     qtbot.waitUntil(lambda: len(jobs.book.names()) == 6)
     assert jobs.book.shown() == ["0001-ml-cnn"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +18,9 @@ from fkp_studio.views.canvas.view import CanvasView
 from fkp_studio.views.points.model import Column
 from fkp_studio.views.points.table import PointsPanel
 from tests.helpers.canvas import RUN, move, on_screen, point, predict, press, release, shown, store_of
-from training.assist.filling.model import FillModel, fill_path
-from training.storage.runs.folder import MODEL
+from training.assist.filling.model import FillModel
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.run import Run
 
 INCOMPLETE = 3  # has eye centres, nose tip and lower lip: keypoints 0, 1, 10, 14
 PLACED, OTHER = 2, 12
@@ -29,18 +28,18 @@ BY = 2.0  # px; no slip of the hand yet
 
 
 @pytest.fixture
-def run_dir(session: Session) -> Path:
-    """The folder of RUN, whose points all share one error of about 2 px: one error predicts the others."""
-    folder = store_of(session).project.runs_dir / RUN
-    folder.mkdir(parents=True)
+def run(session: Session) -> Run:
+    """RUN, whose points all share one error of about 2 px: one error predicts the others."""
+    run = Run(store_of(session).project.runs_dir / RUN)
+    run.path.mkdir(parents=True)
     one_axis = np.eye(2)[None, :, None, :] * (3.6 + 0.4 * np.eye(15)[:, None, :, None])
-    FillModel(one_axis.reshape(30, 30) / 96**2, 100).save(fill_path(folder))
-    return folder
+    FillModel(one_axis.reshape(30, 30) / 96**2, 100).save(run.fill)
+    return run
 
 
 @pytest.fixture
-def view(qtbot: QtBot, session: Session, run_dir: Path) -> Iterator[CanvasView]:
-    assert run_dir.is_dir()
+def view(qtbot: QtBot, session: Session, run: Run) -> Iterator[CanvasView]:
+    assert run.path.is_dir()
     made = CanvasView(session)
     qtbot.addWidget(made)
     made.resize(700, 640)
@@ -153,23 +152,23 @@ def test_the_points_panel_says_how_far_off_a_prediction_may_be(
 
 def test_a_run_of_before_gets_its_model_from_val(qtbot: QtBot, session: Session, view: CanvasView) -> None:
     store = store_of(session)
-    run_dir = store.project.runs_dir / RUN
-    fill_path(run_dir).unlink()
+    run = Run(store.project.runs_dir / RUN)
+    run.fill.unlink()
     session.set_run("")
     maker = FillMaker(session)
-    (run_dir / MODEL).write_bytes(b"not read")
-    note_predicted(run_dir, model_stamp(run_dir))
+    run.model.write_bytes(b"not read")
+    note_predicted(run, model_stamp(run))
     with qtbot.waitSignal(store.changed):
         session.set_run(RUN)
     assert now(view).given is not None
-    assert fill_path(run_dir).is_file()
+    assert run.fill.is_file()
     assert maker.parent() is None
 
 
 def test_a_damaged_model_is_told_and_rings_are_plain(qtbot: QtBot, session: Session, view: CanvasView) -> None:
-    run_dir = store_of(session).project.runs_dir / RUN
+    run = Run(store_of(session).project.runs_dir / RUN)
     session.set_run("")
-    fill_path(run_dir).write_bytes(b"torn")
+    run.fill.write_bytes(b"torn")
     maker = FillMaker(session)
     with qtbot.waitSignal(maker.message) as told:
         session.set_run(RUN)

@@ -19,7 +19,7 @@ from fkp_studio.views.live.feed import LiveFrame
 from fkp_studio.views.live.seek import SeekBar
 from fkp_studio.views.live.view import LiveView
 from fkp_studio.views.live.window import LiveWindow
-from training.storage.runs.folder import RunInfo
+from training.storage.runs.listing import RunInfo
 
 FAKE = (sys.executable, str(Path(__file__).parents[3] / "helpers" / "fake_live.py"))
 

@@ -21,8 +21,8 @@ from fkp_studio.views.plots.per_keypoint import KeypointPlot
 from fkp_studio.views.plots.value_axis import log_ticks
 from tests.helpers.fake_training import Writer, an_epoch, epoch_done, started
 from tests.helpers.windows import in_window
-from training.storage.runs import folder as runs
 from training.storage.runs.events import CED_AXIS
+from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.recipes import recipe_config
 
 FIRST, SECOND = "0001-ml-resnet", "0002-cnn-6"
@@ -32,7 +32,7 @@ FIRST, SECOND = "0001-ml-resnet", "0002-cnn-6"
 def jobs(session: Session, qtbot: QtBot) -> Iterator[Jobs]:
     """Two finished runs of 4 epochs; the second is worse by 1 px."""
     for recipe, offset in (("ml-resnet", 0.0), ("cnn-6", 1.0)):
-        with Writer(runs.create_run(session.store.project, recipe_config(recipe))) as writer:
+        with Writer(create_run(session.store.project, recipe_config(recipe))) as writer:
             writer.write(started())
             for epoch in range(1, 5):
                 writer.write(*an_epoch(epoch)[:-2], epoch_done(epoch, offset=offset, best=epoch < 4))
@@ -82,7 +82,7 @@ def test_the_papers_view_is_never_logarithmic(jobs: Jobs, session: Session, qtbo
 
 def test_the_losses_of_two_stages_are_not_joined(session: Session, qtbot: QtBot) -> None:
     """They have different units; the error in pixels has one."""
-    with Writer(runs.create_run(session.store.project, recipe_config("cascade"))) as writer:
+    with Writer(create_run(session.store.project, recipe_config("cascade"))) as writer:
         writer.write(started())
         for epoch in range(1, 5):
             writer.write(*(replace(e, stage=1 + epoch // 3, stages=2) for e in an_epoch(epoch)[:-1]))  # type: ignore[type-var]

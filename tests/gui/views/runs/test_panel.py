@@ -19,8 +19,9 @@ from fkp_studio.views.runs.model import Row, RowRole
 from fkp_studio.views.runs.panel import RunsPanel
 from tests.helpers.fake_training import Writer, an_epoch, epoch_done, finished, started
 from tests.helpers.windows import in_window
-from training.storage.runs import folder as runs
 from training.storage.runs.events import RunFailed
+from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import recipe_config
 
 FIRST, SECOND = "0001-ml-resnet", "0002-cnn-6"
@@ -34,11 +35,11 @@ def make(session: Session, qtbot: QtBot) -> Iterator[Make]:
         ("ml-resnet", finished("done")),
         ("cnn-6", RunFailed("Out of memory.", "Take a smaller batch.")),
     ):
-        run_dir = runs.create_run(session.store.project, recipe_config(recipe))
-        with Writer(run_dir) as writer:
+        run = create_run(session.store.project, recipe_config(recipe))
+        with Writer(run) as writer:
             writer.write(started(), *an_epoch(1), *an_epoch(2), end)
-        (run_dir / runs.MODEL).write_bytes(b"model")
-        (run_dir / runs.LOG).write_text("the end of the log")
+        run.model.write_bytes(b"model")
+        run.log.write_text("the end of the log")
     made: list[Jobs] = []
 
     def build(mode: str = "good") -> tuple[RunsPanel, Jobs]:
@@ -119,7 +120,7 @@ def test_resume_is_offered_after_a_kill(make: Make, session: Session, qtbot: QtB
 
 
 def test_resume_is_offered_for_a_stopped_run_that_is_chosen(make: Make, session: Session, qtbot: QtBot) -> None:
-    with Writer(session.store.project.runs_dir / FIRST) as writer:
+    with Writer(Run(session.store.project.runs_dir / FIRST)) as writer:
         writer.write(finished("stopped"))
     panel, _ = make("good")
     session.set_run(FIRST)

@@ -11,15 +11,16 @@ import pytest
 
 from training.assist.filling.given import expected_error, given_labels
 from training.assist.filling.making import make_fill
-from training.assist.filling.model import FILL, FillModel, fill_path, fit_fill
+from training.assist.filling.model import FILL, FillModel, fit_fill
 from training.assist.filling.of_run import run_fill, usable_fill
 from training.cli import main
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
-from training.storage.runs.folder import MODEL, create_run
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 SIZE = (100.0, 50.0)
@@ -137,14 +138,14 @@ def test_a_keypoint_that_nobody_labelled_is_predicted_plainly_or_with_its_face()
 
 def test_a_model_that_is_saved_comes_back(tmp_path: Path) -> None:
     fill = two_points()
-    fill.save(tmp_path / FILL)
-    again = FillModel.load(tmp_path / FILL)
+    fill.save(tmp_path / "fill.npz")
+    again = FillModel.load(tmp_path / "fill.npz")
     assert np.array_equal(again.covariance, fill.covariance)
     assert again.faces == 100
     assert [p.name for p in tmp_path.glob("*fill*")] == [FILL]
-    assert usable_fill(tmp_path, keypoints=2) is not None
-    assert usable_fill(tmp_path, keypoints=15) is None
-    assert fill_path(tmp_path / "face-15.safetensors") == tmp_path / "face-15.fill.npz"
+    assert usable_fill(Run(tmp_path), keypoints=2) is not None
+    assert usable_fill(Run(tmp_path), keypoints=15) is None
+    assert Run(tmp_path / "face-15.safetensors").fill == tmp_path / "face-15.fill.npz"
 
 
 def _npz(**arrays: np.ndarray) -> bytes:
@@ -177,10 +178,10 @@ def _huge() -> bytes:
     ],
 )
 def test_a_damaged_file_is_told_and_predictions_are_plain(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / FILL).write_bytes(content)
+    (tmp_path / "fill.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"is damaged .*plain predictions are used"):
-        run_fill(tmp_path)
-    assert usable_fill(tmp_path, keypoints=2) is None
+        run_fill(Run(tmp_path))
+    assert usable_fill(Run(tmp_path), keypoints=2) is None
 
 
 def test_only_what_somebody_vouches_for_is_taken_as_given() -> None:
@@ -198,18 +199,18 @@ def test_only_what_somebody_vouches_for_is_taken_as_given() -> None:
     assert found.confidences[1] == pytest.approx([0.6, 0.6])
 
 
-def predicted_run(project: Project) -> Path:
+def predicted_run(project: Project) -> Run:
     """A run whose predictions are off by one shift per face, and a stand-in for its model."""
-    run_dir = create_run(project, RunConfig())
-    (run_dir / MODEL).write_bytes(b"not read")
+    run = create_run(project, RunConfig())
+    run.model.write_bytes(b"not read")
     ids = project.ids()
     labels = project.labels(ids)
     truth = np.where(labels.mask[..., None], labels.points, 48)
     random = np.random.default_rng(0)
     off = random.normal(0, 3, (len(ids), 1, 2)) + random.normal(0, 0.3, (len(ids), 15, 2))
-    project.write_predictions(run_dir.name, ids, truth - off, np.full((len(ids), 15), 0.5))
-    note_predicted(run_dir, model_stamp(run_dir))
-    return run_dir
+    project.write_predictions(run.name, ids, truth - off, np.full((len(ids), 15), 0.5))
+    note_predicted(run, model_stamp(run))
+    return run
 
 
 def spread_splits(project: Project) -> None:
@@ -220,22 +221,22 @@ def spread_splits(project: Project) -> None:
 def test_accepting_fills_given_the_labels_or_plainly_when_told(project_path: Path) -> None:
     with Project.open(project_path) as project:
         spread_splits(project)
-        run_dir = predicted_run(project)
-        fill = make_fill(project, run_dir)
+        run = predicted_run(project)
+        fill = make_fill(project, run)
         assert fill is not None
         assert fill.faces == 12
         ids = project.ids()
-        before, says = project.labels(ids), project.predictions(run_dir.name, ids)
+        before, says = project.labels(ids), project.predictions(run.name, ids)
         assert before.missing.any()
-        project.accept(run_dir.name)
+        project.accept(run.name)
         after = project.labels(ids)
         assert np.array_equal(after.points[before.mask], before.points[before.mask])
         given = np.abs(after.points - 48)[before.missing].mean()
         plain = np.abs(says.points - 48)[before.missing].mean()
         assert given < 0.5 * plain
         assert (after.confidences[before.missing] > 0.5).all()
-        project.take_back(run_dir.name)
-        project.accept(run_dir.name, plain=True)
+        project.take_back(run.name)
+        project.accept(run.name, plain=True)
         assert after.states[before.missing].tolist() == [PointState.VISIBLE] * int(before.missing.sum())
         assert np.array_equal(project.labels(ids).points[before.missing], says.points[before.missing].astype(float))
 
@@ -245,18 +246,18 @@ def test_the_command_makes_the_fill_model_of_a_run_of_before(
 ) -> None:
     with Project.open(project_path) as project:
         spread_splits(project)
-        run_dir = predicted_run(project)
+        run = predicted_run(project)
     assert main(["fill", str(project_path), "--run", "1", "--plain"]) == 0
     assert "plain predictions" in capsys.readouterr().out
-    assert not fill_path(run_dir).exists()
+    assert not run.fill.exists()
     with Project.open(project_path) as project:
-        project.take_back(run_dir.name)
+        project.take_back(run.name)
     assert main(["fill", str(project_path), "--run", "1"]) == 0
     assert "conditioned on their labels" in capsys.readouterr().out
-    assert fill_path(run_dir).is_file()
+    assert run.fill.is_file()
     with Project.open(project_path) as project:
-        project.take_back(run_dir.name)
-    fill_path(run_dir).write_bytes(b"torn")
+        project.take_back(run.name)
+    run.fill.write_bytes(b"torn")
     assert main(["fill", str(project_path), "--run", "1"]) == 0
     said = capsys.readouterr()
     assert "is damaged" in said.err

@@ -27,8 +27,7 @@ from training.learning.inference.checkpoint import ModelInfo, save_model
 from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model
 from training.storage.project.project import Project
-from training.storage.runs import folder as runs
-from training.storage.runs.model.adjustment import ADJUST, Adjustment, adjust_path, read_adjustment, write_adjustment
+from training.storage.runs.model.adjustment import Adjustment, read_adjustment, write_adjustment
 from training.storage.runs.model.stored_predictions import (
     NotPredictedError,
     lacking,
@@ -36,6 +35,9 @@ from training.storage.runs.model.stored_predictions import (
     note_predicted,
     raw_predictions,
 )
+from training.storage.runs.new_run import write_run
+from training.storage.runs.run import Run
+from training.storage.runs.snapshot import snapshot_project
 
 
 def test_with_many_faces_the_fit_is_the_mean() -> None:
@@ -77,17 +79,18 @@ def test_offsets_are_pixels_of_the_network_input() -> None:
 
 def test_it_is_kept_beside_the_model_and_a_damaged_file_is_refused(tmp_path: Path) -> None:
     kept = Adjustment(np.array([(1.25, -0.5), (0.0, 3.0)]), 24, 1.94, 1.44)
-    write_adjustment(tmp_path, kept)
-    read = read_adjustment(tmp_path, keypoints=2)
+    run = Run(tmp_path)
+    write_adjustment(run, kept)
+    read = read_adjustment(run, keypoints=2)
     assert read is not None
     assert np.array_equal(read.offset, kept.offset)
     assert (read.faces, read.before, read.after) == (24, 1.94, 1.44)
     with pytest.raises(UserError, match="3 keypoints"):
-        read_adjustment(tmp_path, keypoints=3)
-    (tmp_path / ADJUST).write_text("{", encoding="utf-8")
+        read_adjustment(run, keypoints=3)
+    run.adjustment.write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match="cannot be read"):
-        read_adjustment(tmp_path, keypoints=2)
-    assert adjust_path(tmp_path / "starter-15") == tmp_path / ".starter-15.adjust.json"
+        read_adjustment(run, keypoints=2)
+    assert Run(tmp_path / "starter-15").adjustment == tmp_path / ".starter-15.adjust.json"
 
 
 @pytest.fixture
@@ -97,26 +100,26 @@ def project(tmp_path: Path) -> Project:
     return opened
 
 
-def predicted_run(project: Project, *, off: tuple[float, float]) -> Path:
+def predicted_run(project: Project, *, off: tuple[float, float]) -> Run:
     """A run not trained on val and test, with predictions that differ from all labels by `off`."""
-    run_dir = make_run_in(project)
+    run = make_run_in(project)
     ids = project.ids()
     labels = project.labels(ids)
     points = np.nan_to_num(labels.points, nan=40.0) - off
-    project.write_predictions(run_dir.name, ids, points, np.full(points.shape[:2], 0.9))
-    note_predicted(run_dir, model_stamp(run_dir))
-    return run_dir
+    project.write_predictions(run.name, ids, points, np.full(points.shape[:2], 0.9))
+    note_predicted(run, model_stamp(run))
+    return run
 
 
-def make_run_in(project: Project) -> Path:
-    run_dir = runs.write_run(project.runs_dir, tiny_config(), runs.snapshot_project(project))
-    (run_dir / runs.MODEL).write_bytes(b"not looked into")
-    return run_dir
+def make_run_in(project: Project) -> Run:
+    run = write_run(project.runs_dir, tiny_config(), snapshot_project(project))
+    run.model.write_bytes(b"not looked into")
+    return run
 
 
 def test_a_run_is_fitted_to_the_faces_it_was_not_trained_on(project: Project) -> None:
-    run_dir = predicted_run(project, off=(1.5, -0.5))
-    fit = fit_run(project, run_dir)
+    run = predicted_run(project, off=(1.5, -0.5))
+    fit = fit_run(project, run)
     scale = tiny_config().input_size / 96
     labelled = project.labels(project.ids()).mask.any(axis=1)
     assert fit.adjustment.faces == int((labelled & (project.index().splits != 0)).sum())
@@ -141,43 +144,43 @@ def test_a_fit_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monk
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(UserError, match="the disk is full"):
-        write_adjustment(tmp_path / "run", Adjustment(np.zeros((3, 2)), 20, 2.0, 1.0))
+        write_adjustment(Run(tmp_path / "run"), Adjustment(np.zeros((3, 2)), 20, 2.0, 1.0))
     assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_using_a_fit_makes_stored_predictions_old_and_undoing_it_too(project: Project) -> None:
-    run_dir = predicted_run(project, off=(1.0, 0.0))
-    raw = raw_predictions(project, run_dir, project.ids())
-    assert not len(lacking(project, run_dir, project.ids()))
-    fit = fit_run(project, run_dir)
-    use_fit(run_dir, fit)
-    assert len(lacking(project, run_dir, project.ids())) == len(project)
+    run = predicted_run(project, off=(1.0, 0.0))
+    raw = raw_predictions(project, run, project.ids())
+    assert not len(lacking(project, run, project.ids()))
+    fit = fit_run(project, run)
+    use_fit(run, fit)
+    assert len(lacking(project, run, project.ids())) == len(project)
     with pytest.raises(UserError, match="predict all faces first"):
-        fit_run(project, run_dir)
+        fit_run(project, run)
     adjusted = raw + fit.adjustment.in_pictures(np.full((len(project), 2), 96), tiny_config().input_size)
-    project.write_predictions(run_dir.name, project.ids(), adjusted, np.full(raw.shape[:2], 0.9))
-    note_predicted(run_dir, model_stamp(run_dir))
-    assert raw_predictions(project, run_dir, project.ids()) == pytest.approx(raw, abs=1e-3)
-    again = fit_run(project, run_dir)  # of the model itself, not on top of the one in use
+    project.write_predictions(run.name, project.ids(), adjusted, np.full(raw.shape[:2], 0.9))
+    note_predicted(run, model_stamp(run))
+    assert raw_predictions(project, run, project.ids()) == pytest.approx(raw, abs=1e-3)
+    again = fit_run(project, run)  # of the model itself, not on top of the one in use
     assert again.adjustment.offset == pytest.approx(fit.adjustment.offset, abs=1e-3)
-    assert undo_fit(run_dir)
-    assert len(lacking(project, run_dir, project.ids())) == len(project)
-    assert not undo_fit(run_dir)
-    note_predicted(run_dir, model_stamp(run_dir))
-    use_fit(run_dir, fit)
-    project.write_predictions(run_dir.name, project.ids()[:5], adjusted[:5], np.full(raw.shape[:2], 0.9)[:5])
-    assert undo_fit(run_dir)  # before all were predicted again: the model is as before, the stored predictions are not
-    assert len(lacking(project, run_dir, project.ids())) == len(project)
+    assert undo_fit(run)
+    assert len(lacking(project, run, project.ids())) == len(project)
+    assert not undo_fit(run)
+    note_predicted(run, model_stamp(run))
+    use_fit(run, fit)
+    project.write_predictions(run.name, project.ids()[:5], adjusted[:5], np.full(raw.shape[:2], 0.9)[:5])
+    assert undo_fit(run)  # before all were predicted again: the model is as before, the stored predictions are not
+    assert len(lacking(project, run, project.ids())) == len(project)
 
 
 def test_only_the_labelled_faces_need_predictions(project: Project) -> None:
     """Stored predictions are used; if some are missing, only the labelled faces are predicted."""
     off = np.array([1.5, -0.5])
     stored = fit_run(project, predicted_run(project, off=(1.5, -0.5)))
-    run_dir, labels = make_run_in(project), project.labels(project.ids())
+    run, labels = make_run_in(project), project.labels(project.ids())
     wanted = np.flatnonzero(labels.mask.any(axis=1) & (project.index().splits != 0)) + 1
     with pytest.raises(NotPredictedError):
-        fit_run(project, run_dir)
+        fit_run(project, run)
     asked: list[np.ndarray] = []
 
     def predict(ids: np.ndarray) -> np.ndarray:
@@ -186,14 +189,14 @@ def test_only_the_labelled_faces_need_predictions(project: Project) -> None:
         points[0] = np.nan  # its image cannot be read
         return points
 
-    fit = fit_run(project, run_dir, predict=predict)
+    fit = fit_run(project, run, predict=predict)
     assert np.array_equal(np.concatenate(asked), wanted)
     assert fit.adjustment.offset == pytest.approx(stored.adjustment.offset, abs=1e-4)
     assert fit.adjustment.faces == len(wanted) - 1
     points = np.nan_to_num(labels.points[wanted - 1], nan=40.0) - off
-    project.write_predictions(run_dir.name, wanted, points, np.full(points.shape[:2], 0.9))
-    note_predicted(run_dir, model_stamp(run_dir))
-    assert fit_run(project, run_dir).adjustment.faces == len(wanted)  # though no other face is predicted
+    project.write_predictions(run.name, wanted, points, np.full(points.shape[:2], 0.9))
+    note_predicted(run, model_stamp(run))
+    assert fit_run(project, run).adjustment.faces == len(wanted)  # though no other face is predicted
     titles = project.schema.titles
     again = from_json(json.loads(json.dumps(strict(to_json(fit, titles)))))
     assert again.sentence == fit.sentence and np.array_equal(again.after, fit.after, equal_nan=True)
@@ -201,24 +204,24 @@ def test_only_the_labelled_faces_need_predictions(project: Project) -> None:
 
 
 def test_too_few_labelled_faces_are_said_so(project: Project) -> None:
-    run_dir = predicted_run(project, off=(1.0, 0.0))
+    run = predicted_run(project, off=(1.0, 0.0))
     project.set_splits(project.ids(), np.zeros(60, np.uint8))
-    config = runs.write_run(project.runs_dir, tiny_config(), runs.snapshot_project(project))
-    (config / runs.MODEL).write_bytes(b"-")
+    config = write_run(project.runs_dir, tiny_config(), snapshot_project(project))
+    config.model.write_bytes(b"-")
     with pytest.raises(UserError, match=r"needs 20 labelled faces .* there are none"):
         fit_run(project, config)
-    assert fit_run(project, run_dir).adjustment.faces >= 20
+    assert fit_run(project, run).adjustment.faces >= 20
 
 
 def test_the_predictor_adds_it_and_can_leave_it(tmp_path: Path) -> None:
-    run_dir, config = tmp_path, tiny_config()
-    save_model(run_dir / runs.MODEL, make_model(config, 3).state_dict(), ModelInfo(config, SCHEMA, "float32"))
+    run, config = Run(tmp_path), tiny_config()
+    save_model(run.model, make_model(config, 3).state_dict(), ModelInfo(config, SCHEMA, "float32"))
     pictures = np.random.default_rng(0).integers(0, 255, (3, 48, 96), np.uint8)
-    plain = Predictor.load(run_dir, "cpu")
+    plain = Predictor.load(run, "cpu")
     points, sure = plain.predict(pictures)
-    write_adjustment(run_dir, Adjustment(np.tile([1.0, -2.0], (len(plain.schema), 1)), 20, 2.0, 1.0))
-    moved, as_sure = Predictor.load(run_dir, "cpu").predict(pictures)
+    write_adjustment(run, Adjustment(np.tile([1.0, -2.0], (len(plain.schema), 1)), 20, 2.0, 1.0))
+    moved, as_sure = Predictor.load(run, "cpu").predict(pictures)
     side = plain.info.config.input_size
     assert moved - points == pytest.approx(np.broadcast_to([96 / side, -2.0 * 48 / side], points.shape), abs=1e-3)
     assert np.array_equal(sure, as_sure)
-    assert Predictor.load(run_dir, "cpu", adjusted=False).predict(pictures)[0] == pytest.approx(points, abs=1e-4)
+    assert Predictor.load(run, "cpu", adjusted=False).predict(pictures)[0] == pytest.approx(points, abs=1e-4)

@@ -22,9 +22,10 @@ from training.learning.fit.parallel.ranks import Ranks
 from training.learning.fit.train_run import check_resumable, train_run
 from training.learning.inference.checkpoint import load_resume
 from training.storage.project.project import Project
-from training.storage.runs import folder as runs
 from training.storage.runs.events import RunFinished
-from training.storage.runs.folder import create_run
+from training.storage.runs.listing import read_run
+from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import recipe_config
 
@@ -52,20 +53,20 @@ def endless() -> RunConfig:
     return with_overrides(tiny_config(), {"epochs": "100000", "batch_size": "9"})
 
 
-def make_run(project_path: Path, config: RunConfig) -> Path:
+def make_run(project_path: Path, config: RunConfig) -> Run:
     with Project.open(project_path, read_only=True) as project:
         return create_run(project, config)
 
 
-def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+def weights(run: Run) -> dict[str, torch.Tensor]:
     """The weights of the network in training, not of the stored average."""
-    model: dict[str, torch.Tensor] = load_resume(run_dir / runs.RESUME)["model"]
+    model: dict[str, torch.Tensor] = load_resume(run.resume)["model"]
     return model
 
 
-def assert_alike(ours: Path, theirs: Path) -> None:
+def assert_alike(ours: Run, theirs: Run) -> None:
     """The last epoch and the weights of two runs, up to the order of sums in float32."""
-    one, other = runs.read_run(ours).last, runs.read_run(theirs).last
+    one, other = read_run(ours).last, read_run(theirs).last
     assert one is not None and other is not None
     assert other.epoch == one.epoch
     assert other.train_loss == pytest.approx(one.train_loss, rel=1e-4)

@@ -14,10 +14,11 @@ from training.faces.labels.labels import Origin
 from training.learning.fit.hard_points import HardPoints
 from training.learning.fit.trainer import Session
 from training.storage.project.project import Project
-from training.storage.runs.folder import LABELS, Snapshot, load_snapshot, snapshot_project, write_run
 from training.storage.runs.inputs.data import load_run_data, point_weights
+from training.storage.runs.new_run import write_run
 from training.storage.runs.settings.config import with_overrides
 from training.storage.runs.settings.recipes import recipe_config
+from training.storage.runs.snapshot import Snapshot, load_snapshot, snapshot_project
 
 CPU = torch.device("cpu")
 
@@ -44,12 +45,12 @@ def test_points_from_a_model_count_as_much_as_the_setting_says() -> None:
 
 def test_the_snapshot_keeps_who_made_a_point_and_older_ones_can_still_be_read(tmp_path: Path) -> None:
     snapshot, origins = with_model_points()
-    run_dir = make_run(tmp_path, tiny_config(), snapshot)
-    kept = load_snapshot(run_dir).origins
+    run = make_run(tmp_path, tiny_config(), snapshot)
+    kept = load_snapshot(run).origins
     assert kept is not None
     assert np.array_equal(kept, origins)
-    older = write_run(run_dir.parent, tiny_config(), replace(snapshot, origins=None))
-    assert "origins.npy" not in np.load(older / LABELS).files
+    older = write_run(run.path.parent, tiny_config(), replace(snapshot, origins=None))
+    assert "origins.npy" not in np.load(older.snapshot).files
     assert load_snapshot(older).origins is None
 
 
@@ -89,12 +90,12 @@ def test_a_missing_label_does_not_spoil_the_errors() -> None:
 def test_a_resumed_run_knows_which_keypoints_are_hard(tmp_path: Path) -> None:
     data, snapshot = make_data(16, 4)
     config = tiny_config(hard_points="1")
-    run_dir = make_run(tmp_path, config, snapshot)
+    run = make_run(tmp_path, config, snapshot)
     session = Session(config, data)
     session.train_step(torch.arange(16), done=0.5)
-    session.save(run_dir)
+    session.save(run)
     again = Session(config, data)
-    again.restore(run_dir)
+    again.restore(run)
     assert session.hard_points is not None
     assert again.hard_points is not None
     assert torch.equal(session.hard_points.errors, again.hard_points.errors)
@@ -114,8 +115,8 @@ def test_a_run_reads_its_weights_and_leaves_out_what_weighs_nothing(
         snapshot = snapshot_project(project)
         assert snapshot.origins is not None
         snapshot.origins[:4, 0] = Origin.MODEL
-        run_dir = write_run(project.runs_dir, config, snapshot)
-    data = load_run_data(run_dir, config)
+        run = write_run(project.runs_dir, config, snapshot)
+    data = load_run_data(run, config)
     assert data.mask[0, 0] == (used > 0)
     assert not data.mask[3, 0]
     assert data.mask[3, 1:].any()

@@ -24,6 +24,7 @@ from training.learning.models.staged import StagedNet
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress, RunFinished, Trouble, from_line, to_line
 from training.storage.runs.inputs.data import RunData, numbered
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 NAMES = ("cascade", "cnn-6-7")
@@ -54,18 +55,18 @@ def data(name: str) -> RunData:
     return replace(found, pictures=found.pictures.repeat(2, axis=1).repeat(2, axis=2), points=2 * found.points + 0.5)
 
 
-def train(run_dir: Path, name: str, **options: object) -> list[Event]:
+def train(run: Run, name: str, **options: object) -> list[Event]:
     events: list[Event] = []
-    train_run(run_dir, data=data(name), on_event=events.append, **options)  # type: ignore[arg-type]
+    train_run(run, data=data(name), on_event=events.append, **options)  # type: ignore[arg-type]
     return events
 
 
-def new_run(folder: Path, name: str, **settings: str) -> Path:
+def new_run(folder: Path, name: str, **settings: str) -> Run:
     return make_run(folder, config(name, **settings), make_data()[1])
 
 
-def curve(run_dir: Path) -> list[EpochDone]:
-    events, _ = runs.read_events(run_dir)
+def curve(run: Run) -> list[EpochDone]:
+    events, _ = runs.read_events(run)
     return [replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochDone)]
 
 
@@ -83,42 +84,42 @@ def test_stop_and_resume_is_the_uninterrupted_run_in_each_stage(
     told = train(whole, name)
     assert [e.stage for e in curve(whole)] == [1, 1, 2, 2]
     assert {e.stages for e in told if isinstance(e, (EpochDone, Progress))} == {2}
-    weights = load_resume(whole / runs.RESUME)
+    weights = load_resume(whole.resume)
     for batches in stops:
         parts = new_run(tmp_path / f"parts{batches}", name)
         train(parts, name, should_stop=stop_after(batches))
         assert Predictor.load(parts).predict_points(data(name).pictures[:2]).shape == (2, 3, 2)
         train(parts, name, resume=True)
         assert curve(parts) == curve(whole)
-        resumed = load_resume(parts / runs.RESUME)
+        resumed = load_resume(parts.resume)
         assert all(torch.equal(value, resumed["model"][key]) for key, value in weights["model"].items())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_second_stage_makes_it_better_and_leaves_the_first_alone(tmp_path: Path, name: str) -> None:
     """With a first stage of two epochs the second does most of the work; the stored model runs both."""
-    run_dir = new_run(tmp_path, name, epochs="14", learning_rate="3e-3", ema="0.5", stage_split="0.15")
-    events = train(run_dir, name)
+    run = new_run(tmp_path, name, epochs="14", learning_rate="3e-3", ema="0.5", stage_split="0.15")
+    events = train(run, name)
     last = events[-1]
     assert isinstance(last, RunFinished)
-    epochs = curve(run_dir)
+    epochs = curve(run)
     first = [e for e in epochs if e.stage == 1]
     assert len(first) == 2
     assert last.rmse == min(e.rmse for e in epochs) < 0.8 * min(e.rmse for e in first)
-    model, _ = load_model(run_dir)
+    model, _ = load_model(run)
     assert isinstance(model, StagedNet)
     assert model.number == 2
-    saved = load_resume(run_dir / runs.RESUME)["average"]
+    saved = load_resume(run.resume)["average"]
     assert all(torch.equal(value, saved[f"first.{key}"]) for key, value in model.first.state_dict().items())
 
 
 def test_the_best_model_may_be_that_of_stage_1(tmp_path: Path) -> None:
     """A failing second stage does no harm: the stored model answers with stage 1."""
-    run_dir = new_run(tmp_path, "cascade", learning_rate="1e-2", stage_rate="100", ema="0", loss="wing")
-    events = train(run_dir, "cascade")
+    run = new_run(tmp_path, "cascade", learning_rate="1e-2", stage_rate="100", ema="0", loss="wing")
+    events = train(run, "cascade")
     assert "stage-2" in [e.kind for e in events if isinstance(e, Trouble)]
-    epochs = curve(run_dir)
-    model, _ = load_model(run_dir)
+    epochs = curve(run)
+    model, _ = load_model(run)
     assert isinstance(model, StagedNet)
     assert model.number == next(e.stage for e in reversed(epochs) if e.best) == 1
 
@@ -145,9 +146,9 @@ def rows_of(session: Session, epoch: int) -> list[int]:
 
 
 def test_a_budget_of_minutes_begins_stage_2_within_the_epoch(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path, "cascade", epochs="none", minutes="0.03", batch_size="1")
-    train(run_dir, "cascade")
-    stages = [e.stage for e in curve(run_dir)]
+    run = new_run(tmp_path, "cascade", epochs="none", minutes="0.03", batch_size="1")
+    train(run, "cascade")
+    stages = [e.stage for e in curve(run)]
     assert stages[0] == 1
     assert stages[-1] == 2
     assert stages == sorted(stages)

@@ -25,25 +25,26 @@ from training.storage.project.network_pixels import MappedPictures
 from training.storage.project.project import Project
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFinished
-from training.storage.runs.folder import create_run
 from training.storage.runs.inputs import data as rundata
 from training.storage.runs.inputs.data import RunData, load_run_data
 from training.storage.runs.inputs.memory import free_memory
+from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 
 Usage = namedtuple("Usage", "total used free")
 
 
-def new_run(project_path: Path, **settings: str) -> Path:
+def new_run(project_path: Path, **settings: str) -> Run:
     with Project.open(project_path, read_only=True) as project:
         return create_run(project, tiny_config(**settings))
 
 
-def streamed(run_dir: Path) -> RunData:
-    return load_run_data(run_dir, runs.load_config(run_dir), memory=0)
+def streamed(run: Run) -> RunData:
+    return load_run_data(run, runs.load_config(run), memory=0)
 
 
-def curve(run_dir: Path) -> list[EpochDone]:
-    events, _ = runs.read_events(run_dir)
+def curve(run: Run) -> list[EpochDone]:
+    events, _ = runs.read_events(run)
     return [replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochDone)]
 
 
@@ -66,19 +67,19 @@ def test_the_losses_are_those_of_a_run_in_memory_bit_for_bit(project_path: Path,
 def test_a_run_streams_where_half_of_the_free_memory_is_too_little(
     project_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_dir = new_run(project_path)
-    config = runs.load_config(run_dir)
+    run = new_run(project_path)
+    config = runs.load_config(run)
     size = 24 * 32 * 32
     monkeypatch.setattr(rundata, "free_memory", lambda: 2 * size)
-    assert isinstance(load_run_data(run_dir, config).pictures, np.ndarray)
+    assert isinstance(load_run_data(run, config).pictures, np.ndarray)
     monkeypatch.setattr(rundata, "free_memory", lambda: 2 * size - 2)
-    assert isinstance(load_run_data(run_dir, config).pictures, MappedPictures)
+    assert isinstance(load_run_data(run, config).pictures, MappedPictures)
 
 
 def test_batches_are_read_ahead_in_the_order_of_the_epoch(project_path: Path) -> None:
-    run_dir = new_run(project_path, batch_size="5")
-    data = streamed(run_dir)
-    session = Session(runs.load_config(run_dir), data)
+    run = new_run(project_path, batch_size="5")
+    data = streamed(run)
+    session = Session(runs.load_config(run), data)
     pictures = session.pictures
     assert isinstance(pictures, StreamedPictures)
     batches = session.epoch_rows()
@@ -142,23 +143,23 @@ def test_pictures_that_cannot_be_read_are_left_out_and_seen_again_when_they_are_
             )
         )
     away = paths[1].rename(tmp_path / "away.png")
-    run_dir = new_run(tmp_path / "p.fkp")
+    run = new_run(tmp_path / "p.fkp")
     for _ in range(2):  # written, then read
-        data = streamed(run_dir)
+        data = streamed(run)
         assert data.pictures[:].mean(axis=(1, 2)).tolist() == [50, 70, 80]
         assert len(data.left_out) == 1 and "1.png" in data.left_out[0]
         assert np.allclose(data.points[1], (points[2] + 0.5) * 32 / 40 - 0.5, atol=1e-4)
     away.rename(paths[1])
-    assert streamed(run_dir).pictures[:].mean(axis=(1, 2)).tolist() == [50, 60, 70, 80]
+    assert streamed(run).pictures[:].mean(axis=(1, 2)).tolist() == [50, 60, 70, 80]
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
     project_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_dir = new_run(project_path)
+    run = new_run(project_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 10, 1000))
     with pytest.raises(UserError, match="Free some space"):
-        streamed(run_dir)
+        streamed(run)
     assert files(project_path) == []
 
 
@@ -170,12 +171,12 @@ def test_what_a_killed_writer_left_is_removed(project_path: Path) -> None:
 
 
 def test_a_damaged_file_is_told(project_path: Path) -> None:
-    run_dir = new_run(project_path)
-    streamed(run_dir)
+    run = new_run(project_path)
+    streamed(run)
     path = next((project_path / "pixels").glob("network-*.npy"))
     os.truncate(path, 1000)
     with pytest.raises(UserError, match="Delete"):
-        streamed(run_dir)
+        streamed(run)
 
 
 def test_little_of_a_large_file_is_in_memory(tmp_path: Path) -> None:

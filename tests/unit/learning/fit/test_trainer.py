@@ -24,23 +24,26 @@ from training.learning.inference.checkpoint import load_resume, save_resume
 from training.learning.inference.predictor import Predictor
 from training.storage.runs import folder as runs
 from training.storage.runs.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted, Trouble
+from training.storage.runs.listing import read_run
+from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 
-def train(run_dir: Path, *, rows: str = "all", val: int = 16, **options: object) -> list[Event]:
+def train(run: Run, *, rows: str = "all", val: int = 16, **options: object) -> list[Event]:
     events: list[Event] = []
-    last = train_run(run_dir, data=make_data(val=val, rows=rows)[0], on_event=events.append, **options)  # type: ignore[arg-type]
+    last = train_run(run, data=make_data(val=val, rows=rows)[0], on_event=events.append, **options)  # type: ignore[arg-type]
     assert events[-1] == last
     return events
 
 
-def new_run(folder: Path, **settings: str) -> Path:
+def new_run(folder: Path, **settings: str) -> Run:
     return make_run(folder, tiny_config(**settings), make_data()[1])
 
 
-def curve(run_dir: Path) -> list[EpochDone]:
+def curve(run: Run) -> list[EpochDone]:
     """The epochs in the run's folder without what depends on the clock."""
-    events, _ = runs.read_events(run_dir)
+    events, _ = runs.read_events(run)
     return [replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochDone)]
 
 
@@ -50,25 +53,25 @@ def stop_after(batches: int) -> Callable[[], bool]:
 
 
 def test_a_run_learns_and_leaves_what_it_promises(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path, epochs="12", learning_rate="3e-3", ema="0.5")
-    events = train(run_dir)
+    run = new_run(tmp_path, epochs="12", learning_rate="3e-3", ema="0.5")
+    events = train(run)
     started, finished = events[0], events[-1]
     assert isinstance(started, RunStarted)
     assert isinstance(finished, RunFinished)
     assert (started.train_samples, started.val_samples, started.train_points) == (48, 16, 24 + 3 * 24)
     assert finished.reason == "done"
     assert finished.rmse < 0.7 * started.mean_shape_rmse
-    info = runs.read_run(run_dir)
+    info = read_run(run)
     assert (info.status, info.has_model) == ("done", True)
     assert info.best is not None
     assert info.best.rmse == finished.rmse
-    with (run_dir / runs.METRICS).open() as file:
+    with run.metrics.open() as file:
         assert [int(row["epoch"]) for row in csv.DictReader(file)] == list(range(1, 13))
-    assert [type(e) for e in events] == [type(e) for e in runs.read_events(run_dir)[0]]
+    assert [type(e) for e in events] == [type(e) for e in runs.read_events(run)[0]]
     with pytest.raises(UserError, match="used its budget"):
-        train(run_dir, resume=True)
+        train(run, resume=True)
     with pytest.raises(UserError, match="begun before"):
-        train(run_dir)
+        train(run)
 
 
 @pytest.mark.parametrize("batches", [1, 6, 8])
@@ -79,11 +82,11 @@ def test_stop_and_resume_is_the_uninterrupted_run(tmp_path: Path, batches: int) 
     stopped = train(parts, should_stop=stop_after(batches))[-1]
     assert isinstance(stopped, RunFinished)
     assert stopped.reason == "stopped"
-    assert runs.read_run(parts).status == "stopped"
-    assert runs.read_run(parts).has_model  # also when stopped in the first epoch
+    assert read_run(parts).status == "stopped"
+    assert read_run(parts).has_model  # also when stopped in the first epoch
     train(parts, resume=True)
     assert curve(parts) == curve(whole)
-    assert (parts / runs.METRICS).read_text().count("\n") == 5
+    assert parts.metrics.read_text().count("\n") == 5
 
 
 def test_a_killed_process_resumes_to_the_same_curve(tmp_path: Path, project_path: Path) -> None:
@@ -99,23 +102,23 @@ def test_a_killed_process_resumes_to_the_same_curve(tmp_path: Path, project_path
         time.sleep(0.005)
     slow.send_signal(signal.SIGKILL)
     slow.wait()
-    assert runs.read_run(second).status in ("interrupted", "done")
-    if runs.read_run(second).status == "interrupted":
-        with (second / runs.EVENTS).open("ab") as file:
+    assert read_run(second).status in ("interrupted", "done")
+    if read_run(second).status == "interrupted":
+        with second.events.open("ab") as file:
             file.write(b'{"event":"EpochDone","ep')
         assert isinstance(train_run(second, resume=True), RunFinished)
     assert curve(second) == curve(first)
 
 
-def new_project_run(project_path: Path, config: RunConfig) -> Path:
+def new_project_run(project_path: Path, config: RunConfig) -> Run:
     from training.storage.project.project import Project
 
     with Project.open(project_path) as project:
-        return runs.create_run(project, config)
+        return create_run(project, config)
 
 
-def start(run_dir: Path, *options: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "training", "train", str(run_dir), *options])
+def start(run: Run, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "training", "train", str(run), *options])
 
 
 def test_the_curve_goes_on_where_the_last_save_was(tmp_path: Path) -> None:
@@ -126,48 +129,48 @@ def test_the_curve_goes_on_where_the_last_save_was(tmp_path: Path) -> None:
         parts = new_run(tmp_path / f"parts{cut}")
         with pytest.raises(KeyboardInterrupt):
             interrupted(parts, after=cut)
-        with (parts / runs.EVENTS).open("ab") as file:
+        with parts.events.open("ab") as file:
             file.write(b'{"event":"Progress","epoch":2,')
         train(parts, resume=True)
         assert curve(parts) == curve(whole)
 
 
-def interrupted(run_dir: Path, *, after: int) -> None:
+def interrupted(run: Run, *, after: int) -> None:
     count = iter(range(10_000))
 
     def on_event(_: Event) -> None:
         if next(count) == after:
             raise KeyboardInterrupt
 
-    train_run(run_dir, data=make_data()[0], on_event=on_event, save_seconds=0)
+    train_run(run, data=make_data()[0], on_event=on_event, save_seconds=0)
 
 
 def test_sigterm_ends_the_child_with_the_best_model_kept(project_path: Path) -> None:
-    run_dir = new_project_run(project_path, replace(tiny_config(), epochs=100_000, batch_size=4))
-    child = start(run_dir)
+    run = new_project_run(project_path, replace(tiny_config(), epochs=100_000, batch_size=4))
+    child = start(run)
     until = time.monotonic() + 100
-    while not curve(run_dir) and time.monotonic() < until:
+    while not curve(run) and time.monotonic() < until:
         time.sleep(0.05)
     with pytest.raises(UserError, match="another process"):
-        train_run(run_dir, resume=True)
+        train_run(run, resume=True)
     child.send_signal(signal.SIGTERM)
     assert child.wait(60) == 0
-    info = runs.read_run(run_dir)
+    info = read_run(run)
     assert (info.status, info.has_model) == ("stopped", True)
 
 
 def test_a_stop_file_ends_the_run_after_the_batch(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path)
-    runs.request_stop(run_dir)
-    events = train(run_dir)
+    run = new_run(tmp_path)
+    runs.request_stop(run)
+    events = train(run)
     assert isinstance(events[-1], RunFinished)
     assert (events[-1].reason, events[-1].epochs) == ("stopped", 1)
-    assert Predictor.load(run_dir).schema.name == "dot-3"
+    assert Predictor.load(run).schema.name == "dot-3"
 
 
 def test_a_budget_of_minutes_ends_within_the_epoch_and_measures(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path, epochs="none", minutes="0.01", batch_size="1")
-    events = train(run_dir)
+    run = new_run(tmp_path, epochs="none", minutes="0.01", batch_size="1")
+    events = train(run)
     assert isinstance(events[-1], RunFinished)
     assert events[-1].reason == "done"
     assert any(isinstance(e, EpochDone) for e in events)
@@ -177,7 +180,7 @@ def test_a_budget_of_minutes_ends_within_the_epoch_and_measures(tmp_path: Path) 
 def test_a_full_disk_is_told_and_the_run_can_go_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = new_run(tmp_path / "whole")
     train(whole)
-    run_dir = new_run(tmp_path)
+    run = new_run(tmp_path)
     saves = iter(range(100))
 
     def full(path: Path, state: dict[str, object]) -> None:
@@ -187,13 +190,13 @@ def test_a_full_disk_is_told_and_the_run_can_go_on_later(tmp_path: Path, monkeyp
 
     real = session.save_resume
     monkeypatch.setattr(session, "save_resume", full)
-    failed = train(run_dir, save_seconds=0)[-1]
+    failed = train(run, save_seconds=0)[-1]
     assert isinstance(failed, RunFailed)
     assert failed.message == "The disk is full."
     assert "resume" in failed.hint
-    assert runs.read_run(run_dir).status == "failed"
-    train(run_dir, resume=True)
-    assert curve(run_dir) == curve(whole)
+    assert read_run(run).status == "failed"
+    train(run, resume=True)
+    assert curve(run) == curve(whole)
 
 
 @pytest.mark.parametrize(
@@ -211,18 +214,18 @@ def test_an_error_in_training_is_told_with_a_hint(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    run_dir = new_run(tmp_path)
+    run = new_run(tmp_path)
     monkeypatch.setattr(session.Session, "train_step", fail)
-    failed = train(run_dir)[-1]
+    failed = train(run)[-1]
     assert isinstance(failed, RunFailed)
     assert said in failed.hint
     assert "Traceback" in failed.traceback
-    assert runs.read_run(run_dir).message.startswith(failed.message)
+    assert read_run(run).message.startswith(failed.message)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path, loss="mse", learning_rate="100", optimizer="sgd", ema="0", warmup="0", epochs="20")
-    events = train(run_dir)
+    run = new_run(tmp_path, loss="mse", learning_rate="100", optimizer="sgd", ema="0", warmup="0", epochs="20")
+    events = train(run)
     assert isinstance(events[-1], RunFailed)
     assert any(isinstance(e, Trouble) and e.kind == "nan" for e in events)
     assert "learning rate" in events[-1].hint
@@ -251,43 +254,43 @@ def test_mixed_precision_trains_too(tmp_path: Path) -> None:
 
 
 def test_what_was_not_saved_or_is_damaged_cannot_be_resumed(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path)
+    run = new_run(tmp_path)
     with pytest.raises(UserError, match="before its first save"):
-        train(run_dir, resume=True)
-    events = train(run_dir, should_stop=stop_after(2))
+        train(run, resume=True)
+    events = train(run, should_stop=stop_after(2))
     assert any(isinstance(e, CheckpointSaved) for e in events)
-    size = (run_dir / runs.RESUME).stat().st_size
-    os.truncate(run_dir / runs.RESUME, size // 2)
+    size = run.resume.stat().st_size
+    os.truncate(run.resume, size // 2)
     with pytest.raises(UserError, match="damaged"):
-        train(run_dir, resume=True)
+        train(run, resume=True)
 
 
 def test_a_saved_state_that_lacks_something_is_told(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path)
-    train(run_dir, should_stop=stop_after(2))
-    whole = load_resume(run_dir / runs.RESUME)
+    run = new_run(tmp_path)
+    train(run, should_stop=stop_after(2))
+    whole = load_resume(run.resume)
     for lost in ("best_rmse", "model"):
-        save_resume(run_dir / runs.RESUME, {name: value for name, value in whole.items() if name != lost})
-        failed = train(run_dir, resume=True)[-1]
+        save_resume(run.resume, {name: value for name, value in whole.items() if name != lost})
+        failed = train(run, resume=True)[-1]
         assert isinstance(failed, RunFailed) and f"does not fit its settings ('{lost}')" in failed.message
-    save_resume(run_dir / runs.RESUME, {"batch": 1})
+    save_resume(run.resume, {"batch": 1})
     with pytest.raises(UserError, match="lacks its position"):
-        train(run_dir, resume=True)
+        train(run, resume=True)
 
 
 def test_lost_events_do_not_keep_a_run_from_going_on(tmp_path: Path) -> None:
-    run_dir = new_run(tmp_path)
-    train(run_dir, should_stop=stop_after(2))
-    (run_dir / runs.EVENTS).unlink()
+    run = new_run(tmp_path)
+    train(run, should_stop=stop_after(2))
+    run.events.unlink()
     with pytest.raises(UserError, match="begun before"):
-        train(run_dir)
-    train(run_dir, resume=True)
-    assert runs.read_run(run_dir).status == "done"
+        train(run)
+    train(run, resume=True)
+    assert read_run(run).status == "done"
 
 
 def test_pictures_that_cannot_be_read_are_told_once(tmp_path: Path) -> None:
     data, snapshot = make_data()
-    run_dir = make_run(tmp_path, tiny_config(epochs="1"), snapshot)
-    events = list(fit(run_dir, data=replace(data, left_out=("a.png is gone.", "b.png is gone."))))
+    run = make_run(tmp_path, tiny_config(epochs="1"), snapshot)
+    events = list(fit(run, data=replace(data, left_out=("a.png is gone.", "b.png is gone."))))
     told = [e.sentence for e in events if isinstance(e, Trouble)]
     assert told == ["2 images were skipped because they cannot be read; the first: a.png is gone."]

@@ -16,7 +16,7 @@ from training.errors import UserError
 from training.faces.labels.schema import KAGGLE_15
 from training.learning.inference.checkpoint import ModelInfo, load_model, save_model, save_resume
 from training.learning.models.registry import make_model
-from training.storage.runs.folder import MODEL
+from training.storage.runs.run import MODEL, Run
 
 
 def test_a_model_file_can_be_read_by_those_who_read_other_files(tmp_path: Path) -> None:
@@ -32,9 +32,9 @@ def test_a_model_file_can_be_read_by_those_who_read_other_files(tmp_path: Path) 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_model_without_permission_to_read_is_not_called_damaged(tmp_path: Path) -> None:
-    (tmp_path / MODEL).touch(mode=0)
+    Run(tmp_path).model.touch(mode=0)
     with pytest.raises(UserError, match="no permission to read it"):
-        load_model(tmp_path)
+        load_model(Run(tmp_path))
 
 
 def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

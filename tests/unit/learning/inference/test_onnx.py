@@ -23,6 +23,7 @@ from training.learning.models.learnt_offsets import offsets_of
 from training.learning.models.registry import make_model
 from training.learning.models.staged import StagedNet
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import recipe_config
 
 
@@ -46,7 +47,7 @@ def model_file(path: Path, recipe: str, side: int) -> Path:
 def test_a_graph_of_any_batch_gives_the_predictors_points(tmp_path: Path, recipe: str, side: int) -> None:
     source = model_file(tmp_path / "m.safetensors", recipe, side)
     out = tmp_path / "m.onnx"
-    report = export_onnx(source, out)
+    report = export_onnx(Run(source), out)
     assert f"{out}" in report.sentence
     assert "on 64 images" in report.sentence
     colour = recipe == "cnn-6-7"
@@ -55,7 +56,7 @@ def test_a_graph_of_any_batch_gives_the_predictors_points(tmp_path: Path, recipe
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     fed = pictures.transpose(0, 3, 1, 2) if colour else pictures[:, None]
     points = session.run(["points"], {"pictures": fed})[0]
-    wanted = Predictor.load(source).predict_points(pictures)
+    wanted = Predictor.load(Run(source)).predict_points(pictures)
     assert points.shape == (5, 3, 2)
     assert np.allclose(points, wanted, atol=1e-2)
     about = session.get_modelmeta().custom_metadata_map
@@ -73,7 +74,7 @@ def test_float_pictures_and_one_view(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     pictures = np.random.default_rng(0).uniform(0, 255, (1, 1, 32, 32)).astype(np.float32)
     points = session.run(None, {"pictures": pictures})[0]
-    predictor = Predictor.load(source)
+    predictor = Predictor.load(Run(source))
     graph = PointGraph(predictor.model, predictor.info, mirrored=False, offset=np.zeros(2))
     with torch.no_grad():
         assert np.allclose(points, graph(torch.from_numpy(pictures)).numpy(), atol=1e-2)
@@ -84,8 +85,8 @@ def test_eight_bit_convolutions_stay_near_the_model(
 ) -> None:
     source = model_file(tmp_path / "m.safetensors", "fast", 32)
     plain, small = tmp_path / "plain.onnx", tmp_path / "small.onnx"
-    export_onnx(source, plain)
-    report = export_onnx(source, small, int8_from=project_path)
+    export_onnx(Run(source), plain)
+    report = export_onnx(Run(source), small, int8_from=project_path)
     assert small.stat().st_size < 0.6 * plain.stat().st_size  # 0.31 M weights, and a graph of two looks
     nodes = [node.op_type for node in onnx.load(small).graph.node]
     assert "DequantizeLinear" in nodes
@@ -104,7 +105,7 @@ def test_eight_bit_convolutions_stay_near_the_model(
 def test_eight_bits_need_convolutions_and_pictures(tmp_path: Path, project_path: Path) -> None:
     source = model_file(tmp_path / "m.safetensors", "mlp", 32)
     with pytest.raises(UserError, match="no convolutions"):
-        export_onnx(source, tmp_path / "m.onnx", int8_from=project_path)
+        export_onnx(Run(source), tmp_path / "m.onnx", int8_from=project_path)
     assert not (tmp_path / "m.onnx").exists()
 
 
@@ -114,7 +115,7 @@ def test_what_cannot_be_exported_is_told(
     source = tmp_path / "m.safetensors"
     save_model(source, make_model(tiny_config(), 3).state_dict(), ModelInfo(tiny_config(), SCHEMA, "float32"))
     assert main(["export", str(source), str(tmp_path / "m.bin"), "--format", "onnx"]) == 2
-    assert "ends in .onnx" in capsys.readouterr().err
+    assert "must end in .onnx" in capsys.readouterr().err
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else found(name))
     assert main(["export", str(source), str(tmp_path / "m.onnx"), "--format", "onnx"]) == 2

@@ -28,7 +28,7 @@ from training.learning.inference.serve import Worker, serve
 from training.learning.models.registry import make_model
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone
-from training.storage.runs.folder import MODEL
+from training.storage.runs.run import MODEL, Run
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def model_file(tmp_path: Path) -> Path:
 
 
 def test_a_model_file_gives_back_what_was_saved(model_file: Path) -> None:
-    model, info = load_model(model_file)
+    model, info = load_model(Run(model_file))
     assert info.config == tiny_config()
     assert info.schema == SCHEMA
     assert info.metrics == {"rmse": 2.5}
@@ -53,29 +53,29 @@ def test_a_model_file_gives_back_what_was_saved(model_file: Path) -> None:
     assert all(
         torch.equal(a, b) for a, b in zip(model.parameters(), make_model(tiny_config(), 3).parameters(), strict=True)
     )
-    assert load_model(model_file.parent)[1] == info  # a run folder will do
+    assert load_model(Run(model_file.parent))[1] == info  # a run folder will do
 
 
 def test_damaged_and_foreign_model_files_are_told(model_file: Path, tmp_path: Path) -> None:
-    model, info = load_model(model_file)
+    model, info = load_model(Run(model_file))
     os.truncate(model_file, model_file.stat().st_size // 2)
     with pytest.raises(UserError, match="damaged"):
-        load_model(model_file)
+        load_model(Run(model_file))
     model_file.write_bytes(b"\xff" * 100)
     with pytest.raises(UserError, match="damaged"):
-        load_model(model_file)
+        load_model(Run(model_file))
     safetensors.torch.save_file({"a": torch.zeros(1)}, model_file)
     with pytest.raises(UserError, match="not an FKP Studio model"):
-        load_model(model_file)
+        load_model(Run(model_file))
     save_model(model_file, model.state_dict(), replace(info, schema=KAGGLE_15))
     with pytest.raises(UserError, match="does not fit its header"):
-        load_model(model_file)
+        load_model(Run(model_file))
     huge = replace(info.config, input_size=1024)  # would take gigabytes
     save_model(model_file, model.state_dict(), replace(info, config=huge))
     with pytest.raises(UserError, match="fewer weights"):
-        load_model(model_file)
+        load_model(Run(model_file))
     with pytest.raises(UserError, match="no model in"):
-        load_model(tmp_path / "nothing")
+        load_model(Run(tmp_path / "nothing"))
 
 
 def test_the_saved_state_is_read_without_running_anything(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_saved_state_is_read_without_running_anything(tmp_path: Path) -> Non
 
 
 def test_predictions_are_in_pixels_of_the_given_picture(model_file: Path) -> None:
-    predictor = Predictor.load(model_file, "cpu")
+    predictor = Predictor.load(Run(model_file), "cpu")
     pictures, _ = dots(5)
     points, confidences = predictor.predict(pictures)
     assert points.shape == (5, 3, 2)
@@ -173,28 +173,28 @@ def test_the_doctor_names_overfitting() -> None:
 
 
 @pytest.fixture
-def run_dir(project_path: Path) -> Path:
-    """A run folder with a model for the 15 points, not trained."""
-    folder = project_path / "runs" / "0001-cnn-6"
-    folder.mkdir(parents=True)
+def run(project_path: Path) -> Run:
+    """A run with a model for the 15 points, not trained."""
+    run = Run(project_path / "runs" / "0001-cnn-6")
+    run.path.mkdir(parents=True)
     config = tiny_config()
-    save_model(folder / MODEL, make_model(config, 15).state_dict(), ModelInfo(config, KAGGLE_15, "float32"))
-    return folder
+    save_model(run.model, make_model(config, 15).state_dict(), ModelInfo(config, KAGGLE_15, "float32"))
+    return run
 
 
-def test_a_run_is_evaluated_on_a_split(project_path: Path, run_dir: Path) -> None:
+def test_a_run_is_evaluated_on_a_split(project_path: Path, run: Run) -> None:
     with Project.open(project_path) as project:
-        result = evaluate_run(project, run_dir, "val", device="cpu")
+        result = evaluate_run(project, run, "val", device="cpu")
         assert result.n == 6
         assert result.rmse > 0
         assert result.left_out == {"no box: not every point is labelled": 2}
         with pytest.raises(UserError, match="no samples in its test split"):
-            evaluate_run(project, run_dir, "test")
+            evaluate_run(project, run, "test")
 
 
-def test_a_model_is_not_measured_by_points_that_a_model_gave(project_path: Path, run_dir: Path) -> None:
+def test_a_model_is_not_measured_by_points_that_a_model_gave(project_path: Path, run: Run) -> None:
     with Project.open(project_path) as project:
-        before = evaluate_run(project, run_dir, "val", device="cpu")
+        before = evaluate_run(project, run, "val", device="cpu")
         ids = project.index().ids[project.index().splits == 1]
         labels = project.labels(ids)
         guessed = labels.missing.any(axis=1)
@@ -202,7 +202,7 @@ def test_a_model_is_not_measured_by_points_that_a_model_gave(project_path: Path,
         labels.points[accepted] = 3.0  # far off: it would show
         labels.states[accepted], labels.origins[accepted] = PointState.VISIBLE, Origin.MODEL
         project.write_labels(ids, labels)
-        after = evaluate_run(project, run_dir, "val", device="cpu")
+        after = evaluate_run(project, run, "val", device="cpu")
     assert guessed.sum() == 2
     assert (after.n, after.rmse, after.left_out) == (before.n, before.rmse, before.left_out)
 
@@ -236,8 +236,8 @@ def ask(*requests: dict[str, object], answers: int) -> list[dict[str, object]]:
     return pipe.replies
 
 
-def test_the_worker_answers_all_of_many(project_path: Path, run_dir: Path) -> None:
-    common = {"cmd": "predict", "project": str(project_path), "run": str(run_dir)}
+def test_the_worker_answers_all_of_many(project_path: Path, run: Run) -> None:
+    common = {"cmd": "predict", "project": str(project_path), "run": str(run)}
     replies = ask({**common, "id": 1, "ids": list(range(1, 25))}, {**common, "id": 3, "ids": []}, answers=2)
     answered = [i for r in replies if r["id"] == 1 for i in r["ids"]]  # type: ignore[attr-defined]
     assert answered == list(range(1, 25))
@@ -245,8 +245,8 @@ def test_the_worker_answers_all_of_many(project_path: Path, run_dir: Path) -> No
     assert [r["done"] for r in replies if r["id"] == 3] == [True]
 
 
-def test_one_face_goes_before_the_rest_of_many(project_path: Path, run_dir: Path) -> None:
-    common = {"cmd": "predict", "project": str(project_path), "run": str(run_dir)}
+def test_one_face_goes_before_the_rest_of_many(project_path: Path, run: Run) -> None:
+    common = {"cmd": "predict", "project": str(project_path), "run": str(run)}
     out = Asking((), 0)
     worker = Worker(out)
     worker.take({**common, "id": 1, "ids": list(range(1, 25))})
@@ -260,10 +260,10 @@ def test_one_face_goes_before_the_rest_of_many(project_path: Path, run_dir: Path
     assert [(r["id"], len(r["ids"])) for r in out.replies] == [(2, 1), (1, 24)]  # type: ignore[arg-type]
 
 
-def test_the_worker_tells_errors_and_goes_on(project_path: Path, run_dir: Path) -> None:
+def test_the_worker_tells_errors_and_goes_on(project_path: Path, run: Run) -> None:
     common = {"cmd": "predict", "project": str(project_path), "ids": [1]}
-    replies = ask({**common, "id": 2, "run": "nowhere"}, {**common, "id": 3, "run": str(run_dir)}, answers=2)
+    replies = ask({**common, "id": 2, "run": "nowhere"}, {**common, "id": 3, "run": str(run)}, answers=2)
     told = {r["id"]: r for r in replies}
     assert "no model" in str(told[2]["error"])
     assert told[3]["done"]
-    assert ask({"cmd": "quit"}, {**common, "id": 1, "run": str(run_dir)}, answers=0) == []
+    assert ask({"cmd": "quit"}, {**common, "id": 1, "run": str(run)}, answers=0) == []

@@ -21,6 +21,7 @@ from training.learning.inference.second_look import LIMIT, look_twice, shape_of,
 from training.learning.inference.views import averaged_points, points_and_disagreement
 from training.learning.models.light import LightPoints
 from training.learning.models.registry import make_model
+from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 SIDE = 48
@@ -136,17 +137,18 @@ def test_our_recipes_look_again_and_the_papers_do_not() -> None:
 
 def test_the_graph_looks_again_as_the_predictor_does(tmp_path: Path) -> None:
     model, config = leaning_model(), replace(recipe_config("fast"), upright=True)
-    save_model(tmp_path / "m.safetensors", model.state_dict(), ModelInfo(config, KAGGLE_15, "float32"))
+    run = Run(tmp_path / "m.safetensors")
+    save_model(run.model, model.state_dict(), ModelInfo(config, KAGGLE_15, "float32"))
     pictures = np.random.default_rng(0).integers(0, 256, (6, 96, 96), np.uint8)
     files = {name: tmp_path / f"{name}.onnx" for name in ("upright", "plain")}
-    export_onnx(tmp_path / "m.safetensors", files["upright"])
-    export_onnx(tmp_path / "m.safetensors", files["plain"], upright=False)
+    export_onnx(run, files["upright"])
+    export_onnx(run, files["plain"], upright=False)
     found = {}
     for name, file in files.items():
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         found[name] = session.run(None, {"pictures": pictures[:, None]})[0]
         assert session.get_modelmeta().custom_metadata_map["turned_upright"] == str(name == "upright").lower()
-    predictor = Predictor.load(tmp_path / "m.safetensors")
+    predictor = Predictor.load(run)
     assert np.allclose(found["upright"], predictor.predict_points(pictures), atol=1e-2)
     assert np.abs(found["upright"] - found["plain"]).max() > 5
 

@@ -31,12 +31,12 @@ from training.learning.models.light import (
 )
 from training.learning.models.registry import count_parameters, make_model, recipe_parameters
 from training.storage.project.project import Project
-from training.storage.runs import folder as runs
 from training.storage.runs.events import RunFinished
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.inputs.marking_schemes import find_schemes, scheme_words
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import recipe_config
+from training.storage.runs.snapshot import Snapshot, load_schemes, load_snapshot, snapshot_project, with_schemes
 
 FLIP = torch.tensor(SCHEMA.flip)  # left and right eye change places, the nose stays
 
@@ -265,8 +265,8 @@ def test_rows_too_few_for_a_scheme_speak_the_default_one() -> None:
 
 def test_a_small_project_has_one_scheme_and_words_name_several(project_path: Path) -> None:
     with Project.open(project_path, read_only=True) as project:
-        snapshot = runs.snapshot_project(project)
-        assert runs.with_schemes(project, snapshot, tiny()) is snapshot
+        snapshot = snapshot_project(project)
+        assert with_schemes(project, snapshot, tiny()) is snapshot
     assert scheme_words(()) == ""
     assert scheme_words(("a", "b")) == (
         'Points follow the scheme of each face\'s own source, and "a" on other faces (the model knows "a" and "b").'
@@ -316,7 +316,7 @@ def test_rounds_begin_at_a_third_of_the_budget_and_large_sets_take_several() -> 
 # ---- whole runs
 
 
-def data_of_two_schemes() -> tuple[runs.Snapshot, RunData]:
+def data_of_two_schemes() -> tuple[Snapshot, RunData]:
     data, snapshot = make_data()
     rows = (~data.mask[:, 0]).astype(np.int64)
     names = np.array(["3 points", "1 point"])
@@ -331,7 +331,7 @@ def test_a_run_goes_on_exactly_and_its_model_speaks_its_schemes(tmp_path: Path) 
     calls = iter(range(100))
     train_run(parts, data=data, should_stop=lambda: next(calls) == 7)  # in the fourth epoch, after the first round
     train_run(parts, data=data, resume=True)
-    one, other = load_resume(whole / runs.RESUME), load_resume(parts / runs.RESUME)
+    one, other = load_resume(whole.resume), load_resume(parts.resume)
     assert all(torch.equal(value, other["model"][name]) for name, value in one["model"].items())
     assert one["self_training"]["round"] == 5
     assert (one["self_training"]["weight"] > 0).all()
@@ -339,7 +339,7 @@ def test_a_run_goes_on_exactly_and_its_model_speaks_its_schemes(tmp_path: Path) 
     assert info.schemes == ("3 points", "1 point")
     assert own_offsets(model).common.abs().max() > 0
     predictor = Predictor.load(whole, "cpu")
-    project = whole.parent.parent
+    project = whole.path.parent.parent
     known = predictor.schemes_of(project, np.array([0, 40, 9999]))
     assert known is not None
     assert known.tolist() == [1, 0, 0]
@@ -358,10 +358,10 @@ def test_a_run_goes_on_exactly_and_its_model_speaks_its_schemes(tmp_path: Path) 
 
 def test_the_snapshot_keeps_schemes_and_old_ones_have_none(tmp_path: Path) -> None:
     snapshot, _ = data_of_two_schemes()
-    found = runs.load_snapshot(make_run(tmp_path, tiny(), snapshot))
+    found = load_snapshot(make_run(tmp_path, tiny(), snapshot))
     np.testing.assert_array_equal(found.schemes, snapshot.schemes)
     np.testing.assert_array_equal(found.scheme_names, ["3 points", "1 point"])
     old = make_run(tmp_path / "old", tiny(), replace(snapshot, schemes=None, scheme_names=None))
-    assert runs.load_snapshot(old).schemes is None
-    assert runs.load_schemes(old, 2) is None
-    assert runs.load_schemes(make_run(tmp_path, tiny(), snapshot), 1) is None  # of a model with fewer points
+    assert load_snapshot(old).schemes is None
+    assert load_schemes(old, 2) is None
+    assert load_schemes(make_run(tmp_path, tiny(), snapshot), 1) is None  # of a model with fewer points

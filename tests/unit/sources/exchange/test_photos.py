@@ -14,7 +14,6 @@ from training import cli
 from training.errors import UserError
 from training.faces.images.face_detector import FaceDetector
 from training.faces.labels.labels import Labels
-from training.faces.labels.run_names import starters_folder
 from training.faces.labels.schema import IBUG_68
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import import_source
@@ -23,6 +22,7 @@ from training.storage.project.edits.cut_again import cut_again, photo_of
 from training.storage.project.edits.remove import put_back, remove
 from training.storage.project.project import Project
 from training.storage.runs.model.starters import room_for
+from training.storage.runs.run import starters_folder
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ from training.storage.project import label_table
 from training.storage.project.database import Database
 from training.storage.project.edits.shift import shift_labels
 from training.storage.project.project import Project
-from training.storage.runs import folder as runs
 
 BLOCK = 16
 
@@ -61,17 +60,17 @@ def ending_after(calls: int) -> Progress:
 def test_a_fit_reads_few_labels_at_once(
     project: Project, largest: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_dir = predicted_run(project, off=(1.5, -0.5))
+    run = predicted_run(project, off=(1.5, -0.5))
     before = largest()
-    every = fit_run(project, run_dir)
+    every = fit_run(project, run)
     assert every.adjustment.faces > 25 >= BLOCK and before == 60  # that of making the run
     monkeypatch.setattr(adjust, "MOST", 25)
-    some = fit_run(project, run_dir)
+    some = fit_run(project, run)
     assert some.adjustment.faces == 25
     assert some.adjustment.offset == pytest.approx(every.adjustment.offset, abs=1e-4)
     project.database.progress = ending_after(2)
     with pytest.raises(Cancelled):
-        fit_run(project, run_dir)
+        fit_run(project, run)
 
 
 def test_the_check_of_labels_reads_few_at_once(
@@ -90,15 +89,15 @@ def test_the_check_of_labels_reads_few_at_once(
 
 @pytest.mark.parametrize("work", ["accept", "mend", "count", "undo"])
 def test_work_that_is_ended_leaves_nothing(project: Project, largest: Callable[[], int], work: str) -> None:
-    run_dir = predicted_run(project, off=(0.0, 0.0))
+    run = predicted_run(project, off=(0.0, 0.0))
     acts = {
-        "accept": lambda: project.accept(run_dir.name),
+        "accept": lambda: project.accept(run.name),
         "mend": lambda: shift_labels(project.database, 1.0, 15),
-        "count": lambda: candidate_confidences(project, run_dir.name),
+        "count": lambda: candidate_confidences(project, run.name),
         "undo": lambda: project.undo_step(project.history()[-1].id),
     }
     if work == "undo":
-        assert len(project.accept(run_dir.name).ids) > BLOCK
+        assert len(project.accept(run.name).ids) > BLOCK
     before, steps = project.labels(project.ids()), project.history()
     project.database.progress = ending_after(1)
     with pytest.raises(Cancelled):
@@ -119,9 +118,9 @@ def test_commands_tell_how_far_they_are(
         yield lambda share, _words: told.append(share)
 
     monkeypatch.setattr(predicting, "progress_bar", bar)
-    run_dir = predicted_run(project, off=(0.0, 0.0))
+    run = predicted_run(project, off=(0.0, 0.0))
     with predicting.progress_of(project, "accept"):
-        assert project.accept(run_dir.name).points
+        assert project.accept(run.name).points
     assert told == [first / 60 for first in range(0, 60, BLOCK)]
     project.label_hash()  # the bar is gone
     assert len(told) == 4 and largest() <= 60
@@ -130,10 +129,8 @@ def test_commands_tell_how_far_they_are(
 def test_a_run_copied_from_a_larger_project_can_be_fitted(project: Project, tmp_path: Path) -> None:
     with Project.create(tmp_path / "larger.fkp", KAGGLE_15) as larger:
         larger.add_samples(batch(90))
-        run_dir = predicted_run(larger, off=(1.0, 0.0))
-    (own := predicted_run(project, off=(1.0, 0.0))).joinpath(runs.LABELS).write_bytes(
-        run_dir.joinpath(runs.LABELS).read_bytes()
-    )
+        run = predicted_run(larger, off=(1.0, 0.0))
+    (own := predicted_run(project, off=(1.0, 0.0))).snapshot.write_bytes(run.snapshot.read_bytes())
     assert fit_run(project, own).helps
 
 

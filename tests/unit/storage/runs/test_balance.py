@@ -18,9 +18,9 @@ from training.faces.measures.pose_balance import balance, pose_components
 from training.learning.fit.train_run import train_run
 from training.learning.fit.trainer import Session
 from training.storage.project.project import Project
-from training.storage.runs.folder import Snapshot
-from training.storage.runs.inputs.balance import BALANCE, project_poses, read_balance, row_weights
+from training.storage.runs.inputs.balance import project_poses, read_balance, row_weights
 from training.storage.runs.inputs.data import RunData
+from training.storage.runs.snapshot import Snapshot
 from training.synthetic.demo import make_demo_project
 
 TEMPLATE = np.array(KAGGLE_15.template) * SIDE
@@ -98,7 +98,7 @@ def test_a_run_keeps_what_it_balanced(tmp_path: Path) -> None:
     assert found.balance.before.tolist() == [3, 42, 3]
     assert found.balance.after.tolist() == [30, 42, 30]
     assert found.ids[found.balance.copies > 1].tolist() == [43, 44, 45, 46, 47, 48]
-    (run / BALANCE).write_text('{"edges": 3}', encoding="utf-8")
+    run.balance.write_text('{"edges": 3}', encoding="utf-8")
     with pytest.raises(UserError, match=r"balance\.json is damaged"):
         read_balance(run)
 

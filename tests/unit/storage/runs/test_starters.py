@@ -14,7 +14,7 @@ from tests.helpers.photos import tiny_config, write_starter
 from training import cli
 from training.errors import UserError
 from training.faces.labels.labels import Origin
-from training.faces.labels.run_names import run_number, run_title, starters_folder
+from training.faces.labels.run_names import run_number, run_title
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, schema_from_names
 from training.learning.fit.warm_start import copy_weights, warm_start
 from training.learning.inference.checkpoint import load_model
@@ -23,6 +23,7 @@ from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model
 from training.storage.project.project import Project
 from training.storage.runs.model.starters import starter_for, starter_runs, starters
+from training.storage.runs.run import Run, starters_folder
 
 
 @pytest.fixture
@@ -74,14 +75,16 @@ def test_a_starter_that_is_not_there_is_told(project_path: Path, capsys: pytest.
 
 
 def test_a_compact_model_predicts_the_same(starter: Path, tmp_path: Path) -> None:
-    size = write_compact(starter, tmp_path / "small.safetensors")
+    size = write_compact(Run(starter), tmp_path / "small.safetensors")
     assert size < 0.62 * starter.stat().st_size
     pictures = np.random.default_rng(0).integers(0, 255, (3, 40, 40), np.uint8)
     whole, small = (
-        Predictor.load(path, "cpu").predict(pictures)[0] for path in (starter, tmp_path / "small.safetensors")
+        Predictor.load(Run(path), "cpu").predict(pictures)[0] for path in (starter, tmp_path / "small.safetensors")
     )
     assert np.abs(whole - small).max() < 0.02, "px of 40"
-    assert all(value.dtype == torch.float32 for value in load_model(tmp_path / "small.safetensors")[0].parameters())
+    assert all(
+        value.dtype == torch.float32 for value in load_model(Run(tmp_path / "small.safetensors"))[0].parameters()
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_a_compact_model_predicts_the_same(starter: Path, tmp_path: Path) -> Non
 def test_when_a_training_begins_with_the_starter(starter: Path, start_from: str, faces: int, taken: bool) -> None:
     config = tiny_config(start_from=start_from)
     torch.manual_seed(5)
-    model, theirs = make_model(config, 15), load_model(starter)[0]
+    model, theirs = make_model(config, 15), load_model(Run(starter))[0]
     words = warm_start(model, config, KAGGLE_15, faces=faces)
     x = torch.rand(2, 1, 32, 32)
     with torch.inference_mode():
@@ -103,7 +106,7 @@ def test_when_a_training_begins_with_the_starter(starter: Path, start_from: str,
 def test_points_of_the_same_names_are_taken_over_and_offsets_are_not(starter: Path) -> None:
     names = ("chin", "nose_tip", "left_eye_center")
     config = tiny_config(start_from="starter", label_offset=True)
-    theirs = load_model(starter)[0]
+    theirs = load_model(Run(starter))[0]
     model = make_model(config, 3)
     chin = model.state_dict()["network.output.maps.weight"][0].clone()
     words = warm_start(model, config, schema_from_names(names), faces=10)

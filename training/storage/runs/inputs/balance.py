@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from training.errors import UserError
 from training.faces.images.reading import resize_points
 from training.faces.measures.pose_balance import Balance, Pose, balance, pose_components
 from training.files import replacing
+from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project
@@ -81,18 +81,18 @@ def row_weights(data: RunData, config: RunConfig) -> tuple[np.ndarray, RunBalanc
     return weights, RunBalance(rows if data.ids is None else data.ids[rows], found)
 
 
-def write_balance(run_dir: Path, found: RunBalance) -> None:
+def write_balance(run: Run, found: RunBalance) -> None:
     """Raises UserError where it cannot be written."""
     balanced = found.balance
     columns = {name: getattr(balanced, name).tolist() for name in ("edges", "before", "after", "bins", "copies")}
-    with replacing(run_dir / BALANCE) as file:
+    with replacing(run.balance) as file:
         file.write(json.dumps({**columns, "ids": found.ids.tolist()}).encode())
 
 
-def read_balance(run_dir: Path) -> RunBalance | None:
+def read_balance(run: Run) -> RunBalance | None:
     """The run's balance; None where it has none. Raises UserError where the file is damaged."""
     try:
-        values: Any = json.loads((run_dir / BALANCE).read_text(encoding="utf-8"))
+        values: Any = json.loads(run.balance.read_text(encoding="utf-8"))
         edges = np.array(values["edges"], np.float64)
         bins, copies, ids = (np.array(values[name], np.int64) for name in ("bins", "copies", "ids"))
         if edges.ndim != 1 or len(edges) < 2 or not bins.shape == copies.shape == ids.shape == (len(ids),):
@@ -103,4 +103,4 @@ def read_balance(run_dir: Path) -> RunBalance | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise UserError(f"The pose balance of the run {run_dir.name} cannot be read: {BALANCE} is damaged.") from error
+        raise UserError(f"The pose balance of the run {run.name} cannot be read: {BALANCE} is damaged.") from error

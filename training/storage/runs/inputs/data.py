@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,9 +14,10 @@ from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import KeypointSchema
 from training.storage.project.network_pixels import MappedPictures, network_pictures, read_pictures
 from training.storage.project.project import Project
-from training.storage.runs.folder import Snapshot, load_snapshot
 from training.storage.runs.inputs.memory import free_memory
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 _CHUNK = 512
 _SHARE = 0.5  # of the free memory that a run's pictures may take
@@ -81,16 +81,16 @@ class RunData:
         return np.where(present.any(axis=0), mean, (self.side - 1) / 2).astype(np.float32)
 
 
-def load_run_data(run_dir: Path, config: RunConfig, *, memory: int | None = None) -> RunData:
+def load_run_data(run: Run, config: RunConfig, *, memory: int | None = None) -> RunData:
     """The run's label snapshot with the images of its project (the folder above `runs`). Raises UserError.
 
     memory: bytes that images may use, None for half of what is free; if they need more, they are kept in a file.
     """
-    snapshot = load_snapshot(run_dir)
+    snapshot = load_snapshot(run)
     points = np.where(_is_used(snapshot, config)[..., None], snapshot.points, np.nan)
     train, val = choose_rows(points, snapshot.splits, rows=config.rows)
     used = np.union1d(train, val if len(val) else train[:0])
-    with Project.open(run_dir.parent.parent, read_only=True) as project:
+    with Project.open(run.path.parent.parent, read_only=True) as project:
         pictures, unreadable = _run_pictures(project, snapshot.ids[used], config, memory=memory)
         groups = numbered(project.groups())[snapshot.ids[used] - 1]
     gone = np.array(list(unreadable), np.int64)

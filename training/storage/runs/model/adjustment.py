@@ -10,15 +10,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from training.errors import UserError
-from training.faces.labels.run_names import is_starter
 from training.files import replacing, writing
+from training.storage.runs.run import Run
 
-ADJUST = "adjust.json"
 FORMAT = 1
 _MOST = 1 << 20  # bytes
 
@@ -40,25 +38,18 @@ class Adjustment:
         return np.asarray(self.offset * (np.asarray(sizes, np.float64) / side)[:, None])
 
 
-def adjust_path(run_dir: Path) -> Path:
-    """Where the adjustment of a run, a starter or a model file is stored."""
-    if is_starter(run_dir.name):
-        return run_dir.with_name(f".{run_dir.name}.{ADJUST}")
-    return run_dir.with_name(ADJUST) if run_dir.suffix == ".safetensors" else run_dir / ADJUST
-
-
-def adjust_stamp(run_dir: Path) -> str:
+def adjust_stamp(run: Run) -> str:
     """Distinguishes an adjustment from later ones; "" if there is none."""
     try:
-        status = adjust_path(run_dir).stat()
+        status = run.adjustment.stat()
     except OSError:
         return ""
     return f"+{status.st_mtime_ns}-{status.st_size}"
 
 
-def read_adjustment(run_dir: Path, *, keypoints: int) -> Adjustment | None:
+def read_adjustment(run: Run, *, keypoints: int) -> Adjustment | None:
     """The adjustment in use, if any. Raises UserError for a damaged file or one for other keypoints."""
-    path = adjust_path(run_dir)
+    path = run.adjustment
     try:
         if path.stat().st_size > _MOST:
             raise ValueError("it is too large")
@@ -73,9 +64,9 @@ def read_adjustment(run_dir: Path, *, keypoints: int) -> Adjustment | None:
         raise UserError(f"{path} cannot be read ({error}). Remove it, or calibrate again with `fkp adjust`.") from error
 
 
-def write_adjustment(run_dir: Path, adjustment: Adjustment) -> None:
+def write_adjustment(run: Run, adjustment: Adjustment) -> None:
     """Raises UserError where it cannot be written."""
-    path = adjust_path(run_dir)
+    path = run.adjustment
     values = {
         "format": FORMAT,
         "offset": np.round(adjustment.offset, 4).tolist(),
@@ -89,9 +80,9 @@ def write_adjustment(run_dir: Path, adjustment: Adjustment) -> None:
         file.write(json.dumps(values, allow_nan=False).encode())
 
 
-def remove_adjustment(run_dir: Path) -> bool:
+def remove_adjustment(run: Run) -> bool:
     """Returns whether there was an adjustment. Raises UserError where it cannot be removed."""
-    path = adjust_path(run_dir)
+    path = run.adjustment
     there = path.is_file()
     with writing(path):
         path.unlink(missing_ok=True)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import safetensors
 
 from training.errors import UserError
 from training.faces.measures.calibration import Calibration
 from training.faces.measures.error_curve import ErrorCurve, usual_curve
-from training.storage.runs.folder import model_file
+from training.storage.runs.run import Run
 
 HEADER = "fkp-studio"  # key of the model file's metadata
 
 
-def run_curve(run_dir: Path) -> ErrorCurve:
+def run_curve(run: Run) -> ErrorCurve:
     """Extends the run's confidences to thresholds other than 10 %; the usual curve where the model is gone or
     has none."""
     try:
-        with safetensors.safe_open(model_file(run_dir), framework="numpy") as stored:
+        with safetensors.safe_open(run.model, framework="numpy") as stored:
             values = json.loads((stored.metadata() or {})[HEADER])["calibration"]
         return Calibration.from_json(values).errors if values else usual_curve()
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, UserError):

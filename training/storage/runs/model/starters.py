@@ -17,9 +17,9 @@ import safetensors
 
 from training.errors import UserError
 from training.faces.images.face_detector import ROOM
-from training.faces.labels.run_names import run_number, starter_name, starters_folder
 from training.faces.labels.schema import IBUG_68, KeypointSchema
-from training.storage.runs.folder import RunInfo
+from training.storage.runs.listing import RunInfo
+from training.storage.runs.run import Run, starter_name, starters_folder
 from training.storage.runs.settings.config import RunConfig
 
 CARD = "CARD.md"  # beside the starters: what they were trained on and how accurate they are
@@ -80,9 +80,7 @@ def starter_runs(runs_dir: Path, schema: KeypointSchema) -> list[RunInfo]:
 
 def _as_run(starter: Starter, runs_dir: Path) -> RunInfo:
     return RunInfo(
-        path=runs_dir / starter.name,
-        name=starter.name,
-        number=run_number(starter.name),
+        run=Run(runs_dir / starter.name),
         recipe=starter.config.recipe,
         status="done",
         config=starter.config,
