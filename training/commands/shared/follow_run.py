@@ -16,7 +16,6 @@ from types import FrameType
 from training.cli import FAULT, OK
 from training.commands.shared.output import note, say
 from training.errors import UserError
-from training.learning.fit.parallel.launch import start_together
 from training.storage.runs.events import (
     EpochDone,
     Event,
@@ -27,7 +26,6 @@ from training.storage.runs.events import (
     Trouble,
     to_line,
 )
-from training.storage.runs.folder import load_config
 from training.storage.runs.inputs.marking_schemes import scheme_words
 
 STOPPING = "Stopping after this batch; the best model is kept."
@@ -38,14 +36,12 @@ def follow(run_dir: Path, *, json: bool, resume: bool = False) -> int:
 
     Raises UserError where it could not begin or failed for something that the user can mend.
     """
-    again = ["training.cli", "resume", str(run_dir), *(["--json"] if json else [])]
     stops: list[int] = []
     with stop_at_signals(stops.append, STOPPING):
-        start_together(load_config(run_dir), again, should_stop=lambda: bool(stops))
         from training.learning.fit.train_run import train_run  # takes a second, in which a Ctrl-C may come
 
         with _shown(stops, json=json) as show:
-            ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show)
+            ending = train_run(run_dir, resume=resume, should_stop=lambda: bool(stops), on_event=show, share=True)
     if signal.SIGPIPE in stops:
         return 128 + signal.SIGPIPE
     say(dumps({"run": str(run_dir)}, ensure_ascii=False) if json else _folder(run_dir, ending))

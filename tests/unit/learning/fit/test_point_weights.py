@@ -12,6 +12,7 @@ import torch
 from tests.helpers.training_data import SCHEMA, make_data, make_run, tiny_config
 from training.faces.labels.labels import Origin
 from training.learning.fit.hard_points import HardPoints
+from training.learning.fit.saved_state import restore, save
 from training.learning.fit.trainer import Session
 from training.storage.project.project import Project
 from training.storage.runs.folder import LABELS, Snapshot, load_snapshot, snapshot_project, write_run
@@ -92,9 +93,9 @@ def test_a_resumed_run_knows_which_keypoints_are_hard(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, config, snapshot)
     session = Session(config, data)
     session.train_step(torch.arange(16), done=0.5)
-    session.save(run_dir)
+    save(session, run_dir)
     again = Session(config, data)
-    again.restore(run_dir)
+    restore(again, run_dir)
     assert session.hard_points is not None
     assert again.hard_points is not None
     assert torch.equal(session.hard_points.errors, again.hard_points.errors)
