@@ -10,9 +10,8 @@ import threading
 from pathlib import Path
 
 from training.errors import UserError
-from training.learning.fit.parallel.launch import place, start_together
+from training.learning.fit.parallel.launch import place
 from training.storage.runs.events import RunFailed
-from training.storage.runs.folder import load_config
 from training.storage.runs.run import Run
 
 _NICE = 10
@@ -58,24 +57,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _arguments(run: Run, *, resume: bool, nice: bool) -> list[str]:
-    return ["training", "train", str(run), *(["--resume"] if resume else []), *(["--nice"] if nice else [])]
-
-
 def _train(run: Run, *, resume: bool, nice: bool) -> int:
-    """SIGTERM and SIGINT end the run after the current batch; the best model is kept."""
+    """SIGTERM and SIGINT end the run after the batch, with the best model kept."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    again = _arguments(run, resume=resume, nice=nice)
-    start_together(load_config(run), again, should_stop=stop.is_set)
     if nice:
         os.nice(_NICE)
     from training.learning.fit.train_run import (
         train_run,
     )  # after the handlers are set: loading torch takes a second, in which a stop may arrive
 
-    last = train_run(Run(run.path.resolve()), resume=resume, should_stop=stop.is_set)
+    last = train_run(Run(run.path.resolve()), resume=resume, should_stop=stop.is_set, share=True)
     if isinstance(last, RunFailed):
         sys.stderr.write(f"{last.message} {last.hint}\n{last.traceback}")
         return 1

@@ -20,9 +20,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from training.learning.fit.losses import wing
-from training.learning.fit.parallel import ranks as distributed
-from training.learning.fit.parallel.ranks import Ranks, joined
+from training.learning.fit.losses import divisor, wing
+from training.learning.fit.parallel import connection
+from training.learning.fit.parallel.connection import joined
+from training.learning.fit.parallel.ranks import Ranks
 from training.learning.fit.train_run import help_to_train, train_run
 from training.learning.models.cnn6 import CNN6
 from training.learning.models.ml_resnet import MLResNet
@@ -34,19 +35,15 @@ from training.storage.runs.run import Run
 SECONDS = 60.0
 
 
-def start(works: Sequence[Callable[[], int]]) -> list[int]:
-    """Start one process per rank; returns their pids."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": len(works), "LOCAL_WORLD_SIZE": len(works)}
+def start(works: Sequence[Callable[[], int]], *, torchrun: bool = False) -> list[int]:
+    """A process for each, which find each other as our own do or as torchrun's do; their numbers."""
+    meeting = {"FKP_MEETING": f"{sys.argv[1]}/meeting-{time.monotonic_ns()}"}
+    place = {**(address() if torchrun else meeting), "WORLD_SIZE": len(works), "LOCAL_WORLD_SIZE": len(works)}
     found = []
     for rank, work in enumerate(works):
         number = os.fork()
         if number == 0:
-            os.environ.update(
-                {name: str(value) for name, value in (place | {"RANK": rank, "LOCAL_RANK": rank}).items()}
-            )
+            os.environ.update({name: str(value) for name, value in {**place, "RANK": rank, "LOCAL_RANK": rank}.items()})
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
             code = 1
             with suppress(KeyboardInterrupt):
@@ -56,8 +53,15 @@ def start(works: Sequence[Callable[[], int]]) -> list[int]:
     return found
 
 
+def address() -> dict[str, object]:
+    """Where torchrun's processes meet."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free.getsockname()[1]}
+
+
 def train(run: Run, *, resume: bool = False) -> list[int]:
-    """The pids of the processes that train this run."""
+    """The processes that train this run."""
 
     def lead() -> int:
         return int(isinstance(train_run(run, resume=resume), RunFailed))
@@ -106,8 +110,8 @@ def lost(run: Run) -> dict[str, object]:
 
 
 def silent(run: Run) -> dict[str, object]:
-    """The process that is not the leader hangs."""
-    distributed._STEP_TIMEOUT = timedelta(seconds=2)
+    """The process that does not lead hangs."""
+    connection._STEP_TIMEOUT = timedelta(seconds=2)
     before = epochs(run)
     numbers = train(run, resume=True)
     until(lambda: not is_alive(numbers[0]) or (runs.is_running(run) and 0 < epochs(run) != before))
@@ -156,7 +160,7 @@ def exact(folder: Path) -> dict[str, float]:
                 (folder / "exact.json").write_text(json.dumps(found))
         return 0
 
-    ended(start([work, work]))
+    ended(start([work, work], torchrun=True))
     found: dict[str, float] = json.loads((folder / "exact.json").read_text())
     return found
 
@@ -165,7 +169,8 @@ def difference(ranks: Ranks, make: Callable[..., nn.Module]) -> float:
     torch.manual_seed(0)
     alone = make(input_size=32, channels=1, outputs=6, dropout=0.3).double()
     shared = copy.deepcopy(alone)
-    ranks.start(shared)
+    ranks.share_layers(shared)
+    forward = ranks.shared(shared, shared)
     for step in range(3):
         generator = torch.Generator().manual_seed(step)
         x = torch.randn(7, 1, 32, 32, generator=generator, dtype=torch.float64)
@@ -176,9 +181,8 @@ def difference(ranks: Ranks, make: Callable[..., nn.Module]) -> float:
         descend(alone)
         torch.manual_seed(step)
         rows = ranks.take(torch.arange(7))
-        pred = shared(x[rows]).view(len(rows), 3, 2)
-        wing(*ranks.gather(pred, target[rows], mask[rows])).backward()
-        ranks.sum_gradients(shared)
+        part = forward(x[rows]).view(len(rows), 3, 2), target[rows], mask[rows]
+        ranks.whole_loss((wing(*part), divisor(part[0], part[2])))[0].backward()
         descend(shared)
     pairs = zip(alone.state_dict().values(), shared.state_dict().values(), strict=True)
     return max(float((a - b).abs().max()) for a, b in pairs)

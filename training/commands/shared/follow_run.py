@@ -15,7 +15,6 @@ from types import FrameType
 from training.cli import FAULT, OK
 from training.commands.shared.output import note, say
 from training.errors import UserError
-from training.learning.fit.parallel.launch import start_together
 from training.storage.runs.events import (
     EpochDone,
     Event,
@@ -26,7 +25,6 @@ from training.storage.runs.events import (
     Trouble,
     to_line,
 )
-from training.storage.runs.folder import load_config
 from training.storage.runs.inputs.marking_schemes import scheme_words
 from training.storage.runs.run import Run
 
@@ -38,14 +36,12 @@ def follow(run: Run, *, json: bool, resume: bool = False) -> int:
 
     Raises UserError if it cannot start, or fails for a reason that the user can fix.
     """
-    again = ["training.cli", "resume", str(run), *(["--json"] if json else [])]
     stops: list[int] = []
     with stop_at_signals(stops.append, STOPPING):
-        start_together(load_config(run), again, should_stop=lambda: bool(stops))
-        from training.learning.fit.train_run import train_run  # takes a second, in which Ctrl-C may arrive
+        from training.learning.fit.train_run import train_run  # takes a second, in which a Ctrl-C may come
 
         with _shown(stops, json=json) as show:
-            ending = train_run(run, resume=resume, should_stop=lambda: bool(stops), on_event=show)
+            ending = train_run(run, resume=resume, should_stop=lambda: bool(stops), on_event=show, share=True)
     if signal.SIGPIPE in stops:
         return 128 + signal.SIGPIPE
     say(dumps({"run": str(run)}, ensure_ascii=False) if json else _folder(run, ending))

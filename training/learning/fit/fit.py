@@ -1,4 +1,4 @@
-"""fit(): the training of a run as a generator of events. train_run(): the same, written into the run's folder."""
+"""fit(): the training of a run as a generator of events."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from training.assist.offsets.label_offsets import offset_troubles
-from training.learning.fit.parallel.ranks import Ranks, connection_errors
+from training.learning.fit.parallel.ranks import Ranks
+from training.learning.fit.saved_state import info, restore, save, save_best
 from training.learning.fit.trainer import Session
 from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.watch import no_val_split, not_a_number, stage_2_no_better, unreadable_pictures
+from training.learning.fit.validation import calibrate, evaluate
 from training.learning.inference.checkpoint import load_model, save_model
 from training.learning.inference.device import set_threads
 from training.learning.models.registry import count_parameters
@@ -34,7 +36,7 @@ from training.storage.runs.settings.config import RunConfig
 _EVENT_SECONDS = (0.2, 1.0)  # between Progress events: at first, and in long runs
 SAVE_SECONDS = 10.0  # between saves, at least
 _SAVE_SHARE = 0.05  # of the time, at most
-_OFFSET_FACES = 1000  # train faces looked at for labels that sit off to one side
+_OFFSET_FACES = 1000  # train faces looked at for labels that are shifted to one side
 
 NAN_HINT = "Resume with nothing changed will fail again: train anew with a learning rate three to ten times smaller."
 
@@ -51,7 +53,8 @@ def fit(
     """Train the run of this folder and yield its events; models and states are written into the folder, events are not.
 
     should_stop is asked after each batch: True ends the run with the best model kept. data: instead of the project's
-    pictures. save_seconds: between saves, at least. ranks: the processes that share the training; this one leads. Raises UserError for what the user can mend, OSError for a full disk; what was saved before stays whole.
+    images. save_seconds: between saves, at least. ranks: the processes that share the training; this one leads. Raises
+    UserError for what the user can fix, OSError for a full disk; what was saved before stays whole.
     """
     ranks = ranks or Ranks()
     session = open_session(run, resume=resume, data=data, ranks=ranks)
@@ -65,18 +68,19 @@ def fit(
     if not resume:
         yield from label_troubles(session.data.original_points(), session.data.sizes)
         yield from _offset_troubles(session)
-    with connection_errors():
+    with ranks.connected():
         yield from _Loop(run, session, should_stop, save_seconds).train()
         ranks.dismiss()
 
 
 def open_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None = None) -> Session:
-    """The run ready for its next step, alike in all processes that share it. Raises UserError, in each of them."""
+    """The run ready for its next step, the same in all processes that share it. Raises UserError in each of them."""
     session = ranks.together(lambda: _load_session(run, resume=resume, ranks=ranks, data=data))
     if not ranks.alone:
         ranks.check(session.data.fingerprint())
-    session.precision = ranks.tell(session.precision)
-    ranks.start(session.model)
+    session.precision = ranks.from_first(session.precision)
+    ranks.share_layers(session.model)
+    session.share()
     return session
 
 
@@ -85,7 +89,7 @@ def _load_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None)
     set_threads(ranks.threads(config.threads))
     session = Session(config, data if data is not None else load_run_data(run, config), ranks)
     if resume:
-        session.restore(run)
+        restore(session, run)
         set_threads(ranks.threads(session.threads))  # another number would round sums otherwise
     else:
         session.load_pretrained()
@@ -94,7 +98,7 @@ def _load_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None)
 
 
 def take_part(session: Session) -> None:
-    """Do the steps of a training that another process leads, as it tells them, until it has no further."""
+    """Do the steps of a training that another process leads, until it has no further."""
     at: tuple[int, int] | None = None
     for step in session.ranks.steps():
         session.epoch, session.batch = step.epoch, step.batch
@@ -140,7 +144,7 @@ class _Loop:
         return min(1.0, max(by_epochs, by_minutes))
 
     def _batches(self) -> Iterator[Event]:
-        """The batches that are left of the epoch under way, as far as budget and user let it."""
+        """The batches left of the epoch under way, unless the budget ends or a stop is asked for."""
         for rows in self.session.epoch_rows()[self.session.batch :]:
             self.session.train_step(rows, done=self._done())
             now = time.perf_counter()
@@ -174,7 +178,7 @@ class _Loop:
         )
 
     def _end_of_epoch(self) -> Iterator[Event]:
-        """Evaluate, tell, save. The save comes after the event: whoever resumes cuts the events to what was saved."""
+        """Evaluate, report, save. The save comes after the event: a resumed run cuts the events to what was saved."""
         now = time.perf_counter()
         yield self._progress(now)
         yield from self.session.doctor.alarm()
@@ -195,7 +199,7 @@ class _Loop:
 
     def _evaluate(self) -> EpochDone:
         done = self._done()
-        return self.session.evaluate(rate=self.session.rate(done), speed=self.speed)
+        return evaluate(self.session, rate=self.session.rate(done), speed=self.speed)
 
     def _is_time_to_save(self) -> bool:
         waited = time.perf_counter() - self.last_save
@@ -204,7 +208,7 @@ class _Loop:
     def _save(self) -> CheckpointSaved:
         start = time.perf_counter()
         self._done()  # brings the elapsed time up to date
-        self.session.save(self.run)
+        save(self.session, self.run)
         self.last_save = time.perf_counter()
         self.save_cost = self.last_save - start
         known = self.session.best_epoch > 0
@@ -212,7 +216,7 @@ class _Loop:
 
     def _fail(self) -> Iterator[Event]:
         self.failed = True
-        self.session.save_best(self.run)
+        save_best(self.session, self.run)
         trouble = not_a_number(self.session.epoch + 1, best_epoch=self.session.best_epoch)
         yield trouble
         yield RunFailed(trouble.sentence, NAN_HINT)
@@ -225,7 +229,7 @@ class _Loop:
             if session.best_epoch == 0:
                 yield self._evaluate()
         if session.best is not None:
-            session.save_best(self.run)
+            save_best(session, self.run)
         if not self.stopped and 0 < session.best_epoch <= session.stages.first_epoch:
             yield stage_2_no_better(self.config.stage_split)
         self._calibrate()
@@ -234,13 +238,14 @@ class _Loop:
         yield RunFinished(reason, epochs, session.best_epoch, session.best_rmse, session.best_nme, session.elapsed)
 
     def _calibrate(self) -> None:
-        """Put the confidence calibration into the best model's file, and beside it how the model's errors go together."""
+        """Put the confidence calibration into the best model's file, and beside it how the model's errors correlate."""
         if self.run.model.is_file():
             model, _ = load_model(self.run)
             weights = model.state_dict()
-            save_model(self.run.model, weights, self.session.info(self.session.calibrate(weights)))
-            if self.session.fill is not None:
-                self.session.fill.save(self.run.fill)
+            calibration, fill = calibrate(self.session, weights)
+            save_model(self.run.model, weights, info(self.session, calibration))
+            if fill is not None:
+                fill.save(self.run.fill)
 
 
 def _smooth(old: float, new: float) -> float:
@@ -248,7 +253,7 @@ def _smooth(old: float, new: float) -> float:
 
 
 def _offset_troubles(session: Session) -> list[Trouble]:
-    """Whether the labels of some train faces sit off to one side."""
+    """Whether the labels of some train faces are shifted to one side."""
     data = session.data
     rows = spread_rows(data.train, _OFFSET_FACES)
     groups = rows if data.groups is None else data.groups[rows]

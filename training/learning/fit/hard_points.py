@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -29,10 +31,12 @@ class HardPoints:
         return relative.pow(self.strength).clamp(_SMALLEST, _LARGEST)
 
     @torch.no_grad()
-    def update(self, pred: Tensor, target: Tensor, mask: Tensor) -> None:
-        """Update the errors with a batch: points [B, K, 2], px of the input, mask bool [B, K]."""
+    def update(
+        self, pred: Tensor, target: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor] = lambda own: own
+    ) -> None:
+        """Take in a batch: points [B, K, 2] px of the input, mask bool [B, K]. total: the sum over all processes."""
         distance = torch.where(mask, torch.linalg.vector_norm(pred - target, dim=-1), 0)
-        count = mask.sum(dim=0)
-        error = distance.sum(dim=0) / count.clamp(min=1)
+        distances, count = total(torch.stack((distance.sum(dim=0), mask.sum(dim=0))))
+        error = distances / count.clamp(min=1)
         updated = torch.where(self.errors > 0, _KEEP * self.errors + (1 - _KEEP) * error, error)
         self.errors = torch.where(count > 0, updated, self.errors)

@@ -79,6 +79,11 @@ def make_loss(name: str, *, w: float = 10.0, epsilon: float = 2.0, reduction: st
     return lambda pred, target, mask, weight=None: chosen(pred, target, mask, weight=weight)
 
 
+def divisor(pred: Tensor, mask: Tensor, weight: Tensor | None = None, *, reduction: str = "mean") -> Tensor:
+    """What the sum of errors of a batch is divided by; 0 if it has no label. Processes that share a batch add theirs up."""
+    return _divisor(_weights(pred, mask, weight), reduction)
+
+
 LOSSES: dict[str, Callable[..., Tensor]] = {"mse": mse, "l2": l2, "l1": l1, "smooth_l1": smooth_l1, "wing": wing}
 
 
@@ -95,16 +100,24 @@ def _reduce(
     reduction: str,
     weight: Tensor | None,
 ) -> Tensor:
-    """The weighted sum of error(pred - target), divided according to reduction; 0 with zero gradient without labels."""
-    weights = (mask.to(pred.dtype) if weight is None else mask * weight.to(pred.dtype)).unsqueeze(-1)  # [B, K, 1]
-    # Before any arithmetic, since 0 * NaN is NaN, in the gradient too.
+    """The weighted sum of error(pred - target), divided as reduction says; 0 with zero gradient where nothing is present."""
+    weights = _weights(pred, mask, weight)
+    # Before the arithmetic: 0 * NaN is NaN, in the gradient too.
     difference = torch.where(weights > 0, pred - target, torch.zeros_like(pred))
-    total = (error(difference) * weights).sum()
+    over = _divisor(weights, reduction)
+    return (error(difference) * weights).sum() / torch.where(over > 0, over, 1)
+
+
+def _weights(pred: Tensor, mask: Tensor, weight: Tensor | None) -> Tensor:
+    return (mask.to(pred.dtype) if weight is None else mask * weight.to(pred.dtype)).unsqueeze(-1)  # [B, K, 1]
+
+
+def _divisor(weights: Tensor, reduction: str) -> Tensor:
+    """weights: [B, K, 1]."""
     if reduction == "mean":
-        divisor = 2 * weights.sum()
-        return total / torch.where(divisor > 0, divisor, 1)
+        return 2 * weights.sum()
     if reduction == "masked-eq4":
-        return total / max(pred.numel(), 1)
+        return weights.new_tensor(2 * weights.numel())
     if reduction == "wing-eq3":
-        return total / max(len(pred), 1)
-    raise ValueError(f"unknown reduction {reduction!r}")
+        return weights.new_tensor(len(weights))
+    raise ValueError(f"no reduction {reduction!r}")

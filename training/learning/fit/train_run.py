@@ -1,9 +1,10 @@
-"""A training written into its run folder: lock, events, metrics, and a last word whatever happens."""
+"""A training written into its run folder: lock, events, metrics, and a last event whatever happens."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import signal
 import time
@@ -15,7 +16,9 @@ from typing import BinaryIO
 
 from training.errors import UserError
 from training.learning.fit.fit import SAVE_SECONDS, fit, open_session, take_part
-from training.learning.fit.parallel.ranks import Ranks, joined
+from training.learning.fit.parallel.connection import joined
+from training.learning.fit.parallel.launch import processes
+from training.learning.fit.parallel.ranks import Ranks
 from training.learning.inference.checkpoint import load_resume
 from training.learning.inference.device import keep_memory
 from training.storage.runs.events import (
@@ -30,7 +33,7 @@ from training.storage.runs.events import (
     from_line,
     to_line,
 )
-from training.storage.runs.folder import has_begun, read_events
+from training.storage.runs.folder import has_begun, load_config, read_events
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.listing import read_run
 from training.storage.runs.metrics_csv import MetricsFile
@@ -47,11 +50,13 @@ def train_run(
     on_event: Callable[[Event], None] = lambda _: None,
     data: RunData | None = None,
     save_seconds: float = SAVE_SECONDS,
+    share: bool = False,
 ) -> Event:
     """Train the run of this folder; each event is written into events.jsonl, then given to on_event.
 
-    Returns the last event, RunFinished or RunFailed: an error in training is not raised but told. should_stop, or a file
-    `stop` in the folder, ends the run with the best model kept. Raises UserError where it cannot begin.
+    Returns the last event, RunFinished or RunFailed: an error in training is not raised but reported. should_stop, or a
+    file `stop` in the folder, ends the run with the best model kept. share: start the other processes that the run's
+    settings ask for. Raises UserError if it cannot begin.
     """
     keep_memory()
     with _locked(run):
@@ -63,8 +68,9 @@ def train_run(
         stop = run.stop
         if resume:
             stop.unlink(missing_ok=True)
-        with joined() as ranks:
-            ranks.tell((str(run.path.absolute()), resume))
+        count = processes(load_config(run)) if share and not should_stop() else 1
+        with joined(count) as ranks:
+            ranks.from_first(json.dumps([str(run.path.absolute()), resume]))
             events = fit(
                 run,
                 resume=resume,
@@ -77,21 +83,21 @@ def train_run(
 
 
 def help_to_train() -> int:
-    """What a process does that torchrun started but that does not lead: its part of each step. 0; raises UserError.
+    """Take part in a training that another process leads: do this process's part of each step. 0; raises UserError.
 
-    A signal asks all processes to stop; the leading one keeps the best model and lets this one go.
+    A signal asks all processes to stop; the leading one keeps the best model and dismisses this one.
     """
     keep_memory()
     with joined() as ranks:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: _pass_on(ranks))
-        path, resume = ranks.tell()
+            signal.signal(number, lambda *_: _ask_to_stop(ranks))
+        path, resume = json.loads(ranks.from_first())
         take_part(open_session(Run(Path(path)), resume=resume, ranks=ranks))
     return 0
 
 
-def _pass_on(ranks: Ranks) -> None:
-    ranks.told_to_stop = True
+def _ask_to_stop(ranks: Ranks) -> None:
+    ranks.stop_here = True
 
 
 def _drive(run: Run, events: Iterator[Event], on_event: Callable[[Event], None]) -> Event:
@@ -107,7 +113,7 @@ def _drive(run: Run, events: Iterator[Event], on_event: Callable[[Event], None])
 
 
 def check_resumable(run: Run) -> None:
-    """Raises UserError where the run is finished or left nothing to go on from."""
+    """Raises UserError if the run is finished or left nothing to resume from."""
     events, _ = read_events(run, progress=False)
     ends = [e for e in events if isinstance(e, (RunStarted, RunFinished))]
     if ends and isinstance(ends[-1], RunFinished) and ends[-1].reason == "done":
@@ -119,14 +125,14 @@ def check_resumable(run: Run) -> None:
 
 
 def cut_events(run: Run) -> None:
-    """Cut events.jsonl back to the saved state, so that the curve goes on where the training does: no epoch twice, no torn line."""
+    """Cut events.jsonl back to the saved state, so that no epoch comes twice and no line is torn."""
     state = load_resume(run.resume)
     try:
         epoch, batch = int(state["epoch"]), int(state["batch"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The saved state of {run.name} lacks its position ({error}); train anew.") from error
     path = run.events
-    path.touch()  # it may be lost; the saved state is enough to go on
+    path.touch()  # it may be lost; the saved state is enough to resume
     keep = 0
     with path.open("rb") as file:
         for line in file:
@@ -150,7 +156,7 @@ def _is_before(line: bytes, epoch: int, batch: int) -> bool:
 
 
 class _Writer:
-    """Appends events, one whole line at a time; what is more than progress is brought to the disk."""
+    """Appends events, one whole line at a time; all but progress are flushed to the disk."""
 
     def __init__(self, run: Run, file: BinaryIO) -> None:
         past, _ = read_events(run, progress=False)
@@ -164,7 +170,7 @@ class _Writer:
             yield event
 
     def last_word(self, event: RunFailed) -> None:
-        """Write why the run failed; on a full disk it may not fit, and whoever listens has it all the same."""
+        """Write why the run failed; on a full disk it may not fit, but listeners get it all the same."""
         with suppress(OSError):
             self._write(event)
 
@@ -177,7 +183,7 @@ class _Writer:
 
 
 def _safely(events: Iterator[Event]) -> Iterator[Event]:
-    """The events; an error becomes RunFailed with what to do."""
+    """The events; an error becomes RunFailed with advice."""
     try:
         yield from events
     except UserError as error:
@@ -217,8 +223,8 @@ def _hint(error: BaseException) -> str:
 
 @contextmanager
 def _locked(run: Run) -> Iterator[None]:
-    """Hold the run's lock. Raises UserError where another process trains it or the folder can't be written."""
-    read_run(run)  # tells a folder that is no run
+    """Hold the run's lock. Raises UserError if another process trains it or the folder cannot be written."""
+    read_run(run)  # refuses a folder that is not a run
     try:
         file = run.lock.open("ab")
     except OSError as error:

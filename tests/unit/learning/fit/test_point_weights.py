@@ -12,6 +12,7 @@ import torch
 from tests.helpers.training_data import SCHEMA, make_data, make_run, tiny_config
 from training.faces.labels.labels import Origin
 from training.learning.fit.hard_points import HardPoints
+from training.learning.fit.saved_state import restore, save
 from training.learning.fit.trainer import Session
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_run_data, point_weights
@@ -93,9 +94,9 @@ def test_a_resumed_run_knows_which_keypoints_are_hard(tmp_path: Path) -> None:
     run = make_run(tmp_path, config, snapshot)
     session = Session(config, data)
     session.train_step(torch.arange(16), done=0.5)
-    session.save(run)
+    save(session, run)
     again = Session(config, data)
-    again.restore(run)
+    restore(again, run)
     assert session.hard_points is not None
     assert again.hard_points is not None
     assert torch.equal(session.hard_points.errors, again.hard_points.errors)

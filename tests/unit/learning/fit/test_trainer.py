@@ -17,6 +17,7 @@ import pytest
 
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.errors import UserError
+from training.learning.fit import saved_state
 from training.learning.fit import trainer as session
 from training.learning.fit.fit import fit
 from training.learning.fit.train_run import train_run
@@ -188,8 +189,8 @@ def test_a_full_disk_is_told_and_the_run_can_go_on_later(tmp_path: Path, monkeyp
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path, state)
 
-    real = session.save_resume
-    monkeypatch.setattr(session, "save_resume", full)
+    real = save_resume
+    monkeypatch.setattr(saved_state, "save_resume", full)
     failed = train(run, save_seconds=0)[-1]
     assert isinstance(failed, RunFailed)
     assert failed.message == "The disk is full."

@@ -18,6 +18,7 @@ from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.steps import Pulse
 from training.learning.fit.troubles.units import Layer, watched_units
 from training.learning.fit.troubles.watch import Doctor, not_a_number, unreadable_pictures
+from training.learning.fit.validation import evaluate
 from training.learning.models.cnn6 import CNN6
 from training.learning.models.patches import PatchNets
 from training.storage.runs.events import EpochDone, Event, RunFailed, Trouble
@@ -75,7 +76,7 @@ def troubles(**settings: str) -> Iterator[Trouble]:
             yield from session.doctor.alarm()
         if not np.isfinite(session.train_loss):
             return
-        yield from session.doctor.check(session.evaluate(rate=0.0, speed=0.0), done=(epoch + 1) / epochs)
+        yield from session.doctor.check(evaluate(session, rate=0.0, speed=0.0), done=(epoch + 1) / epochs)
         session.end_epoch()
 
 

@@ -1,45 +1,103 @@
-"""How a training becomes several processes: what torchrun tells each of them, and starting it where nobody has. Torch-free at import."""
+"""How a training becomes several processes: where each of them stands, and starting the others on this machine."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from training.errors import UserError
 from training.storage.runs.settings.config import RunConfig
 
 _WATCH_SECONDS = 0.2
+_END_SECONDS = 10.0  # for the other processes to end by themselves
+_DEATH_SECONDS = 2.0  # a broken connection is noticed a little before the exit code of the process behind it
+_MEETING = "FKP_MEETING"
+_PLACE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")  # as torchrun names them
+if sys.platform == "win32":
+    _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _NEW_GROUP = 0
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where this process stands among those of its training: rank of count; local of locals on its machine."""
+    """Where this process stands among those of its training: rank of count; local of locals on its machine.
+
+    meeting: the file through which the processes of one machine find each other; "" where torchrun started them.
+    """
 
     rank: int = 0
     count: int = 1
     local: int = 0
     locals: int = 1
+    meeting: str = ""
+
+    @property
+    def one_machine(self) -> bool:
+        """Whether all processes run on this machine."""
+        return self.count == self.locals
+
+
+@dataclass
+class Others:
+    """The processes that this one has started, by rank."""
+
+    running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def failure(self, *, wait: float = 0.0) -> str:
+        """A sentence on the first process that ended with an error, after at most `wait` seconds; "" for none."""
+        until = time.monotonic() + wait
+        while True:
+            for rank, process in self.running.items():
+                if process.poll():
+                    return f"Process {rank} of the training {_ending(process.returncode)}."
+            if time.monotonic() >= until:
+                return ""
+            time.sleep(0.05)
+
+    def lost(self) -> str:
+        """Like `failure`, once a connection broke."""
+        return self.failure(wait=_DEATH_SECONDS) if self.running else ""
+
+    def end(self, *, wait: float) -> None:
+        """Wait for all to end, and kill those that are still there after `wait` seconds."""
+        until = time.monotonic() + wait
+        for process in self.running.values():
+            try:
+                process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def place() -> Place:
-    """This process's place as torchrun tells it; alone where nothing is told. Raises UserError for values that are none."""
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    if any(name not in os.environ for name in (*names, "MASTER_ADDR", "MASTER_PORT")):
+    """This process's place as its environment says; alone if it says nothing. Raises UserError for invalid values."""
+    meeting = os.environ.get(_MEETING, "")
+    if any(name not in os.environ for name in (*_PLACE, *(() if meeting else ("MASTER_ADDR", "MASTER_PORT")))):
         return Place()
     try:
-        found = Place(*(int(os.environ[name]) for name in names))
+        rank, count, local, count_here = (int(os.environ[name]) for name in _PLACE)
     except ValueError:
-        values = ", ".join(f"{name}={os.environ[name]}" for name in names)
+        values = ", ".join(f"{name}={os.environ[name]}" for name in _PLACE)
         raise UserError(f"The environment does not say which process of a training this is: {values}.") from None
-    return found if found.count > 1 else Place()
+    return Place(rank, count, local, count_here, meeting) if count > 1 else Place()
 
 
 def processes(config: RunConfig) -> int:
-    """How many processes the run is to have on this machine: as set, or for 0 one for each graphics card."""
+    """How many processes the run is to have on this machine: as set, or for 0 one for each graphics card.
+
+    1 where torchrun has started this process, alone or with others.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ or place().count > 1:
+        return 1
     if config.processes or config.device in ("cpu", "mps"):
         return config.processes or 1
     import torch
@@ -47,32 +105,49 @@ def processes(config: RunConfig) -> int:
     return max(1, torch.cuda.device_count())
 
 
-def start_together(config: RunConfig, arguments: Sequence[str], *, should_stop: Callable[[], bool]) -> None:
-    """Become torchrun with `python -m ARGUMENTS` in several processes, where the run is to have them; else return.
+@contextmanager
+def others(count: int) -> Iterator[tuple[Place, Others]]:
+    """Start the other `count` - 1 processes of a training on this machine; this one has rank 0.
 
-    The process keeps its number and its parent, so whoever watches or ends it need not know. Counting graphics cards takes
-    a second; should_stop: whether a stop was asked for meanwhile, which a new program would not know of.
+    They find each other through a file that only this user can read. They end with the block: by themselves, or
+    killed after an error. The first process alone gets Ctrl-C from the terminal.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        return
-    count = processes(config)
-    if count == 1 or should_stop():
-        return
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process sets its threads itself; torchrun would remark on it
-    command = [
-        sys.executable,
-        "-m",
-        "training.learning.fit.parallel.together",
-        "--standalone",
-        "--nproc-per-node",
-        str(count),
-    ]
-    sys.stdout.flush()
-    os.execv(sys.executable, [*command, "-m", *arguments])  # noqa: S606  - a list of arguments, no shell
+    with tempfile.TemporaryDirectory(prefix="fkp-", ignore_cleanup_errors=True) as folder:
+        meeting = str(Path(folder) / "meeting")
+        started = Others()
+        wait = 0.0
+        try:
+            for rank in range(1, count):
+                started.running[rank] = _start(Place(rank, count, rank, count, meeting))
+            yield Place(0, count, 0, count, meeting), started
+            wait = _END_SECONDS
+        finally:
+            started.end(wait=wait)
+
+
+def _start(at: Place) -> subprocess.Popen[bytes]:
+    values = dict(zip(_PLACE, map(str, (at.rank, at.count, at.local, at.locals)), strict=True))
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.learning.fit.parallel.together"],
+        env={**os.environ, **values, _MEETING: at.meeting},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # the first process speaks
+        start_new_session=True,
+        creationflags=_NEW_GROUP,
+    )
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was ended by signal {-code}{', probably out of memory' if code == -9 else ''}"
 
 
 def end_with_launcher() -> None:
-    """From now on this process ends at once when the one that started it is gone, whatever it is waiting for."""
+    """From now on this process ends at once when the one that started it is gone, whatever it is waiting for.
+
+    Windows does not show that; there the broken connection ends it.
+    """
     parent = os.getppid()
 
     def watch() -> None:

@@ -1,14 +1,12 @@
-"""A training shared by several processes, one a device, started by torchrun: the numbers of one process at the same batch.
+"""A training shared by several processes, one per device, with the result of one process at the same batch size.
 
-Each process works on a part of every batch. Rank 0 trains as a process alone would: it alone looks at the clock, listens
-to the user, evaluates and writes files. Before each step it tells the others which one it is; they do as they are told,
-so processes can't disagree about a budget, a stop or a random number.
+Each process works on a part of every batch. torch's DistributedDataParallel averages the gradients while the backward
+pass runs. Its average is the gradient of the whole batch since each process divides its sum of errors by the labels
+of all processes and multiplies by their number: exact for each loss, reduction and weight. Batch normalisation and
+dropout see the whole batch too (`shared_layers`).
 
-Why not DistributedDataParallel: it averages the gradients of losses that each process has normalised for itself, which is
-another number where labels are missing unevenly. Here the predictions of all processes (a few kilobytes) are brought
-together before the loss, each process computes the loss of the whole batch, and the gradients are summed: exact for each
-loss, reduction and weight. It also lets stages freeze parameters as they like, and the names of weights stay as they are.
-The price: the sums do not overlap with the backward pass.
+Rank 0 alone looks at the clock, listens to the user, evaluates and writes files. Before each step it sends the others
+the position and how much of the budget is used, so that processes cannot disagree about the end of a stage or a stop.
 """
 
 from __future__ import annotations
@@ -17,29 +15,23 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from training.errors import UserError
 from training.learning.augment.batch_random import BatchGenerator
-from training.learning.fit.parallel.launch import Place, end_with_launcher, place
+from training.learning.fit.parallel.launch import Others, Place
 from training.learning.fit.parallel.shared_layers import share_layers
 
 T = TypeVar("T")
 
-_BUCKET = 8 << 20  # values summed at once
-# A process that ended is noticed at once. These are for one that hangs, or whose machine vanished. Others wait for rank 0
-# while it evaluates and saves, and all for the one that reads its pictures last: that may take long. Between two steps
-# the others have nothing to do, so rank 0 waits for them no longer than the slowest machine may need for a step.
-_TIMEOUT = timedelta(minutes=30)
-_STEP_TIMEOUT = timedelta(minutes=5)
 LOST = (
-    "Another process of this training has ended (killed, out of memory, or the connection broke) or no longer answers; its own "
-    "words, if any, stand before this. What was saved is whole: resume the run."
+    "Another process of this training has ended (killed, out of memory, or the connection broke) or no longer answers; "
+    "its own message, if any, stands above. What was saved is whole: resume the run."
 )
 
 
@@ -54,18 +46,19 @@ class Step:
 
 
 class Ranks:
-    """The processes of a training. Alone (the default), each method gives back what it gets and costs nothing."""
+    """The processes of a training. Alone (the default), each method returns what it is given and costs nothing."""
 
     def __init__(self, here: Place | None = None) -> None:
         self.place = here or Place()
         self.part = slice(0, 0)  # of the present batch: this process's rows
         self.whole = 0  # rows of the present batch
         self.stop_asked = False  # some process was asked to stop
-        self.told_to_stop = False  # this process was
+        self.stop_here = False  # this process was
+        self.others = Others()  # started by this process
         self.patient: dist.ProcessGroup | None = None  # for what may take long; None: the usual one
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Ranks:
-        """The copy of a model whose layers know the processes is of the same processes; connections cannot be copied."""
+        """Itself: a model's copy, whose layers know the processes, is of the same processes."""
         return self
 
     @property
@@ -80,51 +73,64 @@ class Ranks:
 
     # ---- before the first step
 
-    def tell(self, value: Any = None) -> Any:
-        """Rank 0's value, for everybody."""
-        if self.alone:
-            return value
-        box = [value]
-        dist.broadcast_object_list(box, src=0)
-        return box[0]
+    def from_first(self, text: str = "") -> str:
+        """Rank 0's text, in each process."""
+        return text if self.alone else self._texts(text)[0]
 
     def together(self, work: Callable[[], T]) -> T:
-        """work() done by each process. Where it fails in one it raises in all: there its error, in the others its sentence."""
+        """work(), in each process. If it fails in one it raises in all: there its error, in the others its message."""
         if self.alone:
             return work()
         try:
             result = work()
         except Exception as error:
-            self._gather(str(error) or type(error).__name__)
+            self._texts(str(error) or type(error).__name__)
             raise
-        failed = [(rank, sentence) for rank, sentence in enumerate(self._gather("")) if sentence]
+        failed = [(rank, sentence) for rank, sentence in enumerate(self._texts("")) if sentence]
         if failed:
             raise UserError(f"Process {failed[0][0]} of {self.place.count} cannot take part: {failed[0][1]}")
         return result
 
-    def _gather(self, value: T) -> list[T]:
-        found: list[Any] = [None] * self.place.count
-        dist.all_gather_object(found, value, group=self.patient)
-        return found
-
     def check(self, fingerprint: str) -> None:
-        """Raises UserError where another process has other labels, pictures or settings, as with an old copy of a project."""
-        if not self.alone and len(set(self._gather(fingerprint))) > 1:
+        """Raises UserError if another process has other labels or images, as with an old copy of a project."""
+        if not self.alone and len(set(self._texts(fingerprint))) > 1:
             raise UserError(
-                "The processes of this training see different data: the project folder must be the same one on each machine, "
-                "or the same copy, and every picture readable there."
+                "The processes of this training see different data: the project folder must be the same one on each "
+                "machine, or the same copy, and every image readable there."
             )
 
-    def start(self, model: nn.Module) -> None:
-        """Begin with rank 0's weights in each process, and let the model's layers see whole batches."""
+    def _texts(self, text: str) -> list[str]:
+        """The texts of all processes, by rank. Sent as bytes: what comes from a network is never unpickled."""
+        mine = text.encode()
+        lengths = torch.zeros(self.place.count, dtype=torch.int64)
+        lengths[self.place.rank] = len(mine)
+        dist.all_reduce(lengths, group=self.patient)
+        box = torch.zeros((self.place.count, int(lengths.max())), dtype=torch.uint8)
+        box[self.place.rank, : len(mine)] = torch.tensor(list(mine), dtype=torch.uint8)
+        dist.all_reduce(box, group=self.patient)
+        return [bytes(row[:n].tolist()).decode() for row, n in zip(box, lengths.tolist(), strict=True)]
+
+    def share_layers(self, model: nn.Module) -> None:
+        """Let the model's layers see whole batches."""
+        if not self.alone:
+            share_layers(model, self)
+
+    def shared(self, work: Callable[..., T], network: nn.Module) -> Callable[..., T]:
+        """The forward pass `work`, whose backward pass gives each process the mean gradient of `network`'s parameters.
+
+        All processes begin with rank 0's weights, and all call it.
+        """
         if self.alone:
-            return
-        for value in model.state_dict().values():
-            dist.broadcast(value, src=0)
-        share_layers(model, self)
+            return work
+        found: Callable[..., T] = DistributedDataParallel(
+            _Forward(work, network),
+            broadcast_buffers=False,  # shared_layers keeps them alike
+            gradient_as_bucket_view=True,
+        )
+        return found
 
     def threads(self, wanted: int) -> int:
-        """Processor threads of this process where its machine's are to be `wanted` (0: every core)."""
+        """Processor threads of this process if its machine's are to be `wanted` (0: every core)."""
         if self.alone:
             return wanted
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -133,7 +139,7 @@ class Ranks:
     # ---- each step
 
     def announce(self, step: Step) -> None:
-        """Rank 0: have the others do this step too. They call this too (through their step) and it does nothing."""
+        """Rank 0: have the others do this step too. In the others it does nothing."""
         if not self.alone and self.leads:
             self._exchange(step)
 
@@ -148,8 +154,8 @@ class Ranks:
             yield step
 
     def _exchange(self, step: Step) -> Step:
-        """One small sum on the processor: rank 0 gives the step, everybody whether it was told to stop."""
-        values = (step.epoch, step.batch, step.done, step.next_stage, self.told_to_stop)
+        """One small sum on the processor: rank 0 gives the step, each process whether it was asked to stop."""
+        values = (step.epoch, step.batch, step.done, step.next_stage, self.stop_here)
         box = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(box)
         epoch, batch, done, next_stage, stop = box.tolist()
@@ -162,13 +168,17 @@ class Ranks:
         return rows[self.part]
 
     def slice(self, count: int) -> slice:
-        """Which of `count` rows are this process's. Raises UserError where there are fewer rows than processes."""
-        here = self.place
-        if count < here.count:
+        """Which of `count` rows are this process's. Raises UserError if there are fewer rows than processes."""
+        if count < self.place.count:
             raise UserError(
-                f"A batch of {count} pictures cannot be shared by {here.count} processes; use fewer of them."
+                f"A batch of {count} images cannot be shared by {self.place.count} processes; use fewer of them."
             )
-        return slice(count * here.rank // here.count, count * (here.rank + 1) // here.count)
+        return _part(count, self.place.rank, self.place.count)
+
+    def shares(self) -> list[float]:
+        """Which fraction of the present batch each process works on, by rank."""
+        parts = [_part(self.whole, rank, self.place.count) for rank in range(self.place.count)]
+        return [(part.stop - part.start) / self.whole for part in parts]
 
     def generator(self, seed: int) -> torch.Generator:
         """Random numbers for this process's part of the batch, as they are in the whole one."""
@@ -176,86 +186,61 @@ class Ranks:
             return torch.Generator().manual_seed(seed)
         return BatchGenerator.of(seed, count=self.whole, part=self.part)
 
-    def gather(self, *values: Tensor) -> tuple[Tensor, ...]:
-        """Tensors [b, ...] of this process's part -> [B, ...] of the whole batch; gradients go to this process's rows."""
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of all processes' values; no gradient."""
         if self.alone:
             return values
-        flat = torch.cat([v.detach().flatten(1).to(values[0].dtype) for v in values], dim=1)
-        box = flat.new_zeros((self.whole, flat.shape[1]))
-        box[self.part] = flat
-        dist.all_reduce(box)
-        columns = box.split([v[0].numel() for v in values], dim=1)
-        return tuple(self._with_own(v, column) for v, column in zip(values, columns, strict=True))
+        found = values.detach().clone()
+        dist.all_reduce(found)
+        return found
 
-    def _with_own(self, own: Tensor, column: Tensor) -> Tensor:
-        everybody = column.reshape(self.whole, *own.shape[1:]).to(own.dtype)
-        if not own.requires_grad:
-            return everybody
-        return torch.cat((everybody[: self.part.start], own, everybody[self.part.stop :]))
+    def whole_loss(self, *losses: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Losses of this process's part, each with its divisor -> (one to call backward on, one to report).
 
-    def sum_gradients(self, model: nn.Module) -> None:
-        """Make each parameter's gradient the sum of all processes'."""
+        The mean over the processes of the first loss's gradient is the gradient of the whole batch's loss; what is
+        reported is the last loss over the whole batch.
+        """
         if self.alone:
-            return
-        grads = [p.grad for p in model.parameters() if p.grad is not None]
-        sums = [(bucket, torch.cat([g.flatten() for g in bucket])) for bucket in _buckets(grads)]
-        waiting = [dist.all_reduce(flat, async_op=True) for _, flat in sums]
-        for (bucket, flat), work in zip(sums, waiting, strict=True):
-            work.wait()
-            for grad, value in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
-                grad.copy_(value.view_as(grad))
+            return losses[0][0], losses[-1][0].detach()
+        own = torch.stack([value for loss, divisor in losses for value in (loss.detach() * divisor, divisor)])
+        sums = self.total(own)
+        sums[1::2] = torch.where(sums[1::2] > 0, sums[1::2], 1)
+        share = own[1] / sums[1]
+        return losses[0][0] * (share * self.place.count), sums[-2] / sums[-1]
+
+    def lost(self) -> str:
+        """The message for a broken connection."""
+        failure = self.others.lost()
+        return f"{failure} What was saved is whole: resume the run." if failure else LOST
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Turn the error of a broken connection into a UserError."""
+        try:
+            yield
+        except RuntimeError as error:
+            if isinstance(error, dist.DistError) or "gloo" in str(error) or "Connection" in str(error):
+                raise UserError(self.lost()) from error
+            raise
 
 
-def _buckets(grads: list[Tensor]) -> list[list[Tensor]]:
-    """The gradients in runs of about _BUCKET values of one number format."""
-    found: list[list[Tensor]] = []
-    size = 0
-    for grad in grads:
-        if not found or size + grad.numel() > _BUCKET or grad.dtype != found[-1][0].dtype:
-            found.append([])
-            size = 0
-        found[-1].append(grad)
-        size += grad.numel()
-    return found
+def _part(count: int, rank: int, ranks: int) -> slice:
+    return slice(count * rank // ranks, count * (rank + 1) // ranks)
 
 
-@contextmanager
-def joined() -> Iterator[Ranks]:
-    """This process among those that torchrun started; alone where it did not. Raises UserError where they don't meet."""
-    ranks = Ranks(place())
-    if ranks.alone:
-        yield ranks
-        return
-    end_with_launcher()
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if gpus > ranks.place.local:
-        torch.cuda.set_device(ranks.place.local)
-    try:
-        wait = _STEP_TIMEOUT if ranks.leads else _TIMEOUT
-        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=wait)
-        ranks.patient = dist.new_group(timeout=_TIMEOUT)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"The processes of this training do not find each other: {error}") from error
-    try:
-        with connection_errors():
-            yield ranks
-    finally:
-        dist.destroy_process_group()
+class _Forward(nn.Module):
+    """A forward pass with the network whose parameters it uses, as DistributedDataParallel takes it."""
 
+    def __init__(self, work: Callable[..., Any], network: nn.Module) -> None:
+        super().__init__()
+        self.work, self.network = work, network
 
-@contextmanager
-def connection_errors() -> Iterator[None]:
-    """Turn the error of a broken connection into a UserError with a sentence."""
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error, dist.DistError) or "gloo" in str(error) or "Connection" in str(error):
-            raise UserError(LOST) from error
-        raise
+    def forward(self, *values: Any) -> Any:
+        return self.work(*values)
 
 
 def check_device(ranks: Ranks, device: torch.device) -> None:
-    """Raises UserError where the machine's processes cannot each have a device of this kind."""
+    """Raises UserError if the machine's processes cannot each have a device of this kind."""
     if ranks.alone or device.type == "cpu":
         return
     there = torch.cuda.device_count() if device.type == "cuda" else 1

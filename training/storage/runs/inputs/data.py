@@ -73,6 +73,10 @@ class RunData:
         """points in px of the original images."""
         return resize_points(self.points, (self.side, self.side), self.sizes)
 
+    def to_original(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Points [n, K, 2] of rows, px at side S -> px of the original images."""
+        return resize_points(points, (self.side, self.side), self.sizes[rows])
+
     def mean_shape(self) -> np.ndarray:
         """[K, 2]: mean of the train rows' labels, px at side S; the image's centre for a keypoint without labels."""
         points = self.points[self.train].astype(np.float64)

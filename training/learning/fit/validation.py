@@ -1,0 +1,96 @@
+"""How the averaged model of a run does on its val faces, and the confidence that is calibrated on them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.assist.filling.model import FillModel, fit_fill
+from training.faces.measures import metrics
+from training.faces.measures.calibration import Calibration, face_sizes, fit_calibration
+from training.learning.fit.trainer import Session
+from training.learning.fit.troubles.units import watched_units
+from training.learning.inference.device import mixed_precision
+from training.learning.inference.views import averaged_points, points_and_disagreement, views_of
+from training.storage.runs.events import EpochDone
+
+
+@torch.inference_mode()
+def predict_val(session: Session) -> np.ndarray:
+    """The averaged model's points of the val rows, [V, K, 2], px of the input."""
+    model, config = session.average.ready(), session.config
+    parts = []
+    with mixed_precision(session.device, session.precision):
+        for x, scheme in session.inputs(session.data.val):
+            points = averaged_points(
+                model, x, flip=session.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme
+            )
+            parts.append(points.float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def evaluate(session: Session, *, rate: float, speed: float) -> EpochDone:
+    """Measure the averaged model on val; the best so far is kept in memory for the next save."""
+    with watched_units(session.average.average) as session.doctor.units:
+        pred = predict_val(session)
+    rows = torch.from_numpy(session.data.val).to(session.device)
+    target, mask = session.points[rows], session.mask[rows]
+    unit = session.stages.unit
+    val_loss = float(session.loss(torch.from_numpy(pred).to(session.device) * unit, target * unit, mask))
+    val = session.data.val
+    result = metrics.evaluate(
+        session.data.to_original(pred, val), session.val_points, session.data.schema, sizes=session.data.sizes[val]
+    )
+    session.doctor.look_at_predictions(pred, target.cpu().numpy(), mask.cpu().numpy())
+    return EpochDone(
+        epoch=session.epoch + 1,
+        train_loss=session.train_loss,
+        val_loss=val_loss,
+        rmse=result.rmse,
+        nme=result.nme,
+        normaliser=result.normaliser,
+        ced=result.ced,
+        auc=result.auc,
+        failure_rate=result.failure_rate,
+        per_keypoint=result.per_keypoint,
+        learning_rate=rate,
+        images_per_second=speed,
+        seconds=session.elapsed,
+        best=session.keep_if_best(result.rmse, result.nme),
+        stage=session.stages.number,
+        stages=session.stages.count,
+    )
+
+
+@torch.inference_mode()
+def calibrate(session: Session, weights: dict[str, Tensor]) -> tuple[Calibration, FillModel | None]:
+    """Fit the confidence of a model with these weights on val, and how its errors correlate (None: too few faces)."""
+    model = copy.deepcopy(session.average.average)
+    model.load_state_dict(weights)
+    points, spreads, views, config = [], [], views_of(model), session.config
+    with mixed_precision(session.device, session.precision):
+        for x, scheme in session.inputs(session.data.val):
+            p, d = points_and_disagreement(
+                model,
+                x,
+                flip=session.flip,
+                flip_average=config.flip_average,
+                upright=config.upright,
+                scheme=scheme,
+                views=views,
+            )
+            points.append(p.float().cpu().numpy())
+            spreads.append(d.float().cpu().numpy())
+    found, data = np.concatenate(points), session.data
+    labels, originals = session.val_points, data.sizes[data.val]
+    fill = fit_fill(data.to_original(found, data.val), labels, originals)
+    sizes = face_sizes(found, data.schema, width=config.input_size)
+    errors = metrics.point_errors(data.to_original(found, data.val), labels)
+    unit = metrics.normaliser(labels, "interocular", data.schema, sizes=originals)
+    unit = np.where(np.isfinite(unit), unit, sizes * originals[:, 0])  # an eye lacks its label
+    calibration = fit_calibration(np.concatenate(spreads), errors / unit[:, None], sizes)
+    return replace(calibration, views=views), fill
