@@ -34,7 +34,7 @@ class HardPoints:
     def update(
         self, pred: Tensor, target: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor] = lambda own: own
     ) -> None:
-        """Take in a batch: points [B, K, 2] px of the input, mask bool [B, K]. total: the sum over all processes."""
+        """Update the errors with a batch: points [B, K, 2], px of the input, mask bool [B, K]; total sums over processes."""
         distance = torch.where(mask, torch.linalg.vector_norm(pred - target, dim=-1), 0)
         distances, count = total(torch.stack((distance.sum(dim=0), mask.sum(dim=0))))
         error = distances / count.clamp(min=1)

@@ -80,7 +80,7 @@ def make_loss(name: str, *, w: float = 10.0, epsilon: float = 2.0, reduction: st
 
 
 def divisor(pred: Tensor, mask: Tensor, weight: Tensor | None = None, *, reduction: str = "mean") -> Tensor:
-    """What the sum of errors of a batch is divided by; 0 if it has no label. Processes that share a batch add theirs up."""
+    """What the sum of a batch's errors is divided by; 0 without labels. Processes that share a batch add theirs."""
     return _divisor(_weights(pred, mask, weight), reduction)
 
 
@@ -100,9 +100,9 @@ def _reduce(
     reduction: str,
     weight: Tensor | None,
 ) -> Tensor:
-    """The weighted sum of error(pred - target), divided as reduction says; 0 with zero gradient where nothing is present."""
+    """The weighted sum of error(pred - target), divided according to reduction; 0 with zero gradient without labels."""
     weights = _weights(pred, mask, weight)
-    # Before the arithmetic: 0 * NaN is NaN, in the gradient too.
+    # Before any arithmetic, since 0 * NaN is NaN, in the gradient too.
     difference = torch.where(weights > 0, pred - target, torch.zeros_like(pred))
     over = _divisor(weights, reduction)
     return (error(difference) * weights).sum() / torch.where(over > 0, over, 1)
@@ -120,4 +120,4 @@ def _divisor(weights: Tensor, reduction: str) -> Tensor:
         return weights.new_tensor(2 * weights.numel())
     if reduction == "wing-eq3":
         return weights.new_tensor(len(weights))
-    raise ValueError(f"no reduction {reduction!r}")
+    raise ValueError(f"unknown reduction {reduction!r}")

@@ -1,4 +1,4 @@
-"""Images that stay on the disk, or in main memory if the graphics card is too small, and are read batch by batch."""
+"""Streams images batch by batch from the disk, or from main memory if they do not fit on the GPU."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def take(pictures: Tensor | StreamedPictures, rows: Tensor) -> Tensor:
 
 
 def on_device(pictures: np.ndarray | MappedPictures, device: torch.device) -> Tensor | StreamedPictures:
-    """The images as steps use them: on the device, or streamed if they are in a file or the device is too small."""
+    """The images for training: on the device, or streamed where they are in a file or the device is too small."""
     if isinstance(pictures, MappedPictures):
         return StreamedPictures(pictures, device)
     if device.type == "cuda" and pictures.nbytes > _SHARE * torch.cuda.mem_get_info(device)[0]:
