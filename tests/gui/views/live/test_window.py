@@ -20,6 +20,7 @@ from fkp_studio.views.live.seek import SeekBar
 from fkp_studio.views.live.view import LiveView
 from fkp_studio.views.live.window import LiveWindow
 from training.storage.runs.listing import RunInfo
+from training.storage.runs.run import Run
 
 FAKE = (sys.executable, str(Path(__file__).parents[3] / "helpers" / "fake_live.py"))
 
@@ -189,7 +190,7 @@ def test_it_closes_while_a_video_plays(qtbot: QtBot, session: Session, by_key: b
 
 def test_the_model_with_the_least_error_is_offered_first(window: LiveWindow) -> None:
     def info(name: str, error: float) -> RunInfo:
-        return SimpleNamespace(name=name, path=Path(name), is_starter=True, best=None, least_error=error)  # type: ignore[return-value]
+        return SimpleNamespace(name=name, run=Run(Path(name)), is_starter=True, best=None, least_error=error)  # type: ignore[return-value]
 
     window._list([info("a", 2.0), info("b", 1.2), info("c", 1.5), info("starter", float("inf"))])
     assert window.model.currentText() == "b"
