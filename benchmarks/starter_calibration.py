@@ -33,7 +33,7 @@ def main() -> None:
     found = replace(val.fit(), views="heads")
     model, info = load_model(Run(args.starter))
     save_model(args.starter, model.state_dict(), replace(info, calibration=found))
-    write_compact(args.starter, args.starter)
+    write_compact(Run(args.starter), args.starter)
     say(f"{args.starter}: fitted to {found.fitted_on:,} points.")
 
 

@@ -27,7 +27,7 @@ from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, RunFailed, from_line
 from training.storage.runs.listing import read_run
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
-from training.storage.runs.run import MODEL
+from training.storage.runs.run import MODEL, Run
 
 SETTINGS = ("--recipe", "cnn-6", "--device", "cpu", "--set", "batch_size=12", "threads=1", "precision=float32")
 

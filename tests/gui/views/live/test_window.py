@@ -29,7 +29,7 @@ FAKE = (sys.executable, str(Path(__file__).parents[3] / "helpers" / "fake_live.p
 def window(qtbot: QtBot, session: Session) -> Iterator[LiveWindow]:
     made = LiveWindow(session, command=FAKE)
     made.resize(500, 500)
-    made.model.addItem("a model", Path("model"))
+    made.model.addItem("a model", Run(Path("model")))
     made.show()
     yield made
     made.close()
@@ -77,7 +77,7 @@ def test_without_a_camera_the_window_says_so(window: LiveWindow, qtbot: QtBot) -
 
 def test_a_worker_that_crashes_is_told(qtbot: QtBot, session: Session) -> None:
     window = LiveWindow(session, command=(sys.executable, "-c", "raise SystemExit('out of luck')"))
-    window.model.addItem("a model", Path("model"))
+    window.model.addItem("a model", Run(Path("model")))
     window.show()
     window.open_file(Path("v.avi"))
     qtbot.waitUntil(lambda: "out of luck" in window.view.sentence)
@@ -175,7 +175,7 @@ def test_a_frame_of_the_size_of_the_window_is_shown_pixel_by_pixel(qtbot: QtBot)
 @pytest.mark.parametrize("by_key", [True, False])
 def test_it_closes_while_a_video_plays(qtbot: QtBot, session: Session, by_key: bool) -> None:
     window = LiveWindow(session, command=FAKE)
-    window.model.addItem("a model", Path("model"))
+    window.model.addItem("a model", Run(Path("model")))
     window.show()
     play(window, qtbot)
     feed = window._feed
