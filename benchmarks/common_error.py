@@ -18,6 +18,7 @@ import numpy as np
 
 from training.learning.evaluation.evaluate import load_for, predict_faces
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
         labels = project.labels(ids).vouched_points
         errors = {}
         for model in args.models:
-            predictor = load_for(project, model, "cpu", adjusted=False)
+            predictor = load_for(project, Run(model), "cpu", adjusted=False)
             errors[f"{model.parent.parent.name}/{model.name}"] = (
                 predict_faces(predictor, project, ids, sizes=sizes) - labels
             )

@@ -24,6 +24,7 @@ from benchmarks.foreign_maps import mapped
 from training.faces.measures.metrics import nme_per_face, normaliser, rmse
 from training.learning.inference.device import set_threads
 from training.learning.inference.predictor import Predictor
+from training.storage.runs.run import Run
 
 RESAMPLED = 2000
 
@@ -73,7 +74,7 @@ def ours(spec: str, faces: Faces) -> Guess:
     """Predict with one of our models, timing single faces on one core."""
     name, _, rest = spec.partition("=")
     path, _, scheme = rest.partition("@")
-    predictor = Predictor.load(Path(path), device="cpu")
+    predictor = Predictor.load(Run(Path(path)), device="cpu")
     if scheme:
         predictor.speak(scheme)
     if predictor.schema.keypoints != faces.schema.keypoints:

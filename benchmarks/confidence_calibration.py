@@ -25,6 +25,7 @@ from training.faces.measures.reliability import judge
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_readable
+from training.storage.runs.run import Run
 
 PARTS = 5
 LIMITS, BUDGETS = (0.05, 0.10), (0.01, 0.02, 0.05, 0.10, 0.20)
@@ -68,7 +69,7 @@ def gather(
     project: Project, run: str, split: int, *, views: Views | None, target: np.ndarray | None = None
 ) -> Evidence:
     """A run's predictions on a split, against its labels or `target` [M, K, 2] of all samples of the project."""
-    predictor = Predictor.load(project.runs_dir / run, "cpu")
+    predictor = Predictor.load(Run(project.runs_dir / run), "cpu")
     predictor.calibration = seen = Seen(predictor.calibration.views if views is None else views)  # type: ignore[assignment]
     index = project.index()
     chosen = np.flatnonzero(index.splits == split)

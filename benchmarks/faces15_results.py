@@ -21,7 +21,7 @@ from training.learning.models.registry import recipe_parameters
 from training.sources.exchange.import_source import import_source
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, Event
-from training.storage.runs.listing import list_runs
+from training.storage.runs.listing import list_runs, read_run
 from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
@@ -57,14 +57,14 @@ TITLES = ("NME inter-ocular", "NME box", "AUC at 0.08", "failures over 0.10", "p
 def row(path: Path, config: RunConfig) -> str:
     """Train this config, or find its finished run; returns its line of the table."""
     with Project.open(path) as project:
-        found = [r.path for r in list_runs(project.runs_dir) if r.status == "done" and r.config == config]
+        found = [r.run for r in list_runs(project.runs_dir) if r.status == "done" and r.config == config]
         run = found[-1] if found else create_run(project, config)
     if not found:
         train_run(run, on_event=tell)
     with Project.open(path, read_only=True) as project:
         result = evaluate_run(project, run, "val", adjusted=False)
         parameters = recipe_parameters(config, len(project.schema))
-    last = next(r for r in list_runs(run.parent) if r.path == run).last
+    last = read_run(run).last
     done = last or EpochDone(0, 0, 0, 0, 0, "", (), 0, 0, (), 0, 0, 0, False)
     cells = (
         config.recipe,

@@ -62,6 +62,7 @@ def add_run(path: Path, name: str) -> None:
     from training.storage.runs.model.header import HEADER
     from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
     from training.storage.runs.new_run import write_run
+    from training.storage.runs.run import Run
     from training.storage.runs.settings.recipes import recipe_config
     from training.storage.runs.snapshot import Snapshot
 
@@ -70,7 +71,8 @@ def add_run(path: Path, name: str) -> None:
         labels, index = project.labels(ids), project.index()
         sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1].astype(np.int32)
         snapshot = Snapshot(ids, labels.points, labels.states, index.splits[ids - 1], sizes, project.schema, "made up")
-        run = write_run(project.runs_dir, recipe_config("ml-resnet"), snapshot).rename(project.runs_dir / name)
+        made = write_run(project.runs_dir, recipe_config("ml-resnet"), snapshot)
+        run = Run(made.path.rename(project.runs_dir / name))
         ended = to_line(RunFinished("done", 1, 1, 1.0, 0.1, 60.0), time=0.0)  # else the window would train it
         run.events.write_text(f"{ended}\n", encoding="utf-8")
         about = json.dumps({"calibration": default_calibration(len(project.schema)).to_json()})

@@ -27,6 +27,7 @@ from training.learning.inference.onnx import export_onnx
 from training.learning.inference.predictor import Predictor
 from training.learning.inference.views import views_of
 from training.learning.models.registry import make_model
+from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import recipe_config
 
 FACES = 256
@@ -55,15 +56,15 @@ def measure(recipe: str, folder: Path) -> None:
     """All formats of one recipe."""
     import onnxruntime
 
-    config, path = recipe_config(recipe), folder / "model.safetensors"
+    config, run = recipe_config(recipe), Run(folder)
     network = make_model(config, 15)
     calibration = replace(default_calibration(15), views=views_of(network))
-    save_model(path, network.state_dict(), ModelInfo(config, KAGGLE_15, "bfloat16", calibration=calibration))
+    save_model(run.model, network.state_dict(), ModelInfo(config, KAGGLE_15, "bfloat16", calibration=calibration))
     shape = (FACES, config.input_size, config.input_size) + ((3,) if config.channels == 3 else ())
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    model = to_channels_last(load_model(path)[0])
+    model = to_channels_last(load_model(run)[0])
     x = prepare(torch.from_numpy(pictures), channels=config.channels, pixels=config.pixels)
-    predictor = Predictor.load(path, "cpu")
+    predictor = Predictor.load(run, "cpu")
     print(f"{recipe}: {config.model}, {config.input_size} px, {predictor.precision}")
 
     @torch.inference_mode()
@@ -78,7 +79,7 @@ def measure(recipe: str, folder: Path) -> None:
     line(
         "predict: points and confidences", lambda: predictor.predict(pictures), lambda: predictor.predict(pictures[:1])
     )
-    export_onnx(path, folder / "model.onnx")
+    export_onnx(run, folder / "model.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])

@@ -28,6 +28,7 @@ from training.learning.fit.train_run import train_run
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
 from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import recipe_config
 from training.storage.runs.snapshot import load_snapshot
@@ -109,15 +110,15 @@ def shifted(cell: str, by: float) -> str:
     return f"{float(cell) + by:.4f}" if cell and by else cell
 
 
-def trained(project: Path, config: RunConfig) -> Path:
-    """The folder of a trained run."""
+def trained(project: Path, config: RunConfig) -> Run:
+    """A trained run."""
     with Project.open(project) as opened:
         run = create_run(opened, config)
     train_run(run)
     return run
 
 
-def measured(project: Path, run: Path) -> dict[str, float]:
+def measured(project: Path, run: Run) -> dict[str, float]:
     """RMSE on the val faces of each source, each face in its row's scheme."""
     predictor = Predictor.load(run, device="cpu", adjusted=False)
     snapshot = load_snapshot(run)

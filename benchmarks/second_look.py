@@ -18,6 +18,7 @@ import numpy as np
 from training.learning.evaluation.evaluate import load_for, predict_faces
 from training.learning.inference import second_look as upright
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 
 WORST = 0.05  # share of the faces
 
@@ -34,7 +35,7 @@ def main() -> None:
         sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)[ids - 1]
         labels = project.labels(ids).vouched_points
         tables = np.array([source.split("#")[0] for source in project.sources(ids)])
-        predictor = load_for(project, args.project / "runs" / args.run, "cpu", adjusted=False)
+        predictor = load_for(project, Run(project.runs_dir / args.run), "cpu", adjusted=False)
         for limit in (None, *map(float, args.limits.split(","))):
             upright.LIMIT = limit or upright.LIMIT
             config = replace(predictor.info.config, upright=limit is not None)

@@ -18,6 +18,7 @@ from training.commands.shared.output import say
 from training.learning.inference.checkpoint import load_model, save_model
 from training.learning.inference.compact import write_compact
 from training.storage.project.project import Project
+from training.storage.runs.run import Run
 
 
 def main() -> None:
@@ -30,9 +31,9 @@ def main() -> None:
     with Project.open(args.project, read_only=True) as project:
         val = gather(project, str(args.starter.absolute()), 1, views="heads")
     found = replace(val.fit(), views="heads")
-    model, info = load_model(args.starter)
+    model, info = load_model(Run(args.starter))
     save_model(args.starter, model.state_dict(), replace(info, calibration=found))
-    write_compact(args.starter, args.starter)
+    write_compact(Run(args.starter), args.starter)
     say(f"{args.starter}: fitted to {found.fitted_on:,} points.")
 
 

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             from training.learning.fit.train_run import help_to_train
 
             return help_to_train()
-        return _train(Run(args.run_dir), resume=args.resume, nice=args.nice)
+        return _train(Run(args.run), resume=args.resume, nice=args.nice)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train the run of an existing run folder")
-    train.add_argument("run_dir", type=Path)
+    train.add_argument("run", type=Path, metavar="run_dir")
     train.add_argument("--resume", action="store_true", help="resume from the saved state")
     train.add_argument("--nice", action="store_true", help="run at low priority")
     commands.add_parser("serve", help="answer requests on stdin, as JSON lines")

@@ -117,7 +117,7 @@ def test_the_loop_survives_a_kill(display: str, home: Path, tmp_path: Path, proj
         assert all(rows > 0 for rows in trained["rows"].values())
         assert "undo: accept" in program.tells("accepted")["status"]
         last = program.tells("kill me")
-        long_run = path / "runs" / trained["runs"][1]
+        long_run = Run(path / "runs" / trained["runs"][1])
         power_cut(program, long_run)
     finally:
         program.end()

@@ -9,12 +9,13 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QImage
+
+from training.storage.runs.run import Run
 
 WORKER: tuple[str, ...] = (sys.executable, "-m", "training", "live")
 _WORDS = 2000  # characters of stderr kept, the last ones
@@ -48,7 +49,7 @@ class LiveFeed(QObject):
 
     _gone = Signal(str)
 
-    def __init__(self, model: Path, source: str, *, command: Sequence[str] = WORKER) -> None:
+    def __init__(self, model: Run, source: str, *, command: Sequence[str] = WORKER) -> None:
         super().__init__()
         self._newest: LiveFrame | None = None
         self._lock = threading.Lock()

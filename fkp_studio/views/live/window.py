@@ -19,6 +19,7 @@ from fkp_studio.views.live.seek import SeekBar
 from fkp_studio.views.live.view import LiveView
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.model.starters import starters
+from training.storage.runs.run import Run
 from training.video.source import VIDEO_SUFFIXES
 
 CAMERAS = 3  # offered by number; probing would switch each one on
@@ -69,7 +70,7 @@ class LiveWindow(QDialog):
         store = self._session.store
         if store is None:
             for starter in starters():
-                self.model.addItem(f"{starter.name}, {starter.title}", starter.path)
+                self.model.addItem(f"{starter.name}, {starter.title}", Run(starter.path))
             return
         folder = store.project.runs_dir
         run_task(list_models, folder, store.project.schema, done=self._list, owner=self)
@@ -165,7 +166,7 @@ class LiveWindow(QDialog):
             return
         self.problem.setText("")
         self.view.say("Loading the model…")
-        feed = LiveFeed(Path(self.model.currentData()), source, command=self._command)
+        feed = LiveFeed(self.model.currentData(), source, command=self._command)
         feed.opened.connect(self._on_opened)
         feed.arrived.connect(self._on_arrived)
         feed.told.connect(self._on_told)

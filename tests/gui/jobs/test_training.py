@@ -21,6 +21,7 @@ from tests.helpers import fake_training
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFinished
 from training.storage.runs.new_run import create_run
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import recipe_config
 
@@ -194,9 +195,9 @@ def test_a_training_outlives_the_window_and_is_found_again(make_jobs: Make, qtbo
     name = "0001-ml-resnet"
     first.train([config()])
     qtbot.waitUntil(lambda: len(first.book.history(name).epochs) >= 1)
-    folder = first.book.folder / name
+    run = Run(first.book.folder / name)
     first.close()
-    assert runs.is_running(folder)
+    assert runs.is_running(run)
     again = make_jobs("good")
     qtbot.waitUntil(lambda: len(again.book.history(name).epochs) >= 2)
     again.stop(name)

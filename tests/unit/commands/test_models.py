@@ -27,7 +27,7 @@ from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, RunFailed, from_line
 from training.storage.runs.listing import read_run
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
-from training.storage.runs.run import MODEL
+from training.storage.runs.run import MODEL, Run
 
 SETTINGS = ("--recipe", "cnn-6", "--device", "cpu", "--set", "batch_size=12", "threads=1", "precision=float32")
 
@@ -60,7 +60,7 @@ def test_train_names_the_run_folder_last(trained: Path, project: Path, capsys: p
     said = capsys.readouterr()
     assert said.out == f"{project}/runs/0002-cnn-6\n"
     assert "epoch    1" in said.err
-    run = read_run(trained / "runs" / "0001-cnn-6")
+    run = read_run(Run(trained / "runs" / "0001-cnn-6"))
     assert (run.status, run.config.seed, run.config.batch_size, run.config.epochs) == ("done", 3, 12, 1)
     assert run.has_model
 
@@ -114,7 +114,7 @@ def interrupt_after_an_epoch(process: subprocess.Popen[str]) -> list[str]:
 
 def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(project: Path) -> None:
     lines = interrupt_after_an_epoch(child("train", project, *SETTINGS, "--epochs", 100_000, "--json"))
-    run = Path(json.loads(lines[-1])["run"])
+    run = Run(Path(json.loads(lines[-1])["run"]))
     first = read_run(run)
     assert first.status == "stopped"
     assert run.model.is_file()
@@ -132,7 +132,7 @@ def test_a_reader_that_goes_away_stops_the_run_with_its_model_kept(project: Path
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(timeout=120) == 141
-    run = read_run(project / "runs" / "0002-cnn-6")
+    run = read_run(Run(project / "runs" / "0002-cnn-6"))
     assert (run.status, run.has_model) == ("stopped", True)
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
@@ -288,7 +288,7 @@ def test_evaluate_calibration(trained: Path, capsys: pytest.CaptureFixture[str])
 
 def test_evaluate_measures_what_predict_gives(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Uses and reports the fit in use; confidences are judged by stored predictions, as in the window."""
-    run = project / "runs" / "0001-cnn-6"
+    run = Run(project / "runs" / "0001-cnn-6")
     write_adjustment(run, Adjustment(np.full((15, 2), 200.0), 24, 2.24, 2.00))
     found = {}
     for way in ((), ("--without-fit",), ("--protocol", "kaggle")):

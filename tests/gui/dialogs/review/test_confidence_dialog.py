@@ -90,7 +90,9 @@ def test_accepting_within_a_budget(qtbot: QtBot, session: Session, jobs: Jobs) -
     independent = FillModel(
         1e-3 * np.eye(30), faces=6
     )  # labels carry no information on other points: confidences stay as predicted
-    independent.save(Run(session.store.path / "runs" / RUN).fill)
+    run = Run(session.store.path / "runs" / RUN)
+    run.path.mkdir(parents=True)
+    independent.save(run.fill)
     predict(session, np.where(np.arange(24)[:, None] < 5, 0.999, 0.5).repeat(15, axis=1))
     missing = session.store.index().missing
     sure, all_of_them = int(missing[:5].sum()), int(missing.sum())
@@ -121,7 +123,9 @@ def test_what_is_counted_is_given_the_labels_as_what_is_accepted(session: Sessio
     predict(session, np.full((24, 15), 0.9))
     assert session.store is not None
     path = session.store.path
-    assert run_fill(Run(path / "runs" / RUN)) is None
+    run = Run(path / "runs" / RUN)
+    run.path.mkdir(parents=True)
+    assert run_fill(run) is None
     counted = read_candidates(path, RUN, cancelled=lambda: False)
     assert (counted.confidences > 0.91).all()  # every label is 3 px off in the same way: informative about the others
     found = outcome(counted, 0.91, examples=0)

@@ -229,7 +229,7 @@ def test_a_search_without_faces_in_val_says_so(session: Session, jobs: Jobs, qtb
     session.store.reload()
     qtbot.waitUntil(lambda: not session.store.index().splits.any())
     dialog = dialog_of(session, jobs, qtbot)
-    assert "No face is in val" in dialog.fault.text()
+    assert "which has no faces" in dialog.fault.text()
     assert not dialog.start_button.isEnabled()
 
 

@@ -20,6 +20,7 @@ from fkp_studio.views.live.seek import SeekBar
 from fkp_studio.views.live.view import LiveView
 from fkp_studio.views.live.window import LiveWindow
 from training.storage.runs.listing import RunInfo
+from training.storage.runs.run import Run
 
 FAKE = (sys.executable, str(Path(__file__).parents[3] / "helpers" / "fake_live.py"))
 
@@ -28,7 +29,7 @@ FAKE = (sys.executable, str(Path(__file__).parents[3] / "helpers" / "fake_live.p
 def window(qtbot: QtBot, session: Session) -> Iterator[LiveWindow]:
     made = LiveWindow(session, command=FAKE)
     made.resize(500, 500)
-    made.model.addItem("a model", Path("model"))
+    made.model.addItem("a model", Run(Path("model")))
     made.show()
     yield made
     made.close()
@@ -76,7 +77,7 @@ def test_without_a_camera_the_window_says_so(window: LiveWindow, qtbot: QtBot) -
 
 def test_a_worker_that_crashes_is_told(qtbot: QtBot, session: Session) -> None:
     window = LiveWindow(session, command=(sys.executable, "-c", "raise SystemExit('out of luck')"))
-    window.model.addItem("a model", Path("model"))
+    window.model.addItem("a model", Run(Path("model")))
     window.show()
     window.open_file(Path("v.avi"))
     qtbot.waitUntil(lambda: "out of luck" in window.view.sentence)
@@ -174,7 +175,7 @@ def test_a_frame_of_the_size_of_the_window_is_shown_pixel_by_pixel(qtbot: QtBot)
 @pytest.mark.parametrize("by_key", [True, False])
 def test_it_closes_while_a_video_plays(qtbot: QtBot, session: Session, by_key: bool) -> None:
     window = LiveWindow(session, command=FAKE)
-    window.model.addItem("a model", Path("model"))
+    window.model.addItem("a model", Run(Path("model")))
     window.show()
     play(window, qtbot)
     feed = window._feed
@@ -189,7 +190,7 @@ def test_it_closes_while_a_video_plays(qtbot: QtBot, session: Session, by_key: b
 
 def test_the_model_with_the_least_error_is_offered_first(window: LiveWindow) -> None:
     def info(name: str, error: float) -> RunInfo:
-        return SimpleNamespace(name=name, path=Path(name), is_starter=True, best=None, least_error=error)  # type: ignore[return-value]
+        return SimpleNamespace(name=name, run=Run(Path(name)), is_starter=True, best=None, least_error=error)  # type: ignore[return-value]
 
     window._list([info("a", 2.0), info("b", 1.2), info("c", 1.5), info("starter", float("inf"))])
     assert window.model.currentText() == "b"
