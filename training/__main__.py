@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import threading
@@ -11,10 +10,9 @@ from pathlib import Path
 
 from training.errors import UserError
 from training.learning.fit.parallel.launch import place
+from training.processes.children import lower_priority, stop_signals
 from training.storage.runs.events import RunFailed
 from training.storage.runs.run import Run
-
-_NICE = 10
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if place().rank > 0:
             if args.nice:
-                os.nice(_NICE)
+                lower_priority()
             from training.learning.fit.train_run import help_to_train
 
             return help_to_train()
@@ -60,10 +58,10 @@ def _parser() -> argparse.ArgumentParser:
 def _train(run: Run, *, resume: bool, nice: bool) -> int:
     """SIGTERM and SIGINT end the run after the batch, with the best model kept."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         signal.signal(number, lambda *_: stop.set())
     if nice:
-        os.nice(_NICE)
+        lower_priority()
     from training.learning.fit.train_run import (
         train_run,
     )  # after the handlers are set: loading torch takes a second, in which a stop may arrive

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -16,6 +18,9 @@ from typing import IO
 from training.errors import UserError
 
 _STALE = 600.0  # seconds without a change
+_LONG_PATH = 240  # characters; with a temporary file's longer name it exceeds the 260 of Windows
+_REPLACE_POLL = 0.05  # seconds
+_REPLACE_SECONDS = 3.0  # how long to retry on Windows while a reader has the file open
 _FULL = {
     errno.ENOSPC: "the disk is full; free some space and try again",
     errno.EDQUOT: "your quota on this disk is used up; free some space and try again",
@@ -40,6 +45,8 @@ _READ = {
     errno.EIO: "the disk reports a read error; copy the file again from its source",
     errno.ENAMETOOLONG: "the name is too long; check the path",
 }
+_FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*/\\', "_") | dict.fromkeys(map(chr, range(32)), "_"))
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
 
 
 @contextmanager
@@ -48,9 +55,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"{path}: {_READ.get(error.errno or 0, f'cannot be read ({error.strerror or error})')}."
-        ) from error
+        raise UserError(f"{path}: {_sentence(path, error, _READ, otherwise='cannot be read')}.") from error
 
 
 @contextmanager
@@ -59,11 +64,15 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"{path}: {_WRITE.get(error.errno or 0, f'cannot be written ({error.strerror or error})')}."
-        ) from error
+        raise UserError(f"{path}: {_sentence(path, error, _WRITE, otherwise='cannot be written')}.") from error
     except sqlite3.OperationalError as error:
         raise UserError(f"{path}: {_sqlite_sentence(error)}.") from error
+
+
+def _sentence(path: Path, error: OSError, known: Mapping[int, str], *, otherwise: str) -> str:
+    if sys.platform == "win32" and error.errno == errno.ENOENT and len(str(path)) >= _LONG_PATH:
+        return "the path is too long for Windows; choose a shorter one, or allow long paths in Windows"
+    return known.get(error.errno or 0, f"{otherwise} ({error.strerror or error})")
 
 
 def _sqlite_sentence(error: sqlite3.OperationalError) -> str:
@@ -90,11 +99,29 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
                 file.flush()
                 os.fsync(file.fileno())
             part.chmod(default_mode())
-            part.replace(path)
+            replace(part, path)
         except BaseException:
             with suppress(OSError):
                 part.unlink()
             raise
+
+
+def replace(part: Path, path: Path) -> None:
+    """Rename a file over `path`, or a folder to a free path or over an empty folder.
+
+    Windows cannot rename over a folder, nor over a file that another process has open; it is retried for some seconds.
+    """
+    until = time.monotonic() + _REPLACE_SECONDS
+    while True:
+        try:
+            if sys.platform == "win32" and path.is_dir():
+                path.rmdir()
+            part.replace(path)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > until:
+                raise
+            time.sleep(_REPLACE_POLL)
 
 
 def sweep_parts(path: Path) -> None:
@@ -121,3 +148,12 @@ def default_mode() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def safe_name(name: str) -> str:
+    """The name, changed where some system would not allow it for a file or folder; "" if nothing is left.
+
+    Windows forbids some characters, trailing spaces and dots, and device names (CON, NUL...) with any extension.
+    """
+    allowed = name.translate(_FORBIDDEN).rstrip(" .")
+    return f"_{allowed}" if _RESERVED.fullmatch(allowed) else allowed

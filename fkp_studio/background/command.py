@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from training.errors import UserError
+from training.processes.children import NO_CONSOLE, last_line
 
 FKP: tuple[str, ...] = (sys.executable, "-m", "training.cli")
 _LOOK = 0.1  # seconds between checks for cancellation
@@ -17,7 +18,9 @@ def run_command(words: Sequence[str], *, cancelled: Callable[[], bool]) -> str |
 
     Raises UserError with the last line of its error output if it fails.
     """
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, creationflags=NO_CONSOLE
+    ) as process:
         while True:
             try:
                 out, said = process.communicate(timeout=_LOOK)
@@ -27,5 +30,5 @@ def run_command(words: Sequence[str], *, cancelled: Callable[[], bool]) -> str |
                     process.kill()
                     return None
     if process.returncode:
-        raise UserError(said.strip().rpartition("\n")[2] or f"The process ended with exit code {process.returncode}.")
+        raise UserError(last_line(said) or f"The process ended with exit code {process.returncode}.")
     return out

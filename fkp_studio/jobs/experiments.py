@@ -2,109 +2,51 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QObject, Signal
 
+from fkp_studio.background.follower import Ending, Follower
 from training.experiments.events import ExperimentEvent, from_line
-from training.experiments.lock import conductor
-from training.experiments.plan import FOLDER, Options
+from training.experiments.plan import FOLDER, LOCK, Options
+from training.processes.children import ENDED_AS_ASKED, interrupt, last_words, start_detached
+from training.processes.locks import holder
+from training.processes.tail import Tail, parsed
 
 PROGRESS, LOG = "progress.jsonl", "log.txt"
 EXPERIMENT: tuple[str, ...] = (sys.executable, "-m", "training.cli", "experiment")
-_POLL_SECONDS = 0.2
-_LEAVE_MS = 5000
 
 
-class ExperimentThread(QThread):
-    """Follows FOLDER/progress.jsonl until the conductor ends. Given a `command`, it starts that first."""
+class ExperimentChild:
+    """Conducts an experiment and writes FOLDER/progress.jsonl. command: starts it."""
 
-    events = Signal(object)  # tuple[ExperimentEvent, ...], never empty
-    over = Signal(str)  # ended: "" if it reported its end itself, else its last message
+    title = "experiment"
 
-    def __init__(self, folder: Path, *, command: Sequence[str] = (), parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, folder: Path, *, command: Sequence[str] = ()) -> None:
         self.folder = folder
-        self.setObjectName(f"experiment {folder.name}")
         self._command = list(command)
-        self._left = threading.Event()
-        self._offset = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._tail = None if command else Tail(folder / PROGRESS)  # before the start, the file is that of an older one
 
-    def leave(self) -> None:
-        """Stop following; the experiment continues."""
-        self._left.set()
-        self.wait(_LEAVE_MS)
-
-    def stop(self) -> None:
-        """Ask the conductor to stop its trainings; finished ones are kept."""
-        process = self._process
-        pid = process.pid if process is not None and process.poll() is None else conductor(self.folder)
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGINT)
-
-    def run(self) -> None:
-        """The thread's body: start, follow, report the end."""
-        if self._command:
-            try:
-                self._process = self._begin()
-            except OSError as error:
-                self.over.emit(f"The experiment can't be started: {error.strerror or error}.")
-                return
-        while not self._left.is_set():
-            gone = self._is_gone()  # checked before reading, so that nothing it wrote is missed
-            self._read()
-            if gone:
-                self.over.emit(self._last_words())
-                return
-            self._left.wait(_POLL_SECONDS)
-        if self._process is not None:
-            threading.Thread(target=self._process.wait, name="reaper", daemon=True).start()
-
-    def _begin(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / PROGRESS).open("wb") as out, (self.folder / LOG).open("wb") as log:
-            return subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True
-            )
+        process = start_detached(self._command, log=self.folder / LOG, out=self.folder / PROGRESS)
+        self._tail = Tail(self.folder / PROGRESS)
+        return process
 
-    def _is_gone(self) -> bool:
-        return self._process.poll() is not None if self._process is not None else conductor(self.folder) is None
+    def is_alive(self) -> bool:
+        return holder(self.folder / LOCK) is not None
 
-    def _read(self) -> None:
-        with suppress(OSError), (self.folder / PROGRESS).open("rb") as file:
-            file.seek(self._offset)
-            data = file.read()
-            whole = data.rfind(b"\n") + 1
-            self._offset += whole
-            found = tuple(e for e in map(_parse, data[:whole].splitlines()) if e is not None)
-            if found:
-                self.events.emit(found)
+    def read(self) -> list[ExperimentEvent]:
+        return parsed(self._tail.read(), from_line) if self._tail is not None else []
 
-    def _last_words(self) -> str:
-        """Why our conductor failed: its last line on stderr; "" if it did not fail."""
-        if self._process is None or self._process.returncode in (0, 130):
+    def describe(self, ending: Ending) -> str:
+        if ending.code is None or ending.code in ENDED_AS_ASKED:
             return ""
-        with suppress(OSError):
-            lines = (self.folder / LOG).read_text("utf-8", errors="replace").strip().splitlines()
-            if lines:
-                return lines[-1]
-        return f"The experiment ended with exit code {self._process.returncode}; see the log in its folder."
-
-
-def _parse(line: bytes) -> ExperimentEvent | None:
-    try:
-        return from_line(line.decode("utf-8"))
-    except (ValueError, AttributeError):
-        return None
+        ended = f"The experiment ended with exit code {ending.code}; see the log in its folder."
+        return last_words(self.folder / LOG) or ended
 
 
 class Experiments(QObject):
@@ -117,12 +59,13 @@ class Experiments(QObject):
     def __init__(self, parent: QObject | None = None, *, command: Sequence[str] = EXPERIMENT) -> None:
         super().__init__(parent)
         self._command = command
-        self._thread: ExperimentThread | None = None
+        self._thread: Follower | None = None
+        self._folder = Path()
 
     @property
     def running(self) -> str:
         """The name of the running experiment, "" for none."""
-        return self._thread.folder.name if self._thread is not None else ""
+        return self._folder.name if self._thread is not None else ""
 
     def start(self, name: str, project: Path, options: Options) -> None:
         """Start an experiment on a project unless one is running."""
@@ -150,14 +93,18 @@ class Experiments(QObject):
         """Follow an experiment of this project that is already running. Reads a few files."""
         folder = project / FOLDER
         if self._thread is None and folder.is_dir():
-            running = next((f for f in sorted(folder.iterdir()) if f.is_dir() and conductor(f) is not None), None)
+            running = next((f for f in sorted(folder.iterdir()) if f.is_dir() and holder(f / LOCK) is not None), None)
             if running is not None:
                 self._follow(running, [])
 
     def stop(self) -> None:
         """Ask the experiment to stop; finished trainings are kept."""
-        if self._thread is not None:
-            self._thread.stop()
+        if self._thread is None:
+            return
+        self._thread.interrupt()
+        pid = None if self._thread.is_own else holder(self._folder / LOCK)
+        if pid is not None:
+            interrupt(pid)
 
     def leave(self) -> None:
         """Stop following the experiment, which continues."""
@@ -169,8 +116,9 @@ class Experiments(QObject):
     def _follow(self, folder: Path, command: Sequence[str]) -> None:
         if self._thread is not None:
             return
-        thread = ExperimentThread(folder, command=command, parent=self)
-        self._thread = thread
+        child = ExperimentChild(folder, command=command)
+        thread = Follower(child, start=bool(command), parent=self)
+        self._thread, self._folder = thread, folder
         thread.events.connect(self.events)
         thread.over.connect(self._over)
         thread.start()

@@ -15,6 +15,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Sign
 from fkp_studio.jobs.augmentation_sheet import Sheet, SheetRequest
 from fkp_studio.jobs.freshness import Freshness
 from training.errors import UserError
+from training.processes.children import last_line
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
 from training.storage.runs.run import Run
 
@@ -309,7 +310,7 @@ class PredictionWorker(QObject):
                     self._ask(request)
             return
         self._tries = 0
-        said = self._words.decode("utf-8", "replace").strip().split("\n")[-1]
+        said = last_line(self._words.decode("utf-8", "replace"))
         self._face = self._next_face = None
         if self._sheet is not None:
             self._sheet = self._next_sheet = None

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from fkp_studio.background.follower import Ending, Follower
 from fkp_studio.background.tasks import run_task
-from fkp_studio.jobs.child import let_go
-from training.errors import UserError
+from training.processes.children import ENDED_AS_ASKED, last_words, start_detached
 from training.search.plan import SearchInfo, SearchPlan, list_searches, log_path, request_stop
 from training.storage.runs.settings.recipes import recipe_space
 from training.storage.runs.settings.search_space import number, text_of
@@ -33,8 +32,7 @@ class Searching(QObject):
         self._command = tuple(command)
         self._project: Path | None = None
         self._infos: list[SearchInfo] = []
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._starting: set[str] = set()
+        self._threads: dict[str, Follower] = {}  # of the searches that started here
         self._stopping: set[str] = set()
         self._reading = self._again = False
         self._timer = QTimer(self, interval=LOOK_MS)
@@ -44,7 +42,7 @@ class Searching(QObject):
         """Switch to another project's searches; those of the former continue."""
         self.leave()
         self._project, self._infos = project, []
-        self._starting, self._stopping = set(), set()
+        self._stopping = set()
         self.changed.emit()
         self.look()
 
@@ -59,7 +57,7 @@ class Searching(QObject):
     def searching(self) -> list[str]:
         """The names of the running searches."""
         going = {info.plan.name for info in self._infos if info.running}
-        return sorted(going | set(self._processes) | self._starting)
+        return sorted(going | set(self._threads))
 
     def free_name(self, recipe: str) -> str:
         """An unused name for a search of this recipe: `cnn-6`, `cnn-6-2`..."""
@@ -70,31 +68,26 @@ class Searching(QObject):
     def start(self, plan: SearchPlan, *, jobs: int) -> None:
         """Start or continue this search in the background. jobs: trials trained at once."""
         project = self._project
-        if project is None or plan.name in self._processes or plan.name in self._starting:
+        if project is None or plan.name in self._threads:
             return
         words = [
             *self._command,
             str(project),
             *arguments(plan, jobs=jobs, begun=self.info(plan.name) is not None),
         ]
-        log = log_path(project, plan.name)
-        self._starting.add(plan.name)
+        thread = Follower(_SearchChild(words, log_path(project, plan.name)), start=True, parent=self)
+        self._threads[plan.name] = thread
         self._stopping.discard(plan.name)
-        run_task(
-            _start,
-            words,
-            log,
-            done=lambda process: self._started(project, plan.name, process),
-            failed=lambda error: self._not_started(project, plan.name, error),
-            owner=self,
-        )
+        thread.over.connect(lambda sentence: self._over(plan.name, thread, sentence))
+        thread.start()
+        self._timer.start()
         self.changed.emit()
 
     def stop(self, name: str) -> None:
         """Ask a search to stop its trials, which can be resumed later, and end."""
-        info, process = self.info(name), self._processes.get(name)
-        if process is not None and (info is None or not info.running):
-            process.terminate()  # it is still loading and removes the stop file when it begins
+        info, thread = self.info(name), self._threads.get(name)
+        if thread is not None and (info is None or not info.running):
+            thread.interrupt()  # it is still loading and removes the stop file when it begins
         elif info is not None:
             with suppress(FileNotFoundError):  # the folder was removed meanwhile
                 request_stop(info.path)
@@ -116,46 +109,33 @@ class Searching(QObject):
             self._again = self._reading
             return
         self._reading = True
-        run_task(
-            _look, self._project, dict(self._processes), done=self._take, failed=self._say, ended=self._read, owner=self
-        )
+        run_task(_look, self._project, done=self._take, failed=self._say, ended=self._read, owner=self)
 
     def leave(self) -> None:
         """Stop following all searches, which continue."""
         self._timer.stop()
-        for process in self._processes.values():
-            let_go(process)
-        self._processes = {}
+        threads, self._threads = self._threads, {}
+        for thread in threads.values():
+            thread.leave()
+            thread.deleteLater()
 
     # ---- inside
 
-    def _started(self, project: Path, name: str, process: subprocess.Popen[bytes]) -> None:
-        if project != self._project:  # another project was opened meanwhile
-            let_go(process)
-            return
-        self._starting.discard(name)
-        self._processes[name] = process
-        if name in self._stopping:  # requested while it was being started
-            process.terminate()
-        self._timer.start()
+    def _over(self, name: str, thread: Follower, sentence: str) -> None:
+        if self._threads.get(name) is not thread:
+            return  # queued from a thread that was left
+        del self._threads[name]
+        thread.wait()
+        thread.deleteLater()
+        if sentence:
+            self.failed.emit(sentence)
         self.changed.emit()
+        self.look()
 
-    def _not_started(self, project: Path, name: str, error: Exception) -> None:
-        if project == self._project:
-            self._starting.discard(name)
-            self._say(error)
-
-    def _take(self, found: tuple[Path, list[SearchInfo], dict[str, str]]) -> None:
-        project, infos, ended = found
-        if project != self._project:
-            return
-        different = infos != self._infos or bool(ended)
-        self._infos = infos
-        for name, sentence in ended.items():
-            self._processes.pop(name, None)
-            if sentence:
-                self.failed.emit(sentence)
-        if different:
+    def _take(self, found: tuple[Path, list[SearchInfo]]) -> None:
+        project, infos = found
+        if project == self._project and infos != self._infos:
+            self._infos = infos
             self.changed.emit()
 
     def _read(self) -> None:
@@ -188,31 +168,27 @@ def arguments(plan: SearchPlan, *, jobs: int, begun: bool) -> list[str]:
     ]  # fmt: skip
 
 
-def _start(words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start the process in its own session with its output in `log`. Raises UserError."""
-    try:
-        log.parent.mkdir(exist_ok=True)
-        with log.open("wb") as file:
-            return subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
-            )
-    except OSError as error:
-        raise UserError(f"The search can't be started: {error.strerror or error}.") from error
+class _SearchChild:
+    """Runs a search and writes its output to `log`; its trials are read with all searches of the project."""
+
+    title = "search"
+
+    def __init__(self, words: Sequence[str], log: Path) -> None:
+        self._words, self._log = words, log
+
+    def start(self) -> subprocess.Popen[bytes]:
+        self._log.parent.mkdir(exist_ok=True)
+        return start_detached(self._words, log=self._log)
+
+    def is_alive(self) -> bool:
+        return True  # never called: only searches started here are followed
+
+    def read(self) -> tuple[object, ...]:
+        return ()
+
+    def describe(self, ending: Ending) -> str:
+        return "" if ending.code in ENDED_AS_ASKED else last_words(self._log) or "The search ended unexpectedly."
 
 
-def _look(
-    project: Path, processes: Mapping[str, subprocess.Popen[bytes]]
-) -> tuple[Path, list[SearchInfo], dict[str, str]]:
-    """The searches, and of our processes those that ended: name -> error message, "" for none."""
-    ended = {name: process.returncode for name, process in processes.items() if process.poll() is not None}
-    asked = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # it finished, or was stopped while starting
-    wrong = {name: "" if code in asked else _last_words(log_path(project, name)) for name, code in ended.items()}
-    return project, list_searches(project), wrong
-
-
-def _last_words(log: Path) -> str:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "The search ended unexpectedly.")
+def _look(project: Path) -> tuple[Path, list[SearchInfo]]:
+    return project, list_searches(project)

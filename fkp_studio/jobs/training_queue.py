@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, Signal
 
-from fkp_studio.jobs.follow import TrainingThread
+from fkp_studio.background.follower import Follower
 from fkp_studio.jobs.run_book import RunBook
-from training.start import TRAIN
+from fkp_studio.jobs.training_child import TrainingChild
 from training.storage.runs import folder as runs
 from training.storage.runs.events import Event, RunFinished, RunStarted
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.run import Run
+from training.storage.runs.start import TRAIN
 
 OURS_AFTER_SECONDS = 10.0  # a run waiting longer than this is not about to be started by a command line
 
@@ -29,7 +30,7 @@ class TrainingQueue(QObject):
         self._book = book
         self._command = command
         self._waiting: list[tuple[Run, bool]] = []  # (run folder, resume)
-        self._threads: dict[str, TrainingThread] = {}
+        self._threads: dict[str, Follower] = {}
         self._own: set[str] = set()  # runs in `_threads` whose process is our child
         self._stopping: set[str] = set()
         self._started: set[str] = set()  # runs whose trainer has emitted RunStarted
@@ -47,10 +48,10 @@ class TrainingQueue(QObject):
 
     def stop(self, name: str) -> None:
         """Ask a training to stop, keeping its best model; a waiting run is removed from the queue."""
-        thread = self._threads.get(name)
-        if thread is not None:
+        folder = self._book.folder
+        if name in self._threads and folder is not None:
             self._stopping.add(name)
-            runs.request_stop(thread.training)
+            runs.request_stop(Run(folder / name))
         self.remove(name)
         self.changed.emit()
 
@@ -112,7 +113,7 @@ class TrainingQueue(QObject):
     def _follow(self, run: Run, *, start: bool, resume: bool = False) -> None:
         name = run.name
         self._book.follow(name)
-        thread = TrainingThread(run, start=start, resume=resume, command=self._command, parent=self)
+        thread = Follower(TrainingChild(run, resume=resume, command=self._command), start=start, parent=self)
         self._threads[name] = thread
         if start:
             self._own.add(name)

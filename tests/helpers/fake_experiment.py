@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from training.experiments.conduct import hold
 from training.experiments.events import (
     ExperimentDone,
     ExperimentEnded,
@@ -19,7 +20,6 @@ from training.experiments.events import (
     RunProgress,
     to_line,
 )
-from training.experiments.lock import hold
 from training.experiments.papers.catalogue import find_experiment
 from training.experiments.plan import FOLDER
 
@@ -33,7 +33,7 @@ def say(event: ExperimentEvent) -> None:
 
 def main(mode: str, name: str, project: Path) -> int:
     stopped: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _frame: stopped.append(number))
+    signal.signal(signal.SIGTERM, lambda number, _frame: stopped.append(number))
     if mode == "refused":
         print("The val split of p has no labelled face to measure on.", file=sys.stderr)
         return 2

@@ -5,7 +5,6 @@ Called as `python -m tests.helpers.fake_training MODE RUN_DIR [--resume] --nice`
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -14,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from training.processes.locks import Lock
 from training.storage.runs.events import (
     CED_AXIS,
     CheckpointSaved,
@@ -98,8 +98,7 @@ class Writer:
 
 
 def main(mode: str, run: Run, *, resume: bool) -> int:
-    with run.lock.open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with Lock(run.lock):
         print("a line for the log", flush=True)
         first = 1 + (int(json.loads((run.path / "fake.json").read_text())) if resume else 0)
         with Writer(run) as writer:

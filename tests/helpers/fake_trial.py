@@ -5,13 +5,13 @@ Called as `python -m tests.helpers.fake_trial MODE RUN_DIR [--resume] --nice`.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import sys
 import time
 from pathlib import Path
 
+from training.processes.locks import Lock
 from training.storage.runs.events import (
     CED_AXIS,
     EpochDone,
@@ -44,8 +44,7 @@ def main(mode: str, run: Run, *, resume: bool) -> int:
     about = json.loads(run.config.read_text())
     error, path = final_error(about["config"]["learning_rate"]), run.events
     hopeless = error > BAD and int(about["search"].partition("/")[2]) >= STARTUP
-    with run.lock.open("wb") as lock, path.open("a") as file:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with Lock(run.lock), path.open("a") as file:
 
         def write(event: Event) -> None:
             file.write(to_line(event, time=time.time()) + "\n")

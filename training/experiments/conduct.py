@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,10 @@ import numpy as np
 from training.errors import UserError
 from training.experiments.events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
 from training.experiments.hiding import Hidden, hide_labels
-from training.experiments.lock import hold
 from training.experiments.papers.definition import Experiment, differ_in_rows_only, missing_recipes
 from training.experiments.plan import (
     FOLDER,
+    LOCK,
     Job,
     Options,
     Setting,
@@ -30,15 +31,17 @@ from training.experiments.plan import (
 from training.experiments.runner import Runner
 from training.faces.labels.samples import Split
 from training.files import writing
+from training.processes.locks import Lock
 from training.progress import Cancelled, Progress
-from training.start import TRAIN
 from training.storage.project.project import Project
 from training.storage.runs.snapshot import Snapshot, snapshot_project
+from training.storage.runs.start import TRAIN
 
 if TYPE_CHECKING:
     from training.experiments.report.report import Report
 
 Tell = Callable[[ExperimentEvent], None]
+_LOCK_SECONDS = 0.5
 
 
 def conduct(
@@ -82,6 +85,22 @@ def check_installed() -> None:
             "Experiments draw their figures with matplotlib, which is not installed. "
             "Install it: pip install 'fkp-studio[experiments]'"
         )
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Hold the lock of an experiment's folder, creating the folder. Raises UserError if another process holds it."""
+    lock = Lock(folder / LOCK)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = lock.acquire(wait=_LOCK_SECONDS)
+    if not free:
+        raise UserError(
+            f"The experiment {folder.name} is already running on this project; wait for it, or stop it first."
+        )
+    with lock:
+        lock.sign()
+        yield
 
 
 def _train_and_measure(

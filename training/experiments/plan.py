@@ -18,6 +18,7 @@ from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 FOLDER = "experiments"  # in the project: one folder per experiment
+LOCK = "lock"  # in an experiment's folder: held and signed by the process that conducts it
 _AROUND_SECONDS = 12.0  # overhead per run: start-up, evaluation and final calibration
 _RANK = {"done": 0, "running": 1, "stopped": 2, "interrupted": 3}
 

@@ -7,7 +7,6 @@ workers/ has a locked file per process that runs trials; the file stop asks them
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import re
@@ -22,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from training.errors import UserError
-from training.files import replacing
+from training.files import replacing, safe_name
+from training.processes.locks import Lock, is_held
 from training.storage.runs.folder import load_config
 from training.storage.runs.new_run import write_inputs
 from training.storage.runs.run import Run
@@ -143,6 +143,8 @@ def create_search(project: Path, plan: SearchPlan, snapshot: Snapshot) -> Path:
         raise UserError(
             "A search compares errors on val, but no face in val has a labelled point. Move some labelled faces to val."
         )
+    if safe_name(plan.name) != plan.name:
+        raise UserError(f"No folder can be called {plan.name} on Windows. Choose another name for the search.")
     folder = project / SEARCHES / plan.name
     try:
         folder.parent.mkdir(exist_ok=True)
@@ -258,36 +260,22 @@ def is_searching(folder: Path) -> bool:
     return any(is_held(path) for path in (folder / WORKERS).glob("*"))
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process holds the lock of this file."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
 @contextmanager
 def worker(folder: Path, name: str) -> Iterator[None]:
     """Hold the lock that shows this worker is alive; the system releases it however the process ends."""
     path = folder / WORKERS / name
     path.parent.mkdir(exist_ok=True)
-    with path.open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
+    try:
+        with Lock(path):
             yield
-        finally:
-            path.unlink(missing_ok=True)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Mutual exclusion between this machine's processes of the search."""
-    with (folder / LOCK).open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with Lock(folder / LOCK):
         yield
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.search.rungs import Rungs
-from training.start import start_training
 from training.storage.runs.events import Event, RunFailed, RunFinished, RunStarted
 from training.storage.runs.folder import is_running, load_config, read_events, request_stop
 from training.storage.runs.listing import read_run
 from training.storage.runs.run import Run
+from training.storage.runs.start import start_training
 
 
 @dataclass(frozen=True)

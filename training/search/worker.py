@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.errors import UserError
+from training.processes.locks import is_held
 from training.search.plan import (
     DATABASE,
     STOP,
     WORKERS,
     TrialInfo,
     alone,
-    is_held,
     read_labels,
     read_plan,
     worker,
@@ -26,9 +26,9 @@ from training.search.plan import (
 from training.search.rungs import STEPS
 from training.search.study import BEAT, HOST, PRUNING, RUN, WORKER, Study, storage_in_use
 from training.search.trial_run import TrialRun, can_go_on
-from training.start import TRAIN
 from training.storage.runs.new_run import write_run
 from training.storage.runs.run import Run
+from training.storage.runs.start import TRAIN
 
 _POLL_SECONDS = 0.1
 _IDLE_SECONDS = 0.5  # between polls of the storage while only other processes train

@@ -13,6 +13,7 @@ from training.errors import UserError
 from training.faces.images.crops import CropOptions
 from training.faces.labels.labels import Labels
 from training.faces.labels.schema import KeypointSchema
+from training.files import safe_name
 from training.sources.exchange.import_source import (
     ColumnMapping,
     ImportReport,
@@ -120,6 +121,7 @@ def suggested_project(source: Path) -> Path:
         name, home = source.parent.name or name, source.parent.parent
     if not os.access(home, os.W_OK):
         home = Path.home()
+    name = safe_name(name) or "project"
     path, n = home / f"{name}.fkp", 2
     while path.exists():
         path, n = home / f"{name}-{n}.fkp", n + 1

@@ -15,6 +15,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QImage
 
+from training.processes.children import NO_CONSOLE, last_line
 from training.storage.runs.run import Run
 
 WORKER: tuple[str, ...] = (sys.executable, "-m", "training", "live")
@@ -57,7 +58,11 @@ class LiveFeed(QObject):
         self._words = ""
         self._gone.connect(self._on_gone, Qt.ConnectionType.QueuedConnection)
         self._process = subprocess.Popen(
-            [*command, str(model), source], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*command, str(model), source],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            creationflags=NO_CONSOLE,
         )
         self._threads = [threading.Thread(target=part, daemon=True) for part in (self._read, self._read_words)]
         for thread in self._threads:
@@ -158,5 +163,5 @@ class LiveFeed(QObject):
 
     def _on_gone(self, words: str) -> None:
         if not self._failed and not self._closing:
-            last = words.strip().split("\n")[-1]
+            last = last_line(words)
             self.failed.emit(f"The live worker ended. {last}" if last else "The live worker ended unexpectedly.")

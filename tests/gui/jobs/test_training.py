@@ -8,15 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.document.session import Session
-from fkp_studio.jobs.child import describe_end
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.run_book import RunBook
+from fkp_studio.jobs.training_child import describe_end
 from tests.helpers import fake_training
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFinished
@@ -225,17 +224,6 @@ def test_stop_all_leaves_nothing_that_starts_again(make_jobs: Make, qtbot: QtBot
     qtbot.waitUntil(lambda: ended(jobs, "0001-ml-resnet"))
     qtbot.waitUntil(lambda: jobs.book.names() == ["0001-ml-resnet"])
     assert jobs.queue.training() == []
-
-
-def test_resumed_events_that_were_cut_back_are_read_anew(tmp_path: Path) -> None:
-    from fkp_studio.jobs.follow import Place
-
-    path = tmp_path / "events.jsonl"
-    path.write_bytes(b"one\ntwo\nthree\n")
-    place = Place.at(path, 14)
-    assert place.is_there(path)
-    path.write_bytes(b"one\ntwo\nTHREE and more\n")
-    assert not place.is_there(path)
 
 
 @pytest.mark.parametrize(

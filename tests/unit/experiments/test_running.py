@@ -21,7 +21,7 @@ os.environ.setdefault(
 
 from training.cli import main
 from training.errors import UserError
-from training.experiments.conduct import conduct
+from training.experiments.conduct import conduct, hold
 from training.experiments.events import (
     ExperimentDone,
     ExperimentEvent,
@@ -30,14 +30,14 @@ from training.experiments.events import (
     from_line,
     to_line,
 )
-from training.experiments.lock import conductor, hold
 from training.experiments.papers.catalogue import find_experiment
 from training.experiments.papers.definition import Arm, Budget, Claim, Experiment
-from training.experiments.plan import FOLDER, Options, find_done, make_plan
+from training.experiments.plan import FOLDER, LOCK, Options, find_done, make_plan
 from training.experiments.report.saved_table import read_table
 from training.experiments.runner import Runner
 from training.faces.labels.head_poses import POSES, read_yaw, write_poses
 from training.learning.fit.train_run import train_run
+from training.processes.locks import holder
 from training.storage.project.project import Project
 from training.storage.runs.listing import list_runs
 from training.storage.runs.new_run import write_run
@@ -200,12 +200,12 @@ def _check_page(page: str, project: Path) -> None:
 
 def test_two_conductors_do_not_train_the_same(project_path: Path) -> None:
     folder = project_path / FOLDER / "tiny"
-    assert conductor(folder) is None
+    assert holder(folder / LOCK) is None
     with hold(folder):
-        assert conductor(folder) == os.getpid()
+        assert holder(folder / LOCK) == os.getpid()
         with pytest.raises(UserError, match="already running on this project"):
             conduct(EXPERIMENT, project_path, OPTIONS, tell=[].append, stop=threading.Event())
-    assert conductor(folder) is None
+    assert holder(folder / LOCK) is None
 
 
 def test_what_cannot_be_trained_is_told_before_anything_is(project_path: Path) -> None:

@@ -15,6 +15,7 @@ from types import FrameType
 from training.cli import FAULT, OK
 from training.commands.shared.output import note, say
 from training.errors import UserError
+from training.processes.children import stop_signals
 from training.storage.runs.events import (
     EpochDone,
     Event,
@@ -29,6 +30,7 @@ from training.storage.runs.inputs.marking_schemes import scheme_words
 from training.storage.runs.run import Run
 
 STOPPING = "Stopping after this batch; the best model is kept."
+_PIPE = 13  # the number of SIGPIPE, which not every system has
 
 
 def follow(run: Run, *, json: bool, resume: bool = False) -> int:
@@ -42,8 +44,8 @@ def follow(run: Run, *, json: bool, resume: bool = False) -> int:
 
         with _shown(stops, json=json) as show:
             ending = train_run(run, resume=resume, should_stop=lambda: bool(stops), on_event=show, share=True)
-    if signal.SIGPIPE in stops:
-        return 128 + signal.SIGPIPE
+    if _PIPE in stops:
+        return 128 + _PIPE
     say(dumps({"run": str(run)}, ensure_ascii=False) if json else _folder(run, ending))
     if isinstance(ending, RunFailed):
         return _failed(run, ending)
@@ -94,7 +96,7 @@ def stop_at_signals(asked: Callable[[int], object], words: str) -> Iterator[None
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    old = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    old = {number: signal.signal(number, on_signal) for number in stop_signals()}
     try:
         yield
     finally:
@@ -116,13 +118,13 @@ def _shown(stops: list[int], *, json: bool) -> Iterator[Callable[[Event], None]]
 
 def _json_line(event: Event, stops: list[int]) -> None:
     """Print the event; if the reader has gone (`| head`), request a stop that keeps the best model."""
-    if signal.SIGPIPE in stops:
+    if _PIPE in stops:
         return
     try:
         print(to_line(event, time=time.time()), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        stops.append(signal.SIGPIPE)
+        stops.append(_PIPE)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from training.learning.fit.parallel.launch import processes
 from training.learning.fit.parallel.ranks import Ranks
 from training.learning.inference.checkpoint import load_resume
 from training.learning.inference.device import keep_memory
+from training.processes.locks import Lock
 from training.storage.runs.events import (
     CheckpointSaved,
     EpochDone,
@@ -225,22 +225,12 @@ def _hint(error: BaseException) -> str:
 def _locked(run: Run) -> Iterator[None]:
     """Hold the run's lock. Raises UserError if another process trains it or the folder cannot be written."""
     read_run(run)  # refuses a folder that is not a run
+    lock = Lock(run.lock)
     try:
-        file = run.lock.open("ab")
+        free = lock.acquire(wait=_LOCK_SECONDS)
     except OSError as error:
         raise UserError(f"The run folder {run} cannot be written: {error.strerror}.") from error
-    with file:
-        until = time.monotonic() + _LOCK_SECONDS
-        while not _try_lock(file):
-            if time.monotonic() > until:
-                raise UserError(f"The run {run.name} is being trained by another process.")
-            time.sleep(0.05)  # whoever asks whether the run is alive holds the lock for a moment
+    if not free:
+        raise UserError(f"The run {run.name} is being trained by another process.")
+    with lock:
         yield
-
-
-def _try_lock(file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

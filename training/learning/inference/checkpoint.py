@@ -21,7 +21,7 @@ import training
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import Calibration
-from training.files import default_mode, reading
+from training.files import default_mode, reading, replace
 from training.learning.models.registry import make_model, recipe_parameters
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
@@ -172,7 +172,7 @@ def _write_error(beside: Path, path: Path, error: Exception) -> OSError:
 
 
 def _put(beside: Path, path: Path) -> None:
-    with beside.open("rb") as file:
+    with beside.open("r+b") as file:  # Windows brings only files to the disk that could be written
         os.fsync(file.fileno())
     beside.chmod(default_mode())  # safetensors makes it readable by the owner only
-    beside.replace(path)
+    replace(beside, path)

@@ -12,11 +12,11 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.labels import Labels
+from training.files import safe_name
 from training.sources.formats.pts import ORIGIN, pts_number
 from training.storage.project.project import Project
 
 CHUNK = 256
-_FORBIDDEN = str.maketrans(dict.fromkeys('<>:"|?*\0', "_"))
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,12 @@ def in_chunks(ids: np.ndarray, size: int = CHUNK) -> Iterator[np.ndarray]:
 
 
 def safe_names(names: Sequence[str]) -> list[str]:
-    """Relative paths below a folder, all different: no way up, no absolute path, no character that a system forbids."""
+    """Relative paths below a folder, all different: no way up, no absolute path, no name that a system forbids."""
     used: set[str] = set()
     safe: list[str] = []
     for name in names:
-        parts = [
-            part.translate(_FORBIDDEN) for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")
-        ]
+        parts = [safe_name(part) for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+        parts = [part for part in parts if part]
         path = PurePosixPath(*(parts or ["picture"]))
         candidate, number = path, 2
         while str(candidate.with_suffix("")).lower() in used:

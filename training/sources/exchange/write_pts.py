@@ -11,7 +11,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.samples import Split
-from training.files import reading, sweep_parts, writing
+from training.files import reading, replace, sweep_parts, writing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks, safe_names
 from training.sources.exchange.write_csv import write_png
@@ -34,7 +34,7 @@ def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[
         try:
             part.mkdir()
             count, holes = _Folder(values, part).write(progress)
-            part.rename(out)
+            replace(part, out)
         except UserError as error:
             shutil.rmtree(part, ignore_errors=True)
             raise UserError(

@@ -7,7 +7,6 @@ time.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -20,6 +19,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.files import reading, replacing, writing
+from training.processes.locks import Lock
 from training.storage.project.pixels import PIXELS, find_picture
 from training.storage.project.project import Project
 
@@ -160,8 +160,7 @@ def _check_space(folder: Path, size: int) -> None:
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
     """Wait until no other process writes such a file, and remove leftovers of killed ones."""
-    with writing(folder), (folder / ".network.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with writing(folder), Lock(folder / ".network.lock"):
         for part in folder.glob(".network-*.part"):
             part.unlink(missing_ok=True)
         yield
@@ -171,4 +170,5 @@ def _remove_others(folder: Path, kind: str, kept: Path) -> None:
     """Remove outdated files of this kind; trainings that have them open can still read them."""
     for path in folder.glob(f"{kind}-*"):
         if path.stem != kept.stem:
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # Windows, while a training reads it: the next one removes it
+                path.unlink(missing_ok=True)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from training.errors import UserError
 from training.faces.labels.head_poses import POSES
 from training.faces.labels.schema import KeypointSchema
-from training.files import writing
+from training.files import replace, writing
+from training.processes.locks import Lock, is_held
 from training.storage.project.database import DATABASE
 from training.storage.project.pixels import PIXELS
 from training.storage.project.project import Project
 
 _NAME = re.compile(r"\..+\.[0-9a-f]{8}\.(importing|new)")
-_CONTENT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", PIXELS, POSES, "runs"}
+_LOCK = "lock"  # held by the process that makes the project
+_CONTENT = {_LOCK, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", PIXELS, POSES, "runs"}
 _AGE = 60.0  # seconds without a change before a folder is removed; it is locked milliseconds after its creation
 
 
@@ -39,7 +39,7 @@ def new_project(path: Path, schema: KeypointSchema) -> Iterator[Project]:
         with Project.create(part, schema, name=path.stem) as project, _held(part):
             yield project
         with writing(path):
-            part.rename(path)
+            replace(part, path)
     except UserError as error:
         shutil.rmtree(part, ignore_errors=True)
         raise UserError(
@@ -63,25 +63,18 @@ def _remove_left(path: Path) -> None:
     """Remove a leftover folder. Raises OSError if it is in use, or not a folder."""
     inside = list(path.iterdir())
     newest = max(p.lstat().st_mtime for p in (path, *inside))
-    if {p.name for p in inside} <= _CONTENT and time.time() - newest > _AGE:
-        with _locked(path):
-            shutil.rmtree(path)
+    if {p.name for p in inside} <= _CONTENT and time.time() - newest > _AGE and not is_held(path / _LOCK):
+        shutil.rmtree(path)
 
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Hold a lock against `sweep` in other processes; the system releases it however this process ends."""
-    with ExitStack() as stack:
-        with suppress(OSError):  # no locks on this file system, so `sweep` cannot lock either and removes nothing
-            stack.enter_context(_locked(folder))
-        yield
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Hold a lock against `sweep` in other processes."""
+    lock = Lock(folder / _LOCK)
+    with suppress(OSError):  # no locks on this file system, so `sweep` cannot test it either and removes nothing
+        lock.acquire()
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
+        lock.path.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from training.faces.images.reading import MAX_SIDE, resize_pictures
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
+from training.files import replace
 from training.storage.project import boxes as faces
 from training.storage.project import journal as history
 from training.storage.project import label_table, predictions
@@ -107,7 +108,7 @@ class Project:
         try:
             with disk_sentences(path.parent):
                 _fill_folder(beside, schema, name=name or path.stem)
-                beside.rename(path)
+                replace(beside, path)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise

@@ -8,15 +8,15 @@ stop (its presence asks the trainer to stop).
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import shutil
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from training.errors import UserError
+from training.processes.locks import is_held
+from training.processes.tail import new_lines, parsed
 from training.storage.runs.events import Event, from_line
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
@@ -57,36 +57,15 @@ def read_events(run: Run, *, after: int = 0, progress: bool = True) -> tuple[lis
     start. progress=False skips Progress events, which are most lines of a long run.
     """
     try:
-        with run.events.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start = after if after <= size else 0
-            file.seek(start)
-            data = file.read()
+        lines, offset = new_lines(run.events, after)
     except FileNotFoundError:
         return [], 0
-    whole = data.rfind(b"\n") + 1
-    lines = (line for line in data[:whole].splitlines() if progress or not line.startswith(_PROGRESS))
-    return [event for event in map(_parse, lines) if event is not None], start + whole
-
-
-def _parse(line: bytes) -> Event | None:
-    """The event of a line, or None for one cut off by a power failure."""
-    try:
-        return from_line(line.decode("utf-8"))
-    except (ValueError, AttributeError):  # the latter: JSON, but no object
-        return None
+    return parsed((line for line in lines if progress or not line.startswith(_PROGRESS)), from_line), offset
 
 
 def is_running(run: Run) -> bool:
     """Whether a trainer holds the run's lock."""
-    try:
-        with run.lock.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return is_held(run.lock)
 
 
 def request_stop(run: Run) -> None:

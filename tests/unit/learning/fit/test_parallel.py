@@ -32,9 +32,9 @@ from training.learning.fit.trainer import Session
 from training.learning.inference.checkpoint import load_resume
 from training.storage.project.project import Project
 from training.storage.runs.events import RunFinished
-from training.storage.runs.new_run import create_run
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.listing import read_run
+from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config

@@ -126,6 +126,12 @@ def test_pts_of_kaggle_faces_have_pictures_and_say_what_is_missing(tmp_path: Pat
 def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
     names = ("../../up", "/etc/abs", "a/../b", "a?b", "up.png", "..")
     assert safe_names(names) == ["up", "etc/abs", "a/b", "a_b", "up-2.png", "picture"]
+    assert safe_names(["aux/nul.png", "a./b .png", "a/b .jpg", ".../c"]) == [
+        "_aux/_nul.png",
+        "a/b .png",
+        "a/b -2.jpg",
+        "c",
+    ]
     with project_of(tmp_path / "p.fkp", np.full((6, 2, 2), 3.0), names=names) as project:
         before = names_in(tmp_path)
         export_project(project, tmp_path / "out", format="pts")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import zipfile
 from dataclasses import replace
@@ -13,6 +12,7 @@ import pytest
 
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.errors import UserError
+from training.processes.locks import Lock
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted, to_line
 from training.storage.runs.listing import damaged_runs, list_runs, read_run
@@ -88,8 +88,7 @@ def test_status_follows_from_the_events(run: Run, last: tuple[Event, ...], statu
 
 def test_a_held_lock_is_a_running_training(run: Run) -> None:
     write(run, STARTED)
-    with run.lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with Lock(run.lock):
         assert read_run(run).status == "running"
         with pytest.raises(UserError, match="still training"):
             runs.discard_run(run)

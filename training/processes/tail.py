@@ -1,0 +1,60 @@
+"""Follows a file of lines that another process appends to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+Event = TypeVar("Event")
+_BEFORE = 256  # bytes compared to detect that a file was truncated and rewritten
+
+
+def new_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
+    """The lines after a byte offset, and the offset to continue from. An unfinished last line is left for later.
+
+    A file shorter than `offset` was truncated and is read from the start. Raises OSError.
+    """
+    with path.open("rb") as file:
+        start = offset if offset <= os.fstat(file.fileno()).st_size else 0
+        file.seek(start)
+        data = file.read()
+    whole = data.rfind(b"\n") + 1
+    return data[:whole].splitlines(), start + whole
+
+
+def parsed(lines: Iterable[bytes], parse: Callable[[str], Event]) -> list[Event]:
+    """The parsed lines, without those that are no events: cut off by a power failure, or printed by a library."""
+    found = []
+    for line in lines:
+        try:
+            found.append(parse(line.decode("utf-8")))
+        except (ValueError, AttributeError):  # the latter: JSON, but no object
+            continue
+    return found
+
+
+class Tail:
+    """Reads a growing file piece by piece, and from the start if it was truncated and rewritten."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._before = b""
+
+    def read(self) -> list[bytes]:
+        """The new complete lines. Raises OSError; they are then read at the next call."""
+        if self._offset and self._bytes_before() != self._before:
+            self._offset = 0
+        lines, offset = new_lines(self.path, self._offset)
+        if offset != self._offset:
+            self._offset = offset
+            self._before = self._bytes_before()
+        return lines
+
+    def _bytes_before(self) -> bytes:
+        with self.path.open("rb") as file:
+            start = max(0, self._offset - _BEFORE)
+            file.seek(start)
+            return file.read(self._offset - start)
