@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from training.faces.measures.metrics import CED_AXIS
 from training.storage.runs.events import (
-    CED_AXIS,
     CheckpointSaved,
     EpochDone,
     Event,

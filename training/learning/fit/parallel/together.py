@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from training.cli import FAULT
+from training.errors import FAULT
 
 
 def main(arguments: list[str]) -> int:
