@@ -18,8 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.assist.filling.given import given_labels
-from training.assist.filling.model import FillModel, fit_fill
+from training.assist.filling.model import FillModel, fit_fill, given_labels
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema

@@ -18,8 +18,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 
 from fkp_studio.app import make_application
+from fkp_studio.document.changes import Changes
 from fkp_studio.document.settings import Settings
-from fkp_studio.document.store import Changes
 from fkp_studio.views.gallery.filters import Query, Sort
 from fkp_studio.window.main_window import MainWindow
 from training.storage.project.edits.shift import shift_labels
@@ -219,8 +219,7 @@ class Play:
         self.close_dialog()
 
     def mend(self) -> None:
-        keypoints = len(self.store.schema)
-        work: Callable[[Any], Any] = lambda project: shift_labels(project.database, 0.5, keypoints)  # noqa: E731
+        work: Callable[[Any], Any] = lambda project: shift_labels(project, 0.5)  # noqa: E731
         self.scene("correct all labels", (lambda: self.store.edit(work), self.idle))
         self.scene("undo of correcting", (self.store.undo_stack.undo, self.idle))
 

@@ -19,9 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from training.assist.filling.accept import accept
 from training.faces.labels.labels import Labels, Origin
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KAGGLE_15
+from training.storage.project.edits.change import change_labels
+from training.storage.project.edits.undo import undo
+from training.storage.project.journal import read_steps
+from training.storage.project.predictions import run_columns
 from training.storage.project.project import Project
 
 RUN = "0001-ml-resnet"
@@ -71,14 +76,14 @@ def measure(path: Path, samples: int) -> dict[str, tuple[float, float]]:
         found["a face's sample row"] = timed(lambda n: project.sample(int(some[n])), times=1000)
         found["labels of 200 faces"] = timed(lambda n: project.labels(some[n * 40 : n * 40 + 200]))
         found["edit (write_step)"] = timed(lambda n: edit(project, int(some[n])), times=200)
-        steps = [s.id for s in project.history()][::-1]
-        found["undo"] = timed(lambda n: project.undo_step(steps[n]), times=200)
+        steps = [s.id for s in read_steps(project.database)][::-1]
+        found["undo"] = timed(lambda n: undo(project, steps[n]), times=200)
         found["labels of all"] = timed(lambda _: project.label_hash(), times=1)
         found["predictions of all"] = timed(lambda _: predict(project), times=1)
-        found["run columns of all"] = timed(lambda _: project.run_columns(RUN), times=1)
+        found["run columns of all"] = timed(lambda _: run_columns(project.database, RUN, len(project.schema)), times=1)
         accepted = []
-        found["accept in all"] = timed(lambda _: accepted.append(project.accept(RUN)), times=1)
-        found["undo of that"] = timed(lambda _: project.undo_step(accepted[0].step), times=1)
+        found["accept in all"] = timed(lambda _: accepted.append(accept(project, RUN)), times=1)
+        found["undo of that"] = timed(lambda _: undo(project, accepted[0].step), times=1)
     return found
 
 
@@ -96,7 +101,7 @@ def edit(project: Project, sample: int) -> None:
     after = before.copy()
     after.points[0, 0] += 1
     after.origins[0, 0] = Origin.PERSON
-    project.write_step([sample], before, after, text="move left eye center")
+    change_labels(project, [sample], before, after, text="move left eye center")
 
 
 def predict(project: Project) -> None:

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from training import __version__
-from training.errors import UserError
+from training.errors import BROKEN_PIPE, FAULT, INTERRUPTED, USER_ERROR, UserError
 
 ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space or choose another folder"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Change the permissions or choose another folder"),
 }
-OK, FAULT, USER_ERROR, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""The exception for errors that the user can fix."""
+"""The exception for errors that the user can fix, and the exit codes of the command line."""
+
+OK, FAULT, USER_ERROR, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 
 class UserError(Exception):

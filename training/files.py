@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from training.errors import UserError
 
@@ -157,3 +158,14 @@ def safe_name(name: str) -> str:
     """
     allowed = name.translate(_FORBIDDEN).rstrip(" .")
     return f"_{allowed}" if _RESERVED.fullmatch(allowed) else allowed
+
+
+def strict(value: Any) -> Any:
+    """The value with NaN and infinity as None, tuples as lists, NumPy numbers as Python's."""
+    if isinstance(value, dict):
+        return {str(k): strict(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(v) for v in value]
+    if hasattr(value, "tolist"):
+        return strict(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

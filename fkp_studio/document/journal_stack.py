@@ -6,11 +6,34 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QUndoStack
+from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from fkp_studio.document.commands import JournalStep
+from training.storage.project.edits import undo as steps
 from training.storage.project.journal import MAX_STEPS, Step
 from training.storage.project.project import Project
+
+
+class JournalStep(QUndoCommand):
+    """A step that is already in the journal: its first `redo`, called by Qt on push, does nothing.
+
+    It serves every edit: a new one, one made before a restart, and one of ten thousand accepted faces.
+    """
+
+    def __init__(self, move: Callable[[JournalStep, bool], None], step: int, *, text: str, samples: int) -> None:
+        """move(self, undo): undoes or redoes the step. step: its id in the journal. samples: how many it touches."""
+        super().__init__(text)
+        self.step, self.samples = step, samples
+        self._move = move
+        self._written = True
+
+    def redo(self) -> None:
+        if self._written:
+            self._written = False
+        else:
+            self._move(self, False)
+
+    def undo(self) -> None:
+        self._move(self, True)
 
 
 class JournalStack(QUndoStack):
@@ -64,4 +87,4 @@ class JournalStack(QUndoStack):
 
 def move(project: Project, step: int, *, undo: bool) -> np.ndarray:
     """Undo or redo a step of the journal; returns the changed ids. Raises UserError."""
-    return project.undo_step(step) if undo else project.redo_step(step)
+    return steps.undo(project, step) if undo else steps.redo(project, step)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.faces.labels.schema import KeypointSchema
+from training.words import counted
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,4 @@ class Lacking:
         if group is None:
             return "Every point is labelled."
         count = int(self.counts.max())
-        return f"{faces(count)} still lack{'s' if count == 1 else ''} the {group.title}"
-
-
-def faces(count: int) -> str:
-    """A count of faces in words: '1 face', '1,204 faces'."""
-    return f"{count:,} face{'' if count == 1 else 's'}"
+        return f"{counted(count, 'face')} still lack{'s' if count == 1 else ''} the {group.title}"

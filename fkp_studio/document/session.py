@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fkp_studio.document.store import ProjectStore
 
 NONE = -1
+AHEAD = 256  # how far to look for the next incomplete face
 
 
 class Session(QObject):
@@ -133,3 +134,18 @@ class Session(QObject):
         self._at = int(places[np.searchsorted(places, self.place(self._sample_id) + 1) % len(places)])
         self.set_sample(int(self._order[self._at]))
         return True
+
+
+def neighbours(session: Session) -> list[int]:
+    """Ids of the faces around the current one in the gallery's order and the next incomplete ones, likeliest first."""
+    order, store = session.order, session.store
+    at = session.place(session.sample_id)
+    if store is None or at < 0:
+        return []
+    near = [at + step for step in (1, -1, 2, 3, -2) if 0 <= at + step < len(order)]
+    ids = [int(order[i]) for i in near]
+    index = store.index()
+    ahead = order[at + 1 : at + 1 + AHEAD]
+    rows = np.searchsorted(index.ids, ahead)
+    ids += [int(i) for i in ahead[index.missing[rows] > 0][:2]]
+    return list(dict.fromkeys(ids))

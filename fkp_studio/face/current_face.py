@@ -9,8 +9,9 @@ from PySide6.QtCore import QObject, Signal
 from fkp_studio.face.face import Face, read_faces
 
 if TYPE_CHECKING:
+    from fkp_studio.document.changes import Changes
     from fkp_studio.document.session import Session
-    from fkp_studio.document.store import Changes, ProjectStore
+    from fkp_studio.document.store import ProjectStore
 
 
 class CurrentFace(QObject):

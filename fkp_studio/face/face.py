@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fkp_studio.face.suspects import suspects
-from training.assist.filling.given import expected_error, given_labels
-from training.assist.filling.model import FillModel
+from training.assist.filling.model import FillModel, expected_error, given_labels
 from training.assist.filling.of_run import usable_fill
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.storage.project.predictions import Predictions

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
 from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
 from training.storage.runs.run import Run
@@ -76,5 +77,5 @@ def _grown(table: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 def _stored(project: Project, run: str, wanted: np.ndarray) -> np.ndarray:
     if len(wanted) > 1:
-        return project.predicted_ids(run)
+        return predicted_ids(project.database, run)
     return wanted[project.predictions(run, wanted).present.any(axis=1)]

@@ -166,7 +166,7 @@ class Jobs(QObject):
 
     def _discarded(self, store: ProjectStore, name: str) -> None:
         if store is self.session.store:
-            store.forget_predictions(name)
+            store.columns.delete(name)
             self.book.forget(name)
 
     def status(self, name: str) -> str:
@@ -222,7 +222,7 @@ class Jobs(QObject):
         store = self.session.store
         if store is None or self.book.info(run) is None:
             return  # the project was closed or the run discarded meanwhile
-        store.put_predictions(run, ids, points, confidences, source=self)
+        store.columns.write(run, ids, points, confidences, source=self)
 
     # ---- the window's end
 

@@ -45,7 +45,7 @@ def show_photos(window: MainWindow, until: Until, shoot: Shoot, folder: Path) ->
 
 def _is_predicted(session: Session) -> bool:
     store = session.store
-    return bool(store and session.run and np.isfinite(store.run_columns(session.run)[1]).all())
+    return bool(store and session.run and np.isfinite(store.columns.of(session.run)[1]).all())
 
 
 def make_project(folder: Path, project: Path) -> None:

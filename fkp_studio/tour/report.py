@@ -13,7 +13,7 @@ from typing import Any
 from fkp_studio.jobs.run_curves import RunHistory
 from fkp_studio.look.style.theme import run_colour
 from training import __version__
-from training.storage.runs.events import CED_AXIS
+from training.faces.measures.metrics import CED_AXIS
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 460, 260, 48, 36  # px of a plot
 

@@ -27,7 +27,9 @@ from fkp_studio.tour.photos import show_photos
 from fkp_studio.tour.report import RunResult, Shot, write_report
 from fkp_studio.tour.windows import show_windows
 from fkp_studio.window.main_window import MainWindow
+from training.assist.filling.fill import FillOptions, fill_missing
 from training.errors import UserError
+from training.storage.runs.run import Run
 from training.storage.runs.settings.config import with_budget
 from training.storage.runs.settings.recipes import recipe_config
 
@@ -196,9 +198,10 @@ class Tour:
             raise UserError("The demo project is closed.")
         before = int(store.index().missing.sum())
         self.window.workspaces.switch("review")
-        self._until(lambda: bool(np.isfinite(store.run_columns(session.run)[1]).any()))
-        self.sure = min(SURE, float(np.nanmedian(store.run_columns(session.run)[1])))
-        store.accept(session.run, None, min_confidence=self.sure)
+        self._until(lambda: bool(np.isfinite(store.columns.of(session.run)[1]).any()))
+        self.sure = min(SURE, float(np.nanmedian(store.columns.of(session.run)[1])))
+        run, options = session.run, FillOptions(min_confidence=self.sure)
+        store.edit(lambda project: fill_missing(project, Run(project.runs_dir / run), options).edited)
         self._until(lambda: not store.busy)
         self.filled = before - int(store.index().missing.sum())
         self._shot(

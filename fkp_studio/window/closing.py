@@ -46,5 +46,5 @@ def wait_for_writing(store: ProjectStore | None, parent: QWidget) -> bool:
     store.busy_changed.connect(box.accept)
     box.exec()
     if box.clickedButton() is stop:
-        store.stop()
+        store.large.stop()
     return box.clickedButton() is not back

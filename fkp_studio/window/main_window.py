@@ -30,6 +30,7 @@ from fkp_studio.window.handlers import handlers
 from fkp_studio.window.opening import Opener
 from fkp_studio.window.pages.welcome import WelcomePage
 from training import __version__
+from training.storage.project.edits.take_back import take_back
 
 SMALLEST = QSize(960, 600)  # px
 WIDE = 1500  # px: on a narrower screen the window starts maximised
@@ -224,7 +225,8 @@ class MainWindow(QMainWindow):
     def take_back(self) -> None:
         """Unset all points accepted from the chosen run."""
         if self.session.store is not None and self.session.run:
-            self.session.store.take_back(self.session.run)
+            run = self.session.run
+            self.session.store.edit(lambda project: take_back(project, run))
 
     def next_incomplete(self) -> None:
         """Go to the next face with missing points; show a hint if there is none."""

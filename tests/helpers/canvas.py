@@ -37,7 +37,7 @@ def predict(qtbot: QtBot, session: Session, *, shift: float = 2.0) -> np.ndarray
     points = np.tile(np.array(store.schema.template) * 60 + 18 + shift, (len(ids), 1, 1))
     confidences = np.tile(np.linspace(0.4, 0.9, len(store.schema)), (len(ids), 1))
     with qtbot.waitSignal(store.changed):
-        store.put_predictions(RUN, ids, points, confidences)
+        store.columns.write(RUN, ids, points, confidences)
     session.set_run(RUN)
     return points
 

@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
+from training.faces.measures.metrics import CED_AXIS
 from training.processes.locks import Lock
 from training.storage.runs.events import (
-    CED_AXIS,
     CheckpointSaved,
     EpochDone,
     Event,

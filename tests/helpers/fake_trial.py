@@ -11,17 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from training.faces.measures.metrics import CED_AXIS
 from training.processes.locks import Lock
-from training.storage.runs.events import (
-    CED_AXIS,
-    EpochDone,
-    Event,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    from_line,
-    to_line,
-)
+from training.storage.runs.events import EpochDone, Event, RunFailed, RunFinished, RunStarted, from_line, to_line
 from training.storage.runs.run import Run
 
 EPOCHS = 10

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QWidget
 from fkp_studio import app
 from fkp_studio.window.main_window import MainWindow
 from training.faces.labels.run_names import is_starter
+from training.storage.project.predictions import predicted_ids
 
 PATIENCE = 150.0  # s, for the slowest step on a busy machine
 
@@ -104,7 +105,9 @@ def _import(robot: Robot, project: Path) -> None:
     robot.until(lambda: robot.window.canvas.view.shown_face is not None, "the first face")
     robot.until(lambda: robot.window.session.run, "the starter is chosen")
     starter = robot.window.session.run
-    robot.until(lambda: len(robot.store.project.predicted_ids(starter)) == len(robot.store), "its predictions")
+    robot.until(
+        lambda: len(predicted_ids(robot.store.project.database, starter)) == len(robot.store), "its predictions"
+    )
     robot.tell(step="imported", count=len(robot.store), title=robot.window.windowTitle(), run=starter)
 
 
@@ -177,7 +180,7 @@ def _accept(robot: Robot) -> None:
     session, store = robot.window.session, robot.store
     run = runs_of(robot)[0]
     session.set_run(run)
-    robot.until(lambda: np.isfinite(store.run_columns(run)[1]).all(), "predictions of all faces")
+    robot.until(lambda: np.isfinite(store.columns.of(run)[1]).all(), "predictions of all faces")
     robot.press(Qt.Key.Key_F)
     robot.until(lambda: not robot.labels().missing.any(), "this face is complete")
     robot.press(Qt.Key.Key_F, Qt.KeyboardModifier.ShiftModifier)

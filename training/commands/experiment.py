@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.cli import INTERRUPTED, OK
 from training.commands.shared.follow_run import stop_at_signals
 from training.commands.shared.output import note, say, table
+from training.errors import INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from training.experiments.events import ExperimentEvent

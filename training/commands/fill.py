@@ -11,10 +11,9 @@ from training.commands.shared.output import note, say
 from training.commands.shared.predict_all import note_unreadable, predict_into, progress_of
 from training.errors import UserError
 from training.faces.measures.error_budget import ErrorBudget
-from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
-    from training.storage.project.project import Project
+    from training.assist.filling.fill import Filled
 
 SMALLEST_BEYOND = 2  # percent; confidences refer to 10 % and say too little about smaller limits
 
@@ -50,26 +49,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from training.assist.filling.fill import FillOptions, fill_missing
     from training.storage.project.project import Project
-    from training.storage.runs.model.stored_predictions import lacking
 
     if not 0 <= args.min_confidence <= 1:
         raise UserError(f"--min-confidence must be between 0 and 1, not {args.min_confidence:g}.")
-    budget = _budget(args)
+    options = FillOptions(args.min_confidence, _budget(args), args.plain)
     with Project.open(args.project) as project:
         run = find_own_run(args.run_name, project)
-        missing = lacking(project, run, project.kept_ids())
-        unreadable = predict_into(project, run, missing, device=args.device) if len(missing) else []
-        plain = args.plain or not _has_fill(project, run)
-        least = args.min_confidence
-        if budget is not None:
-            least = _least_confidence(project, run.name, budget, plain=plain)
-        with progress_of(project, "accept"):
-            done = project.accept(run.name, min_confidence=least, plain=plain)
-    note_unreadable(unreadable)
-    ending = f"; undo in the window reverts it: {args.project}" if done.step else ""
-    how = ", plain predictions" if plain else ", conditioned on their labels"
-    say(f"{done.points:,} points filled in {len(done.ids):,} faces from {run.name}{how}{ending}")
+        filled = fill_missing(
+            project,
+            run,
+            options,
+            predict=lambda ids: predict_into(project, run, ids, device=args.device),
+            progress=lambda stage: progress_of(project, stage),
+        )
+    _report(filled, run.name, args.project)
     return 0
 
 
@@ -87,28 +82,18 @@ def _budget(args: argparse.Namespace) -> ErrorBudget | None:
     return ErrorBudget(args.at_most_wrong / 100, beyond / 100)
 
 
-def _has_fill(project: Project, run: Run) -> bool:
-    """Whether the run has a fill model; an older run without one gets it fitted on val here."""
-    from training.assist.filling.making import make_fill
-
-    try:
-        return make_fill(project, run) is not None
-    except UserError as error:
-        note(str(error))
-        return False
-
-
-def _least_confidence(project: Project, run: str, budget: ErrorBudget, *, plain: bool) -> float:
-    """The confidence threshold that meets the budget; prints what it amounts to."""
-    from training.assist.filling.accept_budget import affordable_points
-
-    with progress_of(project, "count"):
-        found = affordable_points(project, run, budget, plain=plain)
-    if found.points:
+def _report(filled: Filled, run: str, project: Path) -> None:
+    if filled.fault:
+        note(filled.fault)
+    allowed, done = filled.allowed, filled.edited
+    if allowed is not None and allowed.points:
         say(
-            f"within the budget: confidence at least {found.threshold:.1%}; "
-            f"{found.wrong:.2%} of these points are expected to be wrong"
+            f"within the budget: confidence at least {allowed.threshold:.1%}; "
+            f"{allowed.wrong:.2%} of these points are expected to be wrong"
         )
-    elif found.of:
+    elif allowed is not None and allowed.of:
         say("nothing is within the budget: even the most confident points are expected to be wrong more often")
-    return found.threshold
+    note_unreadable(filled.unreadable)
+    ending = f"; undo in the window reverts it: {project}" if done.step else ""
+    how = ", conditioned on their labels" if filled.given else ", plain predictions"
+    say(f"{done.points:,} points filled in {len(done.ids):,} faces from {run}{how}{ending}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.commands.shared.output import say, say_json, table
+from training.storage.project.imports import read_imports
+from training.storage.project.label_table import label_table
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project
@@ -43,7 +45,7 @@ def collect(project: Project) -> dict[str, Any]:
     from training.storage.project.columns import SPLITS
     from training.storage.runs.listing import damaged_runs, list_runs
 
-    index, counts = project.index(), project.label_table()
+    index, counts = project.index(), label_table(project.database, len(project.schema))
     keypoints = [
         {
             "name": name,
@@ -54,7 +56,7 @@ def collect(project: Project) -> dict[str, Any]:
         }
         for name, row in zip(project.schema.keypoints, counts, strict=True)
     ]
-    label_hash, imports = project.label_hash(), project.imports()
+    label_hash, imports = project.label_hash(), read_imports(project.database)
     kept = index.kept
     return {
         "project": str(project.path),

@@ -28,6 +28,7 @@ from fkp_studio.look.widgets.parts import Working, button, row, text_label
 from fkp_studio.views.gallery.menu import show_in_folder
 from training.progress import Cancelled
 from training.sources.exchange.export_project import ExportReport, export_project
+from training.storage.project.predictions import prediction_runs
 from training.storage.project.project import Project
 
 LABELS = "labels"
@@ -143,7 +144,7 @@ class ExportDialog(QDialog):
             self.format.addItem(entry.title, name)
         self.what.addItem(LABELS, "")
         store = self._session.store
-        for run in store.prediction_runs() if store is not None else ():
+        for run in prediction_runs(store.project.database) if store is not None else ():
             self.what.addItem(f"predictions of {run}", run)
 
     def _lay_out(self) -> None:

@@ -198,7 +198,7 @@ class ImportDialog(QDialog):
         store = self._session.store
         try:
             if store is not None and store.path.resolve() == self._project.resolve():
-                store.reload()
+                store.watch.reload()
             else:
                 self._session.open_project(self._project.resolve())
         except UserError as error:

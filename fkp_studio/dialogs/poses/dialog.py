@@ -13,10 +13,10 @@ from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.dialogs.poses.facts import PoseFacts, Shown, balance_now, draw_typical, read_poses, read_run
 from fkp_studio.dialogs.poses.histogram import PoseHistogram
 from fkp_studio.document.changes import Changes
-from fkp_studio.document.lacking import faces
 from fkp_studio.document.session import Session
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.parts import button, row, text_label
+from training.words import counted
 
 NOW = "current labels"
 WAIT_MS = 150  # after the last change of the number of bins
@@ -137,11 +137,11 @@ class PosesDialog(QDialog):
         self.shown = shown
         balance, lacking = shown.balance, int((shown.balance.bins < 0).sum())
         copies = int((balance.copies > 1).sum())
-        words = f"{faces(len(shown.ids))} in the train split. Poses are computed from labelled points."
+        words = f"{counted(len(shown.ids), 'face')} in the train split. Poses are computed from labelled points."
         if lacking:
-            words += f" {faces(lacking)} {'lacks' if lacking == 1 else 'lack'} the points for a pose: counted once."
+            words += f" {counted(lacking, 'face')} {'lacks' if lacking == 1 else 'lack'} the points for a pose: counted once."
         if copies:
-            words += f" Balancing draws {faces(copies)} more often, up to {int(balance.copies.max())} times."
+            words += f" Balancing draws {counted(copies, 'face')} more often, up to {int(balance.copies.max())} times."
         self.about.setText(words)
         self.histogram.set_balance(balance)
         self._tell("")

@@ -11,9 +11,9 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFileDialog, QMenu, QSizePolicy, QWidget
 
-from fkp_studio.document.lacking import faces
 from fkp_studio.look.style import theme
 from training.faces.measures.pose_balance import Balance
+from training.words import counted
 
 SIDES = 8  # px, left and right
 FACE = 56  # px, the largest image under a bin
@@ -73,7 +73,7 @@ class PoseHistogram(QWidget):
         before, after = int(self._before[place]), int(self._after[place])
         low, high = self._edges[place], self._edges[place + 1]
         more = f", count as {after:,} when balanced" if after > before else ""
-        return f"{low:+.1f} to {high:+.1f}: {faces(before)}{more}"
+        return f"{low:+.1f} to {high:+.1f}: {counted(before, 'face')}{more}"
 
     def centre_of(self, place: int) -> QPointF:
         """The middle of a bin's column."""

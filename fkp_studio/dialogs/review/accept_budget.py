@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fkp_studio.dialogs.review.accept_facts import Candidates, Outcome, outcome
+from fkp_studio.dialogs.review.accept_facts import Outcome, outcome
+from training.assist.filling.candidates import Candidates
 from training.faces.measures.error_budget import ErrorBudget, affordable, expected_wrong
 from training.faces.measures.error_curve import ErrorCurve
 
@@ -34,7 +35,7 @@ class Decision:
 
 def decide(candidates: Candidates, curve: ErrorCurve, wanted: Wanted, *, examples: int) -> Decision:
     """Find what would be accepted."""
-    known = candidates.confidences[candidates.confidences >= 0]  # most confident first
+    known = candidates.known  # most confident first
     shares = expected_wrong(known, curve, beyond=wanted.budget.beyond)
     least = wanted.threshold
     if least is None:

@@ -20,20 +20,25 @@ from PySide6.QtWidgets import (
 
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.dialogs.review.accept_budget import Decision, Wanted, decide, why_none, words
-from fkp_studio.dialogs.review.accept_facts import Candidates, Outcome, draw_examples, read_candidates
+from fkp_studio.dialogs.review.accept_facts import Outcome, candidates_in, draw_examples
 from fkp_studio.dialogs.review.confidence_dialog import KnownReader, beyond_field
 from fkp_studio.dialogs.review.confidence_plots import ReliabilityPlot
-from fkp_studio.document.lacking import faces
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.widgets.errors import show_error
 from fkp_studio.look.widgets.fact_table import FactTable
 from fkp_studio.look.widgets.parts import FaceCard, FaceGrid, button, row, text_label
+from training.assist.filling.candidates import Candidates
+from training.assist.filling.fill import FillOptions, fill_missing
 from training.errors import UserError
 from training.faces.measures.error_budget import ErrorBudget
 from training.faces.measures.error_curve import ErrorCurve
+from training.storage.project.edits.step import Edited
+from training.storage.project.edits.take_back import take_back
+from training.storage.project.project import Project
 from training.storage.runs.model.header import run_curve
 from training.storage.runs.run import Run
+from training.words import counted
 
 USUAL = 80  # percent
 USUAL_WRONG = 2.0  # percent
@@ -151,7 +156,7 @@ class AcceptDialog(QDialog):
         path, run = store.path, self.run
 
         def read(*, cancelled: Callable[[], bool]) -> tuple[Candidates, ErrorCurve]:
-            return read_candidates(path, run, cancelled=cancelled), run_curve(Run(path / "runs" / run))
+            return candidates_in(path, run, cancelled=cancelled), run_curve(Run(path / "runs" / run))
 
         self._task("read", read, done=self._on_read, cancellable=True)
 
@@ -181,7 +186,7 @@ class AcceptDialog(QDialog):
 
     def _on_counted(self, decision: Decision) -> None:
         found = self._outcome = decision.outcome
-        told = f"{found.points:,} points in {faces(found.faces)}.{words(decision)}"
+        told = f"{found.points:,} points in {counted(found.faces, 'face')}.{words(decision)}"
         self.summary.setText(told if found.points else self._why_none(decision))
         self.heading.setVisible(bool(found.points))
         self.go.setText(f"Accept {found.points:,} points")
@@ -215,18 +220,21 @@ class AcceptDialog(QDialog):
 
     def _accept(self) -> None:
         if self._outcome is not None:
+            run = self.run
             threshold = self._outcome.threshold  # recorded with the edit, since more predictions may arrive
-            self._edit(lambda store: store.accept(self.run, None, min_confidence=threshold))
+            options = FillOptions(min_confidence=threshold)
+            self._edit(lambda project: fill_missing(project, Run(project.runs_dir / run), options).edited)
 
     def _take_back(self) -> None:
-        self._edit(lambda store: store.take_back(self.run))
+        run = self.run
+        self._edit(lambda project: take_back(project, run))
 
-    def _edit(self, act: Callable[[Any], object]) -> None:
+    def _edit(self, act: Callable[[Project], Edited]) -> None:
         """Apply the edit and close; the status bar reports the outcome."""
         if self._session.store is None:
             return
         try:
-            act(self._session.store)
+            self._session.store.edit(act)
         except UserError as error:
             show_error(self, error)
         else:

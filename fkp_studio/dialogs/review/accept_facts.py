@@ -1,4 +1,4 @@
-"""Reads all points that could be accepted and counts them for any threshold. No widgets; for a background thread."""
+"""What the accept dialog shows: the points accepted at any threshold, and examples. For a background thread."""
 
 from __future__ import annotations
 
@@ -10,31 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from fkp_studio.look.widgets.parts import FaceCard
-from training.assist.filling.accept import fill_labels, fillable_ids, read_given, to_fill
-from training.assist.filling.making import make_fill
-from training.assist.filling.of_run import usable_fill
+from training.assist.filling.accept import fill_labels, fill_of, read_given, to_fill
+from training.assist.filling.candidates import Candidates, read_candidates
+from training.assist.filling.of_run import make_fill
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.labels.run_names import run_number
+from training.progress import Progress
 from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
-
-CHUNK = 1024  # samples read at once
-NEVER = -1.0  # stands for a NaN confidence: accepted only if no minimum is set
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Every point that could be accepted, most confident first.
-
-    confidences: float32 [M]. ids: int32 [M], samples. keypoints: int16 [M]. count: K.
-    """
-
-    confidences: np.ndarray
-    ids: np.ndarray
-    keypoints: np.ndarray
-    count: int
+from training.words import counted
 
 
 @dataclass(frozen=True)
@@ -48,33 +34,13 @@ class Outcome:
     examples: tuple[int, ...]
 
 
-def read_candidates(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Candidates:
-    """All faces' unset points that the run has predicted, given their labels, as `Project.accept` takes them."""
+def candidates_in(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Candidates:
+    """All unset points that can be accepted from a run, conditioned on the labels. Raises Cancelled."""
     with Project.open(path, read_only=True) as project:
+        project.database.progress = Progress(cancelled=cancelled)
         with suppress(UserError):  # a damaged fill model: accepting uses plain predictions too
             make_fill(project, Run(project.runs_dir / run))  # build it now, or the counts would change once it exists
-        confidences, ids, keypoints = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], [np.zeros(0, np.int16)]
-        everyone = fillable_ids(project.database)
-        for start in range(0, len(everyone), CHUNK):
-            if cancelled():
-                break
-            some = everyone[start : start + CHUNK]
-            labels, predictions = _read(project, run, some)
-            if predictions.present.any():
-                rows, points = np.nonzero(to_fill(labels, predictions))
-                confidences.append(predictions.confidences[rows, points])
-                ids.append(some[rows].astype(np.int32))
-                keypoints.append(points.astype(np.int16))
-        sure = np.nan_to_num(np.concatenate(confidences), nan=NEVER)
-        order = np.argsort(-sure, kind="stable")
-        return Candidates(sure[order], _ordered(ids, order), _ordered(keypoints, order), len(project.schema))
-
-
-def _ordered(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
-    """Concatenate the parts in this order and empty the list, to save memory with ten million points."""
-    whole = np.concatenate(parts)
-    parts.clear()
-    return whole[order]
+        return read_candidates(project, run)
 
 
 def outcome(candidates: Candidates, threshold: float, *, examples: int) -> Outcome:
@@ -109,17 +75,15 @@ def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[Fa
                 continue
             lowest = predictions.confidences[where].min() if where.any() else np.nan
             sure = f"lowest confidence {lowest:.0%}" if np.isfinite(lowest) else ""
-            count = f"{int(where.sum())} point{'' if where.sum() == 1 else 's'}"
+            count = counted(int(where.sum()), "point")
             more = f"{count} of {project.sample(sample_id).name}, {sure}" if sure else ""
             cards.append(FaceCard(to_image(pixels), count, more))
     return cards
 
 
 def _read(project: Project, run: str, ids: np.ndarray) -> tuple[Labels, Predictions]:
-    """The labels of `ids`, and the predictions that `Project.accept` uses for them."""
-    keypoints = len(project.schema)
-    fill = usable_fill(Run(project.runs_dir / run), keypoints=keypoints)
-    return read_given(project.database, run, ids, keypoints, fill=fill)
+    """The labels of `ids`, and the predictions that `accept` uses for them."""
+    return read_given(project, run, ids, fill=fill_of(project, run))
 
 
 def _nothing(labels: Labels) -> np.ndarray:

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QDialog, QDoubleSpinBox, QHBoxLayout, QLabel, QVBo
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.dialogs.review.confidence_facts import ConfidenceFacts, Known, facts_for, read_known
 from fkp_studio.dialogs.review.confidence_plots import ReliabilityPlot, RiskPlot
+from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
-from fkp_studio.document.store import Changes
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.widgets.parts import button, row, text_label
 from training.faces.labels.run_names import is_starter

@@ -12,10 +12,10 @@ from training.assist.offsets.project_check import Checked, check_labels
 from training.assist.offsets.symmetry import frontal_rows
 from training.errors import UserError
 from training.faces.labels.labels import Labels
+from training.faces.labels.splits import spread_rows
 from training.progress import Progress
 from training.storage.project.edits.shift import shifted, to_shift
 from training.storage.project.project import Project
-from training.storage.runs.inputs.data import spread_rows
 from training.storage.runs.model.stored_predictions import is_predicted, model_config
 from training.storage.runs.run import Run
 

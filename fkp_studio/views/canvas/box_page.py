@@ -127,12 +127,12 @@ class BoxPage(QWidget):
         store, photo = self._session.store, self.photo.photo
         if store is None or photo is None:
             return
-        sample, size = self._sample, (photo.width, photo.height)
+        sample, size, room = self._sample, (photo.width, photo.height), photo.room
         try:
             if self._adding:
-                sample = add(store, sample, box, photo=size)
+                sample = add(store, sample, box, photo=size, room=room)
             else:
-                store.edit(lambda project: cut_again(project, sample, box, photo=size), many=False)
+                store.edit(lambda project: cut_again(project, sample, box, photo=size, room=room), samples=1)
         except UserError as error:
             self.refused.emit(str(error))
         else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from fkp_studio.document.members import accept_face
 from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.face.face import Face
 from fkp_studio.face.geometry import clamped
@@ -116,7 +117,7 @@ class FaceEditor(QObject):
         if not face.acceptable[keypoint]:
             self.hint.emit(self._why_not(face, keypoint, store.schema.titles[keypoint]))
             return
-        store.accept(self._session.run, [face.sample_id], keypoints=[keypoint])
+        accept_face(store, self._session.run, face.sample_id, keypoints=[keypoint])
         self._touched = keypoint
         self._walk_on(keypoint)
 
@@ -142,7 +143,7 @@ class FaceEditor(QObject):
             complete = not (face.states == PointState.UNSET).any()
             self.hint.emit("Nothing to accept: the face is complete." if complete else "No prediction to accept.")
             return
-        count = store.accept(self._session.run, [face.sample_id])
+        count = accept_face(store, self._session.run, face.sample_id)
         self.hint.emit(f"Accepted {count} point{'s' if count != 1 else ''}.")
 
     def _why_not(self, face: Face, keypoint: int, title: str) -> str:

@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QLabel, QWidget
 
-from fkp_studio.document.neighbours import neighbours
+from fkp_studio.document.session import neighbours
 from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.face.face import Face
 from fkp_studio.face.geometry import clamped

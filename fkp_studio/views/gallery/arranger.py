@@ -10,8 +10,9 @@ import numpy as np
 from PySide6.QtCore import QObject, QThread, QThreadPool, Signal
 
 from fkp_studio.background.tasks import Task, run_task
+from fkp_studio.document.changes import Changes
 from fkp_studio.document.lacking import Lacking
-from fkp_studio.document.store import Changes, ProjectStore
+from fkp_studio.document.store import ProjectStore
 from fkp_studio.views.gallery.facts import read_lacking, read_ranks
 from fkp_studio.views.gallery.filters import Facts, Query, Sort, arrange, matches
 
@@ -155,8 +156,8 @@ class Arranger(QObject):
     def _run_columns(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The store's columns of the run; None while it reads them, which shows in new arrays at each call."""
         assert self._store is not None  # noqa: S101 - for the type checker; callers have checked
-        columns = self._store.run_columns(self._run)
-        return columns if columns[0] is self._store.run_columns(self._run)[0] else None
+        columns = self._store.columns.of(self._run)
+        return columns if columns[0] is self._store.columns.of(self._run)[0] else None
 
     def _on_lacking(self, lacking: Lacking) -> None:
         self._lacking = lacking

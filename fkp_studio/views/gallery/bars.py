@@ -20,10 +20,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fkp_studio.document.lacking import Lacking, faces, groups
+from fkp_studio.document.lacking import Lacking, groups
 from fkp_studio.look.style import assets
 from fkp_studio.views.gallery.filters import Filter, Query, Sort
 from training.faces.labels.schema import KeypointSchema
+from training.words import counted
 
 SIZE_NAMES = {"S": "Small", "M": "Medium", "L": "Large"}
 
@@ -99,7 +100,7 @@ class FilterBar(QWidget):
 
     def set_count(self, shown: int, total: int) -> None:
         """Show how many of all faces are shown."""
-        self.count.setText(faces(total) if shown == total else f"{shown:,} of {total:,}")
+        self.count.setText(counted(total, "face") if shown == total else f"{shown:,} of {total:,}")
 
     def set_left(self, count: int, *, outdated: bool = False) -> None:
         """Show how many of the shown faces no longer match the query, with the refresh button."""

@@ -11,12 +11,13 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
-from fkp_studio.document.lacking import faces
 from fkp_studio.document.members import put_faces_back, remove_faces
 from fkp_studio.document.store import ProjectStore
 from fkp_studio.look.style import assets
 from training.errors import UserError
 from training.storage.project.columns import SPLITS
+from training.storage.project.edits.move import move_to_split
+from training.words import counted
 
 
 def face_menu(
@@ -41,16 +42,20 @@ def face_menu(
     menu.addMenu(_move_menu(store, ids, menu))
     kept = store.index().kept[ids - 1]
     if kept.any():
-        menu.addAction(assets.icon("close"), f"Remove {faces(int(kept.sum()))}", lambda: remove_faces(store, ids[kept]))
+        menu.addAction(
+            assets.icon("close"), f"Remove {counted(int(kept.sum()), 'face')}", lambda: remove_faces(store, ids[kept])
+        )
     if not kept.all():
         gone = ids[~kept]
-        menu.addAction(assets.icon("undo"), f"Put {faces(len(gone))} back", lambda: put_faces_back(store, gone))
+        menu.addAction(
+            assets.icon("undo"), f"Put {counted(len(gone), 'face')} back", lambda: put_faces_back(store, gone)
+        )
     return menu
 
 
 def _move_menu(store: ProjectStore, ids: np.ndarray, parent: QMenu) -> QMenu:
     """The splits; the one that holds all these faces is checked."""
-    menu = QMenu(f"Move {faces(len(ids))} to", parent)
+    menu = QMenu(f"Move {counted(len(ids), 'face')} to", parent)
     menu.setToolTipsVisible(True)
     now = np.unique(store.index().splits[ids - 1]).tolist()
     for split, name in enumerate(SPLITS):
@@ -64,7 +69,7 @@ def _move_menu(store: ProjectStore, ids: np.ndarray, parent: QMenu) -> QMenu:
 
 def _move(store: ProjectStore, ids: np.ndarray, split: int) -> None:
     try:
-        store.move_to_split(ids, split)
+        store.edit(lambda project: move_to_split(project, ids, split))
     except UserError as error:
         store.failed.emit(str(error))
 

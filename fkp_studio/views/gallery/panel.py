@@ -9,9 +9,9 @@ from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from fkp_studio.document.lacking import faces
+from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
-from fkp_studio.document.store import Changes, ProjectStore
+from fkp_studio.document.store import ProjectStore
 from fkp_studio.look.style import theme
 from fkp_studio.views.gallery.arranger import EDIT, Arranger, with_only
 from fkp_studio.views.gallery.bars import FilterBar, Notice, ProgressRow
@@ -20,6 +20,7 @@ from fkp_studio.views.gallery.filters import Filter, Query, Sort
 from fkp_studio.views.gallery.grid import GridView
 from fkp_studio.views.gallery.menu import face_menu
 from fkp_studio.views.gallery.thumbnails import Look, Thumbnails
+from training.words import counted
 
 REFRESH_MS = 50  # changes within this time are shown together
 PATIENCE_MS = 300  # orders that take longer are indicated
@@ -220,7 +221,7 @@ class GalleryPanel(QWidget):
         self._delegate.index = self._store.index() if self._store else None
         by_confidence = self.arranger.query.sort is Sort.CONFIDENCE and bool(self._session.run)
         shown = self._store if by_confidence else None
-        self._delegate.confidences = shown.run_columns(self._session.run)[1] if shown else None
+        self._delegate.confidences = shown.columns.of(self._session.run)[1] if shown else None
 
     def _set_look(self) -> None:
         pixels = round(SIZES[self._size] * self.devicePixelRatioF())
@@ -246,7 +247,9 @@ class GalleryPanel(QWidget):
                 "Show all faces",
             )
         else:
-            self.notice.show_text("No face matches this filter.", _why_empty(query), f"Show all {faces(total)}")
+            self.notice.show_text(
+                "No face matches this filter.", _why_empty(query), f"Show all {counted(total, 'face')}"
+            )
         self._pages.setCurrentWidget(self.view if shown else self.notice)
 
     def _show_slow(self) -> None:

@@ -9,7 +9,8 @@ from PySide6.QtGui import QColor
 
 from fkp_studio.look.style import theme
 from fkp_studio.views.plots.base import PlotBase, Table, recipe_title
-from training.storage.runs.events import CED_AXIS, EpochDone
+from training.faces.measures.metrics import CED_AXIS
+from training.storage.runs.events import EpochDone
 
 AUC_AT, FAILURE_AT = 0.08, 0.10
 NORMALISERS = {"interocular": "inter-ocular", "interpupil": "inter-pupil", "box": "box diagonal"}

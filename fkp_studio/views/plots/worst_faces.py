@@ -9,6 +9,7 @@ import numpy as np
 
 from training.faces.measures.metrics import point_errors
 from training.storage.project.columns import SPLITS
+from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
 
 MOST = 100
@@ -22,7 +23,7 @@ def worst_faces(path: Path, run: str, keypoint: int, *, cancelled: Callable[[], 
     """
     with Project.open(path, read_only=True) as project:
         index = project.index()
-        predicted = project.predicted_ids(run)
+        predicted = predicted_ids(project.database, run)
         predicted = predicted[index.kept[predicted - 1]]
         sides = np.maximum(index.widths, index.heights)[predicted - 1]
         errors = np.full(len(predicted), np.nan)

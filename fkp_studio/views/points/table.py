@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from fkp_studio.document.members import accept_face
 from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.look.style import theme
 from fkp_studio.views.points.cells import CellPainter
@@ -131,7 +132,7 @@ class PointsPanel(QWidget):
     def _on_accept(self) -> None:
         face, store = self._current.face, self._session.store
         if face is not None and store is not None:
-            store.accept(self._session.run, [face.sample_id], source=self)
+            accept_face(store, self._session.run, face.sample_id, source=self)
 
     def _on_refused(self, sentence: str) -> None:
         self.refusal.setText(sentence)

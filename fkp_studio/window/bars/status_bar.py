@@ -103,7 +103,7 @@ class StatusBar(QStatusBar):
         if self._session.store is not None:
             self.stop_writing.setEnabled(False)
             self.writing.setText("stopping")
-            self._session.store.stop()
+            self._session.store.large.stop()
 
     def _on_saved(self, text: str) -> None:
         self.clearMessage()

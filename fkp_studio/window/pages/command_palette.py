@@ -45,15 +45,10 @@ def matches(words: str, text: str) -> bool:
 def find_faces(path: Path, text: str) -> list[tuple[int, str]]:
     """(id, name) of samples whose name contains the text or whose number it is. For a background thread."""
     from training.storage.project.project import Project
+    from training.storage.project.samples import find_samples
 
     with Project.open(path, read_only=True) as project:
-        number = int(text) if text.isdecimal() and len(text) < 18 else -1
-        pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        rows = project.database.all(
-            "SELECT id, name FROM samples WHERE id = ? OR name LIKE ? ESCAPE '\\' ORDER BY id != ?, id LIMIT ?",
-            (number, pattern, number, SHOWN),
-        )
-    return [(int(i), str(name)) for i, name in rows]
+        return find_samples(project.database, text, most=SHOWN)
 
 
 class SearchDialog(QDialog):

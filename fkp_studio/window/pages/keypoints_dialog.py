@@ -128,7 +128,8 @@ class KeypointsDialog(QDialog):
         try:
             schema = self.schema()
             if schema != self._schema:
-                self._store.set_schema(schema)
+                self._store.project.set_schema(schema)
+                self._store.watch.reload()
         except UserError as error:
             self.fault.setText(str(error))
             self.fault.show()

@@ -14,8 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from fkp_studio.background.project_thread import STOPPED
 from fkp_studio.document import store as store_module
+from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
-from fkp_studio.document.store import Changes, ProjectStore
+from fkp_studio.document.store import ProjectStore
 from fkp_studio.jobs.freshness import Freshness
 from fkp_studio.views.gallery.arranger import MARKED
 from fkp_studio.views.gallery.filters import Facts, Filter, Query
@@ -24,6 +25,7 @@ from fkp_studio.window.bars.status_bar import StatusBar
 from fkp_studio.window.closing import wait_for_writing
 from training.storage.project import label_table
 from training.storage.project.edits.shift import shift_labels
+from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
 from training.storage.runs.model.stored_predictions import model_stamp
 from training.storage.runs.run import Run
@@ -43,12 +45,11 @@ class Held:
 
     def __init__(self, store: ProjectStore) -> None:
         self.begun, self.go_on = threading.Event(), threading.Event()
-        self._keypoints = len(store.schema)
 
     def work(self, project: Project) -> object:
         self.begun.set()
         assert self.go_on.wait(30)
-        return shift_labels(project.database, 1.0, self._keypoints)
+        return shift_labels(project, 1.0)
 
 
 @pytest.fixture
@@ -63,14 +64,14 @@ def test_a_stopped_change_leaves_nothing_and_says_so(qtbot: QtBot, store: Projec
     store.progress.connect(told.append)
     store.edit(held.work)
     assert store.busy and held.begun.wait(30)
-    store.stop()
+    store.large.stop()
     with qtbot.waitSignal(store.failed) as failed:
         held.go_on.set()
     assert failed.args == [STOPPED]
-    assert not store.busy and store.labels(store.ids()).same_as(before) and not store.project.history()
+    assert not store.busy and store.labels(store.ids()).same_as(before) and not read_steps(store.project.database)
     store.edit(held.work)  # and the next one is written
     qtbot.waitUntil(lambda: not store.busy)
-    assert [step.samples for step in store.project.history()] == [24]
+    assert [step.samples for step in read_steps(store.project.database)] == [24]
     qtbot.waitUntil(lambda: told[-3:] == [0.0, 8 / 24, 16 / 24])
 
 
@@ -109,7 +110,7 @@ def test_closing_asks_while_a_large_change_is_written(
     assert wait_for_writing(store, parent) == closes
     held.go_on.set()
     qtbot.waitUntil(lambda: not store.busy)
-    assert len(store.project.history()) == (0 if press == "Stop" else 1)
+    assert len(read_steps(store.project.database)) == (0 if press == "Stop" else 1)
 
 
 def test_closing_does_not_wait_for_what_is_only_read(session: Session, store: ProjectStore) -> None:

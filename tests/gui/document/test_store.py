@@ -11,12 +11,19 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from fkp_studio.document.changes import Changes
+from fkp_studio.document.members import accept_face
 from fkp_studio.document.session import Session
-from fkp_studio.document.store import Changes, ProjectStore
+from fkp_studio.document.store import ProjectStore
 from tests.conftest import make_project
+from training.assist.filling.accept import accept
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.storage.project import journal as history
+from training.storage.project.edits.change import change_labels
+from training.storage.project.edits.take_back import take_back
+from training.storage.project.journal import read_steps
+from training.storage.project.predictions import prediction_runs
 from training.storage.project.project import Project
 
 RUN = "0001-ml-resnet"
@@ -40,8 +47,16 @@ def predict(store: ProjectStore, qtbot: QtBot, *, confidence: float = 0.9) -> tu
     confidences = np.full(points.shape[:2], confidence, np.float32)
     confidences[:, 5] = 0.1
     with qtbot.waitSignal(store.changed):
-        store.put_predictions(RUN, store.ids(), points, confidences)
+        store.columns.write(RUN, store.ids(), points, confidences)
     return points, confidences
+
+
+def accept_all(store: ProjectStore, *, sure: float = 0.0) -> int | None:
+    return store.edit(lambda project: accept(project, RUN, min_confidence=sure))
+
+
+def take_all_back(store: ProjectStore) -> int | None:
+    return store.edit(lambda project: take_back(project, RUN))
 
 
 EDITS: dict[str, Callable[[ProjectStore], object]] = {
@@ -51,9 +66,9 @@ EDITS: dict[str, Callable[[ProjectStore], object]] = {
     "occluded": lambda s: s.set_state(1, 0, PointState.OCCLUDED),
     "absent": lambda s: s.set_state(1, 0, PointState.ABSENT),
     "unset": lambda s: s.set_state(1, 0, PointState.UNSET),
-    "accept one": lambda s: s.accept(RUN, [POOR], keypoints=[5]),
-    "accept face": lambda s: s.accept(RUN, [POOR]),
-    "accept all": lambda s: s.accept(RUN, None, min_confidence=0.5),
+    "accept one": lambda s: accept_face(s, RUN, POOR, keypoints=[5]),
+    "accept face": lambda s: accept_face(s, RUN, POOR),
+    "accept all": lambda s: accept_all(s, sure=0.5),
 }
 
 
@@ -75,12 +90,12 @@ def test_redo_undo_redo(store: ProjectStore, qtbot: QtBot, edit: Callable[[Proje
 def test_bulk_runs_beside_the_window(qtbot: QtBot, tmp_path: Path) -> None:
     store = ProjectStore(Project.open(make_project(tmp_path / "big.fkp", count=300)))
     with qtbot.waitSignal(store.changed):
-        store.put_predictions(RUN, store.ids(), np.full((300, 15, 2), 40.0), np.full((300, 15), 0.9))
+        store.columns.write(RUN, store.ids(), np.full((300, 15, 2), 40.0), np.full((300, 15), 0.9))
     before = on_disk(store)
     seen: list[Changes] = []
     store.changed.connect(seen.append)
     with qtbot.waitSignal(store.saved) as saved:
-        assert store.accept(RUN) is None
+        assert accept_all(store) is None
         assert store.busy
         with pytest.raises(UserError, match="still being written"):
             store.place(1, 0, (1, 1))
@@ -89,7 +104,7 @@ def test_bulk_runs_beside_the_window(qtbot: QtBot, tmp_path: Path) -> None:
     assert [len(c.ids) for c in seen if c.labels and c.ids is not None] == [100]
     assert not store.index().missing.any()
     with qtbot.waitSignal(store.saved) as saved:
-        assert store.take_back(RUN) is None
+        assert take_all_back(store) is None
     assert on_disk(store).same_as(before)
     with qtbot.waitSignal(store.saved):
         store.undo_stack.undo()
@@ -100,11 +115,11 @@ def test_bulk_runs_beside_the_window(qtbot: QtBot, tmp_path: Path) -> None:
 def test_an_undo_while_a_large_change_is_written_is_refused(qtbot: QtBot, tmp_path: Path) -> None:
     store = ProjectStore(Project.open(make_project(tmp_path / "big.fkp", count=300)))
     with qtbot.waitSignal(store.changed):
-        store.put_predictions(RUN, store.ids(), np.full((300, 15, 2), 40.0), np.full((300, 15), 0.9))
+        store.columns.write(RUN, store.ids(), np.full((300, 15, 2), 40.0), np.full((300, 15), 0.9))
     store.place(1, 0, (5, 5))
     sentences: list[str] = []
     store.failed.connect(sentences.append)
-    store.accept(RUN)
+    accept_all(store)
     store.undo_stack.undo()
     assert "Wait for it" in sentences[0]
     qtbot.waitUntil(lambda: not store.busy and store.undo_stack.count() == 2 == store.undo_stack.index())
@@ -117,7 +132,7 @@ def test_labels_are_never_replaced_by_accept(store: ProjectStore, qtbot: QtBot) 
     store.set_state(POOR, 5, PointState.ABSENT)
     store.place(POOR, 6, (3, 4))
     before = store.labels([POOR])
-    points = store.accept(RUN, [POOR], min_confidence=0.5)
+    points = store.edit(lambda project: accept(project, RUN, [POOR], min_confidence=0.5), samples=1)
     after = store.labels([POOR])
     assert points == 9  # 11 were missing; a person has decided two of them
     kept = ~before.missing
@@ -127,22 +142,22 @@ def test_labels_are_never_replaced_by_accept(store: ProjectStore, qtbot: QtBot) 
     assert (after.origins[filled] == Origin.MODEL).all()
     assert (after.runs[filled] == 1).all()
     assert np.allclose(after.confidences[filled], 0.9)
-    assert store.accept(RUN, [POOR]) == 0
+    assert accept_face(store, RUN, POOR) == 0
 
 
 def test_a_moved_point_becomes_a_persons(store: ProjectStore, qtbot: QtBot) -> None:
     predict(store, qtbot)
-    store.accept(RUN, [POOR], keypoints=[7, 8])
+    accept_face(store, RUN, POOR, keypoints=[7, 8])
     store.place(POOR, 7, (9, 9))
     store.set_state(POOR, 8, PointState.VISIBLE)
     labels = store.labels([POOR])
     assert labels.origins[0, [7, 8]].tolist() == [Origin.PERSON, Origin.PERSON]
-    assert store.take_back(RUN) == 0
+    assert take_all_back(store) == 0
 
 
 def test_accept_fills_from_a_confidence_on(store: ProjectStore, qtbot: QtBot) -> None:
     predict(store, qtbot)
-    assert store.accept(RUN, min_confidence=0.5) == 80
+    assert accept_all(store, sure=0.5) == 80
 
 
 def test_states_by_hand(store: ProjectStore) -> None:
@@ -221,9 +236,9 @@ def test_a_restart_brings_back_the_stack(session: Session) -> None:
 def test_another_program_fills_while_the_window_is_open(store: ProjectStore, qtbot: QtBot) -> None:
     predict(store, qtbot)
     with Project.open(store.path) as other:
-        accepted = other.accept(RUN)
+        accepted = accept(other, RUN)
     with qtbot.waitSignal(store.changed) as changed:
-        store.look()
+        store.watch.look()
     assert changed.args[0].ids is None
     assert changed.args[0].labels
     assert not store.index().missing.any()
@@ -237,8 +252,8 @@ def test_own_writes_are_not_taken_for_anothers(store: ProjectStore, qtbot: QtBot
     store.place(1, 0, (1, 1))
     seen: list[Changes] = []
     store.changed.connect(seen.append)
-    store.look()
-    store.look()
+    store.watch.look()
+    store.watch.look()
     qtbot.waitUntil(lambda: True)
     assert seen == []
 
@@ -249,7 +264,7 @@ def test_an_undo_that_another_program_forestalled(store: ProjectStore, qtbot: Qt
         before = other.labels([2])
         after = before.copy()
         after.points[0, 0] = 7
-        other.write_step([2], before, after, text="elsewhere")
+        change_labels(other, [2], before, after, text="elsewhere")
     with qtbot.waitSignal(store.failed), qtbot.waitSignal(store.changed):
         store.undo_stack.undo()
     assert store.labels([1]).points[0, 0].tolist() == [1, 1]
@@ -284,24 +299,24 @@ def test_a_full_disk_loses_nothing(store: ProjectStore, qtbot: QtBot) -> None:
 def test_columns_for_sorting_follow_the_edits(store: ProjectStore, qtbot: QtBot) -> None:
     predict(store, qtbot)
     with qtbot.waitSignal(store.changed):
-        error, _ = store.run_columns(RUN)
+        error, _ = store.columns.of(RUN)
         assert np.isnan(error).all()
-    error, confidence = store.run_columns(RUN)
+    error, confidence = store.columns.of(RUN)
     assert np.allclose(error, 1)
     assert np.allclose(confidence, (14 * 0.9 + 0.1) / 15)
     x, y = store.labels([1]).points[0, 0]
     store.place(1, 0, (x + 16, y))
-    assert store.run_columns(RUN)[0][0] == pytest.approx(1 + 14 / 15)
+    assert store.columns.of(RUN)[0][0] == pytest.approx(1 + 14 / 15)
     store.undo_stack.undo()
-    assert store.run_columns(RUN)[0][0] == pytest.approx(1)
+    assert store.columns.of(RUN)[0][0] == pytest.approx(1)
 
 
 def test_discarded_predictions_go_and_accepted_points_stay(store: ProjectStore, qtbot: QtBot) -> None:
     predict(store, qtbot)
-    store.accept(RUN, [POOR])
+    accept_face(store, RUN, POOR)
     with qtbot.waitSignal(store.changed):
-        store.forget_predictions(RUN)
-    assert store.prediction_runs() == []
+        store.columns.delete(RUN)
+    assert prediction_runs(store.project.database) == []
     assert not store.predictions(RUN, [POOR]).present.any()
     assert store.labels([POOR]).mask.all()
 
@@ -313,7 +328,7 @@ def test_the_log_of_many_edits_is_folded_in(store: ProjectStore, qtbot: QtBot) -
         store.place(1 + i % 20, i % 15, (i % 90, i % 80 + 3))
     assert log.stat().st_size > 100_000
     assert database.stat().st_mtime_ns == size
-    store.look()
+    store.watch.look()
     qtbot.waitUntil(lambda: database.stat().st_mtime_ns != size)
 
 
@@ -325,7 +340,7 @@ def test_a_journal_cut_short_cuts_the_stack(store: ProjectStore, monkeypatch: py
     assert store.undo_stack.count() == history.ALWAYS_KEPT
     while store.undo_stack.canUndo():
         store.undo_stack.undo()
-    assert [s.undone for s in store.project.history()] == [True] * history.ALWAYS_KEPT
+    assert [s.undone for s in read_steps(store.project.database)] == [True] * history.ALWAYS_KEPT
     assert store.labels([1]).points[0, 4].tolist() == [4, 8]
 
 

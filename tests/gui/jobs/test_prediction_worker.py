@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from training.assist.offsets.fit_to_person import Fit, undo_fit, use_fit
+from training.storage.project.predictions import predicted_ids
 from training.storage.runs.model.adjustment import Adjustment
 from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
 from training.storage.runs.new_run import create_run
@@ -55,7 +56,7 @@ def make_jobs(session: Session, memory: Path, run: str, qtbot: QtBot) -> Iterato
 
 
 def predicted(session: Session, run: str) -> list[int]:
-    return session.store.project.predicted_ids(run).tolist()
+    return predicted_ids(session.store.project.database, run).tolist()
 
 
 def asked(memory: Path) -> list[dict[str, Any]]:

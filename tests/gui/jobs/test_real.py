@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
+from training.storage.project.predictions import predicted_ids
 from training.storage.runs.settings.recipes import recipe_config
 
 NAME = "0001-cnn-6"
@@ -33,6 +34,6 @@ def test_train_stop_resume_and_predict(session: Session, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: jobs.status(NAME) == "stopped", timeout=60_000)
     session.set_run(NAME)
     project = session.store.project
-    qtbot.waitUntil(lambda: len(project.predicted_ids(NAME)) == 24, timeout=120_000)
+    qtbot.waitUntil(lambda: len(predicted_ids(project.database, NAME)) == 24, timeout=120_000)
     assert said == []
     jobs.close()

@@ -21,12 +21,15 @@ from training.commands.shared.predict_all import predict_into
 from training.faces.labels.head_poses import write_poses
 from training.faces.labels.labels import Origin
 from training.faces.labels.schema import KAGGLE_15
-from training.faces.measures.reliability import judge_stored
 from training.learning.evaluation.confidence import judge_run
+from training.storage.project.edits.undo import undo
+from training.storage.project.journal import read_steps
+from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, RunFailed, from_line
 from training.storage.runs.listing import read_run
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
+from training.storage.runs.model.stored_predictions import judge_stored
 from training.storage.runs.run import MODEL, Run
 
 SETTINGS = ("--recipe", "cnn-6", "--device", "cpu", "--set", "batch_size=12", "threads=1", "precision=float32")
@@ -234,9 +237,9 @@ def test_fill_is_one_step_and_replaces_nothing(project: Path, capsys: pytest.Cap
         assert not after.missing.any()
         assert np.array_equal(after.points[before.mask], before.points[before.mask])
         assert set(after.origins[before.missing].tolist()) == {Origin.MODEL}
-        assert len(opened.predicted_ids("0001-cnn-6")) == 24
-        for step in reversed(opened.history()):
-            opened.undo_step(step.id)
+        assert len(predicted_ids(opened.database, "0001-cnn-6")) == 24
+        for step in reversed(read_steps(opened.database)):
+            undo(opened, step.id)
         assert opened.labels(opened.ids()).same_as(before)
     assert fkp("info", project) == 0
     assert "0001-cnn-6  done" in capsys.readouterr().out

@@ -11,8 +11,11 @@ import numpy as np
 from training.assist.filling.conditional import conditional
 from training.assist.filling.covariance import fit_covariance
 from training.errors import UserError
+from training.faces.labels.labels import Labels
+from training.faces.measures.error_curve import USUAL_POWER
 from training.files import replacing
 from training.npz import read_array
+from training.storage.project.predictions import Predictions
 
 FILL = "fill.npz"
 FEWEST = 5  # minimum number of faces with at least two labels
@@ -122,3 +125,26 @@ def fit_fill(points: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> FillM
     errors = np.where(there[..., None], errors, np.nan)[rows]
     shape = np.nan_to_num(points[rows] / unit[rows]).mean(axis=0)
     return FillModel(fit_covariance(errors, shape), int(rows.sum()))
+
+
+def given_labels(
+    fill: FillModel, labels: Labels, predictions: Predictions, sizes: np.ndarray
+) -> tuple[Predictions, np.ndarray]:
+    """The predictions of B faces given their labels, and the points' covariances [B, K, 2, 2] px^2. sizes [B, 2] px.
+
+    A labelled point keeps the run's prediction. The probability of an error above t is exp(-(t / scale)^k), with
+    k = USUAL_POWER (training.faces.measures.error_curve). If a share r of the variance is left, the scale shrinks by
+    sqrt(r), so 1 - confidence becomes (1 - confidence)^(r^(-k / 2)).
+    """
+    known = labels.vouched
+    plain = predictions.points.astype(np.float64)
+    points, covariances = fill.condition_all(plain, labels.points, known, sizes=sizes)
+    left = np.where(known, 1, fill.variance_left(covariances, sizes=sizes))
+    confidences = 1 - (1 - predictions.confidences.astype(np.float64)) ** (left ** (-USUAL_POWER / 2))
+    there = np.where(known[..., None], plain, points)
+    return Predictions(there.astype(np.float32), confidences.astype(np.float32)), covariances
+
+
+def expected_error(covariances: np.ndarray) -> np.ndarray:
+    """The mean error in px of points with covariance [..., 2, 2]: sqrt(pi / 2) of the standard deviation."""
+    return np.asarray(np.sqrt(np.pi / 4 * np.trace(covariances, axis1=-2, axis2=-1)))

@@ -16,10 +16,10 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.reading import resize_points
+from training.faces.labels.splits import spread_rows
 from training.storage.project.columns import read_sizes
 from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
-from training.storage.runs.inputs.data import spread_rows
 from training.storage.runs.model.adjustment import Adjustment, remove_adjustment, write_adjustment
 from training.storage.runs.model.stored_predictions import (
     NotPredictedError,

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.assist.filling.accept import Accepted
 from training.assist.offsets.label_offsets import LabelOffset, from_pictures, from_predictions, learnt_offsets
 from training.assist.offsets.symmetry import FEWEST, frontal_rows
 from training.errors import UserError
+from training.faces.labels.splits import spread_rows
 from training.faces.measures.metrics import rmse
 from training.storage.project.columns import REMOVED, read_sizes
 from training.storage.project.edits.shift import shift_labels, to_shift
+from training.storage.project.edits.step import Edited
+from training.storage.project.imports import import_numbers, read_imports
 from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
-from training.storage.runs.inputs.data import spread_rows
 from training.storage.runs.model.stored_predictions import model_config, raw_predictions
 from training.storage.runs.run import Run
 
@@ -59,8 +60,8 @@ def check_labels(project: Project, run: Run | None = None) -> list[Checked]:
     Labels are read block by block, and `LOOKED_AT` faces are used for the images. Raises UserError, and Cancelled where
     the database's progress does.
     """
-    imports = project.database.column("SELECT import FROM samples ORDER BY id")
-    sources = [entry.source for entry in project.imports()]
+    imports = import_numbers(project.database)
+    sources = [entry.source for entry in read_imports(project.database)]
     checked = []
     for number in np.unique(imports).tolist():
         ids = np.flatnonzero(imports == number) + 1
@@ -69,9 +70,9 @@ def check_labels(project: Project, run: Run | None = None) -> list[Checked]:
     return checked
 
 
-def mend_labels(project: Project, checked: Checked, dx: float) -> Accepted:
+def mend_labels(project: Project, checked: Checked, dx: float) -> Edited:
     """Move the imported labels of that import by dx px to the right, as one step of the journal."""
-    return shift_labels(project.database, dx, len(project.schema), ids=checked.ids)
+    return shift_labels(project, dx, ids=checked.ids)
 
 
 def _check(project: Project, run: Run | None, ids: np.ndarray, source: str) -> Checked:

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from json import dumps
 from types import FrameType
 
-from training.cli import FAULT, OK
 from training.commands.shared.output import note, say
-from training.errors import UserError
+from training.errors import FAULT, OK, UserError
 from training.processes.children import stop_signals
 from training.storage.runs.events import (
     EpochDone,

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from training.cli import OK
 from training.commands.shared.follow_run import stop_at_signals
 from training.commands.shared.output import note, say, say_json
 from training.commands.shared.search_words import results, train_command, trial_line
+from training.errors import OK
 from training.search.plan import SearchPlan, best_trial, ranked, read_plan, read_search, read_trials
 from training.search.worker import TrialEvent, Worker
 

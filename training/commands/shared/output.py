@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from training.files import strict
 
 Report = Callable[[float, str], None]
 
@@ -24,17 +25,6 @@ def note(text: str) -> None:
 def say_json(value: Any) -> None:
     """Print one JSON object on one line; non-finite numbers become null."""
     say(json.dumps(strict(value), allow_nan=False, ensure_ascii=False))
-
-
-def strict(value: Any) -> Any:
-    """The value with NaN and infinity as None, tuples as lists and NumPy values as plain Python."""
-    if isinstance(value, dict):
-        return {str(k): strict(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [strict(v) for v in value]
-    if hasattr(value, "tolist"):
-        return strict(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(rows: Sequence[Sequence[object]], *, head: Sequence[str]) -> list[str]:

@@ -12,9 +12,8 @@ from training.commands.shared.predict_all import predict_pictures
 from training.errors import UserError
 from training.faces.images.crops import cut, square_crop
 from training.faces.images.face_detector import FaceDetector
-from training.faces.images.reading import read_picture
-from training.sources.formats.csv_folder import face_name
-from training.storage.project.project import as_channels
+from training.faces.images.reading import as_channels, read_picture
+from training.faces.labels.samples import face_name
 from training.storage.runs.model.starters import room_for
 
 if TYPE_CHECKING:

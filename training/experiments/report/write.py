@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from training.commands.shared.output import strict
 from training.experiments.report.drawing import as_files
 from training.experiments.report.page import page
 from training.experiments.report.report import Report, Table, verdict_words
 from training.experiments.report.saved_table import CSV, JSON, MARKDOWN, PAGE
-from training.files import replacing, writing
+from training.files import replacing, strict, writing
 
 
 def write_report(report: Report, folder: Path) -> Path:

@@ -146,3 +146,13 @@ def resize_points(
     scale = np.asarray(new, np.float64) / np.asarray(old, np.float64)
     scale = scale[..., None, :] if scale.ndim == 2 else scale
     return (np.asarray(points, np.float64) + 0.5) * scale - 0.5
+
+
+def as_channels(picture: np.ndarray, channels: int | None) -> np.ndarray:
+    """An image as gray [H, W] (1), RGB [H, W, 3] (3), or unchanged (None). Gray is ITU-R BT.601."""
+    if channels == 3 and picture.ndim == 2:
+        return np.repeat(picture[..., None], 3, axis=2)
+    if channels == 1 and picture.ndim == 3:
+        weights = np.array([0.299, 0.587, 0.114])
+        return np.rint(picture @ weights).astype(np.uint8)
+    return picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -96,3 +96,9 @@ class SampleBatch:
             if part is not None and len(part)
         }
         return replace(self, **taken)
+
+
+def face_name(picture: str, number: int) -> str:
+    """The sample's name of an image's n-th face: a.jpg, a#2.jpg, ..."""
+    path = PurePosixPath(picture)
+    return picture if number == 1 else picture[: len(picture) - len(path.suffix)] + f"#{number}{path.suffix}"

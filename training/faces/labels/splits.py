@@ -148,3 +148,15 @@ def _follow(names: list[str], splits: np.ndarray, fixed: np.ndarray, known: Mapp
         if name in where and (not fixed[i] or name in known):
             splits[i] = where[name]
             fixed[i] = True
+
+
+def numbered(groups: list[str]) -> np.ndarray:
+    """Names as numbers, int64; each "" is a group of its own."""
+    _, numbers = np.unique(np.array(groups), return_inverse=True)
+    alone = np.array([not name for name in groups], bool)
+    return np.where(alone, numbers.size + np.arange(numbers.size), numbers).astype(np.int64)
+
+
+def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the rows, evenly spread."""
+    return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from training.faces.labels.schema import KeypointSchema
-from training.storage.runs.events import CED_AXIS
 
 AUC_LIMIT, FAILURE_LIMIT = 0.08, 0.10
+CED_AXIS: tuple[float, ...] = tuple(round(i * 0.002, 3) for i in range(101))  # 0 to 0.2
 DETECTION_LIMIT = 0.10
 
 

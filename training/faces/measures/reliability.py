@@ -3,7 +3,6 @@ those accepted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,9 @@ from training.faces.measures.error_curve import ErrorCurve
 
 if TYPE_CHECKING:
     from training.faces.labels.schema import KeypointSchema
-    from training.storage.project.project import Project
 
-SPLITS = ("train", "val", "test")
 BINS = 10
 STEPS = 200  # points on the risk curve
-_BLOCK = 1024  # samples read at once
 
 
 @dataclass(frozen=True)
@@ -76,28 +72,6 @@ def judge(
     errors = metrics.point_errors(points, target) / np.where(np.isfinite(unit), unit, predicted)[:, None]
     known = np.isfinite(errors) & np.isfinite(confidences)
     return Judged(confidences[known].astype(np.float32), errors[known], int(known.any(axis=1).sum()))
-
-
-def judge_stored(
-    project: Project, run: str, split: str = "val", *, cancelled: Callable[[], bool] = lambda: False
-) -> Judged:
-    """A run's stored predictions against the labels that come from a person or the source."""
-    index = project.index()
-    chosen = np.flatnonzero(index.splits == SPLITS.index(split))
-    parts = [Judged(np.zeros(0, np.float32), np.zeros(0))]
-    for start in range(0, len(chosen), _BLOCK):
-        if cancelled():
-            break
-        rows = chosen[start : start + _BLOCK]
-        labels, found = project.labels(index.ids[rows]), project.predictions(run, index.ids[rows])
-        target = labels.vouched_points
-        sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
-        parts.append(judge(found.points.astype(np.float64), found.confidences, target, project.schema, sizes=sizes))
-    return Judged(
-        np.concatenate([p.confidences for p in parts]),
-        np.concatenate([p.errors for p in parts]),
-        sum(p.faces for p in parts),
-    )
 
 
 def reliability(judged: Judged, curve: ErrorCurve, *, beyond: float, bins: int = BINS) -> Reliability:

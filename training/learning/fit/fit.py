@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from training.assist.offsets.label_offsets import offset_troubles
+from training.faces.labels.splits import spread_rows
 from training.learning.fit.parallel.ranks import Ranks
 from training.learning.fit.saved_state import info, restore, save, save_best
 from training.learning.fit.trainer import Session
@@ -29,7 +30,7 @@ from training.storage.runs.events import (
 )
 from training.storage.runs.folder import load_config
 from training.storage.runs.inputs.balance import write_balance
-from training.storage.runs.inputs.data import RunData, load_run_data, spread_rows
+from training.storage.runs.inputs.data import RunData, load_run_data
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 import training
 from training.errors import UserError
+from training.faces.labels.splits import spread_rows
 from training.files import replacing
 from training.learning.augment.photometric import normalise
 from training.learning.inference.checkpoint import ModelInfo, load_model
@@ -32,7 +33,7 @@ from training.learning.inference.onnx_int8 import CALIBRATION, int8
 from training.learning.inference.views import averaged_points
 from training.learning.models.staged import StagedNet
 from training.storage.project.project import Project
-from training.storage.runs.inputs.data import load_readable, spread_rows
+from training.storage.runs.inputs.data import load_readable
 from training.storage.runs.inputs.marking_schemes import scheme_number
 from training.storage.runs.model.adjustment import read_adjustment
 from training.storage.runs.run import Run

@@ -10,9 +10,9 @@ from training.errors import UserError
 from training.faces.images.crops import square_crop
 from training.faces.images.face_detector import ROOM, FaceDetector
 from training.faces.images.reading import read_reduced
-from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch
-from training.sources.formats.csv_folder import face_name
+from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch, face_name
 from training.sources.formats.reader import Chunk
+from training.words import counted
 
 FACES = ("whole", "detect")  # how photos without labels are imported
 CHUNK = 8  # images between checks for cancelling
@@ -46,10 +46,10 @@ class FaceFinder:
 
     def notes(self) -> list[str]:
         """Remarks to report when everything is read."""
-        notes = [f"{_count(self.faces, 'face')} found in {_count(self.photos, 'image')}."]
+        notes = [f"{counted(self.faces, 'face')} found in {counted(self.photos, 'image')}."]
         if self.empty:
             notes.append(
-                f"{_count(self.empty, 'image')} without a detected face: kept whole and flagged; draw a box around "
+                f"{counted(self.empty, 'image')} without a detected face: kept whole and flagged; draw a box around "
                 "the face there, or remove it."
             )
         return notes
@@ -74,7 +74,3 @@ class FaceFinder:
         ):
             crops[:] = 0
         return crops, boxes
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" + ("" if number == 1 else "s")

@@ -28,7 +28,7 @@ from training.sources.formats.problems import Problem
 from training.sources.formats.reader import CHUNK, Chunk, Reader
 from training.sources.formats.which import IMPORT_FORMATS, PICTURES, detect_format, open_reader
 from training.storage.project.columns import REMOVED
-from training.storage.project.edits.photo_mates import join_photo
+from training.storage.project.edits.remove import join_photo
 from training.storage.project.new_project import new_project
 from training.storage.project.new_samples import Importing
 from training.storage.project.pixels import PictureFiles

@@ -16,10 +16,11 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.crops import same_square
-from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch
-from training.sources.formats.csv_folder import face_name
+from training.faces.labels.samples import SampleBatch, face_name
 from training.sources.formats.reader import Chunk
 from training.storage.project.project import Project
+from training.storage.project.samples import files_of_samples
+from training.words import counted
 
 _File = tuple[str, str]  # folder with links resolved, and file name
 _Crop = tuple[int, int, int]
@@ -47,19 +48,11 @@ class KnownPictures:
         self._read(project)
 
     def _read(self, project: Project) -> None:
-        database, beside = project.database, project.path.parent
-        folders = {
-            number: {self._folder(os.path.normpath(beside / near)), self._folder(absolute)}
-            for number, near, absolute in database.all("SELECT id, near, absolute FROM folders")
-        }
-        rows = database.all(
-            "SELECT s.id, s.name, s.folder, s.file, s.flags, f.crop_x, f.crop_y, f.crop_side FROM samples s "
-            "LEFT JOIN faces f ON f.id = s.id"
-        )
-        for number, name, folder, file, flags, *crop in rows:
-            self._places[name] = tuple((place, file) for place in folders.get(folder, ()))
-            held = _Held(number, (crop[0], crop[1], crop[2]) if crop[2] else None, FLAG_NO_FACE in flags)
-            for place in self._places[name]:
+        for sample in files_of_samples(project.database):
+            folders = {self._folder(folder) for folder in sample.folders}
+            self._places[sample.name] = tuple((folder, sample.file) for folder in folders)
+            held = _Held(sample.id, sample.crop, sample.faceless)
+            for place in self._places[sample.name]:
                 self._files.setdefault(place, []).append(held)
 
     def _folder(self, path: str) -> str:
@@ -132,7 +125,7 @@ class KnownPictures:
         notes = []
         if self.there:
             kept = "is unchanged, with its" if self.there == 1 else "are unchanged, with their"
-            notes.append(f"{_count(self.there, 'image')} that the project already has {kept} labels.")
+            notes.append(f"{counted(self.there, 'image')} that the project already has {kept} labels.")
         if before:
             notes.append(f"The project has other images with these names: the names of this source begin with {before}")
         return tuple(notes)
@@ -142,10 +135,6 @@ class KnownPictures:
         faces."""
         held = {n: self._files.get(file, []) for n, (_, file) in enumerate(self._new) if file is not None}
         return {n: np.array([one.id for one in others], np.int64) for n, others in held.items() if others}
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def _crop(batch: SampleBatch, i: int) -> _Crop | None:

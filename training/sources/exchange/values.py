@@ -14,7 +14,9 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.files import safe_name
 from training.sources.formats.pts import ORIGIN, pts_number
+from training.storage.project.predictions import prediction_runs
 from training.storage.project.project import Project
+from training.storage.project.samples import source_cells
 
 CHUNK = 256
 
@@ -27,7 +29,7 @@ class Values:
     run: str | None
 
     def __post_init__(self) -> None:
-        if self.run is not None and self.run not in self.project.prediction_runs():
+        if self.run is not None and self.run not in prediction_runs(self.project.database):
             raise UserError(f"The run {self.run} has no predictions in {self.project.path}; predict with it first.")
 
     def labels(self, ids: np.ndarray) -> Labels:
@@ -52,7 +54,7 @@ class Values:
         if self.run is not None:
             shift = np.tile(corners * whole + origin, flat.shape[1] // 2)
             return [[_short(value) for value in row] for row in (flat + shift).tolist()]
-        kept = zip(self.project.source_cells(ids), self.project.sources(ids), corners.tolist(), strict=True)
+        kept = zip(source_cells(self.project.database, ids), self.project.sources(ids), corners.tolist(), strict=True)
         rows = [_Row(cells, source_origin(source), corner, whole or not any(corner)) for cells, source, corner in kept]
         return [row.cells(values, origin) for row, values in zip(rows, flat.tolist(), strict=True)]
 

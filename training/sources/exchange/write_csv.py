@@ -17,6 +17,7 @@ from training.sources.formats.image_files import is_picture
 from training.sources.formats.known_columns import CROP_COLUMNS
 from training.storage.project.boxes import Faces
 from training.storage.project.columns import SPLITS
+from training.storage.project.label_table import label_table
 
 _ROW = "\x1e\n"  # ends a row while it has no label cells yet
 _BOX_COLUMNS = ("box_x", "box_y", "box_w", "box_h")
@@ -86,7 +87,8 @@ class _CsvTable:
     def notes(self, folder: Path) -> list[str]:
         """Notes on the whole table."""
         notes = [f"The images were written to {folder}."] if self.inside else []
-        counts = self.values.project.label_table()[:, [PointState.OCCLUDED, PointState.ABSENT]].sum()
+        table = label_table(self.values.project.database, len(self.values.project.schema))
+        counts = table[:, [PointState.OCCLUDED, PointState.ABSENT]].sum()
         if counts and not self.states and self.values.run is None:
             notes.append(f"{counts:,} points are occluded or absent, which a table without states cannot show.")
         return notes

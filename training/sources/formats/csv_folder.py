@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from training.errors import UserError
 from training.faces.images.reading import PICTURE_SUFFIXES
-from training.faces.labels.samples import SampleBatch
+from training.faces.labels.samples import SampleBatch, face_name
 from training.faces.labels.schema import SCHEMAS, KeypointSchema, schema_from_names
 from training.progress import Progress
 from training.sources.formats import face_rows
@@ -222,12 +222,6 @@ def _names_splits(head: Rows, column: str) -> bool:
     """Whether a column is one of splits: `split` in any case, others where no word of theirs is anything else."""
     words = {word for word in head.text(column) if word}
     return column.lower() == "split" or any(split_of(word) for word in words) or column.lower() not in SUBSET_NAMES
-
-
-def face_name(picture: str, number: int) -> str:
-    """The sample's name of an image's n-th face: a.jpg, a#2.jpg, ..."""
-    path = PurePosixPath(picture)
-    return picture if number == 1 else picture[: len(picture) - len(path.suffix)] + f"#{number}{path.suffix}"
 
 
 def _names_files(head: Rows, column: str, folders: Sequence[Path]) -> bool:

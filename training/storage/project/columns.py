@@ -5,6 +5,7 @@ Sample ids are 1, 2, 3... in order of import and never change: id - 1 is the sam
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from training.storage.project.database import Database
 CHUNK = 1024
 SPLITS = ("train", "val", "test")
 REMOVED = 3  # stored instead of a split for removed samples, see training.storage.project.edits.remove
+_FIRST = "first_splits"  # key in meta: digest of the splits before the first move
 ROW = np.dtype(
     [
         ("missing", "<u2"),
@@ -130,3 +132,21 @@ def write_columns(database: Database, ids: np.ndarray, **columns: Any) -> None:
         for name, values in columns.items():
             data[name][rows[where] - chunk * CHUNK] = np.asarray(values)[where]
         database.sql.execute("INSERT OR REPLACE INTO columns VALUES (?, ?)", (chunk, data.tobytes()))
+
+
+def note_first_splits(database: Database) -> None:
+    """Record the splits before the first move, within the caller's transaction; later calls do nothing."""
+    if database.one("SELECT value FROM meta WHERE key = ?", (_FIRST,)) is None:
+        database.sql.execute("INSERT INTO meta VALUES (?, ?)", (_FIRST, _digest(database)))
+
+
+def moved_splits(database: Database) -> str:
+    """A digest of the splits if they differ from the original ones, else ""."""
+    first = database.one("SELECT value FROM meta WHERE key = ?", (_FIRST,))
+    now = "" if first is None else _digest(database)
+    return "" if first is None or first[0] == now else now
+
+
+def _digest(database: Database) -> str:
+    index = read_index(database)
+    return hashlib.sha256(index.splits[index.kept].tobytes()).hexdigest()[:16]

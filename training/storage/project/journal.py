@@ -17,7 +17,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.storage.project.boxes import Cut, write_cut
-from training.storage.project.columns import write_columns
+from training.storage.project.columns import sample_count, write_columns
 from training.storage.project.database import Database
 from training.storage.project.label_table import read_labels, write_labels
 from training.storage.project.labels_codec import pack, row_type, unpack
@@ -28,6 +28,7 @@ MAX_BYTES = 256 << 20
 ALWAYS_KEPT = 20
 _LONGEST_CUT = 1 << 16  # bytes
 CUT = -(1 << 30)  # number of the part with a face's crop before and after
+State = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,17 @@ def read_steps(database: Database) -> list[Step]:
     """All steps, oldest first."""
     rows = database.all("SELECT id, text, time, undone, samples FROM steps ORDER BY id")
     return [Step(i, text, when, bool(undone), samples) for i, text, when, undone, samples in rows]
+
+
+def oldest_step(database: Database) -> int:
+    """The id of the oldest step; 0 if the journal is empty."""
+    return int((database.one("SELECT min(id) FROM steps") or (0,))[0] or 0)
+
+
+def journal_state(database: Database) -> State:
+    """(number of samples, newest step, number of undone steps); changes with every edit, also by other programs."""
+    newest, undone = database.one("SELECT max(id), sum(undone) FROM steps") or (0, 0)
+    return sample_count(database), int(newest or 0), int(undone or 0)
 
 
 def read_parts(database: Database, step: int, keypoints: int) -> Iterator[tuple[np.ndarray, Labels, Labels]]:

@@ -102,13 +102,12 @@ def predicted_ids(database: Database, run: str) -> np.ndarray:
 
 
 def delete_predictions(database: Database, run: str) -> None:
-    """Delete all predictions of a run, within the caller's transaction."""
-    key = run_key(database, run)
-    if key is not None:
-        database.sql.execute(
-            "DELETE FROM predictions WHERE key BETWEEN ? AND ?", (key << SHIFT, (key + 1 << SHIFT) - 1)
-        )
-        database.sql.execute("DELETE FROM prediction_runs WHERE id = ?", (key,))
+    """Delete all predictions of a run."""
+    with database.transaction() as sql:
+        key = run_key(database, run)
+        if key is not None:
+            sql.execute("DELETE FROM predictions WHERE key BETWEEN ? AND ?", (key << SHIFT, (key + 1 << SHIFT) - 1))
+            sql.execute("DELETE FROM prediction_runs WHERE id = ?", (key,))
 
 
 def drop_predictions(database: Database, sample_id: int) -> None:

@@ -7,80 +7,43 @@ import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from training.assist.filling import accept
-from training.assist.filling.accept import Accepted
-from training.assist.filling.of_run import usable_fill
 from training.errors import UserError
-from training.faces.images.reading import MAX_SIDE, resize_pictures
+from training.faces.images.reading import MAX_SIDE, as_channels, resize_pictures
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
 from training.files import replace
-from training.storage.project import boxes as faces
-from training.storage.project import journal as history
 from training.storage.project import label_table, predictions
-from training.storage.project.boxes import Faces
+from training.storage.project.boxes import Faces, read_crop, read_faces
 from training.storage.project.columns import (
     SampleIndex,
+    moved_splits,
     read_index,
-    read_rows,
     read_splits,
     sample_count,
-    split_word,
     write_columns,
 )
 from training.storage.project.database import BUSY_MS, Database
-from training.storage.project.edits import move as moving
-from training.storage.project.journal import Step, StepWriter
 from training.storage.project.label_table import as_ids
-from training.storage.project.new_samples import SEPARATOR, Importing, write_groups
-from training.storage.project.pixels import PictureFiles, disk_sentences, find_picture, open_pixels
+from training.storage.project.new_samples import Importing, write_groups
+from training.storage.project.pixels import PictureFiles, disk_sentences, open_pixels
 from training.storage.project.predictions import Predictions
-from training.storage.runs.run import Run
+from training.storage.project.samples import Sample, file_path, read_row, read_sample, read_texts
 
 RUNS = "runs"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One sample.
-
-    name: unique. source: where it came from, for display. path: its image file (None: its pixels are in the project).
-    group: "" if none. split: "train", "val", "test" or "removed". width, height: px.
-    """
-
-    id: int
-    name: str
-    source: str
-    path: Path | None
-    group: str
-    split: str
-    width: int
-    height: int
-    flags: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Import:
-    """One import of samples into the project. problems: sentences on what was left out or looks wrong."""
-
-    source: str
-    time: float
-    count: int
-    problems: tuple[str, ...]
 
 
 class Project:
     """An open project: one database connection, to be used in the thread that opened it. Each write is one transaction.
 
-    Errors that the user can fix are raised as UserError.
+    Undoable edits are functions in `training.storage.project.edits`; rarely needed reads are functions of the modules
+    beside this one, called with `project.database`. Errors that the user can fix are raised as UserError.
     """
 
     def __init__(self, path: Path, database: Database) -> None:
@@ -165,73 +128,30 @@ class Project:
 
     def sample(self, sample_id: int) -> Sample:
         """One sample. Raises UserError for an unknown id."""
-        name, source, folder, file, group, flags = self._row(sample_id, "name, source, folder, file, grouping, flags")
-        small = read_rows(self.database, sample_id - 1, sample_id)[0]
-        return Sample(
-            id=sample_id,
-            name=name,
-            source=source,
-            path=None if folder is None else self._picture_path(folder, file),
-            group=group,
-            split=split_word(int(small["splits"])),
-            width=int(small["widths"]),
-            height=int(small["heights"]),
-            flags=tuple(json.loads(flags)) if flags else (),
-        )
-
-    def _row(self, sample_id: int, columns: str) -> tuple:
-        row = self.database.one(f"SELECT {columns} FROM samples WHERE id = ?", (int(sample_id),))
-        if row is None:
-            raise UserError(f"There is no sample number {sample_id} in {self.path}.")
-        return row
-
-    def _picture_path(self, folder: int, file: str) -> Path:
-        near, absolute = self.database.one("SELECT near, absolute FROM folders WHERE id = ?", (folder,)) or ("", "")
-        return find_picture(self.path, near, absolute=absolute, file=file)
+        return read_sample(self.database, sample_id)
 
     def names(self, ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
-        """Names of the samples `ids`, or of all in order of import."""
-        return self._texts("name", ids)
+        """Names of the samples `ids`, or of all in the order of import."""
+        return read_texts(self.database, "name", ids)
 
     def groups(self, ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
         """Groups of the samples `ids`, or of all; "" if none."""
-        return self._texts("grouping", ids)
+        return read_texts(self.database, "grouping", ids)
 
     def sources(self, ids: Sequence[int] | np.ndarray | None = None) -> list[str]:
-        return self._texts("source", ids)
-
-    def _texts(self, column: str, ids: Sequence[int] | np.ndarray | None) -> list[str]:
-        if ids is None:
-            return [text for (text,) in self.database.all(f"SELECT {column} FROM samples ORDER BY id")]
-        return [self._row(int(i), column)[0] for i in as_ids(ids)]
-
-    def source_cells(self, ids: Sequence[int] | np.ndarray) -> list[tuple[str, ...] | None]:
-        """The 2K label cells of each sample as in its source file; None if it had none."""
-        query = "SELECT id, cells FROM source_cells WHERE id IN (SELECT value FROM json_each(?))"
-        wanted = as_ids(ids).tolist()
-        cells = dict(self.database.all(query, (json.dumps(wanted),)))
-        return [tuple(cells[i].split(SEPARATOR)) if i in cells else None for i in wanted]
+        return read_texts(self.database, "source", ids)
 
     def faces(self, ids: Sequence[int] | np.ndarray | None = None) -> Faces:
         """Crops, boxes and subsets of the samples `ids`, or of all."""
-        return faces.read_faces(self.database, self.ids() if ids is None else ids)
-
-    def imports(self) -> list[Import]:
-        """All imports, oldest first."""
-        rows = self.database.all("SELECT source, time, count, problems FROM imports ORDER BY id")
-        return [Import(source, when, count, tuple(json.loads(problems))) for source, when, count, problems in rows]
+        return read_faces(self.database, self.ids() if ids is None else ids)
 
     def labels(self, ids: Sequence[int] | np.ndarray) -> Labels:
         """The labels of `ids`, in that order. About 50 us for one."""
         return label_table.read_labels(self.database, as_ids(ids), len(self.schema))
 
-    def label_table(self) -> np.ndarray:
-        """int64 [K, 4]: the number of samples per keypoint and PointState."""
-        return label_table.label_table(self.database, len(self.schema))
-
     def label_hash(self) -> str:
         """Hash of all points, states and moved splits; a run whose snapshot has a different one is stale."""
-        more = moving.moved_splits(self.database)
+        more = moved_splits(self.database)
         return label_table.label_hash(self.database, len(self.schema), more=more)
 
     def picture(self, sample_id: int, *, channels: int | None = None, enough: int = MAX_SIDE) -> np.ndarray:
@@ -239,10 +159,12 @@ class Project:
 
         enough: a crop may be shrunk, but not below this side. Raises UserError, naming the file, if it is unreadable.
         """
-        file, row, folder, name = self._row(sample_id, "pixel_file, pixel_row, folder, file")
+        file, row, folder, name = read_row(self.database, sample_id, "pixel_file, pixel_row, folder, file")
         if file is None:
-            crop = faces.read_crop(self.database, sample_id)
-            return self._files.read(self._picture_path(folder, name), channels=channels or 3, crop=crop, enough=enough)
+            crop = read_crop(self.database, sample_id)
+            return self._files.read(
+                file_path(self.database, folder, name), channels=channels or 3, crop=crop, enough=enough
+            )
         if file not in self._pixels:
             self._pixels[file] = open_pixels(self.database, file)
         return as_channels(np.array(self._pixels[file][row]), channels)
@@ -255,30 +177,6 @@ class Project:
     def predictions(self, run: str, ids: Sequence[int] | np.ndarray) -> Predictions:
         """What `run` predicted for `ids`; NaN where it has nothing."""
         return predictions.read_predictions(self.database, run, as_ids(ids), len(self.schema))
-
-    def prediction_runs(self) -> list[str]:
-        return predictions.prediction_runs(self.database)
-
-    def predicted_ids(self, run: str) -> np.ndarray:
-        """int64, ascending: the samples for which `run` has predictions."""
-        return predictions.predicted_ids(self.database, run)
-
-    def run_columns(self, run: str, ids: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """(mean error to the labels px, mean confidence) of `ids` or all samples, float32 [N], NaN if undefined."""
-        return predictions.run_columns(self.database, run, len(self.schema), ids)
-
-    def history(self) -> list[Step]:
-        """The journal of edits, oldest first; undone steps at the end."""
-        return history.read_steps(self.database)
-
-    def oldest_step(self) -> int:
-        """The id of the oldest step in the journal; 0 if it is empty."""
-        return int((self.database.one("SELECT min(id) FROM steps") or (0,))[0] or 0)
-
-    def state(self) -> tuple[int, int, int]:
-        """(number of samples, newest step, number of undone steps); changes with every edit, also by other programs."""
-        newest, undone = self.database.one("SELECT max(id), sum(undone) FROM steps") or (0, 0)
-        return len(self), int(newest or 0), int(undone or 0)
 
     # writing: each call is one transaction
 
@@ -300,32 +198,9 @@ class Project:
             return importing.add_samples(batch)
 
     def write_labels(self, ids: Sequence[int] | np.ndarray, labels: Labels) -> None:
-        """Replace labels without a step in the journal (for generated data; edits use `write_step`)."""
+        """Replace labels without a step in the journal (for generated data; for undoable edits see `edits`)."""
         with self.database.transaction():
             label_table.write_labels(self.database, as_ids(ids), labels)
-
-    def write_step(self, ids: Sequence[int] | np.ndarray, before: Labels, after: Labels, *, text: str) -> int:
-        """Replace labels and record a step in the journal; returns its id."""
-        with self.database.transaction():
-            writer = StepWriter(self.database, text)
-            writer.write(as_ids(ids), before, after)
-            writer.finish()
-        return writer.id
-
-    def amend_step(self, step: int, ids: Sequence[int] | np.ndarray, after: Labels) -> None:
-        """Replace the final labels of the newest step (of the same samples `ids`), as for repeated nudges."""
-        with self.database.transaction():
-            history.amend_step(self.database, step, as_ids(ids), after)
-
-    def undo_step(self, step: int) -> np.ndarray:
-        """Undo the newest step; returns the changed ids. Raises UserError if `step` is not the newest."""
-        with self.database.transaction():
-            return history.move_step(self.database, step, len(self.schema), undo=True)
-
-    def redo_step(self, step: int) -> np.ndarray:
-        """Redo the step undone last; returns the changed ids. Raises UserError if `step` is a different one."""
-        with self.database.transaction():
-            return history.move_step(self.database, step, len(self.schema), undo=False)
 
     def write_predictions(
         self, run: str, ids: Sequence[int] | np.ndarray, points: np.ndarray, confidences: np.ndarray
@@ -333,28 +208,6 @@ class Project:
         """Store predictions of a run: points [B, K, 2] in image px, confidences [B, K]."""
         with self.database.transaction():
             predictions.write_predictions(self.database, run, as_ids(ids), points, confidences)
-
-    def delete_predictions(self, run: str) -> None:
-        with self.database.transaction():
-            predictions.delete_predictions(self.database, run)
-
-    def accept(
-        self, run: str, ids: np.ndarray | None = None, *, keypoints: Sequence[int] | None = None,
-        min_confidence: float = 0.0, plain: bool = False, text: str | None = None,
-    ) -> Accepted:  # fmt: skip
-        """Fill unset points of `ids` (None: all) from predictions of `run`, in one step; existing labels are kept.
-
-        If the run has a fill model, the predictions are conditioned on the labels, unless `plain`.
-        """
-        size = len(self.schema)
-        fill = None if plain else usable_fill(Run(self.runs_dir / run), keypoints=size)
-        return accept.accept(
-            self.database, run, ids, size, keypoints=keypoints, min_confidence=min_confidence, fill=fill, text=text
-        )
-
-    def take_back(self, run: str) -> Accepted:
-        """Unset all points accepted from `run`, in one step."""
-        return accept.take_back(self.database, run, len(self.schema))
 
     def set_splits(self, ids: Sequence[int] | np.ndarray, splits: np.ndarray) -> None:
         """Set splits, uint8 [B]: 0 train, 1 val, 2 test, 3 removed."""
@@ -364,11 +217,6 @@ class Project:
     def splits(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """The splits of `ids`, uint8 [B]."""
         return read_splits(self.database, as_ids(ids))
-
-    def move_to_split(self, ids: Sequence[int] | np.ndarray, split: int) -> Accepted:
-        """Move `ids` and their groups to train (0), val (1) or test (2), in one step of the journal."""
-        with self.database.transaction():
-            return moving.move_to_split(self.database, as_ids(ids), split)
 
     def set_groups(self, ids: Sequence[int] | np.ndarray, groups: Sequence[str]) -> None:
         """Set groups; "" for none."""
@@ -394,13 +242,3 @@ def _fill_folder(folder: Path, schema: KeypointSchema, *, name: str) -> None:
             sql.execute("INSERT INTO meta VALUES ('schema', ?)", (json.dumps(schema.to_json()),))
     finally:
         database.close()
-
-
-def as_channels(picture: np.ndarray, channels: int | None) -> np.ndarray:
-    """An image as gray [H, W] (1), RGB [H, W, 3] (3), or unchanged (None). Gray is ITU-R BT.601."""
-    if channels == 3 and picture.ndim == 2:
-        return np.repeat(picture[..., None], 3, axis=2)
-    if channels == 1 and picture.ndim == 3:
-        weights = np.array([0.299, 0.587, 0.114])
-        return np.rint(picture @ weights).astype(np.uint8)
-    return picture

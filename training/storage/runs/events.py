@@ -110,7 +110,6 @@ class RunFailed(Event):
 EVENTS: dict[str, type[Event]] = {
     c.__name__: c for c in (RunStarted, Progress, EpochDone, CheckpointSaved, Trouble, RunFinished, RunFailed)
 }
-CED_AXIS: tuple[float, ...] = tuple(round(i * 0.002, 3) for i in range(101))  # 0 to 0.2
 
 
 def to_line(event: Event, *, time: float) -> str:

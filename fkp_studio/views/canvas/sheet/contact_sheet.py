@@ -17,8 +17,9 @@ from fkp_studio.look.style import assets, theme
 from fkp_studio.views.canvas.sheet.grid import SheetGrid, Tile
 
 if TYPE_CHECKING:
+    from fkp_studio.document.changes import Changes
     from fkp_studio.document.session import Session
-    from fkp_studio.document.store import Changes, ProjectStore
+    from fkp_studio.document.store import ProjectStore
 
 COUNTS = (9, 16, 25)
 SIDE = 384  # px, the largest side of images on a page

@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
+from fkp_studio.document.members import accept_face
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.views.canvas.box_page import BoxPage
@@ -29,6 +30,8 @@ from tests.helpers.windows import in_window
 from training.faces.labels.labels import Origin
 from training.faces.labels.schema import IBUG_68
 from training.sources.exchange.import_source import import_source
+from training.storage.project.edits.take_back import take_back
+from training.storage.project.predictions import predicted_ids
 from training.storage.runs.run import starters_folder
 
 STARTER = "starter-15"
@@ -64,7 +67,7 @@ def test_a_project_without_runs_shows_its_starter(jobs: Jobs, session: Session, 
     panel = RunsPanel(session, jobs)
     in_window(qtbot, panel)
     qtbot.waitUntil(lambda: session.run == STARTER)
-    qtbot.waitUntil(lambda: len(session.store.project.predicted_ids(STARTER)) == 24)
+    qtbot.waitUntil(lambda: len(predicted_ids(session.store.project.database, STARTER)) == 24)
     row: Row = panel.model.index(0).data(RowRole)
     assert (row.title, row.line, row.curves, row.stale) == (STARTER, "came with the program", False, False)
     assert panel.list.currentIndex().row() == 0
@@ -79,11 +82,11 @@ def test_a_project_without_runs_shows_its_starter(jobs: Jobs, session: Session, 
 
 
 def test_what_is_accepted_from_a_starter_says_so(jobs: Jobs, session: Session, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: len(session.store.project.predicted_ids(STARTER)) == 24)
-    assert session.store.accept(STARTER, [3]) == 11
+    qtbot.waitUntil(lambda: len(predicted_ids(session.store.project.database, STARTER)) == 24)
+    assert accept_face(session.store, STARTER, 3) == 11
     labels = session.store.labels([3])
     assert set(labels.runs[labels.origins == Origin.MODEL].tolist()) == {-15}
-    assert session.store.take_back(STARTER) == 11
+    assert session.store.edit(lambda project: take_back(project, STARTER)) == 11
 
 
 def test_the_import_finds_faces_and_offers_the_starters_points(

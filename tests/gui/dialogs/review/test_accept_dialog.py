@@ -10,9 +10,11 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.dialogs.review.accept_dialog import AcceptDialog
-from fkp_studio.dialogs.review.accept_facts import Candidates, outcome
+from fkp_studio.dialogs.review.accept_facts import outcome
+from fkp_studio.document.members import accept_face
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
+from training.assist.filling.candidates import Candidates
 
 RUN = "0001-ml-resnet"
 
@@ -81,7 +83,7 @@ def test_where_nothing_is_sure_enough_it_says_how_sure_the_surest_is(
 def test_accepted_points_can_be_taken_back(qtbot: QtBot, session: Session, jobs: Jobs) -> None:
     predict(session)
     assert session.store is not None
-    session.store.accept(RUN, [3])
+    accept_face(session.store, RUN, 3)
     assert session.store.index().missing[2] == 0
     dialog = opened(qtbot, session, jobs)
     dialog.take_back.click()
@@ -110,9 +112,9 @@ def test_the_count_is_what_the_project_accepts(qtbot: QtBot, session: Session) -
     ids = session.store.ids()
     confidences = random.choice([0.1, 0.7, 0.70001, 0.8, np.nan], (24, 15))
     session.store.project.write_predictions(RUN, ids, random.uniform(0, 96, (24, 15, 2)), confidences)
-    from fkp_studio.dialogs.review.accept_facts import read_candidates
+    from fkp_studio.dialogs.review.accept_facts import candidates_in
 
-    found = read_candidates(session.store.path, RUN, cancelled=lambda: False)
+    found = candidates_in(session.store.path, RUN, cancelled=lambda: False)
     for threshold in (0.0, 0.05, 0.7, 0.75, 0.8, 0.9):
         mine = outcome(found, threshold, examples=3)
         sure = confidences >= threshold if threshold else np.ones_like(confidences, bool)  # a NaN is not

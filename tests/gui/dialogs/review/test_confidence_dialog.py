@@ -12,10 +12,11 @@ from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.dialogs.review.accept_dialog import AcceptDialog
-from fkp_studio.dialogs.review.accept_facts import outcome, read_candidates
+from fkp_studio.dialogs.review.accept_facts import candidates_in, outcome
 from fkp_studio.dialogs.review.confidence_dialog import ConfidenceDialog
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
+from training.assist.filling.accept import accept
 from training.assist.filling.model import FillModel
 from training.assist.filling.of_run import run_fill
 from training.faces.measures.error_curve import usual_curve
@@ -126,7 +127,7 @@ def test_what_is_counted_is_given_the_labels_as_what_is_accepted(session: Sessio
     run = Run(path / "runs" / RUN)
     run.path.mkdir(parents=True)
     assert run_fill(run) is None
-    counted = read_candidates(path, RUN, cancelled=lambda: False)
+    counted = candidates_in(path, RUN, cancelled=lambda: False)
     assert (counted.confidences > 0.91).all()  # every label is 3 px off in the same way: informative about the others
     found = outcome(counted, 0.91, examples=0)
-    assert session.store.project.accept(RUN, min_confidence=0.91).points == found.points == len(counted.ids)
+    assert accept(session.store.project, RUN, min_confidence=0.91).points == found.points == len(counted.ids)

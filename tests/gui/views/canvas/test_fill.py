@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRect
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from fkp_studio.dialogs.review.accept_facts import read_candidates
+from fkp_studio.dialogs.review.accept_facts import candidates_in
 from fkp_studio.document.session import Session
 from fkp_studio.face.face import Face
 from fkp_studio.jobs.fills import FillMaker
@@ -123,7 +123,7 @@ def test_ellipses_can_be_switched_off(view: CanvasView) -> None:
 
 def test_what_is_accepted_is_what_is_shown_and_moves_nothing(session: Session, view: CanvasView) -> None:
     before = now(view)
-    candidates = read_candidates(store_of(session).path, RUN, cancelled=lambda: False)
+    candidates = candidates_in(store_of(session).path, RUN, cancelled=lambda: False)
     view.editor.accept(PLACED)
     after = now(view)
     assert after.points[PLACED] == pytest.approx(before.predicted[PLACED])

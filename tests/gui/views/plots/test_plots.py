@@ -21,7 +21,7 @@ from fkp_studio.views.plots.per_keypoint import KeypointPlot
 from fkp_studio.views.plots.value_axis import log_ticks
 from tests.helpers.fake_training import Writer, an_epoch, epoch_done, started
 from tests.helpers.windows import in_window
-from training.storage.runs.events import CED_AXIS
+from training.faces.measures.metrics import CED_AXIS
 from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.recipes import recipe_config
 
@@ -276,7 +276,7 @@ def test_a_click_on_a_bar_asks_for_the_faces_with_the_worst_error(jobs: Jobs, se
     points[:, 10, 0] += np.where(ids % 8 == 0, 30 - ids, 0)  # 8, 16 and 24 of val are off by 22, 14 and 6 px
     points[2, 10, 0] += 60  # a face of train
     with qtbot.waitSignal(store.changed):
-        store.put_predictions(SECOND, ids, points.astype(np.float32), np.ones(points.shape[:2], np.float32))
+        store.columns.write(SECOND, ids, points.astype(np.float32), np.ones(points.shape[:2], np.float32))
     plot = KeypointPlot(session, jobs)
     qtbot.addWidget(plot)
     plot.resize(400, 500)

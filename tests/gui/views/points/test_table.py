@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
+from fkp_studio.document.members import accept_face
 from fkp_studio.document.session import Session
 from fkp_studio.views.points.model import Column, MarkRole, short_title
 from fkp_studio.views.points.table import PointsPanel
@@ -68,7 +69,7 @@ def test_each_kind_of_point_has_its_symbol_and_its_words(qtbot: QtBot, panel: Po
     store.set_state(3, 10, PointState.OCCLUDED)
     assert [panel.model.index(k, 0).data(MarkRole) for k in (0, 2, 3, 10)] == ["label", "absent", "unset", "occluded"]
     predict(qtbot, session)
-    store.accept(RUN, [3], keypoints=[3])
+    accept_face(store, RUN, 3, keypoints=[3])
     assert [panel.model.index(k, 0).data(MarkRole) for k in (3, 4)] == ["accepted", "predicted"]
     assert long_text(panel, 3, Column.NAME) == "left eye outer corner: visible, accepted from run 1, confidence 51%"
     assert long_text(panel, 3, Column.MAKER) == "accepted from run 1, confidence 51%"

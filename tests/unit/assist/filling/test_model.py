@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.assist.filling.given import expected_error, given_labels
-from training.assist.filling.making import make_fill
-from training.assist.filling.model import FILL, FillModel, fit_fill
-from training.assist.filling.of_run import run_fill, usable_fill
+from training.assist.filling.accept import accept
+from training.assist.filling.model import FILL, FillModel, expected_error, fit_fill, given_labels
+from training.assist.filling.of_run import make_fill, run_fill, usable_fill
 from training.cli import main
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
+from training.storage.project.edits.take_back import take_back
 from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
@@ -228,15 +228,15 @@ def test_accepting_fills_given_the_labels_or_plainly_when_told(project_path: Pat
         ids = project.ids()
         before, says = project.labels(ids), project.predictions(run.name, ids)
         assert before.missing.any()
-        project.accept(run.name)
+        accept(project, run.name)
         after = project.labels(ids)
         assert np.array_equal(after.points[before.mask], before.points[before.mask])
         given = np.abs(after.points - 48)[before.missing].mean()
         plain = np.abs(says.points - 48)[before.missing].mean()
         assert given < 0.5 * plain
         assert (after.confidences[before.missing] > 0.5).all()
-        project.take_back(run.name)
-        project.accept(run.name, plain=True)
+        take_back(project, run.name)
+        accept(project, run.name, plain=True)
         assert after.states[before.missing].tolist() == [PointState.VISIBLE] * int(before.missing.sum())
         assert np.array_equal(project.labels(ids).points[before.missing], says.points[before.missing].astype(float))
 
@@ -251,12 +251,12 @@ def test_the_command_makes_the_fill_model_of_a_run_of_before(
     assert "plain predictions" in capsys.readouterr().out
     assert not run.fill.exists()
     with Project.open(project_path) as project:
-        project.take_back(run.name)
+        take_back(project, run.name)
     assert main(["fill", str(project_path), "--run", "1"]) == 0
     assert "conditioned on their labels" in capsys.readouterr().out
     assert run.fill.is_file()
     with Project.open(project_path) as project:
-        project.take_back(run.name)
+        take_back(project, run.name)
     run.fill.write_bytes(b"torn")
     assert main(["fill", str(project_path), "--run", "1"]) == 0
     said = capsys.readouterr()

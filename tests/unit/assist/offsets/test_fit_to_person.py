@@ -20,9 +20,9 @@ from training.assist.offsets.fit_to_person import (
     undo_fit,
     use_fit,
 )
-from training.commands.shared.output import strict
 from training.errors import UserError
 from training.faces.labels.schema import KAGGLE_15
+from training.files import strict
 from training.learning.inference.checkpoint import ModelInfo, save_model
 from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model

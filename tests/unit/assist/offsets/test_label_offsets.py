@@ -24,6 +24,8 @@ from training.cli import main
 from training.faces.labels.labels import Labels, Origin
 from training.faces.labels.samples import SampleBatch
 from training.storage.project.edits.shift import shift_labels
+from training.storage.project.edits.undo import redo, undo
+from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
 
 
@@ -184,18 +186,20 @@ def make_project(folder: Path, dx: float) -> Path:
 def test_mending_moves_imported_points_only_and_is_one_undo(tmp_path: Path) -> None:
     with Project.open(make_project(tmp_path, 1.0)) as project:
         before = project.labels(project.ids())
-        done = shift_labels(project.database, -1.0, 5)
+        done = shift_labels(project, -1.0)
         after = project.labels(project.ids())
         assert done.points == 120 * 5 - 2
         expected = before.points - [1.0, 0]
         expected[0, 0], expected[1, 1] = before.points[0, 0], before.points[1, 1]
         assert np.allclose(after.points, expected)
         assert np.array_equal(after.origins, before.origins)
-        assert [step.text for step in project.history()] == ["shift 598 points in 120 faces by -1.00 px in x"]
+        assert [step.text for step in read_steps(project.database)] == [
+            "shift 598 points in 120 faces by -1.00 px in x"
+        ]
         assert done.step is not None
-        project.undo_step(done.step)
+        undo(project, done.step)
         assert project.labels(project.ids()).same_as(before)
-        project.redo_step(done.step)
+        redo(project, done.step)
         assert project.labels(project.ids()).same_as(after)
 
 
@@ -212,4 +216,4 @@ def test_the_command_tells_mends_and_then_has_nothing_to_say(
     assert main(["labels", str(path), "--mend"]) == 0
     assert "No labels were shifted" in capsys.readouterr().out
     with Project.open(path) as project:
-        assert len(project.history()) == 1
+        assert len(read_steps(project.database)) == 1

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.helpers.training_data import make_data, make_run, tiny_config
+from training.faces.labels.splits import numbered
 from training.learning.fit.stages import held_out
 from training.learning.fit.train_run import train_run
 from training.learning.fit.trainer import Session
@@ -23,7 +24,7 @@ from training.learning.models.cnn7 import CNN7
 from training.learning.models.staged import StagedNet
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress, RunFinished, Trouble, from_line, to_line
-from training.storage.runs.inputs.data import RunData, numbered
+from training.storage.runs.inputs.data import RunData
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 

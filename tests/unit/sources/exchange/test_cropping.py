@@ -17,6 +17,7 @@ from training.faces.labels.labels import Origin
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import import_source
 from training.sources.formats.pts import pts_text, read_pts
+from training.storage.project.edits.change import change_labels
 from training.storage.project.project import Project
 
 
@@ -74,7 +75,7 @@ def test_a_point_moved_in_a_crop_is_written_where_it_is_in_the_picture(tmp_path:
         after = before.copy()
         after.points[0, 5] += 0.25
         after.origins[0, 5] = Origin.PERSON
-        project.write_step([1], before, after, text="move")
+        change_labels(project, [1], before, after, text="move")
         export_project(project, tmp_path / "out", format="pts")
         export_project(project, tmp_path / "out.csv", format="csv")
         name = project.names()[0]

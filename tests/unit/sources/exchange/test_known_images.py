@@ -14,6 +14,8 @@ from training import cli
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.sources.exchange.import_source import import_source
+from training.storage.project.edits.change import change_labels
+from training.storage.project.imports import read_imports
 from training.storage.project.project import Project
 
 
@@ -60,8 +62,8 @@ def test_a_folder_again_adds_what_is_new_and_leaves_labels(two: tuple[Path, Path
     first, second, path = two
     labels = Labels.from_points(np.arange(30.0).reshape(1, 15, 2) / 2)
     with Project.open(path) as project:
-        project.write_step([3], project.labels([3]), labels, text="place")
-        imports = len(project.imports())
+        change_labels(project, [3], project.labels([3]), labels, text="place")
+        imports = len(read_imports(project.database))
     for folder in (first, second):
         report = import_source(folder, path)
         assert report.count == 0 and report.notes == (
@@ -73,7 +75,7 @@ def test_a_folder_again_adds_what_is_new_and_leaves_labels(two: tuple[Path, Path
     assert import_source(link, path).count == 2
     assert names(path)[4:] == ["link/00001.png", "link/new.png"]
     with Project.open(path) as project:
-        assert project.labels([3]).same_as(labels) and len(project.imports()) == imports + 1
+        assert project.labels([3]).same_as(labels) and len(read_imports(project.database)) == imports + 1
 
 
 def test_a_project_that_moved_with_its_pictures_knows_them(two: tuple[Path, Path, Path], tmp_path: Path) -> None:

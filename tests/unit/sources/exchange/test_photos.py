@@ -11,15 +11,22 @@ import pytest
 
 from tests.helpers.photos import jpeg, photo, write_starter
 from training import cli
+from training.assist.filling.accept import accept
 from training.errors import UserError
-from training.faces.images.face_detector import FaceDetector
+from training.faces.images.face_detector import ROOM, FaceDetector
 from training.faces.labels.labels import Labels
 from training.faces.labels.schema import IBUG_68
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import import_source
 from training.storage.project.edits.add_face import add_face
+from training.storage.project.edits.change import change_labels
 from training.storage.project.edits.cut_again import cut_again, photo_of
+from training.storage.project.edits.move import move_to_split
 from training.storage.project.edits.remove import put_back, remove
+from training.storage.project.edits.undo import redo, undo
+from training.storage.project.imports import read_imports
+from training.storage.project.journal import read_steps
+from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
 from training.storage.runs.model.starters import room_for
 from training.storage.runs.run import starters_folder
@@ -75,7 +82,7 @@ def test_a_photo_without_a_face_stays_whole_and_is_told(project: Project, import
     assert (wall.width, wall.height, wall.flags) == (120, 90, ("no_face",))
     assert "3 faces found in 3 images." in imported[1]
     assert any(note.startswith("1 image without a detected face") and "draw a box" in note for note in imported[1])
-    assert "text.jpg" in project.imports()[0].problems[0]
+    assert "text.jpg" in read_imports(project.database)[0].problems[0]
 
 
 def test_by_default_pictures_stay_whole(photos: Path, tmp_path: Path) -> None:
@@ -117,31 +124,31 @@ def test_a_drawn_box_moves_the_crop_and_leaves_labels_in_their_place(project: Pr
     labels = Labels.from_points(
         np.where(np.arange(15)[None, :, None] == 3, place - project.faces([number]).crops[0, :2], np.nan)
     )
-    project.write_step([number], project.labels([number]), labels, text="place")
+    change_labels(project, [number], project.labels([number]), labels, text="place")
     project.write_predictions("0001-x", [number], np.zeros((1, 15, 2)), np.ones((1, 15)))
     before, own = project.faces([number]), project.labels([number])
-    done = cut_again(project, number, np.array([60.0, 40, 50, 70]), photo=(380, 240))
+    done = cut_again(project, number, np.array([60.0, 40, 50, 70]), photo=(380, 240), room=ROOM)
     after = project.faces([number])
     assert after.crops[0].tolist() == [85 - 45, 75 - 45, 91], "70 px and 15 % of them on each side, about (85, 75)"
     assert np.allclose(project.labels([number]).points[0, 3] + after.crops[0, :2], place)
     assert (project.sample(number).width, project.index().widths[number - 1]) == (91, 91)
-    assert not len(project.predicted_ids("0001-x")), "what was predicted was about another picture"
+    assert not len(predicted_ids(project.database, "0001-x")), "what was predicted was about another picture"
     assert photo_of(project, number).crop == tuple(after.crops[0])
-    project.undo_step(done.step)
+    undo(project, done.step)
     assert np.array_equal(project.faces([number]).crops, before.crops) and project.labels([number]).same_as(own)
-    project.redo_step(done.step)
+    redo(project, done.step)
     assert np.array_equal(project.faces([number]).crops, after.crops)
-    project.undo_step(done.step)
+    undo(project, done.step)
 
 
 def test_a_box_round_the_face_unflags_a_whole_picture(project: Project) -> None:
     number = project.names().index("wall.png") + 1
-    done = cut_again(project, number, np.array([10.0, 10, 40, 40]), photo=(120, 90))
+    done = cut_again(project, number, np.array([10.0, 10, 40, 40]), photo=(120, 90), room=ROOM)
     assert project.sample(number).flags == () and not project.index().flagged[number - 1]
-    project.undo_step(done.step)
+    undo(project, done.step)
     assert project.sample(number).flags == ("no_face",) and not project.faces([number]).crops.any()
     with pytest.raises(UserError, match="outside the image"):
-        cut_again(project, number, np.array([500.0, 10, 40, 40]), photo=(120, 90))
+        cut_again(project, number, np.array([500.0, 10, 40, 40]), photo=(120, 90), room=ROOM)
 
 
 def test_the_room_for_68_points_is_what_their_starter_expects() -> None:
@@ -184,25 +191,25 @@ def numbers(project: Project) -> tuple[list[str], list[int]]:
 def test_a_face_that_was_missed_is_added_to_its_photo(photos: Path, tmp_path: Path) -> None:
     import_source(photos, tmp_path / "p.fkp", faces="detect")
     with Project.open(tmp_path / "p.fkp") as project:
-        was, imports, labels = numbers(project), project.imports(), project.label_hash()
+        was, imports, labels = numbers(project), read_imports(project.database), project.label_hash()
         alone = was[0].index("b.jpg") + 1
-        done = add_face(project, alone, np.array([5.0, 10, 40, 50]), photo=(220, 240))
+        done = add_face(project, alone, np.array([5.0, 10, 40, 50]), photo=(220, 240), room=ROOM)
         number = int(done.ids[0])
         sample = project.sample(number)
         assert (number, sample.name, sample.path, sample.width) == (5, "b#2.jpg", photos / "b.jpg", 65)
         assert project.faces([number]).crops[0].tolist() == [-8, 2, 65]
         assert sample.group == project.sample(alone).group != "" and sample.split == project.sample(alone).split
-        assert len(project.imports()) == len(imports) and project.imports()[0].count == 5
+        assert len(read_imports(project.database)) == len(imports) and read_imports(project.database)[0].count == 5
         assert project.label_hash() != labels
-        project.undo_step(done.step)
+        undo(project, done.step)
         assert numbers(project)[0] == was[0] and project.sample(number).split == "removed"
         assert project.label_hash() == labels, "a run is as fresh as it was"
-        project.redo_step(done.step)
+        redo(project, done.step)
         assert numbers(project)[0] == [*was[0], "b#2.jpg"]
         with pytest.raises(UserError, match="already in the project"):
-            add_face(project, alone, np.array([6.0, 11, 40, 50]), photo=(220, 240))
+            add_face(project, alone, np.array([6.0, 11, 40, 50]), photo=(220, 240), room=ROOM)
         with pytest.raises(UserError, match="outside the image"):
-            add_face(project, alone, np.array([600.0, 11, 40, 50]), photo=(220, 240))
+            add_face(project, alone, np.array([600.0, 11, 40, 50]), photo=(220, 240), room=ROOM)
         assert len(project) == 5
     assert import_source(photos, tmp_path / "p.fkp", faces="detect").count == 0
 
@@ -211,8 +218,8 @@ def test_the_first_face_of_a_photo_without_any_becomes_its_sample(photos: Path, 
     import_source(photos, tmp_path / "p.fkp", faces="detect")
     with Project.open(tmp_path / "p.fkp") as project:
         wall = project.names().index("wall.png") + 1
-        assert add_face(project, wall, np.array([10.0, 10, 40, 40]), photo=(120, 90)).ids.tolist() == [wall]
-        assert add_face(project, wall, np.array([70.0, 20, 40, 40]), photo=(120, 90)).ids.tolist() == [5]
+        assert add_face(project, wall, np.array([10.0, 10, 40, 40]), photo=(120, 90), room=ROOM).ids.tolist() == [wall]
+        assert add_face(project, wall, np.array([70.0, 20, 40, 40]), photo=(120, 90), room=ROOM).ids.tolist() == [5]
         assert project.names()[4] == "wall#2.png" and photo_of(project, wall).others == ((64, 14, 52),)
 
 
@@ -222,25 +229,25 @@ def test_a_removed_face_is_in_nothing_until_it_is_put_back(photos: Path, tmp_pat
         names, splits = numbers(project)
         first, second = names.index("a.jpg") + 1, names.index("a#2.jpg") + 1
         project.write_predictions("0001-x", [1, 2, 3, 4], np.ones((4, 15, 2)), np.ones((4, 15)))
-        done = remove(project.database, np.array([second]))
+        done = remove(project, np.array([second]))
         assert "a#2.jpg" not in numbers(project)[0] and len(project) == 4
         assert not photo_of(project, first).others
         wall = names.index("wall.png") + 1
-        assert project.accept("0001-x").ids.tolist() == sorted({1, 2, 3, 4} - {second, wall}), (
+        assert accept(project, "0001-x").ids.tolist() == sorted({1, 2, 3, 4} - {second, wall}), (
             "no face was found on the wall"
         )
-        assert project.accept("0001-x", np.array([wall])).points == 15, "a person may say so"
-        project.move_to_split([first], 2)
+        assert accept(project, "0001-x", np.array([wall])).points == 15, "a person may say so"
+        move_to_split(project, [first], 2)
         assert project.sample(second).split == "removed", "it does not come along"
         assert export_names(project, tmp_path / "out.csv") == sorted({"a.jpg", "b.jpg", "wall.png"})
         written = export_project(project, tmp_path / "pts", format="pts")
         assert written.count == 3 and not any("left out" in note for note in written.notes)
-        put_back(project.database, np.array([first, second]))
+        put_back(project, np.array([first, second]))
         assert project.sample(second).split == "test", "with the others of its photo"
-        for step in [step.id for step in reversed(project.history())]:
-            project.undo_step(step)
-        assert project.index().splits.tolist() == splits and done.step == project.history()[0].id
-        assert remove(project.database, np.array([], np.int64)).step is None
+        for step in [step.id for step in reversed(read_steps(project.database))]:
+            undo(project, step)
+        assert project.index().splits.tolist() == splits and done.step == read_steps(project.database)[0].id
+        assert remove(project, np.array([], np.int64)).step is None
 
 
 def export_names(project: Project, out: Path) -> list[str]:

@@ -29,6 +29,7 @@ from training.faces.labels.samples import FLAG_OUTSIDE
 from training.sources.exchange.import_source import detect_format, import_source, preview
 from training.sources.formats.columns import KeypointColumns, find_keypoints
 from training.sources.formats.pts import pts_text, read_pts
+from training.storage.project.imports import read_imports
 from training.storage.project.project import Project
 
 
@@ -216,7 +217,7 @@ def test_an_unreadable_picture_is_left_out_and_listed(tmp_path: Path) -> None:
     assert "no such file" in str(report.left_out[1])
     with Project.open(tmp_path / "p.fkp") as project:
         assert project.names() == ["0.png", "1.png", "3.png", "5.png"]
-        assert len(project.imports()[0].problems) == 2
+        assert len(read_imports(project.database)[0].problems) == 2
 
 
 def edit(folder: Path, row: int, column: int, text: str) -> None:

@@ -16,6 +16,10 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.schema import KAGGLE_15
 from training.storage.project import journal as history
+from training.storage.project.edits.change import change_labels
+from training.storage.project.edits.undo import redo, undo
+from training.storage.project.journal import read_steps
+from training.storage.project.label_table import label_table
 from training.storage.project.labels_codec import decode, encode, pack, unpack
 from training.storage.project.project import Project
 
@@ -82,9 +86,9 @@ def test_the_label_hash_tells_content(project_path: Path) -> None:
     with Project.open(project_path) as project:
         first = project.label_hash()
         before = project.labels([3])
-        step = project.write_step([3], before, moved(before), text="move")
+        step = change_labels(project, [3], before, moved(before), text="move").step
         assert project.label_hash() != first
-        project.undo_step(step)
+        undo(project, step)
         assert project.label_hash() == first
         confirmed = before.copy()
         confirmed.origins[confirmed.mask] = Origin.PERSON
@@ -94,7 +98,7 @@ def test_the_label_hash_tells_content(project_path: Path) -> None:
 
 def test_the_label_table_counts_states(project_path: Path) -> None:
     with Project.open(project_path) as project:
-        table = project.label_table()
+        table = label_table(project.database, len(project.schema))
         labels = project.labels(project.ids())
     assert table.sum(axis=1).tolist() == [24] * 15
     assert table[3, PointState.OCCLUDED] == 1
@@ -106,57 +110,60 @@ def test_steps_undo_and_redo_over_a_reopening(project_path: Path) -> None:
     with Project.open(project_path) as project:
         ids = project.ids()
         start = project.labels(ids)
-        first = project.write_step(ids, start, moved(start), text="one")
+        first = change_labels(project, ids, start, moved(start), text="one").step
         middle = project.labels(ids)
-        second = project.write_step(ids[:2], middle[:2], moved(middle[:2], by=5), text="two")
+        second = change_labels(project, ids[:2], middle[:2], moved(middle[:2], by=5), text="two").step
         end = project.labels(ids)
-        assert project.undo_step(second).tolist() == [1, 2]
+        assert undo(project, second).tolist() == [1, 2]
     with Project.open(project_path) as project:
-        assert [(s.text, s.undone, s.samples) for s in project.history()] == [("one", False, 24), ("two", True, 2)]
+        assert [(s.text, s.undone, s.samples) for s in read_steps(project.database)] == [
+            ("one", False, 24),
+            ("two", True, 2),
+        ]
         assert project.labels(ids).same_as(middle)
-        project.undo_step(first)
+        undo(project, first)
         assert project.labels(ids).same_as(start)
-        project.redo_step(first)
-        project.redo_step(second)
+        redo(project, first)
+        redo(project, second)
         assert project.labels(ids).same_as(end)
 
 
 def test_steps_only_move_in_order(project_path: Path) -> None:
     with Project.open(project_path) as project:
         before = project.labels([1])
-        first = project.write_step([1], before, moved(before), text="one")
-        second = project.write_step([2], project.labels([2]), moved(project.labels([2])), text="two")
+        first = change_labels(project, [1], before, moved(before), text="one").step
+        second = change_labels(project, [2], project.labels([2]), moved(project.labels([2])), text="two").step
         for wrong in (
-            lambda: project.undo_step(first),
-            lambda: project.redo_step(second),
-            lambda: project.undo_step(99),
+            lambda: undo(project, first),
+            lambda: redo(project, second),
+            lambda: undo(project, 99),
         ):
             with pytest.raises(UserError, match="Nothing was changed"):
                 wrong()
-        project.undo_step(second)
-        project.undo_step(first)
+        undo(project, second)
+        undo(project, first)
         with pytest.raises(UserError, match="Nothing was changed"):
-            project.redo_step(second)
+            redo(project, second)
 
 
 def test_a_new_step_drops_what_was_undone(project_path: Path) -> None:
     with Project.open(project_path) as project:
         before = project.labels([1])
-        step = project.write_step([1], before, moved(before), text="one")
-        project.undo_step(step)
-        project.write_step([1], before, moved(before, by=2), text="other")
-        assert [s.text for s in project.history()] == ["other"]
+        step = change_labels(project, [1], before, moved(before), text="one").step
+        undo(project, step)
+        change_labels(project, [1], before, moved(before, by=2), text="other")
+        assert [s.text for s in read_steps(project.database)] == ["other"]
         assert project.database.all("SELECT count(*) FROM step_parts") == [(1,)]
 
 
 def test_undo_leaves_what_others_changed(project_path: Path) -> None:
     with Project.open(project_path) as project:
         before = project.labels([1])
-        step = project.write_step([1], before, moved(before), text="one")
+        step = change_labels(project, [1], before, moved(before), text="one").step
         elsewhere = project.labels([1])
         elsewhere.points[0, 9] = 77
         project.write_labels([1], elsewhere)
-        project.undo_step(step)
+        undo(project, step)
         after = project.labels([1])
     assert after.points[0, 9].tolist() == [77, 77]
     assert np.array_equal(after.points[0, 0], before.points[0, 0])
@@ -167,34 +174,35 @@ def test_the_journal_is_bounded(project_path: Path, monkeypatch: pytest.MonkeyPa
     with Project.open(project_path) as project:
         for n in range(40):
             before = project.labels([1])
-            project.write_step([1], before, moved(before), text=str(n))
-        assert [s.text for s in project.history()] == [str(n) for n in range(10, 40)]
+            change_labels(project, [1], before, moved(before), text=str(n))
+        assert [s.text for s in read_steps(project.database)] == [str(n) for n in range(10, 40)]
         monkeypatch.setattr(history, "MAX_BYTES", 1)
-        project.write_step([1], before, moved(before), text="last")
-        assert len(project.history()) == history.ALWAYS_KEPT
+        change_labels(project, [1], before, moved(before), text="last")
+        assert len(read_steps(project.database)) == history.ALWAYS_KEPT
         assert project.database.all("SELECT count(DISTINCT step) FROM step_parts") == [(history.ALWAYS_KEPT,)]
 
 
 def test_a_damaged_journal_is_told(project_path: Path) -> None:
     with Project.open(project_path) as project:
         before = project.labels([1])
-        step = project.write_step([1], before, moved(before), text="one")
+        step = change_labels(project, [1], before, moved(before), text="one").step
         for data in (b"nonsense", b""):
             project.database.sql.execute("UPDATE step_parts SET data = ?", (data,))
             with pytest.raises(UserError, match=r"journal of edits .* is damaged"):
-                project.undo_step(step)
+                undo(project, step)
 
 
 CHILD = """
 import sys, time
 from pathlib import Path
+from training.storage.project.edits.change import change_labels
 from training.storage.project.project import Project
 project = Project.open(Path(sys.argv[1]))
 for n in range(20):
     before = project.labels([1 + n])
     after = before.copy()
     after.points[0, 0] = 1000 + n
-    project.write_step([1 + n], before, after, text="edit")
+    change_labels(project, [1 + n], before, after, text="edit")
     print(n, flush=True)
 with project.database.transaction():
     before = project.labels([24])
@@ -218,5 +226,5 @@ def test_kill_9_loses_nothing_and_leaves_nothing_half(project_path: Path) -> Non
         labels = project.labels(project.ids())
         assert labels.points[:20, 0, 0].tolist() == [1000 + n for n in range(20)]
         assert labels.points[23, 0, 0] != 5
-        assert len(project.history()) == 20
+        assert len(read_steps(project.database)) == 20
         assert project.database.one("PRAGMA integrity_check") == ("ok",)

@@ -12,8 +12,9 @@ import pytest
 from tests.helpers.project_data import batch
 from tests.unit.assist.offsets.test_fit_to_person import predicted_run
 from tests.unit.assist.offsets.test_label_offsets import make_project
-from training.assist.filling.accept_budget import candidate_confidences
-from training.assist.filling.making import make_fill
+from training.assist.filling.accept import accept
+from training.assist.filling.candidates import read_candidates
+from training.assist.filling.of_run import make_fill
 from training.assist.offsets import fit_to_person as adjust
 from training.assist.offsets import project_check as offset_check
 from training.assist.offsets.fit_to_person import fit_run
@@ -25,6 +26,8 @@ from training.progress import Cancelled, Progress
 from training.storage.project import label_table
 from training.storage.project.database import Database
 from training.storage.project.edits.shift import shift_labels
+from training.storage.project.edits.undo import undo
+from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
 
 BLOCK = 16
@@ -91,18 +94,18 @@ def test_the_check_of_labels_reads_few_at_once(
 def test_work_that_is_ended_leaves_nothing(project: Project, largest: Callable[[], int], work: str) -> None:
     run = predicted_run(project, off=(0.0, 0.0))
     acts = {
-        "accept": lambda: project.accept(run.name),
-        "mend": lambda: shift_labels(project.database, 1.0, 15),
-        "count": lambda: candidate_confidences(project, run.name),
-        "undo": lambda: project.undo_step(project.history()[-1].id),
+        "accept": lambda: accept(project, run.name),
+        "mend": lambda: shift_labels(project, 1.0),
+        "count": lambda: read_candidates(project, run.name),
+        "undo": lambda: undo(project, read_steps(project.database)[-1].id),
     }
     if work == "undo":
-        assert len(project.accept(run.name).ids) > BLOCK
-    before, steps = project.labels(project.ids()), project.history()
+        assert len(accept(project, run.name).ids) > BLOCK
+    before, steps = project.labels(project.ids()), read_steps(project.database)
     project.database.progress = ending_after(1)
     with pytest.raises(Cancelled):
         acts[work]()
-    assert project.labels(project.ids()).same_as(before) and project.history() == steps
+    assert project.labels(project.ids()).same_as(before) and read_steps(project.database) == steps
     project.database.progress = Progress()
     acts[work]()
     assert largest() <= 60
@@ -120,7 +123,7 @@ def test_commands_tell_how_far_they_are(
     monkeypatch.setattr(predicting, "progress_bar", bar)
     run = predicted_run(project, off=(0.0, 0.0))
     with predicting.progress_of(project, "accept"):
-        assert project.accept(run.name).points
+        assert accept(project, run.name).points
     assert told == [first / 60 for first in range(0, 60, BLOCK)]
     project.label_hash()  # the bar is gone
     assert len(told) == 4 and largest() <= 60

@@ -19,8 +19,10 @@ from tests.helpers.project_data import batch, moved
 from training.errors import UserError
 from training.faces.labels.schema import IBUG_68, KAGGLE_15
 from training.storage.project import project as project_module
+from training.storage.project.imports import read_imports
 from training.storage.project.pixels import PixelWriter
 from training.storage.project.project import Project
+from training.storage.project.samples import source_cells
 
 
 def files(folder: Path) -> set[str]:
@@ -163,7 +165,7 @@ def test_pictures_and_rows_come_back(tmp_path: Path) -> None:
         assert project.picture(6, channels=3).shape == (96, 96, 3)
         assert project.pictures([1, 12], size=48).shape == (2, 48, 48)
         assert project.pictures([1], size=48, channels=3).shape == (1, 48, 48, 3)
-        assert project.source_cells([12, 1]) == [("11.50", ""), ("0.50", "")]
+        assert source_cells(project.database, [12, 1]) == [("11.50", ""), ("0.50", "")]
         sample = project.sample(2)
         assert (sample.name, sample.source, sample.group, sample.split) == ("face-1", "training.csv#1", "new", "test")
         assert (sample.width, sample.height, sample.path, sample.flags) == (96, 96, None, ("outside",))
@@ -183,7 +185,7 @@ def test_pictures_and_rows_come_back(tmp_path: Path) -> None:
             False,
         ]
         assert project.index().splits.tolist() == [0, 2, 2, 0, 1, 0, 1, 2, 0, 0, 1, 2]
-        (done,) = project.imports()
+        (done,) = read_imports(project.database)
         assert (done.source, done.count, done.problems) == ("training.csv", 12, ("row 3 was left out",))
 
 
@@ -208,7 +210,7 @@ def test_a_broken_import_leaves_nothing(project_path: Path, error: BaseException
         assert len(project) == 24
         assert project.label_hash() == hashed
         assert len(project.index()) == 24
-        assert len(project.imports()) == 1
+        assert len(read_imports(project.database)) == 1
         assert project.add_samples(batch(2, first=100)).tolist() == [25, 26]
         assert np.array_equal(project.picture(26), batch(2, first=100).pixels[1])
     assert files(project_path) - before == {"pixels/0002.npy"}

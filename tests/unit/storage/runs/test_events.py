@@ -8,17 +8,8 @@ from dataclasses import fields
 
 import pytest
 
-from training.storage.runs.events import (
-    CED_AXIS,
-    EVENTS,
-    EpochDone,
-    Event,
-    RunFinished,
-    RunStarted,
-    Trouble,
-    from_line,
-    to_line,
-)
+from training.faces.measures.metrics import CED_AXIS
+from training.storage.runs.events import EVENTS, EpochDone, Event, RunFinished, RunStarted, Trouble, from_line, to_line
 
 WORDS = "words, «signs» and\nlines"
 VALUES = {

@@ -21,6 +21,8 @@ from training.learning.inference.checkpoint import load_model
 from training.learning.inference.compact import write_compact
 from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model
+from training.storage.project.edits.take_back import take_back
+from training.storage.project.predictions import prediction_runs
 from training.storage.project.project import Project
 from training.storage.runs.model.starters import starter_for, starter_runs, starters
 from training.storage.runs.run import Run, starters_folder
@@ -63,8 +65,8 @@ def test_a_project_is_filled_from_a_starter_and_knows_it(starter: Path, project_
         filled = labels.origins == Origin.MODEL
         assert np.array_equal(filled, before.missing) and filled.any()
         assert set(labels.runs[filled].tolist()) == {-15}
-        assert project.prediction_runs() == ["starter-15"]
-        assert project.take_back("starter-15").points == filled.sum()
+        assert prediction_runs(project.database) == ["starter-15"]
+        assert take_back(project, "starter-15").points == filled.sum()
         assert project.labels(project.ids()).same_as(before)
     assert not [path for path in (project_path / "runs").iterdir() if path.is_dir() and not path.name.startswith(".")]
 

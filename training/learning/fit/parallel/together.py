@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from training.errors import UserError
+from training.errors import USER_ERROR, UserError
 
 
 def main() -> int:
@@ -15,7 +15,7 @@ def main() -> int:
         return help_to_train()
     except UserError as error:
         print(error, file=sys.stderr)
-        return 2
+        return USER_ERROR
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Edits of a project, one file each; each is one step of the journal."""
+"""Edits of a project, one file each: `edit(project, ...) -> Edited`, one transaction and one step of the journal."""

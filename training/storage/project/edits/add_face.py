@@ -1,4 +1,4 @@
-"""Adds another face of a photo in the project, from a box drawn by the user: a new sample and a step of the journal.
+"""Adds another face of a photo in the project, from a box drawn by the user: a new sample.
 
 Sample numbers are permanent, so the new sample is first written as removed, and the step restores it; undo removes it
 again.
@@ -10,31 +10,29 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from training.assist.filling.accept import Accepted
 from training.errors import UserError
 from training.faces.images.crops import box_fault, same_square, square_crop
 from training.faces.labels.labels import Labels
-from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch
-from training.sources.formats.csv_folder import face_name
+from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch, face_name
 from training.storage.project.columns import REMOVED, read_splits
 from training.storage.project.edits.cut_again import cut_again, faces_of, photo_of
-from training.storage.project.edits.photo_mates import join_photo
+from training.storage.project.edits.remove import join_photo
+from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
 from training.storage.project.new_samples import Importing
 from training.storage.project.project import Project
-from training.storage.runs.model.starters import room_for
 
 
-def add_face(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> Accepted:
+def add_face(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int], room: float) -> Edited:
     """Add the face in this box (x, y, width, height, px of the file) of the photo of `sample_id`, in its group and
     split.
 
     If no face had been found in the photo, the sample itself becomes this face. photo: (width, height) of the upright
-    file. Raises UserError if the box is invalid, outside the photo, or around an existing face.
+    file. room: margin on each side, as a share of the box's longer side. Raises UserError if the box is invalid,
+    outside the photo, or around an existing face.
     """
-    room, sample = room_for(project.schema), project.sample(sample_id)
-    if FLAG_NO_FACE in sample.flags:
-        return cut_again(project, sample_id, box, photo=photo)
+    if FLAG_NO_FACE in project.sample(sample_id).flags:
+        return cut_again(project, sample_id, box, photo=photo, room=room)
     fault = box_fault(box, photo, padding=room)
     if fault:
         raise UserError(f"The face cannot be cropped: {fault}; draw the box again.")
@@ -81,10 +79,10 @@ def _free_name(project: Project, sample_id: int, path: Path) -> str:
     return face_name(picture, number)
 
 
-def _put_in(project: Project, number: int) -> Accepted:
+def _put_in(project: Project, number: int) -> Edited:
     ids = np.array([number], np.int64)
     split = read_splits(project.database, ids)
     writer = StepWriter(project.database, "add a face")
     writer.write_splits(ids, np.array([REMOVED], np.uint8), split)
     writer.finish()
-    return Accepted(0, ids, writer.id)
+    return Edited(0, ids, writer.id)

@@ -1,4 +1,4 @@
-"""Crops a face again from its photo, as a step of the journal: labels keep their place, predictions are deleted.
+"""Crops a face again from its photo: labels keep their place, predictions are deleted.
 
 Models see one square crop of a photo. If that was detected wrongly, or not at all, the user draws the face's box.
 """
@@ -10,15 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from training.assist.filling.accept import Accepted
 from training.errors import UserError
 from training.faces.images.crops import box_fault, square_crop
 from training.faces.labels.samples import FLAG_NO_FACE
 from training.storage.project.boxes import Cut, read_cut
 from training.storage.project.columns import REMOVED, read_splits
+from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
 from training.storage.project.project import Project
-from training.storage.runs.model.starters import room_for
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,12 @@ def faces_of(project: Project, sample_id: int) -> dict[int, tuple[int, int, int]
     return {number: (x, y, side) if side else None for number, x, y, side in rows}
 
 
-def cut_again(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int]) -> Accepted:
-    """Crop a sample by the face's box (x, y, width, height, px of its file), with the margin that models expect.
+def cut_again(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int], room: float) -> Edited:
+    """Crop a sample by the face's box (x, y, width, height, px of its file).
 
-    One step of the journal. photo: (width, height) of the upright file. Raises UserError if the box is invalid or
-    outside the photo.
+    photo: (width, height) of the upright file. room: margin on each side, as a share of the box's longer
+    side. Raises UserError if the box is invalid or outside the photo.
     """
-    room = room_for(project.schema)
     fault = box_fault(box, photo, padding=room)
     if fault:
         raise UserError(f"The face cannot be cropped: {fault}; draw the box again.")
@@ -77,4 +75,4 @@ def cut_again(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple
         writer.write(ids, labels, moved)
         writer.write_cut(before, after)
         writer.finish()
-    return Accepted(0, ids, writer.id)
+    return Edited(0, ids, writer.id)

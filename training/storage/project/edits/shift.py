@@ -1,4 +1,4 @@
-"""Corrects a common shift of imported labels, in one step of the journal; manual and model labels are not moved."""
+"""Moves imported labels that all share one offset. Labels set by a person or a model stay."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from training.assist.filling.accept import Accepted, write_changes
 from training.faces.labels.labels import Labels, Origin
-from training.storage.project.database import Database
-from training.storage.project.label_table import blocks, read_labels
+from training.storage.project.edits.step import Change, Edited, write_changes
+from training.storage.project.label_table import blocks
+from training.storage.project.project import Project
 
 
-def shift_labels(database: Database, dx: float, keypoints: int, *, ids: np.ndarray | None = None) -> Accepted:
-    """Move the imported points of `ids` (None: all) right by dx px, in one transaction, keeping their provenance."""
+def shift_labels(project: Project, dx: float, *, ids: np.ndarray | None = None) -> Edited:
+    """Move the imported points of `ids` (None: all) by dx px to the right; their provenance stays."""
 
-    def changes() -> Iterator[tuple[np.ndarray, Labels, Labels, np.ndarray]]:
-        for block in blocks(database, ids):
-            labels = read_labels(database, block, keypoints)
+    def changes() -> Iterator[Change]:
+        for block in blocks(project.database, ids):
+            labels = project.labels(block)
             where = to_shift(labels)
             yield block, labels, shifted(labels, dx, where), where
 
-    return write_changes(database, changes(), text=None, verb="shift", ending=f" by {dx:+.2f} px in x")
+    return write_changes(project, changes(), verb="shift", ending=f" by {dx:+.2f} px in x")
 
 
 def to_shift(labels: Labels) -> np.ndarray:

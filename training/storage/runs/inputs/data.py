@@ -12,6 +12,7 @@ from training.errors import UserError
 from training.faces.images.reading import resize_points
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import KeypointSchema
+from training.faces.labels.splits import numbered, spread_rows
 from training.storage.project.network_pixels import MappedPictures, network_pictures, read_pictures
 from training.storage.project.project import Project
 from training.storage.runs.inputs.memory import free_memory
@@ -138,18 +139,6 @@ def choose_rows(points: np.ndarray, splits: np.ndarray, *, rows: str) -> tuple[n
         )
         raise UserError(f"There is nothing to train on: no sample of the train split {what}.")
     return train, spread_rows(np.flatnonzero((splits == 1) & present.any(axis=1)), MAX_VAL)
-
-
-def numbered(groups: list[str]) -> np.ndarray:
-    """Names as numbers, int64; each "" is a group of its own."""
-    _, numbers = np.unique(np.array(groups), return_inverse=True)
-    alone = np.array([not name for name in groups], bool)
-    return np.where(alone, numbers.size + np.arange(numbers.size), numbers).astype(np.int64)
-
-
-def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the rows, evenly spread."""
-    return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
 
 
 def _run_pictures(

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.errors import UserError
+from training.storage.project.imports import import_folders, import_numbers, read_imports
+from training.storage.project.samples import source_cells
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project
@@ -139,13 +141,10 @@ def _usual(texts: list[str]) -> str:
 def _sources(project: Project) -> list[str]:
     """The name of each import. An import that was repeated or extended is the same source; one of the same name whose
     images are elsewhere is another, with a number."""
-    folders: dict[int, list[str]] = {}
-    query = "SELECT DISTINCT import, absolute FROM samples JOIN folders ON folders.id = samples.folder"
-    for number, folder in project.database.all(query):
-        folders.setdefault(number, []).append(folder)
+    folders = import_folders(project.database)
     names: list[str] = []
     known: dict[str, list[Path]] = {}
-    for number, entry in enumerate(project.imports(), start=1):
+    for number, entry in enumerate(read_imports(project.database), start=1):
         root = Path(os.path.commonpath(folders[number]) if number in folders else "")
         roots = known.setdefault(entry.source, [])
         same = [n for n, other in enumerate(roots) if root.is_relative_to(other) or other.is_relative_to(root)]
@@ -159,11 +158,11 @@ def _sources(project: Project) -> list[str]:
 def _places(project: Project) -> list[str]:
     """The source of each sample, and the part of it that its file names."""
     names = _sources(project)
-    imports = project.database.all("SELECT import FROM samples ORDER BY id")
+    numbers = import_numbers(project.database).tolist()
     parts = project.faces().subsets
     return [
         f"{names[number - 1]} {part}".strip() if number <= len(names) else part
-        for (number,), part in zip(imports, parts, strict=True)
+        for number, part in zip(numbers, parts, strict=True)
     ]
 
 
@@ -173,7 +172,7 @@ def _as_imported(project: Project, labelled: np.ndarray) -> np.ndarray:
     Points filled in later must not change a row's source.
     """
     marked = labelled.copy()
-    for n, cells in enumerate(project.source_cells(project.ids())):
+    for n, cells in enumerate(source_cells(project.database, project.ids())):
         if cells is not None:
             there = np.array([bool(cell.strip()) for cell in cells])
             marked[n] = there[0::2] & there[1::2]

@@ -1,0 +1,24 @@
+"""Takes back accepted predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from training.faces.labels.labels import Origin
+from training.faces.labels.run_names import run_number
+from training.storage.project.edits.step import Change, Edited, cleared, write_changes
+from training.storage.project.label_table import blocks
+from training.storage.project.project import Project
+
+
+def take_back(project: Project, run: str) -> Edited:
+    """Unset every point that was accepted from `run`."""
+    number = run_number(run)
+
+    def changes() -> Iterator[Change]:
+        for block in blocks(project.database, None):
+            labels = project.labels(block)
+            where = (labels.origins == Origin.MODEL) & (labels.runs == number)
+            yield block, labels, cleared(labels, where), where
+
+    return write_changes(project, changes(), verb="take back", ending=f" of {run}")
