@@ -161,7 +161,7 @@ def safe_name(name: str) -> str:
 
 
 def strict(value: Any) -> Any:
-    """The value with NaN and infinity as None, tuples as lists, NumPy numbers as Python's."""
+    """The value with NaN and infinity as None, tuples as lists and NumPy values as plain Python."""
     if isinstance(value, dict):
         return {str(k): strict(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -13,6 +13,7 @@ from fkp_studio.face.face import Face
 from fkp_studio.face.geometry import clamped
 from fkp_studio.views.canvas.walk.walk import next_missing
 from training.faces.labels.labels import PointState
+from training.words import counted
 
 if TYPE_CHECKING:
     from fkp_studio.document.session import Session
@@ -144,7 +145,7 @@ class FaceEditor(QObject):
             self.hint.emit("Nothing to accept: the face is complete." if complete else "No prediction to accept.")
             return
         count = accept_face(store, self._session.run, face.sample_id)
-        self.hint.emit(f"Accepted {count} point{'s' if count != 1 else ''}.")
+        self.hint.emit(f"Accepted {counted(count, 'point')}.")
 
     def _why_not(self, face: Face, keypoint: int, title: str) -> str:
         if face.states[keypoint] != PointState.UNSET:
