@@ -19,7 +19,7 @@ import json, sys, time
 from dataclasses import replace
 from pathlib import Path
 from PySide6.QtCore import QEventLoop, Qt, QTimer
-from fkp_studio.app import make_application
+from fkp_studio.window.application import make_application
 from fkp_studio.window.main_window import MainWindow
 from fkp_studio.document.settings import Settings
 from training.storage.runs.settings.recipes import recipe_config

@@ -17,10 +17,10 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 
-from fkp_studio.app import make_application
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.settings import Settings
 from fkp_studio.views.gallery.filters import Query, Sort
+from fkp_studio.window.application import make_application
 from fkp_studio.window.main_window import MainWindow
 from training.storage.project.edits.shift import shift_labels
 

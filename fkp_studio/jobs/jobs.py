@@ -139,6 +139,12 @@ class Jobs(QObject):
         """Ask a run to stop, keeping its best model; a waiting one is removed from the queue."""
         self.queue.stop(name)
 
+    def stop_training(self) -> None:
+        """Stop the experiment and all trainings in progress; their best models are kept."""
+        self.experiments.stop()
+        for name in self.queue.training():
+            self.queue.stop(name)
+
     def stop_all(self) -> None:
         """Stop all trainings and discard waiting runs, so that nothing restarts by itself."""
         self.experiments.stop()

@@ -19,13 +19,13 @@ import numpy as np
 from PySide6.QtCore import QEventLoop, QSettings, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
-from fkp_studio.app import make_application
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.settings import Settings
 from fkp_studio.look.style import theme
 from fkp_studio.tour.photos import show_photos
 from fkp_studio.tour.report import RunResult, Shot, write_report
 from fkp_studio.tour.windows import show_windows
+from fkp_studio.window.application import make_application
 from fkp_studio.window.main_window import MainWindow
 from training.assist.filling.fill import FillOptions, fill_missing
 from training.errors import UserError

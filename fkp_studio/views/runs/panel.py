@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
+from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.desktop import show_in_folder
 from fkp_studio.views.runs.delegate import RunsDelegate, RunsView
 from fkp_studio.views.runs.log import LogDialog
 from fkp_studio.views.runs.model import RunsModel
@@ -156,7 +157,7 @@ class RunsPanel(QWidget):
             ("Discard…", not busy and not info.is_starter, lambda: self.discard(name)),
             None,
             ("Show log", not info.is_starter, lambda: self.show_log(name)),
-            ("Open folder", True, lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))),
+            ("Open folder", True, lambda: show_in_folder(folder)),
             ("Copy settings", True, lambda: self._copy(json.dumps(info.config.to_json(), indent=1))),
         )
         for act in acts:

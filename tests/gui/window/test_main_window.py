@@ -76,7 +76,7 @@ def test_the_start_page_has_three_ways_in_and_no_panels(window: MainWindow) -> N
 
 
 def test_a_project_opened_before_is_on_the_start_page_with_its_count(opened: MainWindow, qtbot: QtBot) -> None:
-    opened.close_project()
+    opened.opener.close_project()
     qtbot.waitUntil(lambda: any("24 faces" in label.text() for label in opened.welcome.findChildren(QLabel)))
 
 
@@ -135,7 +135,7 @@ def test_a_layout_comes_back_though_the_window_grows_after_it_is_shown(
     qtbot.waitUntil(lambda: loss.height() > 450)
     qtbot.wait(50)  # until it has been measured for the second time
     before = loss.height()
-    opened.close_project()
+    opened.opener.close_project()
     opened.resize(SMALL[0], 620)
     assert opened.opener.open(project_path)
     qtbot.waitUntil(lambda: loss.isVisible() and loss.height() < before)
@@ -312,13 +312,13 @@ def test_a_bin_of_the_window_of_poses_shows_its_faces_in_the_gallery(opened: Mai
 
 
 def test_a_window_beside_that_is_asked_for_again_is_the_same_one(window: MainWindow, qtbot: QtBot) -> None:
-    window.show_live()
-    window.show_live()
+    window.menus.actions["live"].trigger()
+    window.menus.actions["live"].trigger()
     live = [w for w in window.findChildren(LiveWindow) if w.isVisible()]
     assert len(live) == 1
     with qtbot.waitSignal(live[0].destroyed):
         live[0].close()
-    window.show_live()
+    window.menus.actions["live"].trigger()
     assert dialog_of(window, LiveWindow) is not None
 
 
