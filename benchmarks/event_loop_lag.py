@@ -37,7 +37,7 @@ wait(6)
 speeds = []
 if recipe != "nothing":
     jobs = window.jobs
-    jobs.run_event.connect(lambda name, event: speeds.append(getattr(event, "images_per_second", 0.0)))
+    jobs.book.happened.connect(lambda name, event: speeds.append(getattr(event, "images_per_second", 0.0)))
     jobs.train([replace(recipe_config(recipe), minutes=seconds / 60 + 5)])
     while not speeds:
         wait(0.2)

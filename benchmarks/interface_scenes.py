@@ -272,7 +272,7 @@ class Play:
         self.scene(
             "a starter predicts all, 20 s", (lambda: self.session.set_run("face-15"), lambda: True), *_seconds(20)
         )
-        self.window.jobs.cancel_prediction()
+        self.window.jobs.predictions.cancel()
         self.session.set_run(RUN)
 
     def _fillable(self) -> int:

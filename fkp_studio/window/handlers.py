@@ -87,7 +87,7 @@ def _training(window: Contents) -> dict[str, Handler]:
         "augmentation": _of_training(window, lambda panel: panel.show_augmentation()),
         "compare": _of_training(window, lambda panel: panel.show_compare()),
         "stop": window.jobs.stop_training,
-        "predict_all": lambda: window.jobs.predict(window.session.run),
+        "predict_all": lambda: window.jobs.predictions.predict(window.session.run),
     }
 
 

@@ -127,7 +127,7 @@ class AdjustDialog(QDialog):
 
     def _changed(self) -> None:
         """All predictions of the run are outdated: predict again, in the background."""
-        self._jobs.predict(self.run)
+        self._jobs.predictions.predict(self.run)
         self.accept()
 
     def _task(self, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False) -> None:

@@ -111,13 +111,13 @@ class RunsPanel(QWidget):
         self.log_button.clicked.connect(lambda: self.show_log(self._in_question()))
         self.offsets_button.clicked.connect(self.offsets_wanted)
         self.trials_button.toggled.connect(self._show_trials)
-        self.cancel_button.clicked.connect(self._jobs.cancel_prediction)
+        self.cancel_button.clicked.connect(self._jobs.predictions.cancel)
         self.model.modelReset.connect(self._select_shown)
         self._session.run_changed.connect(self._on_run_changed)
         self._jobs.runs_changed.connect(self._refresh)
-        self._jobs.run_event.connect(lambda name, _event: self.model.touch(name))
+        self._jobs.book.happened.connect(lambda name, _event: self.model.touch(name))
         self._jobs.queue.ended.connect(self._on_ended)
-        self._jobs.prediction_progress.connect(self._on_progress)
+        self._jobs.predictions.progress.connect(self._on_progress)
 
     # ---- acts
 
@@ -150,10 +150,14 @@ class RunsPanel(QWidget):
         folder = info.run.model.parent if info.is_starter else info.run
         acts = (
             ("Show predictions", info.has_model, lambda: self._session.set_run(name)),
-            ("Predict all faces", info.has_model, lambda: self._jobs.predict(name)),
+            ("Predict all faces", info.has_model, lambda: self._jobs.predictions.predict(name)),
             None,
             ("Start" if status == "waiting" else "Resume", status in CAN_RESUME, lambda: self._jobs.resume(name)),
-            ("Stop" if busy else "Remove from the queue", busy or status == "queued", lambda: self._jobs.stop(name)),
+            (
+                "Stop" if busy else "Remove from the queue",
+                busy or status == "queued",
+                lambda: self._jobs.queue.stop(name),
+            ),
             ("Discard…", not busy and not info.is_starter, lambda: self.discard(name)),
             None,
             ("Show log", not info.is_starter, lambda: self.show_log(name)),

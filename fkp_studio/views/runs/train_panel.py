@@ -205,7 +205,7 @@ class TrainingPanel(QWidget):
         self.stop_button.clicked.connect(self._stop)
         self.recipe.currentIndexChanged.connect(self._show_choice)
         self.unit.currentTextChanged.connect(self._on_unit_changed)
-        self._jobs.run_event.connect(lambda name, _event: self._show_live() if name == self._current() else None)
+        self._jobs.book.happened.connect(lambda name, _event: self._show_live() if name == self._current() else None)
         self._jobs.runs_changed.connect(self._show_live)
         self._jobs.refused.connect(self._say)
         self._session.project_changed.connect(self._on_project_changed)
@@ -314,7 +314,7 @@ class TrainingPanel(QWidget):
         if self.stop_button.text() == "Force stop":
             self._jobs.queue.kill(name)
         elif name:
-            self._jobs.stop(name)
+            self._jobs.queue.stop(name)
 
 
 def _changes(config: RunConfig) -> int:

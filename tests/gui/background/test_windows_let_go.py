@@ -78,4 +78,4 @@ def test_a_closed_window_is_let_go_of(name: str, session: Session, jobs: Jobs, q
         return all(one() is None for one in gone)
 
     qtbot.waitUntil(collected)
-    jobs.run_event.emit("0001-run", RunFinished("done", 1, 1, 1.0, 0.1, 60.0))  # deleted windows are disconnected
+    jobs.book.happened.emit("0001-run", RunFinished("done", 1, 1, 1.0, 0.1, 60.0))  # deleted windows are disconnected
