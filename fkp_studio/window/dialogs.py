@@ -54,7 +54,7 @@ def _confidence(window: Contents) -> QWidget:
 def _adjust(window: Contents) -> QDialog:
     from fkp_studio.dialogs.review.adjust_dialog import AdjustDialog
 
-    return AdjustDialog(window.session, window.jobs, window)
+    return AdjustDialog(window.session, window.jobs.predictions, window)
 
 
 def _offsets(window: Contents) -> QDialog:

@@ -147,7 +147,7 @@ class RunsPanel(QWidget):
         if info is None:
             return menu
         busy = status in TRAINS
-        folder = info.run.model.parent if info.is_starter else info.run
+        folder = info.run.model.parent if info.is_starter else info.run.path
         acts = (
             ("Show predictions", info.has_model, lambda: self._session.set_run(name)),
             ("Predict all faces", info.has_model, lambda: self._jobs.predictions.predict(name)),

@@ -35,7 +35,7 @@ Make = Callable[[Session, Jobs, QWidget], QDialog]
 
 WINDOWS: dict[str, Make] = {
     "accept": lambda s, j, w: AcceptDialog(s, j, "0001-run", w),
-    "adjust": AdjustDialog,
+    "adjust": lambda s, j, w: AdjustDialog(s, j.predictions, w),
     "augmentation": lambda s, j, w: AugmentationDialog(s, j, recipe_config("mlp"), w),
     "compare": CompareDialog,
     "confidence": ConfidenceDialog,
