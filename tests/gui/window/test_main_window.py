@@ -18,12 +18,14 @@ from fkp_studio import app
 from fkp_studio.actions import ACTIONS
 from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
 from fkp_studio.dialogs.poses.dialog import PosesDialog
+from fkp_studio.dialogs.search.dialog import RandomSearchDialog
 from fkp_studio.document.settings import Settings
 from fkp_studio.look.style import theme
 from fkp_studio.views.live.window import LiveWindow
 from fkp_studio.window import main_window
 from fkp_studio.window.arrangement import later_panels as parts
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
+from fkp_studio.window.dialogs import DIALOGS
 from fkp_studio.window.handlers import handlers
 from fkp_studio.window.main_window import MainWindow
 from fkp_studio.window.pages.command_palette import SearchDialog
@@ -65,6 +67,30 @@ def dialog_of(window: MainWindow, kind: type[QDialog]) -> QDialog | None:
 def test_every_action_of_the_table_is_wired(window: MainWindow) -> None:
     assert set(handlers(window)) >= {a.id for a in ACTIONS if a.scope == "window"}
     assert set(handlers(window)) <= {a.id for a in ACTIONS}
+
+
+def test_every_dialog_belongs_to_an_action() -> None:
+    assert set(DIALOGS) <= {action.id for action in ACTIONS}
+
+
+def test_the_search_button_opens_a_search_of_the_chosen_recipe(opened: MainWindow) -> None:
+    panel = opened.panels.training
+    assert panel is not None
+    panel.recipe.setCurrentIndex(panel.recipe.findData("cnn-6"))
+    panel.search_button.click()
+    search = dialog_of(opened, RandomSearchDialog)
+    assert isinstance(search, RandomSearchDialog) and search.recipe.currentData() == "cnn-6"
+    search.close()
+
+
+def test_an_action_on_a_panel_that_is_not_made_yet_does_nothing(qtbot: QtBot) -> None:
+    settings = Settings()
+    settings.set_last_project(None)
+    window = MainWindow(settings)
+    qtbot.addWidget(window)
+    for action in ("train", "augmentation", "compare", "random_search"):
+        handlers(window)[action]()
+    assert not [dialog for dialog in window.findChildren(QDialog) if dialog.isVisible()]
 
 
 def test_the_start_page_has_three_ways_in_and_no_panels(window: MainWindow) -> None:
