@@ -11,10 +11,10 @@ from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
 from fkp_studio.document.store import ProjectStore
 from fkp_studio.jobs.experiments import EXPERIMENT, Experiments
-from fkp_studio.jobs.fills import FillMaker
 from fkp_studio.jobs.label_hash import LabelWatch
-from fkp_studio.jobs.prediction_worker import SERVE
-from fkp_studio.jobs.predictions import Predictions
+from fkp_studio.jobs.prediction.fills import FillMaker
+from fkp_studio.jobs.prediction.predictions import Predictions
+from fkp_studio.jobs.prediction.worker import SERVE
 from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.searches import SEARCH, Searching
 from fkp_studio.jobs.training_queue import TrainingQueue

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QVBoxLayout, QWid
 
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
-from fkp_studio.jobs.augmentation_sheet import Sheet, plain_sheet
 from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.jobs.prediction.augmentation_sheet import Sheet, plain_sheet
 from fkp_studio.look.widgets.parts import button, row, text_label
 from fkp_studio.views.runs.augmentation_sheet import SheetView
 from fkp_studio.views.runs.config_form import ConfigForm

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from fkp_studio.dialogs.review.accept_facts import candidates_in
 from fkp_studio.document.session import Session
 from fkp_studio.face.face import Face
-from fkp_studio.jobs.fills import FillMaker
+from fkp_studio.jobs.prediction.fills import FillMaker
 from fkp_studio.views.canvas.view import CanvasView
 from fkp_studio.views.points.model import Column
 from fkp_studio.views.points.table import PointsPanel
