@@ -37,7 +37,7 @@ LOOK = (
 import json, sys
 from pathlib import Path
 from PySide6.QtCore import QEventLoop, QTimer
-from fkp_studio.app import make_application
+from fkp_studio.window.application import make_application
 from fkp_studio.window.main_window import MainWindow
 from fkp_studio.document.settings import Settings
 app = make_application()

@@ -19,7 +19,7 @@ import json, sys, time
 from dataclasses import replace
 from pathlib import Path
 from PySide6.QtCore import QEventLoop, Qt, QTimer
-from fkp_studio.app import make_application
+from fkp_studio.window.application import make_application
 from fkp_studio.window.main_window import MainWindow
 from fkp_studio.document.settings import Settings
 from training.storage.runs.settings.recipes import recipe_config
@@ -37,7 +37,7 @@ wait(6)
 speeds = []
 if recipe != "nothing":
     jobs = window.jobs
-    jobs.run_event.connect(lambda name, event: speeds.append(getattr(event, "images_per_second", 0.0)))
+    jobs.book.happened.connect(lambda name, event: speeds.append(getattr(event, "images_per_second", 0.0)))
     jobs.train([replace(recipe_config(recipe), minutes=seconds / 60 + 5)])
     while not speeds:
         wait(0.2)

@@ -38,7 +38,7 @@ def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     print("| points | arithmetic, ms | far | with painting, ms | far | painting alone |")
     print("|--:|--:|--:|--:|--:|--:|")
-    from fkp_studio.app import make_application
+    from fkp_studio.window.application import make_application
 
     make_application()
     with tempfile.TemporaryDirectory() as folder:

@@ -17,10 +17,10 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 
-from fkp_studio.app import make_application
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.settings import Settings
 from fkp_studio.views.gallery.filters import Query, Sort
+from fkp_studio.window.application import make_application
 from fkp_studio.window.main_window import MainWindow
 from training.storage.project.edits.shift import shift_labels
 
@@ -272,7 +272,7 @@ class Play:
         self.scene(
             "a starter predicts all, 20 s", (lambda: self.session.set_run("face-15"), lambda: True), *_seconds(20)
         )
-        self.window.jobs.cancel_prediction()
+        self.window.jobs.predictions.cancel()
         self.session.set_run(RUN)
 
     def _fillable(self) -> int:

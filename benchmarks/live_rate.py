@@ -30,7 +30,7 @@ PLAY = """
 import json, sys, time
 from pathlib import Path
 from PySide6.QtCore import QAbstractEventDispatcher, QEventLoop, QTimer
-from fkp_studio.app import make_application
+from fkp_studio.window.application import make_application
 from fkp_studio.views.live.window import LiveWindow
 from fkp_studio.document.session import Session
 video, starter, seconds, warm = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), float(sys.argv[4])

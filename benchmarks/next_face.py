@@ -18,7 +18,7 @@ import json, os, sys, time
 from pathlib import Path
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtTest import QTest
-from fkp_studio.app import make_application
+from fkp_studio.window.application import make_application
 from fkp_studio.views.canvas.view import CanvasView
 from fkp_studio.window.main_window import MainWindow
 from fkp_studio.document.settings import Settings

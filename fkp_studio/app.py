@@ -52,6 +52,7 @@ def run(what: Path | None = None) -> int:
 
     from fkp_studio.document.settings import Settings, state_folder
     from fkp_studio.look.widgets.errors import CrashReporter, start_log
+    from fkp_studio.window.application import make_application
 
     app = make_application()
     with start_log(state_folder()):
@@ -70,22 +71,6 @@ def run(what: Path | None = None) -> int:
         QTimer.singleShot(0, window, lambda: window.open_at_start(what))
         _quit_on_signal(app)
         return app.exec()
-
-
-def make_application() -> QApplication:
-    """The QApplication, with the name that determines where settings and data are stored."""
-    from PySide6.QtWidgets import QApplication
-
-    from fkp_studio.document.settings import NAME
-
-    there = QApplication.instance()
-    app = there if isinstance(there, QApplication) else QApplication(sys.argv[:1])
-    app.setApplicationName(NAME)
-    app.setApplicationDisplayName("FKP Studio")
-    app.setApplicationVersion(__version__)
-    app.setDesktopFileName(NAME)
-    app.setStyle("Fusion")
-    return app
 
 
 def _quit_on_signal(app: QApplication) -> None:

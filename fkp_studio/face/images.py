@@ -20,6 +20,8 @@ from training.storage.project.project import Project
 CACHE_BYTES = 160 * 2**20
 REDUCED_SIDE = 1600  # px: larger images are also kept at this size, to paint them quickly when zoomed out
 IDLE_SECONDS = 2.0
+PAINTED = QImage.Format.Format_RGB32
+FORMATS = {1: QImage.Format.Format_Grayscale8, 3: QImage.Format.Format_RGB888, 4: PAINTED}  # by channels
 
 Key = tuple[int, int]  # sample id, largest side (0: full size)
 
@@ -43,12 +45,15 @@ class Picture:
 
 
 def to_image(pixels: np.ndarray) -> QImage:
-    """A QImage of uint8 [H, W] or [H, W, 3] RGB that owns its memory, in the format that paints fastest."""
+    """A QImage that owns its memory, in the format that paints fastest.
+
+    pixels: uint8, grey [H, W] or [H, W, 1], RGB [H, W, 3], or BGR with a fourth, unused channel [H, W, 4].
+    """
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
-    kind = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
+    kind = FORMATS[pixels.shape[2] if pixels.ndim == 3 else 1]
     image = QImage(pixels.data, width, height, pixels.strides[0], kind)
-    return image.convertToFormat(QImage.Format.Format_RGB32)
+    return image.copy() if kind == PAINTED else image.convertToFormat(PAINTED)
 
 
 def reduced(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fkp_studio.document.session import Session
     from fkp_studio.face.images import Picture
 
+READING = "Reading the image…"
 STATE_WORDS = {
     PointState.UNSET: "unset",
     PointState.VISIBLE: "visible",
@@ -32,7 +33,7 @@ def nothing_here(session: Session, picture: Picture | None) -> str:
         return "No face is selected. Click one in the gallery to see it here."
     if picture is not None and picture.problem:
         return picture.problem
-    return "Reading the image…"
+    return READING
 
 
 def hover_text(face: Face, keypoint: int, title: str, *, ring: bool) -> str:

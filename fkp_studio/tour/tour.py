@@ -19,13 +19,13 @@ import numpy as np
 from PySide6.QtCore import QEventLoop, QSettings, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
-from fkp_studio.app import make_application
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.settings import Settings
 from fkp_studio.look.style import theme
 from fkp_studio.tour.photos import show_photos
 from fkp_studio.tour.report import RunResult, Shot, write_report
 from fkp_studio.tour.windows import show_windows
+from fkp_studio.window.application import make_application
 from fkp_studio.window.main_window import MainWindow
 from training.assist.filling.fill import FillOptions, fill_missing
 from training.errors import UserError
@@ -163,7 +163,7 @@ class Tour:
     def _train(self) -> None:
         jobs = self.window.jobs
         self.window.workspaces.switch("look")
-        jobs.run_event.connect(self._tell)
+        jobs.book.happened.connect(self._tell)
         jobs.train([with_budget(recipe_config(name), minutes=self.minutes) for name in RECIPES])
         self._until(lambda: len(self._runs()) == len(RECIPES))
         limit = self.minutes * 60 * len(RECIPES) + STEP_SECONDS
@@ -182,7 +182,7 @@ class Tour:
     def _predict(self) -> None:
         jobs, session = self.window.jobs, self.window.session
         done: list[bool] = []
-        jobs.prediction_progress.connect(lambda at, total: done.append(at >= total))
+        jobs.predictions.progress.connect(lambda at, total: done.append(at >= total))
         session.set_run(self._runs()[0])
         self._until(lambda: bool(done) and done[-1])
         self.window.workspaces.switch("look")

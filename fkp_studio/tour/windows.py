@@ -19,12 +19,12 @@ def show_windows(window: MainWindow, until: Until, shoot: Shoot) -> None:
     from fkp_studio.dialogs.poses.dialog import PosesDialog
     from fkp_studio.views.runs.augmentation_dialog import AugmentationDialog
 
-    window.show_poses()
+    window.menus.actions["poses"].trigger()
     poses = _wait_for(window, PosesDialog, until)
     until(lambda: poses.shown is not None)
     shoot("poses", "Poses: their distribution and the effect of balancing; a bin shows its faces", poses)
     poses.close()
-    window.panels.show_augmentation()
+    window.menus.actions["augmentation"].trigger()
     sheet = _wait_for(window, AugmentationDialog, until)
     until(lambda: sheet.is_augmented or bool(sheet.fault.text()))
     shoot("augmentation", "Augmentation: faces as the network sees them, while you change the settings", sheet)

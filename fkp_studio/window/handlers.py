@@ -1,119 +1,119 @@
-"""Maps each entry of the table of actions to the method it calls."""
+"""Maps each entry of the table of actions to the method of the object that performs it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt
 
 from fkp_studio.document.members import remove_faces
 from fkp_studio.document.settings import state_folder
+from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.desktop import show_in_folder
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
 from fkp_studio.window.bars.menus import Handler
+from fkp_studio.window.contents import Contents
+from fkp_studio.window.dialogs import DIALOGS, open_dialog
 from training.faces.labels.labels import PointState
+from training.storage.project.edits.take_back import take_back
 
 if TYPE_CHECKING:
-    from fkp_studio.document.session import Session
-    from fkp_studio.window.main_window import MainWindow
+    from fkp_studio.document.store import ProjectStore
+    from fkp_studio.views.runs.train_panel import TrainingPanel
 
 
-def handlers(window: MainWindow) -> Mapping[str, Handler]:
+def handlers(window: Contents) -> Mapping[str, Handler]:
     """A handler for every action of scope "window"."""
-    return {**_file(window), **_edit(window), **_face(window), **_training(window), **_view(window)}
-
-
-def _file(w: MainWindow) -> dict[str, Handler]:
     return {
-        "open": w.opener.choose_project,
-        "import": w.opener.import_data,
-        "import_photos": w.opener.choose_photos,
-        "demo": w.opener.open_demo,
-        "export": w.show_export,
-        "keypoints": w.show_keypoints,
-        "report": lambda: _show_folder(str(w.session.store.path)) if w.session.store is not None else None,
-        "close": w.close_project,
-        "settings": w.show_settings,
-        "quit": w.close,
+        **{action: partial(open_dialog, window, action) for action in DIALOGS},
+        **_file(window),
+        **_edit(window),
+        **_point(window),
+        **_training(window),
+        **_view(window),
     }
 
 
-def _edit(w: MainWindow) -> dict[str, Handler]:
+def _file(window: Contents) -> dict[str, Handler]:
+    opener = window.opener
     return {
-        "undo": lambda: w.session.store.undo_stack.undo() if w.session.store is not None else None,
-        "redo": lambda: w.session.store.undo_stack.redo() if w.session.store is not None else None,
-        "next_face": lambda: w.session.next_sample(1),
-        "previous_face": lambda: w.session.next_sample(-1),
-        "next_incomplete": w.next_incomplete,
-        "contact_sheet": w.canvas.toggle_contact_sheet,
-        "draw_box": w.canvas.draw_box,
-        "add_face": w.canvas.add_face,
-        "remove_face": lambda: _remove_shown(w.session),
-        "visible": lambda: w.canvas.view.set_state_of_current(PointState.VISIBLE),
-        "occluded": lambda: w.canvas.view.set_state_of_current(PointState.OCCLUDED),
-        "absent": lambda: w.canvas.view.set_state_of_current(PointState.ABSENT),
-        "unset": lambda: w.canvas.view.set_state_of_current(PointState.UNSET),
-        "next_point": lambda: w.canvas.view.next_point(1),
-        "previous_point": lambda: w.canvas.view.next_point(-1),
+        "open": opener.choose_project,
+        "import": opener.import_data,
+        "import_photos": opener.choose_photos,
+        "demo": opener.open_demo,
+        "report": _of_store(window, lambda store: show_in_folder(store.path)),
+        "close": opener.close_project,
+        "quit": window.close,
+        "log": lambda: show_in_folder(state_folder()),
     }
 
 
-def _remove_shown(session: Session) -> None:
-    if session.store is not None and session.sample_id >= 0:
-        remove_faces(session.store, np.array([session.sample_id], np.int64))
-
-
-def _face(w: MainWindow) -> dict[str, Handler]:
-    view = w.canvas.view
+def _edit(window: Contents) -> dict[str, Handler]:
+    session, canvas = window.session, window.canvas
     return {
-        "accept_point": view.accept_current_point,
-        "accept_face": view.accept_missing_of_face,
-        "accept_all": w.show_accept,
-        "take_back": w.take_back,
-        "confidence": w.show_confidence,
-        "adjust_run": w.show_adjust,
-        "predict_all": lambda: w.jobs.predict(w.session.run),
-        "live": w.show_live,
+        "undo": _of_store(window, lambda store: store.undo_stack.undo()),
+        "redo": _of_store(window, lambda store: store.undo_stack.redo()),
+        "next_face": partial(session.next_sample, 1),
+        "previous_face": partial(session.next_sample, -1),
+        "next_incomplete": canvas.view.editor.next_incomplete,
+        "contact_sheet": canvas.toggle_contact_sheet,
+        "draw_box": canvas.draw_box,
+        "add_face": canvas.add_face,
+        "remove_face": _of_store(window, lambda store: remove_faces(store, np.array([session.sample_id], np.int64))),
+    }
+
+
+def _point(window: Contents) -> dict[str, Handler]:
+    editor = window.canvas.view.editor
+    return {
+        "next_point": partial(editor.next_point, 1),
+        "previous_point": partial(editor.next_point, -1),
+        "visible": partial(editor.set_state, PointState.VISIBLE),
+        "occluded": partial(editor.set_state, PointState.OCCLUDED),
+        "absent": partial(editor.set_state, PointState.ABSENT),
+        "unset": partial(editor.set_state, PointState.UNSET),
+        "accept_point": editor.accept_current,
+        "accept_face": editor.accept_missing,
+        "take_back": _of_store(window, lambda store: store.edit(partial(take_back, run=window.session.run))),
+    }
+
+
+def _training(window: Contents) -> dict[str, Handler]:
+    return {
+        "train": _of_training(window, lambda panel: panel.train()),
+        "augmentation": _of_training(window, lambda panel: panel.show_augmentation()),
+        "compare": _of_training(window, lambda panel: panel.show_compare()),
+        "stop": window.jobs.stop_training,
+        "predict_all": lambda: window.jobs.predictions.predict(window.session.run),
+    }
+
+
+def _view(window: Contents) -> dict[str, Handler]:
+    view = window.canvas.view
+    return {
         "fit": view.fit,
         "zoom_in": view.zoom_in,
         "zoom_out": view.zoom_out,
-        "toggle_predictions": view.toggle_predictions,
-        "toggle_edges": view.toggle_edges,
-        "toggle_names": view.toggle_names,
-        "toggle_ellipses": view.toggle_ellipses,
-        "adjust": view.toggle_adjust,
+        "toggle_predictions": partial(view.toggle, "predictions"),
+        "toggle_edges": partial(view.toggle, "edges"),
+        "toggle_names": partial(view.toggle, "names"),
+        "toggle_ellipses": partial(view.toggle, "ellipses"),
+        "adjust": view.bar.toggle_adjust,
+        **{space.id: partial(window.workspaces.switch, space.id) for space in WORKSPACES},
+        "reset_workspace": window.workspaces.reset,
+        "theme": lambda: window.settings.set("theme", "light" if theme.colours().dark else "dark"),
+        "full_screen": lambda: window.setWindowState(window.windowState() ^ Qt.WindowState.WindowFullScreen),
     }
 
 
-def _training(w: MainWindow) -> dict[str, Handler]:
-    return {
-        "train": w.train,
-        "augmentation": w.show_augmentation,
-        "compare": w.show_compare,
-        "random_search": w.show_random_search,
-        "experiments": w.show_experiments,
-        "protocol": w.show_protocol,
-        "poses": w.show_poses,
-        "offsets": w.show_offsets,
-        "stop": w.stop_training,
-    }
+def _of_store(window: Contents, act: Callable[[ProjectStore], object]) -> Handler:
+    """A handler that acts on the open project's store."""
+    return lambda: act(window.session.store) if window.session.store is not None else None
 
 
-def _view(w: MainWindow) -> dict[str, Handler]:
-    return {
-        **{space.id: partial(w.workspaces.switch, space.id) for space in WORKSPACES},
-        "reset_workspace": w.workspaces.reset,
-        "theme": w.toggle_theme,
-        "full_screen": w.toggle_full_screen,
-        "search": w.show_search,
-        "keys": w.show_keys,
-        "log": lambda: _show_folder(str(state_folder())),
-        "about": w.show_about,
-    }
-
-
-def _show_folder(path: str) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(path))
+def _of_training(window: Contents, act: Callable[[TrainingPanel], object]) -> Handler:
+    """A handler that acts on the training panel; it does nothing until the panel is made."""
+    return lambda: act(window.panels.training) if window.panels.training is not None else None

@@ -1,4 +1,4 @@
-"""Opens projects, imports and the demo. Errors are shown in a dialog and leave the current project open."""
+"""Opens projects, imports and the demo, and closes the project. Errors are shown in a dialog and leave the current project open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QDialog, QFileDialog, QMainWindow
+from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.session import Session
@@ -59,6 +59,11 @@ class Opener(QObject):
         elif self._settings.first_start():
             self.open_demo()
 
+    def close_project(self) -> None:
+        """Go back to the start page, once large changes are written."""
+        if wait_for_writing(self._session.store, self._window):
+            self._session.close_project()
+
     def choose_project(self) -> None:
         """Ask for a project folder."""
         chosen = QFileDialog.getExistingDirectory(self._window, "Open a project (a folder NAME.fkp)", self._start())
@@ -69,7 +74,7 @@ class Opener(QObject):
         """Show the import dialog, for `source` if given."""
         from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
 
-        self._show(ImportDialog(self._session, source, self._window))
+        ImportDialog(self._session, source, self._window).open()
 
     def choose_photos(self) -> None:
         """Ask for a folder of photos and import it."""
@@ -121,9 +126,6 @@ class Opener(QObject):
             show_error(self._window, error)
             return False
         return True
-
-    def _show(self, dialog: QDialog) -> None:
-        dialog.open()
 
     def _start(self) -> str:
         recent = self._settings.recent()

@@ -103,8 +103,8 @@ def _with_faces(source: Path, choices: Choices) -> tuple[SourcePreview, Choices]
 
 
 def _card(face: PreviewFace, *, side: int) -> FaceCard:
+    from fkp_studio.face.images import to_image
     from fkp_studio.face.thumbnail import draw_thumbnail
-    from fkp_studio.views.gallery.thumbnails import to_image
 
     labels = Labels.from_points(face.points[None])
     pixels = draw_thumbnail(face.picture, labels, np.full(face.points.shape, np.nan), side=side)

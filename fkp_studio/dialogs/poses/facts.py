@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtGui import QImage
 
-from fkp_studio.views.gallery.thumbnails import to_image
+from fkp_studio.face.images import to_image
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.measures.pose_balance import Balance

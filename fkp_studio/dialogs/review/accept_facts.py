@@ -59,8 +59,8 @@ def outcome(candidates: Candidates, threshold: float, *, examples: int) -> Outco
 
 def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[FaceCard]:
     """Draw the examples as they would be after accepting."""
+    from fkp_studio.face.images import to_image
     from fkp_studio.face.thumbnail import draw_thumbnail
-    from fkp_studio.views.gallery.thumbnails import to_image
 
     cards = []
     with Project.open(path, read_only=True) as project:

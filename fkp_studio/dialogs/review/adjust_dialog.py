@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 from fkp_studio.background.command import FKP, run_command
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.session import Session
-from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.jobs.prediction.predictions import Predictions
 from fkp_studio.look.widgets.fact_table import FactTable, signed
 from fkp_studio.look.widgets.parts import button, row, text_label
 from training.assist.offsets.fit_to_person import Fit, fit_run, from_json, undo_fit, use_fit
@@ -33,11 +33,11 @@ HEAD = ("offset, px of the input", "x", "y", "RMSE before, px", "after, px")
 class AdjustDialog(QDialog):
     """Computes the calibration when it opens; the run's predictions change only after the button is pressed."""
 
-    def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, predictions: Predictions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Calibrate to my labels")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._session, self._jobs, self.run = session, jobs, session.run
+        self._session, self._predictions, self.run = session, predictions, session.run
         self._fit: Fit | None = None
         self._used: Adjustment | None = None
         self._tasks: list[Task] = []
@@ -127,7 +127,7 @@ class AdjustDialog(QDialog):
 
     def _changed(self) -> None:
         """All predictions of the run are outdated: predict again, in the background."""
-        self._jobs.predict(self.run)
+        self._predictions.predict(self.run)
         self.accept()
 
     def _task(self, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False) -> None:

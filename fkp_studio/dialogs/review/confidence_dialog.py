@@ -123,7 +123,7 @@ class ConfidenceDialog(QDialog):
         self._reader = KnownReader(session, self.run, self, self._on_facts, self.about.setText)
         self._lay_out()
         self.beyond.valueChanged.connect(lambda value: self._reader.want(value / 100))
-        self.predict.clicked.connect(lambda: jobs.predict(self.run))
+        self.predict.clicked.connect(lambda: jobs.predictions.predict(self.run))
         self.close_button.clicked.connect(self.reject)
         self.resize(860, 480)
         session.project_changed.connect(self.close)

@@ -43,8 +43,8 @@ def _can_tell(project: Project, run: Run) -> bool:
 
 def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int) -> list[FaceCard]:
     """The eyes of some faces, each twice: with the current labels, and with labels shifted by dx px to the right."""
+    from fkp_studio.face.images import to_image
     from fkp_studio.face.thumbnail import draw_thumbnail
-    from fkp_studio.views.gallery.thumbnails import to_image
 
     cards: list[FaceCard] = []
     with Project.open(path, read_only=True) as project:

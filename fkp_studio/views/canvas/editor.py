@@ -1,4 +1,4 @@
-"""Edits of the current face's points. Each edit is one call to the store and so one undo step."""
+"""Edits of the current face's points, and the walk to the next one. Each edit is one call to the store and so one undo step."""
 
 from __future__ import annotations
 
@@ -109,6 +109,11 @@ class FaceEditor(QObject):
         if self.face is not None:
             k, count = self._session.keypoint, len(self.face.states)
             self._session.set_keypoint((k + step) % count if k >= 0 else (0 if step > 0 else count - 1))
+
+    def next_incomplete(self) -> None:
+        """Go to the next face with missing points."""
+        if not self._session.next_incomplete():
+            self.hint.emit("No other face in the gallery has missing points.")
 
     def accept(self, keypoint: int) -> None:
         """Accept the prediction of one unset point as its label."""

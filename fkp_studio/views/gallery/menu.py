@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from fkp_studio.document.members import put_faces_back, remove_faces
 from fkp_studio.document.store import ProjectStore
 from fkp_studio.look.style import assets
+from fkp_studio.look.widgets.desktop import show_in_folder
 from training.errors import UserError
 from training.storage.project.columns import SPLITS
 from training.storage.project.edits.move import move_to_split
@@ -72,8 +71,3 @@ def _move(store: ProjectStore, ids: np.ndarray, split: int) -> None:
         store.edit(lambda project: move_to_split(project, ids, split))
     except UserError as error:
         store.failed.emit(str(error))
-
-
-def show_in_folder(path: Path) -> None:
-    """Open the folder of a file (or a folder itself) in the desktop's file manager."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))

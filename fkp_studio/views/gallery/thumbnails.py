@@ -13,6 +13,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 from PySide6.QtGui import QImage, QPixmap
 
+from fkp_studio.face.images import to_image
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -259,9 +260,3 @@ def _draw_one(project: Project, sample_id: int, labels: Labels, predicted: np.nd
     except UserError as error:
         return Drawn(sample_id, None, str(error))
     return Drawn(sample_id, to_image(pixels))
-
-
-def to_image(pixels: np.ndarray) -> QImage:
-    """A QImage that owns a copy of uint8 [h, w, 4] BGRA."""
-    height, width = pixels.shape[:2]
-    return QImage(pixels.data, width, height, width * 4, QImage.Format.Format_RGB32).copy()

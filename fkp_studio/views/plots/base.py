@@ -62,7 +62,7 @@ class PlotBase(QWidget):
         self.fit()
         theme.current().changed.connect(self._restyle)
         jobs.runs_changed.connect(self.schedule)
-        jobs.run_event.connect(self._on_run_event)  # no lambda: it would outlive the plot's window
+        jobs.book.happened.connect(self._on_run_event)  # no lambda: it would outlive the plot's window
         session.project_changed.connect(self.schedule)
 
     # ---- for subclasses

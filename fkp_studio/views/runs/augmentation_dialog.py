@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QVBoxLayout, QWid
 
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
-from fkp_studio.jobs.augmentation_sheet import Sheet, plain_sheet
 from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.jobs.prediction.augmentation_sheet import Sheet, plain_sheet
 from fkp_studio.look.widgets.parts import button, row, text_label
 from fkp_studio.views.runs.augmentation_sheet import SheetView
 from fkp_studio.views.runs.config_form import ConfigForm
@@ -108,8 +108,8 @@ class AugmentationDialog(QDialog):
         self.reset.clicked.connect(self._reset)
         self.use.clicked.connect(self.accept)
         self.close_button.clicked.connect(self.reject)
-        self._jobs.sheet_drawn.connect(self._show)
-        self._jobs.sheet_failed.connect(self._fail)
+        self._jobs.predictions.sheet_drawn.connect(self._show)
+        self._jobs.predictions.sheet_failed.connect(self._fail)
 
     def _choose_faces(self) -> None:
         self._ids = self._faces()
@@ -150,7 +150,7 @@ class AugmentationDialog(QDialog):
         else:
             self.fault.setText("")
             if self._ids:
-                self._jobs.draw_sheet(self._ids, self._result, seed=self._seed)
+                self._jobs.predictions.draw_sheet(self._ids, self._result, seed=self._seed)
             else:
                 self.view.say("No face in the gallery has points yet. Place some by hand, or import labels.")
         self.use.setEnabled(not self.fault.text())

@@ -7,7 +7,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from fkp_studio.jobs.augmentation_sheet import Sheet
+from fkp_studio.face.images import to_image
+from fkp_studio.jobs.prediction.augmentation_sheet import Sheet
 from fkp_studio.look.style import theme
 
 GAP = 4.0  # px between tiles
@@ -36,7 +37,7 @@ class SheetView(QWidget):
     def show_sheet(self, sheet: Sheet) -> None:
         """Show these images and points."""
         self._sheet = sheet
-        self._images = [_image(picture) for picture in sheet.pictures]
+        self._images = [to_image(picture) for picture in sheet.pictures]
         self.update()
 
     def say(self, words: str) -> None:
@@ -81,10 +82,3 @@ class SheetView(QWidget):
 def _fit(columns: int, rows: int, count: int, width: float, height: float) -> float:
     """Score a number of columns: the side of a tile, reduced for empty places."""
     return min(width / columns, height / rows) * float(count / (columns * rows)) ** 0.5
-
-
-def _image(picture: np.ndarray) -> QImage:
-    """A QImage that owns its pixels, from an array [S, S, C]."""
-    height, width, channels = picture.shape
-    kind = QImage.Format.Format_RGB888 if channels == 3 else QImage.Format.Format_Grayscale8
-    return QImage(np.ascontiguousarray(picture).tobytes(), width, height, width * channels, kind).copy()

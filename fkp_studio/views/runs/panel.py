@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QResizeEvent
+from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.desktop import show_in_folder
 from fkp_studio.views.runs.delegate import RunsDelegate, RunsView
 from fkp_studio.views.runs.log import LogDialog
 from fkp_studio.views.runs.model import RunsModel
@@ -110,13 +111,13 @@ class RunsPanel(QWidget):
         self.log_button.clicked.connect(lambda: self.show_log(self._in_question()))
         self.offsets_button.clicked.connect(self.offsets_wanted)
         self.trials_button.toggled.connect(self._show_trials)
-        self.cancel_button.clicked.connect(self._jobs.cancel_prediction)
+        self.cancel_button.clicked.connect(self._jobs.predictions.cancel)
         self.model.modelReset.connect(self._select_shown)
         self._session.run_changed.connect(self._on_run_changed)
         self._jobs.runs_changed.connect(self._refresh)
-        self._jobs.run_event.connect(lambda name, _event: self.model.touch(name))
+        self._jobs.book.happened.connect(lambda name, _event: self.model.touch(name))
         self._jobs.queue.ended.connect(self._on_ended)
-        self._jobs.prediction_progress.connect(self._on_progress)
+        self._jobs.predictions.progress.connect(self._on_progress)
 
     # ---- acts
 
@@ -146,17 +147,21 @@ class RunsPanel(QWidget):
         if info is None:
             return menu
         busy = status in TRAINS
-        folder = info.run.model.parent if info.is_starter else info.run
+        folder = info.run.model.parent if info.is_starter else info.run.path
         acts = (
             ("Show predictions", info.has_model, lambda: self._session.set_run(name)),
-            ("Predict all faces", info.has_model, lambda: self._jobs.predict(name)),
+            ("Predict all faces", info.has_model, lambda: self._jobs.predictions.predict(name)),
             None,
             ("Start" if status == "waiting" else "Resume", status in CAN_RESUME, lambda: self._jobs.resume(name)),
-            ("Stop" if busy else "Remove from the queue", busy or status == "queued", lambda: self._jobs.stop(name)),
+            (
+                "Stop" if busy else "Remove from the queue",
+                busy or status == "queued",
+                lambda: self._jobs.queue.stop(name),
+            ),
             ("Discard…", not busy and not info.is_starter, lambda: self.discard(name)),
             None,
             ("Show log", not info.is_starter, lambda: self.show_log(name)),
-            ("Open folder", True, lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))),
+            ("Open folder", True, lambda: show_in_folder(folder)),
             ("Copy settings", True, lambda: self._copy(json.dumps(info.config.to_json(), indent=1))),
         )
         for act in acts:

@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from fkp_studio.dialogs.search.dialog import RandomSearchDialog
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.training_words import live_line
@@ -41,6 +40,7 @@ class TrainingPanel(QWidget):
     """Starts trainings; while one runs, shows its numbers, warnings and the Stop button."""
 
     height_wanted = Signal(int)  # px, when the content grows or shrinks
+    search_wanted = Signal()  # a random search of the chosen recipe
 
     def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,9 +69,14 @@ class TrainingPanel(QWidget):
             self._say("")
             self._jobs.train([self.config()])
 
+    @property
+    def chosen(self) -> str:
+        """The name of the chosen recipe."""
+        return str(self.recipe.currentData())
+
     def config(self) -> RunConfig:
         """The configuration that Train uses."""
-        recipe = self.recipe.currentData()
+        recipe = self.chosen
         config = self._custom.get(recipe) or replace(recipe_config(recipe), device=self._device)
         if self.unit.currentText() == EPOCHS:
             return replace(config, epochs=round(self.budget.value()), minutes=None)
@@ -102,12 +107,6 @@ class TrainingPanel(QWidget):
         dialog = AugmentationDialog(self._session, self._jobs, self.config(), self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._take(dialog.config(), train=False))
-        dialog.open()
-
-    def show_random_search(self) -> None:
-        """Show the random search of the chosen recipe; a search continues when the dialog is closed."""
-        dialog = RandomSearchDialog(self._session, self._jobs, self, recipe=self.recipe.currentData())
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
     def show_compare(self) -> None:
@@ -202,11 +201,11 @@ class TrainingPanel(QWidget):
         self.more_button.clicked.connect(self.show_settings)
         self.compare_button.clicked.connect(self.show_compare)
         self.look_button.clicked.connect(self.show_augmentation)
-        self.search_button.clicked.connect(self.show_random_search)
+        self.search_button.clicked.connect(self.search_wanted)
         self.stop_button.clicked.connect(self._stop)
         self.recipe.currentIndexChanged.connect(self._show_choice)
         self.unit.currentTextChanged.connect(self._on_unit_changed)
-        self._jobs.run_event.connect(lambda name, _event: self._show_live() if name == self._current() else None)
+        self._jobs.book.happened.connect(lambda name, _event: self._show_live() if name == self._current() else None)
         self._jobs.runs_changed.connect(self._show_live)
         self._jobs.refused.connect(self._say)
         self._session.project_changed.connect(self._on_project_changed)
@@ -225,7 +224,7 @@ class TrainingPanel(QWidget):
         self._show_choice()
 
     def _show_choice(self) -> None:
-        name = self.recipe.currentData()
+        name = self.chosen
         refused = why_not(name, self._facts)
         self.train_button.setEnabled(not refused)
         self.train_button.setToolTip(refused or (QUEUE_TIP if self._current() else TRAIN_TIP))
@@ -315,7 +314,7 @@ class TrainingPanel(QWidget):
         if self.stop_button.text() == "Force stop":
             self._jobs.queue.kill(name)
         elif name:
-            self._jobs.stop(name)
+            self._jobs.queue.stop(name)
 
 
 def _changes(config: RunConfig) -> int:

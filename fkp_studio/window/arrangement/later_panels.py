@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
@@ -68,16 +67,18 @@ def import_windows() -> None:
 
 
 class Panels(QObject):
-    """Makes one panel per turn of the event loop. Until a panel exists, actions on it do nothing."""
+    """Makes one panel per turn of the event loop.
+
+    training: the training panel, None until it is made.
+    """
 
     made = Signal(str, object)  # part, widget
     ready = Signal()  # all exist
-    height_wanted = Signal(str, int)  # part, px: its content grew or shrank
 
     def __init__(self, session: Session, jobs: Jobs) -> None:
         super().__init__(jobs)
         self._session, self._jobs = session, jobs
-        self._training: TrainingPanel | None = None
+        self.training: TrainingPanel | None = None
 
     def make(self) -> None:
         """Import the modules in the background, then make the widgets; `made` is emitted for each."""
@@ -106,33 +107,6 @@ class Panels(QObject):
         part, *rest = parts
         widget = self._makers()[part](self._session, self._jobs)
         if part == "training":
-            self._training = cast("TrainingPanel", widget)
-            self._training.height_wanted.connect(partial(self.height_wanted.emit, part))
+            self.training = cast("TrainingPanel", widget)
         self.made.emit(part, widget)
         QTimer.singleShot(0, self, lambda: self._make_next(rest))
-
-    def train(self) -> None:
-        if self._training is not None:
-            self._training.train()
-
-    def show_augmentation(self) -> None:
-        if self._training is not None:
-            self._training.show_augmentation()
-
-    def show_compare(self) -> None:
-        if self._training is not None:
-            self._training.show_compare()
-
-    def balance_by_pose(self, bins: int) -> None:
-        """Turn on balancing by pose in the chosen recipe, with this many bins."""
-        if self._training is not None:
-            self._training.balance_by_pose(bins)
-
-    def show_random_search(self) -> None:
-        if self._training is not None:
-            self._training.show_random_search()
-
-    def set_default(self, key: str, value: Any) -> None:
-        """Pass a changed setting to the training panel: "minutes" or "device"."""
-        if self._training is not None:
-            self._training.set_default(**{key: value})

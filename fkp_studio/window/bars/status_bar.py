@@ -57,9 +57,10 @@ class StatusBar(QStatusBar):
 
     def follow(self, jobs: Jobs) -> None:
         """Show the progress of these jobs."""
-        jobs.run_event.connect(self._on_run_event)
-        jobs.prediction_progress.connect(self._on_prediction_progress)
-        jobs.message.connect(self.show_hint)
+        jobs.book.happened.connect(self._on_run_event)
+        jobs.predictions.progress.connect(self._on_prediction_progress)
+        for reporter in (jobs, jobs.predictions, jobs.fills):
+            reporter.message.connect(self.show_hint)
         jobs.runs_changed.connect(lambda: self._on_runs_changed(jobs))
 
     def show_hint(self, sentence: str) -> None:

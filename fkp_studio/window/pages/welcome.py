@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPixmap, QResizeEvent
+from PySide6.QtGui import QPainter, QPainterPath, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from fkp_studio.background.tasks import run_task
+from fkp_studio.face.images import to_image
 from fkp_studio.look.style import assets, theme
 from training.errors import UserError
 
@@ -138,9 +139,7 @@ class Recent(QPushButton):
 def _rounded(picture: np.ndarray, ratio: float) -> QPixmap:
     """A pixmap with rounded corners from an image uint8 [H, W], FACE px at the screen's ratio."""
     side = round(FACE * ratio)
-    grey = np.ascontiguousarray(picture)
-    image = QImage(grey.data, grey.shape[1], grey.shape[0], grey.shape[1], QImage.Format.Format_Grayscale8)
-    scaled = image.scaled(side, side, mode=Qt.TransformationMode.SmoothTransformation)
+    scaled = to_image(picture).scaled(side, side, mode=Qt.TransformationMode.SmoothTransformation)
     made = QPixmap(side, side)
     made.fill(Qt.GlobalColor.transparent)
     painter = QPainter(made)

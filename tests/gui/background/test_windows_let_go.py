@@ -35,7 +35,7 @@ Make = Callable[[Session, Jobs, QWidget], QDialog]
 
 WINDOWS: dict[str, Make] = {
     "accept": lambda s, j, w: AcceptDialog(s, j, "0001-run", w),
-    "adjust": AdjustDialog,
+    "adjust": lambda s, j, w: AdjustDialog(s, j.predictions, w),
     "augmentation": lambda s, j, w: AugmentationDialog(s, j, recipe_config("mlp"), w),
     "compare": CompareDialog,
     "confidence": ConfidenceDialog,
@@ -78,4 +78,4 @@ def test_a_closed_window_is_let_go_of(name: str, session: Session, jobs: Jobs, q
         return all(one() is None for one in gone)
 
     qtbot.waitUntil(collected)
-    jobs.run_event.emit("0001-run", RunFinished("done", 1, 1, 1.0, 0.1, 60.0))  # deleted windows are disconnected
+    jobs.book.happened.emit("0001-run", RunFinished("done", 1, 1, 1.0, 0.1, 60.0))  # deleted windows are disconnected

@@ -17,7 +17,7 @@ from fkp_studio.document import store as store_module
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
 from fkp_studio.document.store import ProjectStore
-from fkp_studio.jobs.freshness import Freshness
+from fkp_studio.jobs.prediction.freshness import Freshness
 from fkp_studio.views.gallery.arranger import MARKED
 from fkp_studio.views.gallery.filters import Facts, Filter, Query
 from fkp_studio.views.gallery.panel import GalleryPanel

@@ -43,7 +43,7 @@ def make_jobs(session: Session) -> Iterator[Make]:
     yield make
     for jobs in made:
         for name in jobs.queue.training():
-            jobs.stop(name)
+            jobs.queue.stop(name)
         jobs.close()
 
 
@@ -57,7 +57,7 @@ def ended(jobs: Jobs, name: str) -> bool:
 
 def test_a_run_trains_and_its_curves_arrive(make_jobs: Make, qtbot: QtBot) -> None:
     jobs, seen = make_jobs("good"), []
-    jobs.run_event.connect(lambda name, event: seen.append((name, event)))
+    jobs.book.happened.connect(lambda name, event: seen.append((name, event)))
     jobs.train([config()])
     qtbot.waitUntil(lambda: ended(jobs, "0001-ml-resnet"))
     assert jobs.status("0001-ml-resnet") == "done"
@@ -86,7 +86,7 @@ def test_stop_keeps_the_model_and_resume_goes_on_with_the_curve(make_jobs: Make,
     name = "0001-ml-resnet"
     jobs.train([config()])
     qtbot.waitUntil(lambda: len(jobs.book.history(name).epochs) >= 2)
-    jobs.stop(name)
+    jobs.queue.stop(name)
     assert jobs.status(name) == "stopping"
     qtbot.waitUntil(lambda: ended(jobs, name))
     assert jobs.status(name) == "stopped"
@@ -164,7 +164,7 @@ def test_discard_removes_the_run_and_refuses_while_it_trains(make_jobs: Make, qt
     qtbot.waitUntil(lambda: bool(jobs.book.history(name).epochs) and jobs.book.info(name) is not None)
     jobs.discard(name)
     assert "stop it first" in said[-1]
-    jobs.stop(name)
+    jobs.queue.stop(name)
     qtbot.waitUntil(lambda: ended(jobs, name))
     jobs.discard(name)
     qtbot.waitUntil(lambda: jobs.book.names() == [])
@@ -199,7 +199,7 @@ def test_a_training_outlives_the_window_and_is_found_again(make_jobs: Make, qtbo
     assert runs.is_running(run)
     again = make_jobs("good")
     qtbot.waitUntil(lambda: len(again.book.history(name).epochs) >= 2)
-    again.stop(name)
+    again.queue.stop(name)
     qtbot.waitUntil(lambda: ended(again, name))
     assert again.status(name) == "stopped"
 

@@ -18,12 +18,14 @@ from fkp_studio import app
 from fkp_studio.actions import ACTIONS
 from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
 from fkp_studio.dialogs.poses.dialog import PosesDialog
+from fkp_studio.dialogs.search.dialog import RandomSearchDialog
 from fkp_studio.document.settings import Settings
 from fkp_studio.look.style import theme
 from fkp_studio.views.live.window import LiveWindow
 from fkp_studio.window import main_window
 from fkp_studio.window.arrangement import later_panels as parts
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
+from fkp_studio.window.dialogs import DIALOGS
 from fkp_studio.window.handlers import handlers
 from fkp_studio.window.main_window import MainWindow
 from fkp_studio.window.pages.command_palette import SearchDialog
@@ -67,6 +69,30 @@ def test_every_action_of_the_table_is_wired(window: MainWindow) -> None:
     assert set(handlers(window)) <= {a.id for a in ACTIONS}
 
 
+def test_every_dialog_belongs_to_an_action() -> None:
+    assert set(DIALOGS) <= {action.id for action in ACTIONS}
+
+
+def test_the_search_button_opens_a_search_of_the_chosen_recipe(opened: MainWindow) -> None:
+    panel = opened.panels.training
+    assert panel is not None
+    panel.recipe.setCurrentIndex(panel.recipe.findData("cnn-6"))
+    panel.search_button.click()
+    search = dialog_of(opened, RandomSearchDialog)
+    assert isinstance(search, RandomSearchDialog) and search.recipe.currentData() == "cnn-6"
+    search.close()
+
+
+def test_an_action_on_a_panel_that_is_not_made_yet_does_nothing(qtbot: QtBot) -> None:
+    settings = Settings()
+    settings.set_last_project(None)
+    window = MainWindow(settings)
+    qtbot.addWidget(window)
+    for action in ("train", "augmentation", "compare", "random_search"):
+        handlers(window)[action]()
+    assert not [dialog for dialog in window.findChildren(QDialog) if dialog.isVisible()]
+
+
 def test_the_start_page_has_three_ways_in_and_no_panels(window: MainWindow) -> None:
     assert window.welcome.isVisible()
     assert all(card.isVisible() for card in (window.welcome.demo, window.welcome.data, window.welcome.photos))
@@ -76,7 +102,7 @@ def test_the_start_page_has_three_ways_in_and_no_panels(window: MainWindow) -> N
 
 
 def test_a_project_opened_before_is_on_the_start_page_with_its_count(opened: MainWindow, qtbot: QtBot) -> None:
-    opened.close_project()
+    opened.opener.close_project()
     qtbot.waitUntil(lambda: any("24 faces" in label.text() for label in opened.welcome.findChildren(QLabel)))
 
 
@@ -135,7 +161,7 @@ def test_a_layout_comes_back_though_the_window_grows_after_it_is_shown(
     qtbot.waitUntil(lambda: loss.height() > 450)
     qtbot.wait(50)  # until it has been measured for the second time
     before = loss.height()
-    opened.close_project()
+    opened.opener.close_project()
     opened.resize(SMALL[0], 620)
     assert opened.opener.open(project_path)
     qtbot.waitUntil(lambda: loss.isVisible() and loss.height() < before)
@@ -312,13 +338,13 @@ def test_a_bin_of_the_window_of_poses_shows_its_faces_in_the_gallery(opened: Mai
 
 
 def test_a_window_beside_that_is_asked_for_again_is_the_same_one(window: MainWindow, qtbot: QtBot) -> None:
-    window.show_live()
-    window.show_live()
+    window.menus.actions["live"].trigger()
+    window.menus.actions["live"].trigger()
     live = [w for w in window.findChildren(LiveWindow) if w.isVisible()]
     assert len(live) == 1
     with qtbot.waitSignal(live[0].destroyed):
         live[0].close()
-    window.show_live()
+    window.menus.actions["live"].trigger()
     assert dialog_of(window, LiveWindow) is not None
 
 

@@ -19,11 +19,15 @@ class Stage(Protocol):
     def preview(self, keypoint: int, at: Place | None) -> None:
         """Show a point temporarily at another position, with the magnifier; None ends it."""
 
-    def commit(self, keypoint: int, at: Place) -> None:
-        """Place the point: one undo step."""
-
     def pan(self, dx: float, dy: float) -> None:
         """Move the image by screen pixels."""
+
+
+class Editor(Protocol):
+    """What a gesture edits."""
+
+    def place(self, keypoint: int, at: Place) -> None:
+        """Place the point: one undo step."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class Gesture(Protocol):
 class PlacePoint:
     """Places a point at the press; it can be moved until the button is released."""
 
-    def __init__(self, stage: Stage, keypoint: int, cursor: Cursor) -> None:
-        self._stage, self._keypoint, self._start = stage, keypoint, cursor.screen
+    def __init__(self, stage: Stage, editor: Editor, keypoint: int, *, cursor: Cursor) -> None:
+        self._stage, self._editor, self._keypoint, self._start = stage, editor, keypoint, cursor.screen
         self._moved = False
 
     def move(self, cursor: Cursor) -> None:
@@ -61,7 +65,7 @@ class PlacePoint:
 
     def end(self, cursor: Cursor) -> None:
         self._stage.preview(self._keypoint, None)
-        self._stage.commit(self._keypoint, cursor.picture)
+        self._editor.place(self._keypoint, cursor.picture)
 
     def cancel(self) -> None:
         self._stage.preview(self._keypoint, None)
@@ -70,8 +74,8 @@ class PlacePoint:
 class DragPoint:
     """Drags a point (or a prediction), keeping its offset from the cursor so that it does not jump."""
 
-    def __init__(self, stage: Stage, keypoint: int, cursor: Cursor, *, point: Place) -> None:
-        self._stage, self._keypoint, self._start = stage, keypoint, cursor.screen
+    def __init__(self, stage: Stage, editor: Editor, keypoint: int, *, cursor: Cursor, point: Place) -> None:
+        self._stage, self._editor, self._keypoint, self._start = stage, editor, keypoint, cursor.screen
         self._grip = (point[0] - cursor.picture[0], point[1] - cursor.picture[1])
         self._moved = False
 
@@ -83,7 +87,7 @@ class DragPoint:
     def end(self, cursor: Cursor) -> None:
         self._stage.preview(self._keypoint, None)
         if self._moved:
-            self._stage.commit(self._keypoint, self._at(cursor))
+            self._editor.place(self._keypoint, self._at(cursor))
 
     def cancel(self) -> None:
         self._stage.preview(self._keypoint, None)

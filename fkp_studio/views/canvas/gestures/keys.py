@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QWidget
 
-if TYPE_CHECKING:
-    from fkp_studio.document.session import Session
-    from fkp_studio.views.canvas.view import CanvasView
+from fkp_studio.views.canvas.display_bar import DisplayBar
+from fkp_studio.views.canvas.editor import FaceEditor
+from fkp_studio.views.canvas.gestures.mouse import Mouse
 
 ARROWS = {
     Qt.Key.Key_Left: (-1.0, 0.0),
@@ -21,14 +20,17 @@ FINE = 0.1
 _PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
 
 
-class Keys:
+class Keys(QObject):
     """Arrows nudge, Tab steps through the points (Ctrl+Tab leaves the canvas), Esc cancels a drag.
 
     Space goes to the next incomplete face on release; while it is held the mouse pans.
     """
 
-    def __init__(self, view: CanvasView, session: Session) -> None:
-        self._view, self._session = view, session
+    hand_changed = Signal()
+
+    def __init__(self, widget: QWidget, editor: FaceEditor, *, mouse: Mouse, bar: DisplayBar) -> None:
+        super().__init__(widget)
+        self._widget, self._editor, self._mouse, self._bar = widget, editor, mouse, bar
         self.hand = False
         self._used = False
 
@@ -74,25 +76,25 @@ class Keys:
         key = Qt.Key(event.key())
         if key in ARROWS:
             step = FINE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
-            self._view.nudge(ARROWS[key][0] * step, ARROWS[key][1] * step)
+            self._editor.nudge(ARROWS[key][0] * step, ARROWS[key][1] * step)
         elif key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
             self._tab(event, 1 if key == Qt.Key.Key_Tab else -1)
         elif key == Qt.Key.Key_Escape:
-            return self._view.cancel_gesture() or self._view.bar.close_adjust()
+            return self._mouse.cancel() or self._bar.close_adjust()
         elif not event.isAutoRepeat():
             self.hand, self._used = True, False
-            self._view.show_cursor()
+            self.hand_changed.emit()
         return True
 
     def _tab(self, event: QKeyEvent, step: int) -> None:
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._view.focusNextPrevChild(step > 0)
+            self._widget.focusNextPrevChild(step > 0)
         else:
-            self._view.next_point(step)
+            self._editor.next_point(step)
 
     def _let_go(self) -> bool:
-        if self.hand and not self._used and not self._session.next_incomplete():
-            self._view.editor.hint.emit("No other face in the gallery has missing points.")
+        if self.hand and not self._used:
+            self._editor.next_incomplete()
         self.hand = False
-        self._view.show_cursor()
+        self.hand_changed.emit()
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PySide6.QtCore import Qt
@@ -12,6 +12,9 @@ from fkp_studio.face.geometry import inside, nearest
 from fkp_studio.face.marks import Display, ToScreen
 from fkp_studio.views.canvas.editor import FaceEditor
 from fkp_studio.views.canvas.gestures.interactions import Cursor, DragPoint, Gesture, Pan, PlacePoint, Stage
+
+if TYPE_CHECKING:
+    from fkp_studio.document.session import Session
 
 REACH = 3.0  # screen pixels around a mark that still hit it
 
@@ -30,15 +33,12 @@ class Canvas(Stage, Protocol):
     def to_screen(self) -> ToScreen:
         """The mapping from image pixels to the window."""
 
-    def select(self, keypoint: int) -> None:
-        """Make this keypoint the current one."""
-
 
 class Mouse:
     """Holds the gesture in progress. Of a labelled point only the label can be dragged, not the prediction."""
 
-    def __init__(self, canvas: Canvas, editor: FaceEditor) -> None:
-        self._canvas, self._editor = canvas, editor
+    def __init__(self, canvas: Canvas, editor: FaceEditor, session: Session) -> None:
+        self._canvas, self._editor, self._session = canvas, editor, session
         self._gesture: Gesture | None = None
         self._clicked_ring = -1  # the walk's next point if its ring was clicked: a double click accepts it instead
 
@@ -102,9 +102,10 @@ class Mouse:
         target = self._editor.target
         if keypoint >= 0 and not (ring and keypoint == target):
             point = face.predicted[keypoint] if ring else face.points[keypoint]
-            self._canvas.select(keypoint)
-            return DragPoint(self._canvas, keypoint, cursor, point=(float(point[0]), float(point[1])))
+            self._session.set_keypoint(keypoint)
+            at = (float(point[0]), float(point[1]))
+            return DragPoint(self._canvas, self._editor, keypoint, cursor=cursor, point=at)
         if target >= 0 and inside(cursor.picture, width=face.width, height=face.height):
             self._clicked_ring = target if ring else -1
-            return PlacePoint(self._canvas, target, cursor)
+            return PlacePoint(self._canvas, self._editor, target, cursor=cursor)
         return None

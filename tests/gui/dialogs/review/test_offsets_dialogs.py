@@ -25,7 +25,7 @@ from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 
 
 class Predicting:
-    """Stands in for Jobs: records which runs should be predicted."""
+    """Stands in for Predictions: records which runs should be predicted."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -77,10 +77,10 @@ def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
     said = json.dumps(to_json(fit, KAGGLE_15.titles))
     command = (sys.executable, "-c", f"print({said!r})")
     monkeypatch.setattr(adjust.read_fit, "__kwdefaults__", {"command": command})
-    session, jobs = Session(), Predicting()
+    session, predictions = Session(), Predicting()
     session.open_project(project.path)
     session.set_run(run.name)
-    dialog = AdjustDialog(session, jobs)  # type: ignore[arg-type]  # only predict is asked of it
+    dialog = AdjustDialog(session, predictions)  # type: ignore[arg-type]  # only predict is asked of it
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     qtbot.addWidget(dialog)
     qtbot.waitUntil(lambda: dialog.go.isEnabled(), timeout=60_000)
@@ -93,24 +93,24 @@ def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
         "2.00",
     ]
     dialog.go.click()
-    qtbot.waitUntil(lambda: jobs.asked == [run.name], timeout=60_000)  # all its predictions are outdated now
+    qtbot.waitUntil(lambda: predictions.asked == [run.name], timeout=60_000)  # all its predictions are outdated now
     used = read_adjustment(run, keypoints=15)
     assert used is not None and used.offset.tolist() == [[-1.5, -1.5]] * 15
-    again = AdjustDialog(session, jobs)  # type: ignore[arg-type]
+    again = AdjustDialog(session, predictions)  # type: ignore[arg-type]
     again.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     qtbot.addWidget(again)
     qtbot.waitUntil(lambda: again.summary.text() == fit.sentence and bool(again.state.text()), timeout=60_000)
     assert again.state.text() == "In use: calibrated on 40 faces, 2.24 → 2.00 px." and not again.go.isEnabled()
     again.take_away.click()
-    qtbot.waitUntil(lambda: len(jobs.asked) == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(predictions.asked) == 2, timeout=60_000)
     assert read_adjustment(run, keypoints=15) is None
     session.close_project()
 
 
 def test_a_fit_needs_a_run_and_faces(qtbot: QtBot, session: Session) -> None:
-    jobs = Predicting()
-    dialog = AdjustDialog(session, jobs)  # type: ignore[arg-type]  # only predict is asked of it
+    predictions = Predicting()
+    dialog = AdjustDialog(session, predictions)  # type: ignore[arg-type]  # only predict is asked of it
     qtbot.addWidget(dialog)
     assert "Choose a run" in dialog.summary.text()
     assert not dialog.go.isEnabled()
-    assert jobs.asked == []
+    assert predictions.asked == []

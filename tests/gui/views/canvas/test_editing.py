@@ -153,21 +153,21 @@ def test_tab_walks_over_the_points_and_ctrl_tab_leaves(qtbot: QtBot, view: Canva
 def test_states_of_the_current_point(view: CanvasView, session: Session) -> None:
     session.set_keypoint(10)
     before = point(session, INCOMPLETE, 10)
-    view.set_state_of_current(PointState.OCCLUDED)
+    view.editor.set_state(PointState.OCCLUDED)
     assert state(session, INCOMPLETE, 10) == PointState.OCCLUDED
     assert point(session, INCOMPLETE, 10) == before
-    view.set_state_of_current(PointState.UNSET)
+    view.editor.set_state(PointState.UNSET)
     assert np.isnan(point(session, INCOMPLETE, 10)).all()
 
 
 def test_an_absent_point_is_skipped_by_the_walk(panel: CanvasPanel, session: Session) -> None:
-    panel.view.set_state_of_current(PointState.ABSENT)
+    panel.view.editor.set_state(PointState.ABSENT)
     assert state(session, INCOMPLETE, 2) == PointState.ABSENT
     assert panel.walk_bar.title.text() == "next: left eye outer corner"
 
 
 def test_a_missing_point_can_be_placed_as_occluded(panel: CanvasPanel, session: Session) -> None:
-    panel.view.set_state_of_current(PointState.OCCLUDED)
+    panel.view.editor.set_state(PointState.OCCLUDED)
     assert panel.walk_bar.title.text() == "next: left eye inner corner (occluded)"
     click(panel.view, on_screen(panel.view, (60, 40)))
     assert state(session, INCOMPLETE, 2) == PointState.OCCLUDED
@@ -215,7 +215,7 @@ def test_accept_missing_fills_the_face_and_keeps_what_was_there(
 ) -> None:
     predict(qtbot, session)
     before = store_of(session).labels([INCOMPLETE])
-    panel.view.accept_missing_of_face()
+    panel.view.editor.accept_missing()
     after = store_of(session).labels([INCOMPLETE])
     assert after.mask.all()
     assert (after.points[before.mask] == before.points[before.mask]).all()
@@ -227,9 +227,9 @@ def test_accept_missing_fills_the_face_and_keeps_what_was_there(
 def test_accept_says_why_it_does_nothing(panel: CanvasPanel, session: Session) -> None:
     hints: list[str] = []
     panel.hint.connect(hints.append)
-    panel.view.accept_current_point()
+    panel.view.editor.accept_current()
     session.set_keypoint(10)
-    panel.view.accept_current_point()
+    panel.view.editor.accept_current()
     assert hints == [
         "Choose a run to see its predictions, then accept them.",
         "The nose tip is already labelled; predictions never replace labels.",

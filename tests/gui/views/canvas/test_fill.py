@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, QRect
+from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.dialogs.review.accept_facts import candidates_in
 from fkp_studio.document.session import Session
 from fkp_studio.face.face import Face
-from fkp_studio.jobs.fills import FillMaker
+from fkp_studio.jobs.prediction.fills import FillMaker
 from fkp_studio.views.canvas.view import CanvasView
 from fkp_studio.views.points.model import Column
 from fkp_studio.views.points.table import PointsPanel
@@ -107,14 +108,14 @@ def test_rings_move_while_a_point_is_dragged_and_go_back_where_it_is_let_go_of(
     move(view, start + QPointF(4 * view.to_screen().scale, 0))
     assert _ink(view, ring) != before
     assert point(session, INCOMPLETE, 10) == saved
-    assert view.cancel_gesture()
+    QTest.keyClick(view, Qt.Key.Key_Escape)
     assert _ink(view, ring) == before
     release(view, start)
 
 
 def test_ellipses_can_be_switched_off(view: CanvasView) -> None:
     shown_before = view.viewport().grab().toImage()
-    view.toggle_ellipses()
+    view.toggle("ellipses")
     assert not view.bar.adjust.ellipses.isChecked()
     assert view.viewport().grab().toImage() != shown_before
     view.bar.adjust.ellipses.setChecked(True)

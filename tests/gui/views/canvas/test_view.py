@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_labels_are_orange_discs_and_predictions_blue_rings(qtbot: QtBot, view: 
     ring = on_screen(view, predicted[7])
     assert near(colour_at(view, ring + QPointF(6, 0)), theme.PREDICTION)
     assert not near(colour_at(view, ring), theme.PREDICTION), "a ring is hollow"
-    view.toggle_predictions()
+    view.toggle("predictions")
     assert not near(colour_at(view, ring + QPointF(6, 0)), theme.PREDICTION)
 
 
@@ -94,7 +95,7 @@ def test_an_accepted_prediction_is_blue_with_an_orange_rim(qtbot: QtBot, view: C
     session.set_sample(3)
     predicted = predict(qtbot, session)[0]
     shown(qtbot, view, 3)
-    view.accept_missing_of_face()
+    view.editor.accept_missing()
     session.set_keypoint(-1)
     at = on_screen(view, predicted[7])
     assert near(colour_at(view, at), theme.PREDICTION)
@@ -150,7 +151,7 @@ def test_brightness_changes_what_is_shown_and_never_the_picture(view: CanvasView
     before = store_of(session).project.picture(1).copy()
     at = on_screen(view, (20, 60))
     dark = colour_at(view, at).red()
-    view.toggle_adjust()
+    view.bar.toggle_adjust()
     assert view.bar.adjust.isVisible()
     view.bar.adjust.brightness.setValue(40)
     assert colour_at(view, at).red() > dark + 20
@@ -172,7 +173,7 @@ def test_a_name_appears_after_the_mouse_has_rested_on_a_point(qtbot: QtBot, view
 
 
 def test_the_neighbours_are_there_before_they_are_asked_for(qtbot: QtBot, view: CanvasView, session: Session) -> None:
-    cache = view._pictures
+    cache = view.loaded._pictures
     qtbot.waitUntil(lambda: all(cache.get(i) is not None for i in (2, 3, 4)))
     session.next_sample(1)
     assert view.shown_face is not None and view.shown_face.sample_id == 2, "painted with the key press, no waiting"
@@ -206,10 +207,15 @@ def test_without_a_project_a_sentence_says_what_to_do(qtbot: QtBot, empty_sessio
     assert panel.view.sentence.isVisible()
     assert "Open one or import images" in panel.view.sentence.text()
     assert not panel.walk_bar.isVisible()
-    for act in (panel.view.fit, panel.view.accept_current_point, panel.view.next_point, panel.toggle_contact_sheet):
+    for act in (
+        panel.view.fit,
+        panel.view.editor.accept_current,
+        partial(panel.view.editor.next_point, 1),
+        panel.toggle_contact_sheet,
+    ):
         act()
-    panel.view.set_state_of_current(PointState.ABSENT)
-    panel.view.nudge(1, 0)
+    panel.view.editor.set_state(PointState.ABSENT)
+    panel.view.editor.nudge(1, 0)
     assert panel.sheet.sentence.isVisible()
 
 

@@ -197,7 +197,7 @@ def test_new_epochs_are_drawn_while_they_come_and_a_zoom_holds(jobs: Jobs, sessi
     plot.view.sigRangeChangedManually.emit([True, True])  # as the wheel does
     before = plot.view.viewRange()
     jobs.book.history(FIRST).add(epoch_done(5))
-    jobs.run_event.emit(FIRST, epoch_done(5))
+    jobs.book.happened.emit(FIRST, epoch_done(5))
     qtbot.waitUntil(lambda: len(plot._curves[FIRST].val.getData()[0]) == 5)
     assert plot.view.viewRange() == before
     plot.fit()
@@ -213,7 +213,7 @@ def test_many_events_are_few_redraws(
     draw = plot.redraw
     monkeypatch.setattr(plot, "redraw", lambda: count.append(1) or draw())
     for _ in range(500):
-        jobs.run_event.emit(FIRST, epoch_done(5))
+        jobs.book.happened.emit(FIRST, epoch_done(5))
     qtbot.waitUntil(lambda: bool(count))
     assert len(count) == 1
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Signal, Slot
 
-from fkp_studio.jobs.augmentation_sheet import Sheet, SheetRequest
-from fkp_studio.jobs.freshness import Freshness
+from fkp_studio.jobs.prediction.augmentation_sheet import Sheet, SheetRequest
+from fkp_studio.jobs.prediction.freshness import Freshness
 from training.errors import UserError
 from training.processes.children import last_line
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted

@@ -67,7 +67,7 @@ def test_choosing_a_run_predicts_the_face_first_and_then_all(
     make_jobs: Make, session: Session, run: str, memory: Path, qtbot: QtBot
 ) -> None:
     jobs, progress = make_jobs("good"), []
-    jobs.prediction_progress.connect(lambda done, total: progress.append((done, total)))
+    jobs.predictions.progress.connect(lambda done, total: progress.append((done, total)))
     session.set_sample(5)
     session.set_run(run)
     qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
@@ -86,7 +86,7 @@ def test_what_is_there_is_not_asked_again_until_the_model_is_newer(
     qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
     before = len(asked(memory))
     session.set_run("")
-    with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total):
+    with qtbot.waitSignal(jobs.predictions.progress, check_params_cb=lambda done, total: done == total):
         session.set_run(run)
     assert len(asked(memory)) == before
     Run(session.store.project.runs_dir / run).model.write_bytes(b"a better model")
@@ -104,8 +104,8 @@ def test_predictions_are_made_anew_with_a_fit_and_when_it_is_taken_away(
     changes: tuple[Callable[[], object], ...] = (lambda: None, lambda: use_fit(made, fit), lambda: undo_fit(made))
     for count, change in enumerate(changes, start=1):
         change()
-        with qtbot.waitSignal(jobs.prediction_progress, check_params_cb=lambda done, total: done == total == 24):
-            jobs.predict(run)
+        with qtbot.waitSignal(jobs.predictions.progress, check_params_cb=lambda done, total: done == total == 24):
+            jobs.predictions.predict(run)
         qtbot.waitUntil(lambda: stored_stamp(made) == model_stamp(made))
         assert sum(len(request["ids"]) for request in asked(memory)) == 24 * count
 
@@ -115,8 +115,8 @@ def test_a_worker_that_dies_is_started_again_and_nothing_is_missing(
 ) -> None:
     said: list[str] = []
     jobs = make_jobs("dying-once")
-    jobs.message.connect(said.append)
-    jobs.predict(run)
+    jobs.predictions.message.connect(said.append)
+    jobs.predictions.predict(run)
     qtbot.waitUntil(lambda: len(predicted(session, run)) == 24)
     assert said == []
 
@@ -124,8 +124,8 @@ def test_a_worker_that_dies_is_started_again_and_nothing_is_missing(
 @pytest.mark.parametrize(("mode", "words"), [("dying", "Segmentation fault"), ("refusing", "made for 68 points")])
 def test_what_goes_wrong_is_told_once(make_jobs: Make, run: str, qtbot: QtBot, mode: str, words: str) -> None:
     jobs, said = make_jobs(mode), []
-    jobs.message.connect(said.append)
-    jobs.predict(run)
+    jobs.predictions.message.connect(said.append)
+    jobs.predictions.predict(run)
     qtbot.waitUntil(lambda: bool(said))
     assert words in said[0]
     assert said[0].startswith(run)
@@ -133,18 +133,18 @@ def test_what_goes_wrong_is_told_once(make_jobs: Make, run: str, qtbot: QtBot, m
 
 def test_a_worker_that_cannot_be_started_is_told(session: Session, run: str, qtbot: QtBot) -> None:
     jobs, said = Jobs(session, serve_command=("/no/such/python",)), []
-    jobs.message.connect(said.append)
+    jobs.predictions.message.connect(said.append)
     qtbot.waitUntil(lambda: jobs.book.info(run) is not None)
-    jobs.predict(run)
+    jobs.predictions.predict(run)
     qtbot.waitUntil(lambda: bool(said))
     jobs.close()
 
 
 def test_a_run_without_a_model_says_so(make_jobs: Make, session: Session, run: str, qtbot: QtBot) -> None:
     jobs, said = make_jobs("good"), []
-    jobs.message.connect(said.append)
+    jobs.predictions.message.connect(said.append)
     Run(session.store.project.runs_dir / run).model.unlink()
-    jobs.predict(run)
+    jobs.predictions.predict(run)
     assert "no model yet" in said[0]
 
 
@@ -153,6 +153,6 @@ def test_given_faces_are_predicted_whether_they_have_predictions_or_not(
 ) -> None:
     jobs = make_jobs("good")
     for count in (1, 2):
-        jobs.predict(run, np.array([3, 4], np.int64))
+        jobs.predictions.predict(run, np.array([3, 4], np.int64))
         qtbot.waitUntil(lambda count=count: [r["ids"] for r in asked(memory)] == [[3, 4]] * count)
         qtbot.waitUntil(lambda: predicted(session, run) == [3, 4])

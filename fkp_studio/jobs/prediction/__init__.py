@@ -1,0 +1,1 @@
+"""Predictions in the background: what calls for them, the worker, fill models, the sheet of augmented faces."""
