@@ -133,7 +133,7 @@ class ConfigForm(QWidget):
 
     def _mark(self) -> None:
         for name, editor in self._editors.items():
-            same = _text(editor) == _as_text(getattr(self._base, name))
+            same = _text(editor) == _as_text(self._base.value(name))
             self._labels[name].setFont(theme.font(bold=not same))
 
 

@@ -221,7 +221,7 @@ def test_all_trials_asked_for_end_and_the_best_has_the_smallest_error(begin: Beg
     assert len(list((project_path / "runs").glob("*/model.safetensors"))) == 4
     longer = search.plan.longer(best.params)
     assert (longer.budget.epochs, longer.budget.minutes) == (50, None)
-    assert longer.learning_rate == pytest.approx(best.params["learning_rate"], rel=1e-3)
+    assert longer.optim.learning_rate == pytest.approx(best.params["learning_rate"], rel=1e-3)
     write_plan(folder, replace(search.plan, trials=5))  # more are requested: the search continues
     Worker(folder, command=fake("quick")).run()
     assert read_search(folder).trials[:4] == search.trials
