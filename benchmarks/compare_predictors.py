@@ -79,7 +79,7 @@ def ours(spec: str, faces: Faces) -> Guess:
         predictor.speak(scheme)
     if predictor.schema.keypoints != faces.schema.keypoints:
         raise SystemExit(f"{path}: this model has other keypoints than {faces.schema.name}.")
-    pictures = faces.pictures(channels=predictor.info.config.channels)
+    pictures = faces.pictures(channels=predictor.info.config.network.channels)
     points = predictor.predict_points(pictures).astype(np.float64)
     times = []
     for picture in pictures[:60]:

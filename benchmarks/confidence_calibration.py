@@ -73,7 +73,7 @@ def gather(
     predictor.calibration = seen = Seen(predictor.calibration.views if views is None else views)  # type: ignore[assignment]
     index = project.index()
     chosen = np.flatnonzero(index.splits == split)
-    side, errors = predictor.info.config.input_size, []
+    side, errors = predictor.info.config.network.input_size, []
     for start in range(0, len(chosen), CHUNK):
         rows = chosen[start : start + CHUNK]
         points, none = predictor.predict(load_readable(project, index.ids[rows], predictor.info.config)[0])

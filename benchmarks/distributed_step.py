@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 import torch.distributed as dist
@@ -89,15 +88,17 @@ def measure(name: str, ranks: Ranks, args: argparse.Namespace) -> dict[str, obje
 
 
 def session_of(name: str, ranks: Ranks) -> Session:
-    config = replace(recipe_config(name), device="cpu", threads=1)
-    made = Session(config, noise(config.input_size, config.channels, count=2 * config.batch_size), ranks)
+    config = recipe_config(name).changed(device="cpu", threads=1)
+    made = Session(
+        config, noise(config.network.input_size, config.network.channels, count=2 * config.optim.batch_size), ranks
+    )
     made.precision = "float32"
     return made
 
 
 def alone(name: str, ranks: Ranks) -> Callable[[], object]:
     session = session_of(name, Ranks())
-    rows = torch.arange(session.config.batch_size)
+    rows = torch.arange(session.config.optim.batch_size)
     return lambda: session.train_step(rows, done=0.5) if ranks.leads else None
 
 
@@ -127,7 +128,7 @@ def by_hand(name: str, ranks: Ranks) -> Callable[[], object]:
 
 def together(session: Session) -> Callable[[], object]:
     """A step of all processes: the first announces it, the others take part."""
-    rows = torch.arange(session.config.batch_size)
+    rows = torch.arange(session.config.optim.batch_size)
 
     def step() -> None:
         if not session.ranks.leads:

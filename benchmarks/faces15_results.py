@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from training.faces.measures.metrics import Evaluation
@@ -46,9 +45,7 @@ def main() -> None:
         print(f"| recipe | parameters | minutes | epochs | images/s | RMSE px | {' | '.join(TITLES)} |")
         print(f"| --- |{' ---: |' * (5 + len(TITLES))}", flush=True)
         for name in args.recipes.split(","):
-            print(
-                row(path, replace(recipe_config(name), minutes=args.minutes, epochs=None, seed=args.seed)), flush=True
-            )
+            print(row(path, recipe_config(name).changed(minutes=args.minutes, epochs=None, seed=args.seed)), flush=True)
 
 
 TITLES = ("NME inter-ocular", "NME box", "AUC at 0.08", "failures over 0.10", "points over 10 % of the width")

@@ -60,12 +60,14 @@ def measure(recipe: str, folder: Path) -> None:
     network = make_model(config, 15)
     calibration = replace(default_calibration(15), views=views_of(network))
     save_model(run.model, network.state_dict(), ModelInfo(config, KAGGLE_15, "bfloat16", calibration=calibration))
-    shape = (FACES, config.input_size, config.input_size) + ((3,) if config.channels == 3 else ())
+    shape = (FACES, config.network.input_size, config.network.input_size) + (
+        (3,) if config.network.channels == 3 else ()
+    )
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     model = to_channels_last(load_model(run)[0])
-    x = prepare(torch.from_numpy(pictures), channels=config.channels, pixels=config.pixels)
+    x = prepare(torch.from_numpy(pictures), channels=config.network.channels, pixels=config.network.pixels)
     predictor = Predictor.load(run, "cpu")
-    print(f"{recipe}: {config.model}, {config.input_size} px, {predictor.precision}")
+    print(f"{recipe}: {config.network.model}, {config.network.input_size} px, {predictor.precision}")
 
     @torch.inference_mode()
     def bare(inputs: torch.Tensor, precision: str) -> None:
@@ -83,7 +85,7 @@ def measure(recipe: str, folder: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    fed = pictures[:, None] if config.channels == 1 else np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+    fed = pictures[:, None] if config.network.channels == 1 else np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
     line(
         "onnxruntime, float32",
         lambda: session.run(None, {"pictures": fed}),

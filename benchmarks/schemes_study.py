@@ -16,7 +16,6 @@ import argparse
 import csv
 import tempfile
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ def main() -> None:
     parser.add_argument("--projects", default=",".join(PROJECTS))
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    config = replace(recipe_config(args.recipe), epochs=args.epochs, minutes=None, threads=1)
+    config = recipe_config(args.recipe).changed(epochs=args.epochs, minutes=None, threads=1)
     found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.out or Path(scratch)
@@ -58,7 +57,7 @@ def main() -> None:
         for seed in range(args.seeds):
             for name in args.projects.split(","):
                 for how in args.schemes.split(","):
-                    run = trained(folder / f"{name}.fkp", replace(config, schemes=how, seed=seed))
+                    run = trained(folder / f"{name}.fkp", config.changed(schemes=how, seed=seed))
                     for part, value in measured(folder / f"{name}.fkp", run).items():
                         found[name, how, part].append(value)
                         print(f"{name}, schemes {how}, seed {seed}, val of {part}: {value:.3f} px", flush=True)

@@ -38,7 +38,7 @@ def main() -> None:
         predictor = load_for(project, Run(project.runs_dir / args.run), "cpu", adjusted=False)
         for limit in (None, *map(float, args.limits.split(","))):
             upright.LIMIT = limit or upright.LIMIT
-            config = replace(predictor.info.config, upright=limit is not None)
+            config = predictor.info.config.changed(upright=limit is not None)
             predictor.info = replace(predictor.info, config=config)
             squared = np.square(predict_faces(predictor, project, ids, sizes=sizes) - labels)
             for table in np.unique(tables):

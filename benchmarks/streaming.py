@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +63,7 @@ def draw(folder: Path, count: int) -> None:
 def measure(args: argparse.Namespace) -> dict[str, object]:
     """Median images/s of a step, and the process's peak memory in MB: its own, and including mapped files."""
     keep_memory()
-    config = replace(recipe_config(args.recipe), device="cpu", threads=set_threads(args.threads))
+    config = recipe_config(args.recipe).changed(device="cpu", threads=set_threads(args.threads))
     path, points = args.folder / "pictures.npy", np.load(args.folder / "points.npy")
     in_memory = args.way == "memory"
     rows = np.arange(len(points))
@@ -82,7 +81,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     return {
         "way": args.way,
         "pictures_mb": round(path.stat().st_size / 1e6),
-        "images_per_second": round(config.batch_size / float(np.median(times[_WARM_UP:])), 1),
+        "images_per_second": round(config.optim.batch_size / float(np.median(times[_WARM_UP:])), 1),
         "own_memory_mb": round(own / 1e6),
         "peak_with_files_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
         "threads": torch.get_num_threads(),

@@ -16,7 +16,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -71,10 +71,12 @@ def main() -> None:
 
 def report(name: str, steps: int) -> None:
     """Print one recipe's tables."""
-    config = replace(recipe_config(name), device="cpu", threads=1)
-    session = Session(config, noise(config.input_size, config.channels, count=4 * config.batch_size))
+    config = recipe_config(name).changed(device="cpu", threads=1)
+    session = Session(
+        config, noise(config.network.input_size, config.network.channels, count=4 * config.optim.batch_size)
+    )
     session.settle()
-    rows = torch.arange(config.batch_size)
+    rows = torch.arange(config.optim.batch_size)
 
     def step() -> None:
         session.train_step(rows, done=0.5)
@@ -85,10 +87,10 @@ def report(name: str, steps: int) -> None:
     head = {
         "recipe": name,
         "precision": session.precision,
-        "batch_size": config.batch_size,
+        "batch_size": config.optim.batch_size,
         "matmul_tflops": round(peak, 3),
         "ms": round(1000 * taken, 1),
-        "mflop_per_image": round(operations / config.batch_size / 1e6),
+        "mflop_per_image": round(operations / config.optim.batch_size / 1e6),
         "share_of_peak": round(operations / taken / 1e12 / peak, 3),
     }
     print(json.dumps(head))
@@ -137,7 +139,13 @@ def found(session: Session) -> list[tuple[nn.Conv2d, torch.Size, int]]:
     handles = [layer.register_forward_hook(look) for layer in layers]
     config = session.config
     with torch.no_grad(), mixed_precision(session.device, session.precision):
-        session.model(prepare(session.pictures[: config.batch_size], channels=config.channels, pixels=config.pixels))
+        session.model(
+            prepare(
+                session.pictures[: config.optim.batch_size],
+                channels=config.network.channels,
+                pixels=config.network.pixels,
+            )
+        )
     for handle in handles:
         handle.remove()
     return list(seen.values())

@@ -13,7 +13,6 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -51,19 +50,21 @@ def matmul_rate(
 
 def measure(name: str, steps: int, rates: dict[str, float]) -> dict[str, object]:
     """Median images/s of the recipe's training step, and its share of the matrix-product rate."""
-    config = replace(recipe_config(name), device="cpu", threads=torch.get_num_threads())
-    session = Session(config, noise(config.input_size, config.channels, count=4 * config.batch_size))
+    config = recipe_config(name).changed(device="cpu", threads=torch.get_num_threads())
+    session = Session(
+        config, noise(config.network.input_size, config.network.channels, count=4 * config.optim.batch_size)
+    )
     session.settle()
-    rows = torch.arange(config.batch_size)
+    rows = torch.arange(config.optim.batch_size)
     times = seconds(lambda: session.train_step(rows, done=0.5), steps)
-    speed = config.batch_size / statistics.median(times)
-    operations = step_operations(session) / config.batch_size
+    speed = config.optim.batch_size / statistics.median(times)
+    operations = step_operations(session) / config.optim.batch_size
     return {
         "recipe": name,
         "precision": session.precision,
-        "batch_size": config.batch_size,
+        "batch_size": config.optim.batch_size,
         "images_per_second": round(speed, 1),
-        "images_per_second_best": round(config.batch_size / min(times), 1),
+        "images_per_second_best": round(config.optim.batch_size / min(times), 1),
         "mflop_per_image": round(operations / 1e6),
         "share_of_matmul_rate": round(speed * operations / 1e12 / rates[session.precision], 3),
     }
@@ -71,7 +72,7 @@ def measure(name: str, steps: int, rates: dict[str, float]) -> dict[str, object]
 
 def step_operations(session: Session) -> float:
     """Operations of one forward and backward pass of a batch."""
-    x = prepare(session.pictures[: session.config.batch_size], channels=session.config.channels)
+    x = prepare(session.pictures[: session.config.optim.batch_size], channels=session.config.network.channels)
     with FlopCounterMode(display=False) as counter:
         session.model(x).square().mean().backward()
     session.optimizer.zero_grad(set_to_none=True)

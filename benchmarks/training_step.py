@@ -22,7 +22,6 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,24 +56,26 @@ def main() -> None:
     args = parser.parse_args()
     keep_memory()
     for name in args.recipes.split(","):
-        config = replace(recipe_config(name, args.variant), device="cpu")
+        config = recipe_config(name, args.variant).changed(device="cpu")
         found = measure(config, args.steps, args.threads)
         if args.whole:
-            speed = whole(replace(config, epochs=args.epochs, minutes=None, threads=found["threads"]), args.whole)
-            bare_speed = 1000 * config.batch_size / found["ms"]["bare"]
+            speed = whole(config.changed(epochs=args.epochs, minutes=None, threads=found["threads"]), args.whole)
+            bare_speed = 1000 * config.optim.batch_size / found["ms"]["bare"]
             found |= {"whole_images_per_second": round(speed, 1), "whole_to_bare": round(speed / bare_speed, 2)}
         print(json.dumps(found), flush=True)
 
 
 def measure(config: RunConfig, steps: int, threads: int) -> dict[str, Any]:
     """Median ms of a step, ratios of plain and naive to ours, and the share of augmentation in ours."""
-    session = Session(config, noise(config.input_size, config.channels, count=4 * config.batch_size))
+    session = Session(
+        config, noise(config.network.input_size, config.network.channels, count=4 * config.optim.batch_size)
+    )
     session.settle()
     if session.stages.count > 1:
         session.next_stage(0.5)
     count = set_threads(threads)
     works = {"ours": ours(session), "augmentation": augmentation(session), "bare": bare(session)}
-    if config.model in PLAIN:
+    if config.network.model in PLAIN:
         works |= {"plain": plain(session, config, session.precision), "naive": naive(session, config)}
     clock = time.process_time if count == 1 else time.perf_counter
     times = in_turns(works, steps, clock=clock)
@@ -85,7 +86,7 @@ def measure(config: RunConfig, steps: int, threads: int) -> dict[str, Any]:
         "variant": config.variant,
         "precision": session.precision,
         "threads": count,
-        "batch_size": config.batch_size,
+        "batch_size": config.optim.batch_size,
         "ms": {name: round(1000 * statistics.median(values), 1) for name, values in times.items()},
         **{f"{name}_to_ours": round(ratio[name], 2) for name in works if name not in ("ours", "augmentation")},
         "augmentation_share": round(ratio["augmentation"], 3),
@@ -98,23 +99,23 @@ def whole(config: RunConfig, project: Path) -> float:
     """Overall training images/s of a new run of this project."""
     with Project.open(project) as opened:
         run = create_run(opened, config)
-    clock = time.process_time if config.threads == 1 else time.perf_counter
+    clock = time.process_time if config.machine.threads == 1 else time.perf_counter
     begun = clock()
     train_run(run)
     taken = clock() - begun
     snapshot = load_snapshot(run)
-    return config.epochs * int((snapshot.splits == 0).sum()) / taken
+    return config.budget.epochs * int((snapshot.splits == 0).sum()) / taken
 
 
 def ours(session: Session) -> Step:
     """One step of the session."""
-    rows = torch.arange(session.config.batch_size)
+    rows = torch.arange(session.config.optim.batch_size)
     return lambda: session.train_step(rows, done=0.7)
 
 
 def augmentation(session: Session) -> Step:
     """The step's augmentation only."""
-    rows = torch.arange(session.config.batch_size)
+    rows = torch.arange(session.config.optim.batch_size)
 
     def step() -> object:
         batch = take(session.pictures, rows), session.points[rows], session.mask[rows]
@@ -127,7 +128,9 @@ def augmentation(session: Session) -> Step:
 def bare(session: Session) -> Step:
     """Forward and backward pass of the session's network on a prepared batch."""
     config = session.config
-    x = prepare(session.pictures[: config.batch_size], channels=config.channels, pixels=config.pixels)
+    x = prepare(
+        session.pictures[: config.optim.batch_size], channels=config.network.channels, pixels=config.network.pixels
+    )
 
     def step() -> None:
         session.model.train()
@@ -142,7 +145,7 @@ def bare(session: Session) -> Step:
 def plain(session: Session, config: RunConfig, precision: str) -> Step:
     """A step of the plain loop with tensors in memory."""
     work = Plain(session, config, precision)
-    rows = torch.arange(config.batch_size)
+    rows = torch.arange(config.optim.batch_size)
     return lambda: work.step(session.pictures[rows], session.points[rows], session.mask[rows])
 
 
@@ -150,7 +153,7 @@ def naive(session: Session, config: RunConfig) -> Step:
     """A step of the plain loop in float32, with a DataLoader."""
     work = Plain(session, config, "float32")
     loader = DataLoader(
-        TensorDataset(session.pictures, session.points, session.mask), batch_size=config.batch_size, shuffle=True
+        TensorDataset(session.pictures, session.points, session.mask), batch_size=config.optim.batch_size, shuffle=True
     )
 
     def forever() -> Iterator[list[Tensor]]:
@@ -167,12 +170,12 @@ class Plain:
     def __init__(self, session: Session, config: RunConfig, precision: str) -> None:
         keypoints = session.points.shape[1]
         self.session, self.config, self.precision = session, config, precision
-        self.model = PLAIN[config.model](config.input_size, config.channels, keypoints).train()
+        self.model = PLAIN[config.network.model](config.network.input_size, config.network.channels, keypoints).train()
         weights = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer: torch.optim.Optimizer = (
-            torch.optim.SGD(weights, lr=1e-6, momentum=0.9, weight_decay=config.weight_decay)
-            if config.optimizer == "sgd"
-            else torch.optim.AdamW(weights, lr=1e-4, weight_decay=config.weight_decay)
+            torch.optim.SGD(weights, lr=1e-6, momentum=0.9, weight_decay=config.optim.weight_decay)
+            if config.optim.optimizer == "sgd"
+            else torch.optim.AdamW(weights, lr=1e-4, weight_decay=config.optim.weight_decay)
         )
 
     def step(self, pictures: Tensor, points: Tensor, mask: Tensor) -> None:
@@ -188,9 +191,9 @@ class Plain:
         self.optimizer.step()
 
     def _error(self, error: Tensor) -> Tensor:
-        if self.config.loss == "mse":
+        if self.config.objective.loss == "mse":
             return error**2
-        w, epsilon = self.config.wing_w, self.config.wing_epsilon
+        w, epsilon = self.config.objective.wing_w, self.config.objective.wing_epsilon
         size = error.abs()
         constant = w - w * torch.log(torch.tensor(1 + w / epsilon))
         return torch.where(size < w, w * torch.log(1 + size / epsilon), size - constant)

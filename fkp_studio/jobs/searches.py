@@ -158,13 +158,17 @@ def arguments(plan: SearchPlan, *, jobs: int, begun: bool) -> list[str]:
     words = ["--name", plan.name, "--trials", str(plan.trials), "--jobs", str(jobs)]
     if begun:
         return words
-    budget = ["--epochs", str(config.epochs)] if config.minutes is None else ["--minutes", number(config.minutes)]
+    budget = (
+        ["--epochs", str(config.budget.epochs)]
+        if config.budget.minutes is None
+        else ["--minutes", number(config.budget.minutes)]
+    )
     usual = recipe_space(config.recipe, config.variant)
     space = [f"{name}={text_of(dimension)}" for name, dimension in plan.space.items() if usual.get(name) != dimension]
     space += [f"{name}=off" for name in usual if name not in plan.space]
     return [
         *words, "--recipe", config.recipe, "--variant", config.variant, *budget, "--seed", str(config.seed),
-        "--pruner", plan.pruner, "--set", f"device={config.device}", *(["--space", *space] if space else []),
+        "--pruner", plan.pruner, "--set", f"device={config.machine.device}", *(["--space", *space] if space else []),
     ]  # fmt: skip
 
 

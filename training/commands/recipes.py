@@ -98,9 +98,9 @@ def _variant(config: RunConfig) -> dict[str, Any]:
     return {
         "parameters_15": recipe_parameters(config, 15),
         "parameters_68": recipe_parameters(config, 68),
-        "input_size": config.input_size,
-        "channels": config.channels,
-        "input": f"{config.input_size}x{config.input_size}x{config.channels}",
-        "loss": config.loss,
-        "rows": config.rows,
+        "input_size": config.network.input_size,
+        "channels": config.network.channels,
+        "input": f"{config.network.input_size}x{config.network.input_size}x{config.network.channels}",
+        "loss": config.objective.loss,
+        "rows": config.data.rows,
     }

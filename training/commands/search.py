@@ -152,7 +152,7 @@ def _check_same(args: argparse.Namespace, old: SearchPlan) -> None:
     if args.recipe is None:
         return
     new = _plan(args, old.name)
-    wrong = [n for n, value in new.config.to_json().items() if value != getattr(old.config, n)]
+    wrong = [n for n, value in new.config.to_json().items() if value != old.config.value(n)]
     wrong += [n for n in ("pruner", "space") if getattr(new, n) != getattr(old, n)]
     if wrong:
         raise UserError(

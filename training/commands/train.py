@@ -44,10 +44,10 @@ def run(args: argparse.Namespace) -> int:
     if place().rank > 0:
         return help_others()
     config = configured(args)
-    if config.device not in ("auto", "cpu"):
+    if config.machine.device not in ("auto", "cpu"):
         from training.learning.inference.device import choose_device  # loads torch
 
-        choose_device(config.device)  # fails here, before a run folder is created
+        choose_device(config.machine.device)  # fails here, before a run folder is created
     with Project.open(args.project, read_only=True) as project:
         run = create_run(project, config)
     note(f"{run.name} on {args.project}: Ctrl-C stops it and keeps the best model")

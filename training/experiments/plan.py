@@ -87,7 +87,7 @@ def check_rows(plan: Sequence[Job], snapshot: Snapshot) -> None:
     train = snapshot.splits == 0
     if not (train & present.any(axis=1)).any():
         raise UserError("There is nothing to train on: no sample of the train split has a labelled point.")
-    if any(job.config.rows == "complete" for job in plan) and not (train & present.all(axis=1)).any():
+    if any(job.config.data.rows == "complete" for job in plan) and not (train & present.all(axis=1)).any():
         raise UserError(
             "One arm trains on complete faces only, and no sample of the train split has every point labelled. "
             "Label some faces completely, or run another experiment."
@@ -123,9 +123,9 @@ def _same_split(info: RunInfo, snapshot: Snapshot) -> bool:
 
 def expected_seconds(plan: Sequence[Job], *, side_by_side: int) -> float | None:
     """Expected duration of these trainings in seconds; None for budgets in epochs, whose length is unknown."""
-    if any(job.config.minutes is None for job in plan):
+    if any(job.config.budget.minutes is None for job in plan):
         return None
-    each = [60 * (job.config.minutes or 0) + _AROUND_SECONDS for job in plan]
+    each = [60 * (job.config.budget.minutes or 0) + _AROUND_SECONDS for job in plan]
     return max(math.ceil(sum(each) / side_by_side), max(each, default=0.0))
 
 

@@ -80,10 +80,9 @@ class SearchPlan:
     def longer(self, params: dict[str, Any]) -> RunConfig:
         """As `trial_config`, with LONGER times the budget."""
         config = self.trial_config(params)
-        return replace(
-            config,
-            minutes=None if config.minutes is None else config.minutes * LONGER,
-            epochs=None if config.epochs is None else config.epochs * LONGER,
+        return config.changed(
+            minutes=None if config.budget.minutes is None else config.budget.minutes * LONGER,
+            epochs=None if config.budget.epochs is None else config.budget.epochs * LONGER,
         )
 
 

@@ -41,8 +41,8 @@ class Rungs:
 
     def _fraction(self, event: EpochDone) -> float:
         config = self._config
-        by_epochs = event.epoch / config.epochs if config.epochs else 0.0
-        by_minutes = event.seconds / (60 * config.minutes) if config.minutes else 0.0
+        by_epochs = event.epoch / config.budget.epochs if config.budget.epochs else 0.0
+        by_minutes = event.seconds / (60 * config.budget.minutes) if config.budget.minutes else 0.0
         return max(by_epochs, by_minutes)
 
 

@@ -7,7 +7,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import UserError
@@ -143,8 +143,8 @@ class Worker:
 
     def _make_run(self, number: int) -> Run:
         config = self.plan.trial_config(self.study.params(number))
-        if config.threads == 0 and self.jobs > 1:
-            config = replace(config, threads=max(1, (os.cpu_count() or 1) // self.jobs))
+        if config.machine.threads == 0 and self.jobs > 1:
+            config = config.changed(threads=max(1, (os.cpu_count() or 1) // self.jobs))
         mark = f"{self.plan.name}/{number}"
         return write_run(self._runs_dir, config, self._labels, search=mark)
 

@@ -65,7 +65,7 @@ class Live:
         self._path, self._rows = Path(), 0
 
     def _tracker(self) -> FaceTracker:
-        return FaceTracker(self.predictor.predict, side=self.predictor.info.config.input_size)
+        return FaceTracker(self.predictor.predict, side=self.predictor.info.config.network.input_size)
 
     def wait(self) -> float:
         """Seconds until the next frame is due."""

@@ -36,7 +36,7 @@ def read_checks(path: Path, run: str, *, cancelled: Callable[[], bool]) -> list[
 
 def _can_tell(project: Project, run: Run) -> bool:
     try:
-        return model_config(run).flip_average and is_predicted(project, run)
+        return model_config(run).network.flip_average and is_predicted(project, run)
     except UserError:  # damaged run settings: check by the images alone
         return False
 

@@ -56,7 +56,7 @@ class RandomSearchDialog(QDialog):
         if info is not None:
             return replace(info.plan, trials=self.trials.value())
         recipe = self.recipe.currentData()
-        config = replace(recipe_config(recipe), minutes=self.minutes.value(), epochs=None, seed=self.seed.value())
+        config = recipe_config(recipe).changed(minutes=self.minutes.value(), epochs=None, seed=self.seed.value())
         name = self._jobs.searching.free_name(recipe)
         return SearchPlan(name, config, self.space.space(config), self.trials.value())
 
@@ -208,7 +208,7 @@ class RandomSearchDialog(QDialog):
         if info is not None:
             config = info.plan.config
             self.recipe.setCurrentIndex(max(0, self.recipe.findData(config.recipe)))
-            self.minutes.setValue(config.minutes or 0)
+            self.minutes.setValue(config.budget.minutes or 0)
             self.seed.setValue(config.seed)
             self.trials.setValue(info.plan.trials)
         self._show_space()
@@ -227,7 +227,11 @@ class RandomSearchDialog(QDialog):
         self.best_button.setEnabled(best is not None)
         if info is not None and best is not None:
             config = info.plan.longer(best.params)
-            long = f"{config.minutes:g} min" if config.minutes is not None else f"{config.epochs} epochs"
+            long = (
+                f"{config.budget.minutes:g} min"
+                if config.budget.minutes is not None
+                else f"{config.budget.epochs} epochs"
+            )
             self.best_button.setToolTip(f"Queue a run with the settings of trial {best.number} for {long}")
         self._tell()
 

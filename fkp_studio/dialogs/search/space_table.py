@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 
 from fkp_studio.look.style import theme
 from training.errors import UserError
-from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.config import SETTINGS, RunConfig
 from training.storage.runs.settings.search_space import Choices, Dimension, check_space, number, parse
 
 HEAD = ("setting", "from", "to", "log")
@@ -80,7 +80,7 @@ class SpaceTable(QTableWidget):
 
     def _show_row(self, row: int, name: str, dimension: Dimension, *, drawn: bool) -> None:
         words = name.replace("_", " ")
-        about = RunConfig.__dataclass_fields__[name].metadata["help"]
+        about = SETTINGS[name].metadata["help"]
         setting = self._cell(words, tip=about, check=drawn)
         setting.setData(Qt.ItemDataRole.UserRole, name)
         self.setItem(row, SETTING, setting)

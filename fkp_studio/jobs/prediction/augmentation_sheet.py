@@ -59,10 +59,10 @@ class Sheet:
 
 def plain_sheet(project: Path, ids: list[int], config: RunConfig) -> Sheet:
     """These faces without augmentation, at the network's input size. Raises UserError if an image can't be read."""
-    rows, side = np.array(ids, np.int64), config.input_size
+    rows, side = np.array(ids, np.int64), config.network.input_size
     with Project.open(project, read_only=True) as opened:
-        pictures = opened.pictures(rows, size=side, channels=config.channels)
+        pictures = opened.pictures(rows, size=side, channels=config.network.channels)
         labels, samples = opened.labels(rows), [opened.sample(i) for i in ids]
     sides = np.array([(s.width, s.height) for s in samples])
     points = resize_points(np.nan_to_num(labels.points), sides, (side, side)).astype(np.float64)
-    return Sheet(ids, pictures.reshape(len(ids), side, side, config.channels), points, labels.mask)
+    return Sheet(ids, pictures.reshape(len(ids), side, side, config.network.channels), points, labels.mask)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,12 @@ from fkp_studio.look.widgets.parts import button, row, text_label
 from fkp_studio.views.runs.augmentation_sheet import SheetView
 from fkp_studio.views.runs.config_form import ConfigForm
 from training.errors import UserError
-from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.config import SETTINGS, RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 GROUP = "Augmentation"
 TILES = 24
-NAMES = tuple(f.name for f in fields(RunConfig) if f.metadata["group"] == GROUP)
+NAMES = tuple(f.name for f in SETTINGS.values() if f.metadata["group"] == GROUP)
 SLIDERS = {  # upper end of each slider; larger values can be typed
     "flip": 1.0,
     "rotation": 45.0,
@@ -73,13 +72,13 @@ class AugmentationDialog(QDialog):
     def _base(self) -> RunConfig:
         """The run's settings with the recipe's own augmentation."""
         own = recipe_config(self._result.recipe, self._result.variant)
-        changes: dict[str, Any] = {name: getattr(own, name) for name in NAMES}
-        return replace(self._result, **changes)
+        changes: dict[str, Any] = {name: own.value(name) for name in NAMES}
+        return self._result.changed(**changes)
 
     def _lay_out(self) -> None:
         recipe = RECIPES.get(self._result.recipe)
-        size = self._result.input_size
-        colour = "gray" if self._result.channels == 1 else "colour"
+        size = self._result.network.input_size
+        colour = "gray" if self._result.network.channels == 1 else "colour"
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(text_label(recipe.title if recipe else self._result.recipe, "title"))
@@ -169,7 +168,7 @@ class AugmentationDialog(QDialog):
     def _show(self, sheet: Sheet) -> None:
         self.is_augmented = True
         self.view.show_sheet(sheet)
-        self.about.setText(_outside(sheet, self._result.outside))
+        self.about.setText(_outside(sheet, self._result.augment.outside))
 
     def _fail(self, sentence: str) -> None:
         self.fault.setText(sentence)

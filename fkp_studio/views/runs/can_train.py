@@ -46,7 +46,7 @@ def why_not(recipe: str, facts: Facts) -> str:
         return "Open or import a data set first."
     if not facts.labelled:
         return "No face in train has a label yet: place some points, or import labels."
-    if RECIPES[recipe].config.rows == "complete" and not facts.complete:
+    if RECIPES[recipe].config.data.rows == "complete" and not facts.complete:
         return f"No complete face in train: {recipe} needs faces with all points. ml-cnn does not."
     return ""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -49,7 +47,7 @@ class CompareDialog(QDialog):
     def configs(self) -> list[RunConfig]:
         """The settings of the ticked recipes."""
         return [
-            replace(recipe_config(name), minutes=self.minutes.value(), epochs=None, seed=self.seed.value())
+            recipe_config(name).changed(minutes=self.minutes.value(), epochs=None, seed=self.seed.value())
             for name, tick in self.ticks.items()
             if tick.isChecked()
         ]

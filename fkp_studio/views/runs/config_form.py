@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, fields
+from dataclasses import Field
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -27,8 +27,9 @@ from PySide6.QtWidgets import (
 
 from fkp_studio.look.style import theme
 from training.errors import UserError
-from training.storage.runs.settings.config import GROUPS, RunConfig, with_overrides
+from training.storage.runs.settings.config import SETTINGS, RunConfig, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
+from training.storage.runs.settings.setting import GROUPS
 
 FIXED = ("recipe", "variant")  # chosen above the form
 LARGEST_SPIN = 2**31 - 1
@@ -56,7 +57,7 @@ class ConfigForm(QWidget):
         self._labels: dict[str, QLabel] = {}
         self._editors: dict[str, QWidget] = {}
         self._base = self._config = config
-        pages = {g: self._page([f for f in fields(RunConfig) if f.metadata["group"] == g]) for g in groups}
+        pages = {g: self._page([f for f in SETTINGS.values() if f.metadata["group"] == g]) for g in groups}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(_tabs(pages) if len(pages) > 1 else pages[groups[0]])
@@ -67,10 +68,10 @@ class ConfigForm(QWidget):
         self._base, self._config = base, config
         for name, editor in self._editors.items():
             editor.blockSignals(True)
-            _show(editor, getattr(config, name))
+            _show(editor, config.value(name))
             editor.blockSignals(False)
         for name, slider in self._sliders.items():
-            slider.follow(_as_text(getattr(config, name)))
+            slider.follow(_as_text(config.value(name)))
         self._mark()
 
     def config(self) -> RunConfig:
@@ -132,7 +133,7 @@ class ConfigForm(QWidget):
 
     def _mark(self) -> None:
         for name, editor in self._editors.items():
-            same = _text(editor) == _as_text(getattr(self._base, name))
+            same = _text(editor) == _as_text(self._base.value(name))
             self._labels[name].setFont(theme.font(bold=not same))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
@@ -77,10 +76,10 @@ class TrainingPanel(QWidget):
     def config(self) -> RunConfig:
         """The configuration that Train uses."""
         recipe = self.chosen
-        config = self._custom.get(recipe) or replace(recipe_config(recipe), device=self._device)
+        config = self._custom.get(recipe) or recipe_config(recipe).changed(device=self._device)
         if self.unit.currentText() == EPOCHS:
-            return replace(config, epochs=round(self.budget.value()), minutes=None)
-        return replace(config, minutes=self.budget.value(), epochs=None)
+            return config.changed(epochs=round(self.budget.value()), minutes=None)
+        return config.changed(minutes=self.budget.value(), epochs=None)
 
     def set_default(self, *, minutes: float | None = None, device: str | None = None) -> None:
         """Apply a changed default of the settings dialog."""
@@ -98,7 +97,7 @@ class TrainingPanel(QWidget):
 
     def balance_by_pose(self, bins: int) -> None:
         """Turn on balancing by pose in the chosen recipe, with this many bins."""
-        self._take(replace(self.config(), balance="pose", balance_bins=bins), train=False)
+        self._take(self.config().changed(balance="pose", balance_bins=bins), train=False)
 
     def show_augmentation(self) -> None:
         """Show the augmentation preview."""
@@ -243,8 +242,12 @@ class TrainingPanel(QWidget):
 
     def _take(self, config: RunConfig, *, train: bool) -> None:
         self._custom[config.recipe] = config
-        self.unit.setCurrentText(EPOCHS if config.epochs is not None and config.minutes is None else MINUTES)
-        self.budget.setValue(config.epochs or 0 if self.unit.currentText() == EPOCHS else config.minutes or 5)
+        self.unit.setCurrentText(
+            EPOCHS if config.budget.epochs is not None and config.budget.minutes is None else MINUTES
+        )
+        self.budget.setValue(
+            config.budget.epochs or 0 if self.unit.currentText() == EPOCHS else config.budget.minutes or 5
+        )
         self._show_choice()
         if train:
             self.train()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -21,7 +19,7 @@ def test_train_stop_resume_and_predict(session: Session, qtbot: QtBot) -> None:
     jobs, said = Jobs(session), []
     for reporter in (jobs, jobs.predictions, jobs.fills):
         reporter.message.connect(said.append)
-    config = replace(recipe_config("cnn-6"), input_size=32, epochs=400, minutes=None, precision="float32", threads=1)
+    config = recipe_config("cnn-6").changed(input_size=32, epochs=400, minutes=None, precision="float32", threads=1)
     jobs.train([config])
     qtbot.waitUntil(lambda: len(jobs.book.history(NAME).epochs) >= 2, timeout=120_000)
     jobs.queue.stop(NAME)

@@ -64,7 +64,7 @@ def test_train_names_the_run_folder_last(trained: Path, project: Path, capsys: p
     assert said.out == f"{project}/runs/0002-cnn-6\n"
     assert "epoch    1" in said.err
     run = read_run(Run(trained / "runs" / "0001-cnn-6"))
-    assert (run.status, run.config.seed, run.config.batch_size, run.config.epochs) == ("done", 3, 12, 1)
+    assert (run.status, run.config.seed, run.config.optim.batch_size, run.config.budget.epochs) == ("done", 3, 12, 1)
     assert run.has_model
 
 

@@ -40,8 +40,8 @@ def test_a_search_its_table_and_how_to_train_the_best(project_path: Path, capsys
     assert first.split()[:2] == [str(best.number), f"{best.value:.3f}"]
     args = cli.build_parser("train").parse_args(shlex.split(command)[1:])
     longer = train.configured(args)
-    assert (longer.epochs, longer.flip) == (50, 0.3)
-    assert longer.learning_rate == list_runs(project_path / "runs")[best.number].config.learning_rate
+    assert (longer.budget.epochs, longer.augment.flip) == (50, 0.3)
+    assert longer.optim.learning_rate == list_runs(project_path / "runs")[best.number].config.optim.learning_rate
 
     assert fkp(*asked, "--trials", 3, "--json") == 0  # resumes
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -94,7 +94,7 @@ def test_each_arm_and_seed_is_trained_once_as_an_ordinary_run(project_path: Path
     infos = list_runs(project_path / "runs")
     assert [i.status for i in infos] == ["done"] * 4
     assert sorted(done) == [("l2", 0), ("l2", 1), ("wing", 0), ("wing", 1)]
-    assert {key: (i.config.loss, i.config.seed) for key, i in done.items()} == {key: key for key in done}
+    assert {key: (i.config.objective.loss, i.config.seed) for key, i in done.items()} == {key: key for key in done}
     assert statuses(events, ("wing", 0))[-1] == "done"
     assert len({i.label_hash for i in infos}) == 1
 
@@ -119,8 +119,8 @@ def test_what_was_cut_off_goes_on_and_other_settings_or_labels_are_another_train
     assert find_done(job, infos, snapshot) is None  # nothing to resume from
     info.run.resume.touch()
     assert find_done(job, infos, snapshot) == infos[0]
-    assert find_done(replace(job, config=replace(job.config, seed=5)), infos, snapshot) is None
-    assert find_done(replace(job, config=replace(job.config, epochs=3)), infos, snapshot) is None
+    assert find_done(replace(job, config=job.config.changed(seed=5)), infos, snapshot) is None
+    assert find_done(replace(job, config=job.config.changed(epochs=3)), infos, snapshot) is None
     assert find_done(job, infos, replace(snapshot, label_hash="other")) is None
     assert find_done(job, infos, replace(snapshot, splits=1 - snapshot.splits)) is None
     (info.run.path / "fake.json").write_text("3")

@@ -111,7 +111,7 @@ def test_every_recipe_has_a_space_within_the_limits_of_its_settings(recipe: str,
     check_space(space, recipe_config(recipe, variant))
     assert {"learning_rate", "batch_size", "weight_decay", "dropout", "rotation"} <= set(space)
     low, high = space["learning_rate"].low, space["learning_rate"].high
-    assert low < recipe_config(recipe, variant).learning_rate < high
+    assert low < recipe_config(recipe, variant).optim.learning_rate < high
     assert {name: parse(name, text_of(d)) for name, d in space.items()} == space
     assert space_from_json(space_to_json(space)) == space
 
@@ -128,8 +128,8 @@ def test_draws_stay_in_the_space_and_fill_it(storage: str) -> None:
     assert all(type(v["input_size"]) is int and 48 <= v["input_size"] <= 96 for v in drawn)
     for values in drawn:
         config = plan.trial_config(values)
-        assert (config.seed, config.epochs, config.recipe) == (0, 10, "cnn-6")
-        assert config.learning_rate == pytest.approx(values["learning_rate"], rel=1e-3)
+        assert (config.seed, config.budget.epochs, config.recipe) == (0, 10, "cnn-6")
+        assert config.optim.learning_rate == pytest.approx(values["learning_rate"], rel=1e-3)
 
 
 def test_the_same_seed_draws_the_same_trials_whoever_asks_and_another_seed_others(storage: str) -> None:
@@ -138,7 +138,7 @@ def test_the_same_seed_draws_the_same_trials_whoever_asks_and_another_seed_other
     numbers = [other.ask() for _ in range(4)]
     assert [other.params(n) for n in reversed(numbers)] == drawn[::-1]
     assert one.params(2) == drawn[2]
-    reseeded = plan_of(6, config=replace(plan_of(6).config, seed=1))
+    reseeded = plan_of(6, config=plan_of(6).config.changed(seed=1))
     third = Study(reseeded, "sqlite://")
     assert [third.params(third.ask()) for _ in range(4)] != drawn
 
@@ -184,14 +184,14 @@ def epoch(number: int, rmse: float, *, seconds: float) -> EpochDone:
 
 
 def test_runs_are_compared_at_fractions_of_the_budget_not_at_epochs() -> None:
-    config = replace(RunConfig(), minutes=1.0)  # a rung every 6 s
+    config = RunConfig().changed(minutes=1.0)  # a rung every 6 s
     rungs = Rungs(config)
     assert rungs.feed(epoch(1, 9.0, seconds=8)) == []  # nothing was known at 6 s
     assert rungs.feed(epoch(2, 7.0, seconds=16)) == [(2, 9.0)]  # at 12 s the first epoch's
     assert rungs.feed(epoch(3, 8.0, seconds=18)) == [(3, 7.0)]  # the best so far, of an epoch that ends just then
     assert rungs.feed(Progress(4, 1, 2, 1.0, 1.0, 0.52, 1.0)) == [(4, 7.0), (5, 7.0)]
     assert rungs.feed(epoch(4, 1.0, seconds=61))[0] == (6, 7.0)
-    by_epochs = Rungs(replace(RunConfig(), minutes=None, epochs=20))
+    by_epochs = Rungs(RunConfig().changed(minutes=None, epochs=20))
     assert by_epochs.feed(epoch(3, 9.0, seconds=1e6)) == []
     assert by_epochs.feed(epoch(4, 8.0, seconds=2e6)) == [(2, 8.0)]
 
@@ -220,8 +220,8 @@ def test_all_trials_asked_for_end_and_the_best_has_the_smallest_error(begin: Beg
     assert not list((project_path / "runs").glob("*/resume.pt"))  # no longer needed, and large
     assert len(list((project_path / "runs").glob("*/model.safetensors"))) == 4
     longer = search.plan.longer(best.params)
-    assert (longer.epochs, longer.minutes) == (50, None)
-    assert longer.learning_rate == pytest.approx(best.params["learning_rate"], rel=1e-3)
+    assert (longer.budget.epochs, longer.budget.minutes) == (50, None)
+    assert longer.optim.learning_rate == pytest.approx(best.params["learning_rate"], rel=1e-3)
     write_plan(folder, replace(search.plan, trials=5))  # more are requested: the search continues
     Worker(folder, command=fake("quick")).run()
     assert read_search(folder).trials[:4] == search.trials
@@ -326,7 +326,7 @@ def test_another_search_in_the_storage_is_refused(storage: str) -> None:
 
 
 def test_a_run_that_is_clearly_worse_is_stopped_half_way(begin: Begin, project_path: Path) -> None:
-    plan = plan_of(7, pruner="median", config=replace(plan_of(7).config, seed=4))
+    plan = plan_of(7, pruner="median", config=plan_of(7).config.changed(seed=4))
     folder = begin(plan)
     assert Worker(folder, command=fake("prunable")).run()
     trials = read_search(folder).trials

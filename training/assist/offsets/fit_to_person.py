@@ -135,7 +135,7 @@ def _check_enough(faces: int, run: Run) -> None:
 
 
 def _fit(project: Project, run: Run, ids: np.ndarray, pred: np.ndarray) -> Fit:
-    side, labels, sizes = model_config(run).input_size, project.labels(ids), read_sizes(project.database, ids)
+    side, labels, sizes = model_config(run).network.input_size, project.labels(ids), read_sizes(project.database, ids)
     residual = resize_points(labels.vouched_points, sizes, (side, side)) - resize_points(pred, sizes, (side, side))
     names = [name or f"alone {n}" for n, name in enumerate(project.groups(ids))]
     groups = np.unique(names, return_inverse=True)[1]

@@ -115,7 +115,7 @@ def _with_run(project: Project, run: Run, made: Checked) -> Checked:
     """Add what the run's predictions show, on val where it has enough faces, since the model has memorised
     train faces."""
     config = model_config(run)
-    if not config.flip_average:
+    if not config.network.flip_average:
         raise UserError(f"{run.name} does not average mirror images (flip_average), so it cannot reveal an offset.")
     val = spread_rows(made.ids[project.splits(made.ids) == 1], LOOKED_AT)
     points = _imported(project, val)
@@ -127,7 +127,7 @@ def _with_run(project: Project, run: Run, made: Checked) -> Checked:
     pred = raw_predictions(project, run, ids)
     widths = read_sizes(project.database, ids)[:, 0]
     if learnt is not None:  # the positions without the label offset that the model learned
-        pred = pred - learnt * (widths / config.input_size)[:, None, None]
+        pred = pred - learnt * (widths / config.network.input_size)[:, None, None]
     groups = _groups(project, ids)
     by_run = from_predictions(pred, points, project.schema, groups, widths=widths, by=run.name)
     if learnt is not None:

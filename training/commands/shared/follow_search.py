@@ -30,7 +30,7 @@ def follow(folder: Path, *, jobs: int, url: str, json: bool) -> int:
 
 
 def _budget(plan: SearchPlan) -> str:
-    minutes, epochs = plan.config.minutes, plan.config.epochs
+    minutes, epochs = plan.config.budget.minutes, plan.config.budget.epochs
     return f"{minutes:g} min" if minutes is not None else f"{epochs} epoch{'' if epochs == 1 else 's'}"
 
 

@@ -68,7 +68,11 @@ def train_command(project: Path, config: RunConfig) -> str:
     base, values = recipe_config(config.recipe, config.variant).to_json(), config.to_json()
     own = ("epochs", "minutes", "seed")
     changed = [f"{name}={value}" for name, value in values.items() if name not in own and value != base[name]]
-    budget = ["--minutes", f"{config.minutes:g}"] if config.minutes is not None else ["--epochs", str(config.epochs)]
+    budget = (
+        ["--minutes", f"{config.budget.minutes:g}"]
+        if config.budget.minutes is not None
+        else ["--epochs", str(config.budget.epochs)]
+    )
     words = ["fkp", "train", str(project), "--recipe", config.recipe]
     words += ["--variant", config.variant] if config.variant != "default" else []
     words += [*budget, "--seed", str(config.seed), *(["--set", *changed] if changed else [])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from training.errors import UserError
@@ -113,7 +113,7 @@ def arm_config(arm: Arm, budget: Budget, *, seed: int) -> RunConfig:
 
 def differ_in_rows_only(first: Arm, second: Arm) -> bool:
     """Whether two arms differ only in the rows they train on; then they are identical if every face is complete."""
-    one, other = (replace(network_config(arm), recipe="", rows="all") for arm in (first, second))
+    one, other = (network_config(arm).changed(recipe="", rows="all") for arm in (first, second))
     return one == other and not first.stage_of and not second.stage_of
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -23,6 +23,7 @@ from training.experiments.report.figures import FIGURES, draw
 from training.experiments.report.measures import MEASURES
 from training.experiments.report.results import ArmResult, Results, keypoint_errors, shown_measures
 from training.experiments.report.words import VERDICTS
+from training.storage.runs.settings.config import SETTINGS
 from training.storage.runs.snapshot import Snapshot
 
 _MANY_KEYPOINTS = 30
@@ -189,8 +190,8 @@ def _training_table(results: Results) -> Table:
 def settings_table(experiment: Experiment, budget: Budget) -> Table:
     """The settings that differ between arms, then those they share."""
     configs = {arm.title: arm_config(arm, budget, seed=0) for arm in experiment.trained}
-    names = [f.name for f in fields(next(iter(configs.values()))) if f.name not in _OWN]
-    kept = {name: [_plain(getattr(config, name)) for config in configs.values()] for name in names}
+    names = [name for name in SETTINGS if name not in _OWN]
+    kept = {name: [_plain(config.value(name)) for config in configs.values()] for name in names}
     differ = sorted(
         names, key=lambda name: len(set(kept[name])) == 1
     )  # stable sort: each part keeps the order of the settings

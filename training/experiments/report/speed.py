@@ -63,7 +63,7 @@ def measure_speed(
 
 def _make(arm: Arm, keypoints: int) -> nn.Module:
     config = network_config(arm)
-    mean = torch.rand(keypoints, 2) * (config.input_size - 1)
+    mean = torch.rand(keypoints, 2) * (config.network.input_size - 1)
     model = make_model(config, keypoints, mean_shape=mean)
     if isinstance(model, StagedNet):  # run all stages
         model.begin(2)
@@ -74,7 +74,16 @@ def _speed(arm: Arm, model: nn.Module, timings: list[tuple[float, float, float]]
     config = network_config(arm)
     weights = sum(v.numel() * v.element_size() for v in model.state_dict().values())
     one, batched, half = np.array(timings[1:]).T
-    return Speed(arm, config.input_size, config.channels, count_parameters(model), weights / 2**20, one, batched, half)
+    return Speed(
+        arm,
+        config.network.input_size,
+        config.network.channels,
+        count_parameters(model),
+        weights / 2**20,
+        one,
+        batched,
+        half,
+    )
 
 
 def _timings(arm: Arm, model: nn.Module, seconds: float) -> tuple[float, float, float]:
@@ -87,7 +96,7 @@ def _timings(arm: Arm, model: nn.Module, seconds: float) -> tuple[float, float, 
 def _rate(arm: Arm, model: nn.Module, batch: int, precision: str, *, seconds: float) -> float:
     """Faces/s."""
     config = network_config(arm)
-    x = torch.randn(batch, config.channels, config.input_size, config.input_size).contiguous(
+    x = torch.randn(batch, config.network.channels, config.network.input_size, config.network.input_size).contiguous(
         memory_format=torch.channels_last
     )
     with mixed_precision(torch.device("cpu"), precision):

@@ -39,21 +39,21 @@ def augment(
     missing. Random numbers come from the generator on the CPU, so that a batch is the same on every device and after
     resuming. A point that leaves the image keeps its label, or counts as missing with the setting outside = mask.
     """
-    x = to_float(pictures, channels=config.channels)
-    mirrored = uniform(len(x), generator=generator) < config.flip
+    x = to_float(pictures, channels=config.network.channels)
+    mirrored = uniform(len(x), generator=generator) < config.augment.flip
     matrix, offset = (t.to(x.device) for t in random_transform(mirrored, config, generator))
     swap = mirrored.to(x.device)[:, None]
     if moves(config):
         x = warp(x, matrix, offset)
-    elif config.flip > 0:
+    elif config.augment.flip > 0:
         x = torch.where(swap[..., None, None], mirror(x), x)
     points = transform_points(points, matrix, offset, side=x.shape[-1])
     points = torch.where(swap[..., None], points[:, flip], points)
     mask = torch.where(swap, mask[:, flip], mask)
-    if config.outside == "mask":
+    if config.augment.outside == "mask":
         mask = mask * inside(points, side=x.shape[-1])
-    x = gamma(blur(x, config.blur, generator), config.gamma, generator)
-    x = erase(noise(light(x, config, generator), config, generator), config.erasing, generator)
+    x = gamma(blur(x, config.augment.blur, generator), config.augment.gamma, generator)
+    x = erase(noise(light(x, config, generator), config, generator), config.augment.erasing, generator)
     return x.contiguous(memory_format=torch.channels_last), points, mask
 
 

@@ -17,7 +17,7 @@ from training.storage.runs.settings.config import RunConfig
 
 def moves(config: RunConfig) -> bool:
     """Whether images are moved other than by mirroring; if not, no pixels need to be interpolated."""
-    return any((config.rotation, config.scale, config.shift, config.box_corners))
+    return any((config.augment.rotation, config.augment.scale, config.augment.shift, config.augment.box_corners))
 
 
 def random_transform(mirrored: Tensor, config: RunConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -26,15 +26,15 @@ def random_transform(mirrored: Tensor, config: RunConfig, generator: torch.Gener
     The order: mirror, rotation and scale about the centre, shift, box corners.
     """
     draw = uniform(len(mirrored), 4, generator=generator) * 2 - 1
-    angle = draw[:, 0] * math.radians(config.rotation)
-    size = 1 + draw[:, 1] * config.scale
+    angle = draw[:, 0] * math.radians(config.augment.rotation)
+    size = 1 + draw[:, 1] * config.augment.scale
     cos, sin = torch.cos(angle) * size, torch.sin(angle) * size
     sign = 1.0 - 2.0 * mirrored.float()
     matrix = torch.stack((cos * sign, -sin, sin * sign, cos), dim=1).view(-1, 2, 2)
-    offset = 2 * config.shift * draw[:, 2:]
-    if config.box_corners == 0:
+    offset = 2 * config.augment.shift * draw[:, 2:]
+    if config.augment.box_corners == 0:
         return matrix, offset
-    corners = (uniform(len(mirrored), 2, 2, generator=generator) * 2 - 1) * config.box_corners
+    corners = (uniform(len(mirrored), 2, 2, generator=generator) * 2 - 1) * config.augment.box_corners
     return crop(matrix, offset, corners)
 
 

@@ -85,17 +85,22 @@ def _imagenet(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def light(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
     """Normalised images with random brightness and contrast, drawn per image."""
-    if config.brightness == 0 and config.contrast == 0:
-        return normalise(x, config.pixels)
+    if config.augment.brightness == 0 and config.augment.contrast == 0:
+        return normalise(x, config.network.pixels)
     draw = (uniform(len(x), 2, 1, 1, 1, generator=generator) * 2 - 1).to(x.device)
-    return normalise(x, config.pixels, gain=1 + config.contrast * draw[:, 0], brightness=config.brightness * draw[:, 1])
+    return normalise(
+        x,
+        config.network.pixels,
+        gain=1 + config.augment.contrast * draw[:, 0],
+        brightness=config.augment.brightness * draw[:, 1],
+    )
 
 
 def noise(x: Tensor, config: RunConfig, generator: torch.Generator) -> Tensor:
     """Gaussian noise on normalised images, with a standard deviation drawn per image from 0 to the setting's."""
-    if config.noise == 0:
+    if config.augment.noise == 0:
         return x
-    size = uniform(len(x), 1, 1, 1, generator=generator) * config.noise * _contrast_unit(config.pixels)
+    size = uniform(len(x), 1, 1, 1, generator=generator) * config.augment.noise * _contrast_unit(config.network.pixels)
     return x + (normal(*x.shape, generator=generator) * size).to(x.device)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Sheet:
 
         points: px of the images; mask: which of them exist. Raises UserError where an image cannot be read.
         """
-        config = replace(config, pixels="picture")  # always shown by this rule, whatever the network uses
+        config = config.changed(pixels="picture")  # always shown by this rule, whatever the network uses
         faces = self._read(project, ids, config)
         points, mask = _labels(faces)
         generator = torch.Generator().manual_seed(seed)
@@ -57,7 +57,7 @@ class Sheet:
         }
 
     def _read(self, project: Project, ids: list[int], config: RunConfig) -> _Faces:
-        size, faces = (config.input_size, config.channels), self._faces
+        size, faces = (config.network.input_size, config.network.channels), self._faces
         if faces is None or faces.project is not project or faces.ids != ids or faces.size != size:
             pictures = torch.from_numpy(load_pictures(project, np.array(ids, np.int64), config))
             samples = [project.sample(i) for i in ids]

@@ -28,7 +28,7 @@ def judge_run(
     predictor = load_for(project, run, device, adjusted=adjusted)
     index = project.index()
     chosen = np.flatnonzero(index.splits == SPLITS.index(split))
-    side = predictor.info.config.input_size
+    side = predictor.info.config.network.input_size
     parts = []
     for start in range(0, len(chosen), _CHUNK):
         rows = chosen[start : start + _CHUNK]

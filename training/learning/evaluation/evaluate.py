@@ -91,7 +91,7 @@ def predict_samples(
 
     sizes: [N, 2], width and height of the originals.
     """
-    side = predictor.info.config.input_size
+    side = predictor.info.config.network.input_size
     parts: list[np.ndarray] = []
     unreadable: dict[int, str] = {}
     for start in range(0, len(ids), _CHUNK):

@@ -87,7 +87,7 @@ def open_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None =
 
 def _load_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None) -> Session:
     config = load_config(run)
-    set_threads(ranks.threads(config.threads))
+    set_threads(ranks.threads(config.machine.threads))
     session = Session(config, data if data is not None else load_run_data(run, config), ranks)
     if resume:
         restore(session, run)
@@ -140,8 +140,10 @@ class _Loop:
         """How much of the budget is used: 0..1, by epochs or minutes, whichever ends first."""
         session, config = self.session, self.config
         session.elapsed = time.perf_counter() - self.began
-        by_epochs = (session.epoch + session.batch / session.batches) / config.epochs if config.epochs else 0.0
-        by_minutes = session.elapsed / (60 * config.minutes) if config.minutes else 0.0
+        by_epochs = (
+            (session.epoch + session.batch / session.batches) / config.budget.epochs if config.budget.epochs else 0.0
+        )
+        by_minutes = session.elapsed / (60 * config.budget.minutes) if config.budget.minutes else 0.0
         return min(1.0, max(by_epochs, by_minutes))
 
     def _batches(self) -> Iterator[Event]:
@@ -157,7 +159,7 @@ class _Loop:
             if self.should_stop():
                 self.stopped = True
                 return
-            if self.config.minutes and (self._done() >= 1 or self.session.stages.is_over(self._done())):
+            if self.config.budget.minutes and (self._done() >= 1 or self.session.stages.is_over(self._done())):
                 return
 
     def _progress(self, now: float) -> Progress:
@@ -232,7 +234,7 @@ class _Loop:
         if session.best is not None:
             save_best(session, self.run)
         if not self.stopped and 0 < session.best_epoch <= session.stages.first_epoch:
-            yield stage_2_no_better(self.config.stage_split)
+            yield stage_2_no_better(self.config.network.stage_split)
         self._calibrate()
         epochs = session.epoch + (1 if session.batch else 0)
         reason = "stopped" if self.stopped else "done"
@@ -260,7 +262,7 @@ def _offset_troubles(session: Session) -> list[Trouble]:
     groups = rows if data.groups is None else data.groups[rows]
     return offset_troubles(
         lambda n: data.pictures[rows[n : n + 1]][0], data.points[rows], data.schema, groups,
-        scale=float(np.median(data.sizes[rows, 0])) / data.side, modelled=session.config.label_offset,
+        scale=float(np.median(data.sizes[rows, 0])) / data.side, modelled=session.config.network.label_offset,
     )  # fmt: skip
 
 
@@ -275,8 +277,8 @@ def _started(session: Session) -> RunStarted:
         device=str(session.device) if session.ranks.alone else f"{session.ranks.place.count} x {session.device}",
         precision=session.precision,
         threads=session.threads,
-        epochs=config.epochs,
-        minutes=config.minutes,
+        epochs=config.budget.epochs,
+        minutes=config.budget.minutes,
         epoch=session.epoch,
         mean_shape_rmse=session.mean_shape_rmse,
         started_from=session.started_from,

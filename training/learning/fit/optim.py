@@ -21,20 +21,22 @@ def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer
     Label offsets have their own groups: a larger rate ("rate", a multiple), and no decay of the common ones.
     """
     groups = [*_network_groups(model, config), *_offset_groups(model)]
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=_fused(model))
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-    return kind(groups, lr=config.learning_rate, fused=_fused(model))
+    if config.optim.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups, lr=config.optim.learning_rate, momentum=config.optim.momentum, fused=_fused(model)
+        )
+    kind = torch.optim.Adam if config.optim.optimizer == "adam" else torch.optim.AdamW
+    return kind(groups, lr=config.optim.learning_rate, fused=_fused(model))
 
 
 def _network_groups(model: nn.Module, config: RunConfig) -> list[dict[str, Any]]:
     offsets = offsets_of(model)
     apart = set() if offsets is None else set(offsets.parameters())
     params = [p for p in model.parameters() if p not in apart]
-    if config.optimizer != "adamw":
-        return [{"params": params, "weight_decay": config.weight_decay}]
+    if config.optim.optimizer != "adamw":
+        return [{"params": params, "weight_decay": config.optim.weight_decay}]
     weights, others = [p for p in params if p.ndim > 1], [p for p in params if p.ndim <= 1]
-    return [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return [{"params": weights, "weight_decay": config.optim.weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def _offset_groups(model: nn.Module) -> list[dict[str, Any]]:
@@ -59,14 +61,16 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 def rate_at(config: RunConfig, done: float) -> float:
     """The learning rate when `done` (0..1) of the budget is used: the warm-up, then the schedule."""
-    if done < config.warmup:
-        return config.learning_rate * (done / config.warmup * 0.99 + 0.01)
-    left = (min(done, 1.0) - config.warmup) / max(1 - config.warmup, 1e-9)
-    if config.schedule == "constant":
-        return config.learning_rate
-    if config.schedule == "geometric":
-        return config.learning_rate * max(config.final_rate, 1e-6) ** left
-    return config.learning_rate * (config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * left)) / 2)
+    if done < config.optim.warmup:
+        return config.optim.learning_rate * (done / config.optim.warmup * 0.99 + 0.01)
+    left = (min(done, 1.0) - config.optim.warmup) / max(1 - config.optim.warmup, 1e-9)
+    if config.optim.schedule == "constant":
+        return config.optim.learning_rate
+    if config.optim.schedule == "geometric":
+        return config.optim.learning_rate * max(config.optim.final_rate, 1e-6) ** left
+    return config.optim.learning_rate * (
+        config.optim.final_rate + (1 - config.optim.final_rate) * (1 + math.cos(math.pi * left)) / 2
+    )
 
 
 class WeightAverage:

@@ -26,11 +26,11 @@ def load_pretrained(model: nn.Module, config: RunConfig) -> None:
 
     Raises UserError, also for other networks.
     """
-    if config.model != "resnet-50":
+    if config.network.model != "resnet-50":
         raise UserError(
-            f"Only resnet-50 starts from pretrained weights, not {config.model}: clear the setting pretrained."
+            f"Only resnet-50 starts from pretrained weights, not {config.network.model}: clear the setting pretrained."
         )
-    load_state_dict(model.get_submodule("network"), Path(config.pretrained).expanduser())
+    load_state_dict(model.get_submodule("network"), Path(config.network.pretrained).expanduser())
 
 
 def load_state_dict(network: nn.Module, path: Path) -> None:

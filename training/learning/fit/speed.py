@@ -6,7 +6,7 @@ import copy
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ class Speed:
 def measure_speed(config: RunConfig, *, seconds: float = _SECONDS) -> Speed:
     """Measure on this machine's CPU for about three times `seconds`; medians, after a warm-up that does not count."""
     keep_memory()
-    session = Session(replace(config, device="cpu", pretrained=""), _noise(config))
+    session = Session(config.changed(device="cpu", pretrained=""), _noise(config))
     session.settle()
     model = to_channels_last(copy.deepcopy(session.model)).eval()
     if isinstance(model, StagedNet):
@@ -51,11 +51,11 @@ def measure_speed(config: RunConfig, *, seconds: float = _SECONDS) -> Speed:
             model(x)
 
     def per_second(count: int) -> float:
-        x = torch.randn(count, config.channels, config.input_size, config.input_size)
+        x = torch.randn(count, config.network.channels, config.network.input_size, config.network.input_size)
         x = x.contiguous(memory_format=torch.channels_last)
         return count / _median(lambda: forward(x), seconds)
 
-    rows = torch.from_numpy(session.stages.rows[: config.batch_size])
+    rows = torch.from_numpy(session.stages.rows[: config.optim.batch_size])
     training = len(rows) / _median(lambda: session.train_step(rows, done=0.1), seconds)
     return Speed(per_second(1), per_second(MANY), training, session.precision, session.threads)
 
@@ -73,8 +73,8 @@ def _median(work: Callable[[], None], seconds: float) -> float:
 def _noise(config: RunConfig) -> RunData:
     """Random images with random points: one batch, plus what a staged model holds out from its first stage."""
     rng = np.random.default_rng(0)
-    side, count = config.input_size, 8 + 2 * config.batch_size
-    shape = (count, side, side) if config.channels == 1 else (count, side, side, 3)
+    side, count = config.network.input_size, 8 + 2 * config.optim.batch_size
+    shape = (count, side, side) if config.network.channels == 1 else (count, side, side, 3)
     points = rng.uniform(0, side, (count, len(KAGGLE_15), 2)).astype(np.float32)
     rows, sizes = np.arange(count), np.full((count, 2), side, np.int32)
     return RunData(rng.integers(0, 256, shape, np.uint8), points, sizes, rows[8:], rows[:8], KAGGLE_15)

@@ -70,8 +70,8 @@ class Stages:
 
     def _end(self) -> float:
         """Where in the budget stage 1 ends: with a budget of epochs, at the end of an epoch."""
-        split, epochs = self._whole.stage_split, self._whole.epochs
-        if epochs is None or self._whole.minutes is not None:
+        split, epochs = self._whole.network.stage_split, self._whole.budget.epochs
+        if epochs is None or self._whole.budget.minutes is not None:
             return split
         return min(max(round(split * epochs), 1), max(epochs - 1, 1)) / epochs
 

@@ -48,21 +48,27 @@ class Session:
     def __init__(self, config: RunConfig, data: RunData, ranks: Ranks | None = None) -> None:
         self.config, self.data = config, data
         self.ranks = ranks or Ranks()
-        self.device = choose_device(config.device)
+        self.device = choose_device(config.machine.device)
         check_device(self.ranks, self.device)
         torch.manual_seed(config.seed)
         mean = torch.from_numpy(data.mean_shape())
         self.model = to_channels_last(
             make_model(config, len(data.schema), mean_shape=mean, schemes=len(data.scheme_names) or 1)
         ).to(self.device)
-        self.average = WeightAverage(self.model, copy.deepcopy(self.model), config.ema)
+        self.average = WeightAverage(self.model, copy.deepcopy(self.model), config.optim.ema)
         self.stages = Stages(self.model, config, data)
         self.lesson: Callable[..., Lesson] = self.stages.lesson
         self.prepare_stage()
         self._put_data_on_device()
         self.row_weights, self.balance = row_weights(data, config)
-        self.hard_points = HardPoints(len(data.schema), config.hard_points, self.device) if config.hard_points else None
-        self.self_training = SelfTraining.of(data, strength=config.self_training, seed=config.seed, device=self.device)
+        self.hard_points = (
+            HardPoints(len(data.schema), config.objective.hard_points, self.device)
+            if config.objective.hard_points
+            else None
+        )
+        self.self_training = SelfTraining.of(
+            data, strength=config.objective.self_training, seed=config.seed, device=self.device
+        )
         self.precision, self.threads, self.started_from = "float32", 1, ""
         self.epoch, self.batch, self.step_count, self.elapsed = 0, 0, 0, 0.0  # epoch: whole ones done
         self.loss_sum, self.seen = torch.zeros((), device=self.device), 0  # of the epoch under way
@@ -77,7 +83,12 @@ class Session:
         """Make optimiser and loss for the stage under way, with the weights as they are."""
         config = self.stages.config
         self.optimizer = make_optimizer(self.stages.trained, config)
-        self.loss = make_loss(config.loss, w=config.wing_w, epsilon=config.wing_epsilon, reduction=config.reduction)
+        self.loss = make_loss(
+            config.objective.loss,
+            w=config.objective.wing_w,
+            epsilon=config.objective.wing_epsilon,
+            reduction=config.objective.reduction,
+        )
 
     def _put_data_on_device(self) -> None:
         data = self.data
@@ -93,10 +104,10 @@ class Session:
         """Begin with the weights of the file or starter that the config names, if any. Raises UserError."""
         config = self.config
         self.started_from = warm_start(self.model, config, self.data.schema, faces=len(self.data.train))
-        if config.pretrained:
+        if config.network.pretrained:
             load_pretrained(self.model, config)
-        if config.pretrained or self.started_from:
-            self.average = WeightAverage(self.model, self.average.average, self.config.ema)
+        if config.network.pretrained or self.started_from:
+            self.average = WeightAverage(self.model, self.average.average, self.config.optim.ema)
 
     def settle(self) -> None:
         """Choose number format and threads by trying them on a few images. Leaves the weights as they were."""
@@ -104,9 +115,9 @@ class Session:
         if isinstance(trial, StagedNet):
             trial.begin(self.stages.count)  # the stage that costs most
         x = prepare(
-            self.pictures[: min(self.config.batch_size, _TRIAL)],
-            channels=self.config.channels,
-            pixels=self.config.pixels,
+            self.pictures[: min(self.config.optim.batch_size, _TRIAL)],
+            channels=self.config.network.channels,
+            pixels=self.config.network.pixels,
         )
 
         def step(precision: str) -> None:
@@ -115,8 +126,8 @@ class Session:
                 points = trial(x)
             points.square().mean().backward()
 
-        self.precision = choose_precision(self.config.precision, self.device, step)
-        threads = self.ranks.threads(self.config.threads)
+        self.precision = choose_precision(self.config.machine.precision, self.device, step)
+        threads = self.ranks.threads(self.config.machine.threads)
         self.threads = self.ranks.place.locals * choose_threads(threads, self.device, lambda: step(self.precision))
 
     def share(self) -> None:
@@ -126,7 +137,7 @@ class Session:
     @property
     def batches(self) -> int:
         """Steps per epoch."""
-        return -(-len(self.stages.rows) // self.config.batch_size)
+        return -(-len(self.stages.rows) // self.config.optim.batch_size)
 
     def epoch_rows(self) -> list[Tensor]:
         """The rows of each batch of the epoch under way, in an order that depends on (seed, epoch).
@@ -188,7 +199,7 @@ class Session:
             chosen.append((pred.detach(), points.detach(), mask > 0))
         return self.ranks.whole_loss(
             *(
-                (self.loss(p, t, m, weight), divisor(p, m, weight, reduction=self.config.reduction))
+                (self.loss(p, t, m, weight), divisor(p, m, weight, reduction=self.config.objective.reduction))
                 for p, t, m in chosen
             )
         )
@@ -202,7 +213,7 @@ class Session:
     def _teach(self, pupil: SelfTraining, done: float) -> None:
         """Have the averaged model say where unlabelled points are."""
         model = self.average.ready()
-        chosen = pupil.begin(done, seen=self.step_count * self.config.batch_size).to(self.device)
+        chosen = pupil.begin(done, seen=self.step_count * self.config.optim.batch_size).to(self.device)
         for rows in chosen.split(_EVALUATION_BATCH):
             with mixed_precision(self.device, self.precision):
                 pupil.take(
@@ -240,7 +251,7 @@ class Session:
         self.ranks.announce(Step(self.epoch, self.batch, done, next_stage=True))
         self.model.load_state_dict(self.average.ready().state_dict())
         self.stages.advance(done, step=self.step_count, epoch=self.epoch, points_of=self._plain_points)
-        self.average = WeightAverage(self.model, copy.deepcopy(self.model), self.config.ema)
+        self.average = WeightAverage(self.model, copy.deepcopy(self.model), self.config.optim.ema)
         self.prepare_stage()
         self.share()
         self.doctor.begin_stage()
@@ -266,7 +277,7 @@ class Session:
             yield self._input(part), self.schemes[part]
 
     def _input(self, rows: Tensor) -> Tensor:
-        return prepare(self.pictures[rows], channels=self.config.channels, pixels=self.config.pixels)
+        return prepare(self.pictures[rows], channels=self.config.network.channels, pixels=self.config.network.pixels)
 
 
 def _seed(seed: int, epoch: int, batch: int) -> int:

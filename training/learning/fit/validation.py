@@ -27,7 +27,12 @@ def predict_val(session: Session) -> np.ndarray:
     with mixed_precision(session.device, session.precision):
         for x, scheme in session.inputs(session.data.val):
             points = averaged_points(
-                model, x, flip=session.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme
+                model,
+                x,
+                flip=session.flip,
+                flip_average=config.network.flip_average,
+                upright=config.network.upright,
+                scheme=scheme,
             )
             parts.append(points.float().cpu().numpy())
     return np.concatenate(parts)
@@ -78,8 +83,8 @@ def calibrate(session: Session, weights: dict[str, Tensor]) -> tuple[Calibration
                 model,
                 x,
                 flip=session.flip,
-                flip_average=config.flip_average,
-                upright=config.upright,
+                flip_average=config.network.flip_average,
+                upright=config.network.upright,
                 scheme=scheme,
                 views=views,
             )
@@ -88,7 +93,7 @@ def calibrate(session: Session, weights: dict[str, Tensor]) -> tuple[Calibration
     found, data = np.concatenate(points), session.data
     labels, originals = session.val_points, data.sizes[data.val]
     fill = fit_fill(data.to_original(found, data.val), labels, originals)
-    sizes = face_sizes(found, data.schema, width=config.input_size)
+    sizes = face_sizes(found, data.schema, width=config.network.input_size)
     errors = metrics.point_errors(data.to_original(found, data.val), labels)
     unit = metrics.normaliser(labels, "interocular", data.schema, sizes=originals)
     unit = np.where(np.isfinite(unit), unit, sizes * originals[:, 0])  # an eye lacks its label

@@ -7,7 +7,6 @@ keypoints with the same names are copied; label offsets never are, since they de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -32,7 +31,7 @@ def warm_start(model: nn.Module, config: RunConfig, schema: KeypointSchema, *, f
     Returns a description of their source, "" where nothing was copied. Raises UserError where the requested weights,
     other than "auto", are missing or from another network.
     """
-    wanted = config.start_from
+    wanted = config.network.start_from
     if not wanted or (wanted == "auto" and faces >= FEW):
         return ""
     if wanted not in ("auto", "starter"):
@@ -45,7 +44,7 @@ def warm_start(model: nn.Module, config: RunConfig, schema: KeypointSchema, *, f
         return ""
     if found is None:
         raise UserError(
-            f"There is no starter of the network {config.model} to start from; clear the setting start_from or name a "
+            f"There is no starter of the network {config.network.model} to start from; clear the setting start_from or name a "
             "model file."
         )
     return _take(model, config, schema, found.path, name=starter_name(found.path))
@@ -54,7 +53,7 @@ def warm_start(model: nn.Module, config: RunConfig, schema: KeypointSchema, *, f
 def closest(schema: KeypointSchema, config: RunConfig) -> Starter | None:
     """The starter of the config's network that shares the most keypoints with the schema."""
     same = ("model", "input_size", "channels", "width")
-    fitting = [s for s in starters() if all(getattr(s.config, n) == getattr(config, n) for n in same)]
+    fitting = [s for s in starters() if all(s.config.value(n) == config.value(n) for n in same)]
     common = {s.name: len({*s.schema.keypoints} & {*schema.keypoints}) for s in fitting}
     return max(fitting, key=lambda s: common[s.name], default=None)
 
@@ -64,8 +63,8 @@ def _take(model: nn.Module, config: RunConfig, schema: KeypointSchema, path: Pat
     taken = copy_weights(model, config, source.state_dict(), ours=schema.keypoints, theirs=info.schema.keypoints)
     if taken is None:
         raise UserError(
-            f"{path} is a model of the network {info.config.model} ({info.config.input_size} px), whose weights do "
-            f"not fit {config.model} ({config.input_size} px): correct the setting start_from or clear it."
+            f"{path} is a model of the network {info.config.network.model} ({info.config.network.input_size} px), whose weights do "
+            f"not fit {config.network.model} ({config.network.input_size} px): correct the setting start_from or clear it."
         )
     points = f"{taken} of {len(schema)} points" if taken else "none of the points"
     return f"{name}: its network and {points}"
@@ -109,7 +108,7 @@ def keypoint_axes(config: RunConfig, keypoints: int) -> dict[str, int]:
 
     Found by building the model, without memory, for one more keypoint.
     """
-    plain = replace(config, label_offset=False)
+    plain = config.changed(label_offset=False)
     with torch.device("meta"):
         less, more = (make_model(plain, keypoints + n).state_dict() for n in (0, 1))
     return {

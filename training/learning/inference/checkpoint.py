@@ -58,7 +58,7 @@ class ModelInfo:
                 "format": FORMAT,
                 "config": self.config.to_json(),
                 "schema": self.schema.to_json(),
-                "normalisation": _NORMALISATION[self.config.pixels],
+                "normalisation": _NORMALISATION[self.config.network.pixels],
                 "precision": self.precision,
                 "metrics": self.metrics,
                 "calibration": self.calibration.to_json() if self.calibration else None,

@@ -96,8 +96,8 @@ def export_onnx(
     graph = PointGraph(
         network,
         info,
-        mirrored=info.config.flip_average if mirrored is None else mirrored,
-        upright=info.config.upright if upright is None else upright,
+        mirrored=info.config.network.flip_average if mirrored is None else mirrored,
+        upright=info.config.network.upright if upright is None else upright,
         scheme=0 if scheme is None else scheme_number(info.schemes, scheme),
         offset=np.zeros(2) if adjustment is None else adjustment.offset,
     ).eval()
@@ -107,7 +107,7 @@ def export_onnx(
     difference, largest = _difference(data, graph, pictures)
     if not difference <= CLOSE * largest:
         raise UserError(
-            f"The points of the ONNX graph of {info.config.model} differ from the model's by {difference:.3f} px, so "
+            f"The points of the ONNX graph of {info.config.network.model} differ from the model's by {difference:.3f} px, so "
             "it was not written. Try another version of torch or onnxruntime."
         )
     moved = None
@@ -115,7 +115,7 @@ def export_onnx(
         data, moved = _quantised(data, _project_pictures(int8_from, info, input_type))
     with replacing(out) as file:
         file.write(data)
-    c, side = info.config.channels, info.config.input_size
+    c, side = info.config.network.channels, info.config.network.input_size
     return OnnxReport(out, len(data), difference, PICTURES, (c, side, side), len(info.schema), moved)
 
 
@@ -166,10 +166,12 @@ class PointGraph(nn.Module):
     ) -> None:
         super().__init__()
         config = info.config
-        self.model = for_inference(model, torch.zeros(2, config.channels, config.input_size, config.input_size))
+        self.model = for_inference(
+            model, torch.zeros(2, config.network.channels, config.network.input_size, config.network.input_size)
+        )
         if isinstance(self.model, StagedNet):
             self.model = _OneStage(self.model)
-        self.pixels, self.mirrored, self.upright, self.scheme = config.pixels, mirrored, upright, scheme
+        self.pixels, self.mirrored, self.upright, self.scheme = config.network.pixels, mirrored, upright, scheme
         self.register_buffer("flip", torch.tensor(info.schema.flip))
         self.register_buffer("offset", torch.from_numpy(offset).float())  # px of the input
 
@@ -195,7 +197,7 @@ class _OneStage(nn.Module):
 
 def _pictures(info: ModelInfo, count: int, input_type: str) -> np.ndarray:
     """Blurred noise, the same each time."""
-    side, channels = info.config.input_size, info.config.channels
+    side, channels = info.config.network.input_size, info.config.network.channels
     noise = torch.rand(count, channels, side // 8 + 2, side // 8 + 2, generator=torch.Generator().manual_seed(0))
     smooth = nn.functional.interpolate(noise, size=(side, side), mode="bilinear", align_corners=False)
     return (255 * smooth).round().numpy().astype(input_type)
@@ -232,15 +234,15 @@ def _described(model: Any, info: ModelInfo, graph: PointGraph, input_type: str) 
     properties: dict[str, Any] = {
         "keypoints": list(schema.keypoints),
         "flip": list(schema.flip),
-        "input_size": config.input_size,
-        "channels": config.channels,
-        "channel_order": "gray" if config.channels == 1 else "RGB",
+        "input_size": config.network.input_size,
+        "channels": config.network.channels,
+        "channel_order": "gray" if config.network.channels == 1 else "RGB",
         "input_type": input_type,
         "mirrored_view_averaged": graph.mirrored,
         "turned_upright": graph.upright,
         **({"scheme": info.schemes[graph.scheme]} if info.schemes else {}),
         "recipe": config.recipe,
-        "network": config.model,
+        "network": config.network.model,
         "metrics": info.metrics,
         "licence_of_training_data": _LICENCE,
     }

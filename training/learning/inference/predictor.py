@@ -36,7 +36,13 @@ class Predictor:
         self._run: Run | None = None  # whose samples' schemes are known
         self._known: tuple[np.ndarray, np.ndarray] | None = None  # ids and their schemes
         self.offset = np.zeros((1, 2)) if adjustment is None else adjustment.offset  # [K, 2], px of the input
-        example = torch.zeros(2, info.config.channels, info.config.input_size, info.config.input_size, device=device)
+        example = torch.zeros(
+            2,
+            info.config.network.channels,
+            info.config.network.input_size,
+            info.config.network.input_size,
+            device=device,
+        )
         self.model = for_inference(to_channels_last(model).to(device), example)
         self.flip = torch.tensor(info.schema.flip, device=device)
         self.calibration = info.calibration or default_calibration(len(info.schema))
@@ -84,7 +90,7 @@ class Predictor:
             none = np.zeros((0, len(self.info.schema)), np.float32)
             return np.zeros((*none.shape, 2), np.float32), none
         points, spread = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        sizes = face_sizes(points, self.schema, width=self.info.config.input_size)
+        sizes = face_sizes(points, self.schema, width=self.info.config.network.input_size)
         return self._to_pictures(points, pictures), self.calibration.probability(spread, sizes)
 
     def predict_points(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> np.ndarray:
@@ -96,13 +102,13 @@ class Predictor:
         config = self.info.config
         for start in range(0, len(pictures), _BATCH):
             part = pictures[start : start + _BATCH]
-            if part.shape[1:3] != (config.input_size, config.input_size):
-                part = resize_pictures(part, config.input_size)
+            if part.shape[1:3] != (config.network.input_size, config.network.input_size):
+                part = resize_pictures(part, config.network.input_size)
             x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
             scheme = (
                 self.scheme if schemes is None else torch.from_numpy(schemes[start : start + _BATCH]).to(self.device)
             )
-            yield prepare(x, channels=config.channels, pixels=config.pixels), scheme
+            yield prepare(x, channels=config.network.channels, pixels=config.network.pixels), scheme
 
     @torch.inference_mode()
     def _predict_batch(self, x: Tensor, scheme: int | Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -112,8 +118,8 @@ class Predictor:
                 self.model,
                 x,
                 flip=self.flip,
-                flip_average=config.flip_average,
-                upright=config.upright,
+                flip_average=config.network.flip_average,
+                upright=config.network.upright,
                 scheme=scheme,
                 views=self.calibration.views,
             )
@@ -124,13 +130,18 @@ class Predictor:
         config = self.info.config
         with mixed_precision(self.device, self.precision):
             points = averaged_points(
-                self.model, x, flip=self.flip, flip_average=config.flip_average, upright=config.upright, scheme=scheme
+                self.model,
+                x,
+                flip=self.flip,
+                flip_average=config.network.flip_average,
+                upright=config.network.upright,
+                scheme=scheme,
             )
         return points.float().cpu().numpy()
 
     def _to_pictures(self, points: np.ndarray, pictures: np.ndarray) -> np.ndarray:
         height, width = pictures.shape[1:3]
-        side = self.info.config.input_size
+        side = self.info.config.network.input_size
         return resize_points(points + self.offset, (side, side), (width, height)).astype(np.float32)
 
     def _faster_precision(self, example: Tensor) -> str:

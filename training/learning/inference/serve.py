@@ -171,7 +171,7 @@ class Worker:
             index = project.index()
             rows = np.searchsorted(index.ids, ids)
             sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
-        return resize_points(points, (config.input_size, config.input_size), sizes), confidences
+        return resize_points(points, (config.network.input_size, config.network.input_size), sizes), confidences
 
     def _model(self, run: Run) -> tuple[str, Predictor]:
         """The current model and adjustment of the run, which training replaces by better ones, and their stamp."""

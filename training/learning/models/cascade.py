@@ -7,7 +7,6 @@ Level 1 sees the whole image and predicts all points. In level 2 a small network
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -40,8 +39,8 @@ class Cascade(StagedNet):
 
     def settings(self, config: RunConfig) -> RunConfig:
         """Both levels use the same augmentation; level 2 may have its own rate."""
-        rate = config.learning_rate * (1 if self.number == 1 else config.stage_rate)
-        return replace(config, learning_rate=rate)
+        rate = config.optim.learning_rate * (1 if self.number == 1 else config.network.stage_rate)
+        return config.changed(learning_rate=rate)
 
     def unit(self) -> float:
         """Both levels work in px of the input."""

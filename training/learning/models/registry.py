@@ -54,36 +54,38 @@ def make_model(config: RunConfig, keypoints: int, *, mean_shape: Tensor | None =
 
     Raises UserError for an unsupported input size, or where label offsets are not supported.
     """
-    entry = MODELS[config.model]
-    if config.input_size % entry.multiple:
+    entry = MODELS[config.network.model]
+    if config.network.input_size % entry.multiple:
         raise UserError(
-            f"The network {config.model} needs an input size that is a multiple of {entry.multiple}, not "
-            f"{config.input_size}."
+            f"The network {config.network.model} needs an input size that is a multiple of {entry.multiple}, not "
+            f"{config.network.input_size}."
         )
-    network = entry.make(**_size(config, keypoints), dropout=config.dropout)
+    network = entry.make(**_size(config, keypoints), dropout=config.network.dropout)
     parts = list(network) if isinstance(network, nn.ModuleList) else [network]
     for part in parts:
-        _initialise(part, config.init)
-    centre = torch.full((keypoints, 2), (config.input_size - 1) / 2)
+        _initialise(part, config.network.init)
+    centre = torch.full((keypoints, 2), (config.network.input_size - 1) / 2)
     shape = centre if mean_shape is None else mean_shape.float()
     model = _whole(entry, parts, shape, config)
-    if config.label_offset:
+    if config.network.label_offset:
         if isinstance(model, StagedNet):
-            raise UserError(f"The network {config.model} has two stages and does not support the setting label_offset.")
+            raise UserError(
+                f"The network {config.network.model} has two stages and does not support the setting label_offset."
+            )
         model.offsets = LabelOffsets(keypoints, schemes)
     return model
 
 
 def _size(config: RunConfig, keypoints: int) -> dict[str, Any]:
-    size = {"input_size": config.input_size, "channels": config.channels, "outputs": 2 * keypoints}
-    return size | ({"width": config.width} if MODELS[config.model].has_width else {})
+    size = {"input_size": config.network.input_size, "channels": config.network.channels, "outputs": 2 * keypoints}
+    return size | ({"width": config.network.width} if MODELS[config.network.model].has_width else {})
 
 
 def _whole(entry: Entry, parts: list[nn.Module], shape: Tensor, config: RunConfig) -> nn.Module:
     if entry.whole is not None:
-        return entry.whole(parts, shape, targets=config.targets, input_size=config.input_size)
-    origin = origin_of(shape, targets=config.targets, side=config.input_size)
-    return PointNet(parts[0], origin, input_size=config.input_size)
+        return entry.whole(parts, shape, targets=config.network.targets, input_size=config.network.input_size)
+    origin = origin_of(shape, targets=config.network.targets, side=config.network.input_size)
+    return PointNet(parts[0], origin, input_size=config.network.input_size)
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -93,8 +95,8 @@ def count_parameters(model: nn.Module) -> int:
 
 def recipe_parameters(config: RunConfig, keypoints: int, *, schemes: int = 1) -> int:
     """The number of parameters of a recipe's network, without creating it."""
-    network = MODELS[config.model].parameters(**_size(config, keypoints))
-    return network + (offset_parameters(keypoints, schemes) if config.label_offset else 0)
+    network = MODELS[config.network.model].parameters(**_size(config, keypoints))
+    return network + (offset_parameters(keypoints, schemes) if config.network.label_offset else 0)
 
 
 def _initialise(network: nn.Module, rule: str) -> None:

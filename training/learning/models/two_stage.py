@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -55,9 +54,11 @@ class TwoStage(StagedNet):
     def settings(self, config: RunConfig) -> RunConfig:
         """Stage 1 has its own Wing parameters; stage 2 makes its own crops, so images are not moved before."""
         if self.number == 1:
-            return replace(config, wing_w=config.wing_w * _WING, wing_epsilon=config.wing_epsilon * _WING)
-        rate = config.learning_rate * config.stage_rate
-        return replace(config, learning_rate=rate, rotation=0.0, scale=0.0, shift=0.0, box_corners=0.0)
+            return config.changed(
+                wing_w=config.objective.wing_w * _WING, wing_epsilon=config.objective.wing_epsilon * _WING
+            )
+        rate = config.optim.learning_rate * config.network.stage_rate
+        return config.changed(learning_rate=rate, rotation=0.0, scale=0.0, shift=0.0, box_corners=0.0)
 
     def unit(self) -> float:
         """Stage 1 works in px of the small image, stage 2 in px of the crop."""
@@ -97,7 +98,7 @@ class TwoStage(StagedNet):
             frame = frame.after(_drawn(len(x), source)).after(_jitter(len(x), source))
             square = cut(x, frame, side=self.side)
             target = to_pixels(frame.inverse().apply(there), side=self.side)
-            if source.config.outside == "mask":
+            if source.config.augment.outside == "mask":
                 mask = mask * inside(target, side=self.side)
         return Lesson(self.second(square), target, mask)
 
@@ -146,11 +147,11 @@ def _jitter(count: int, source: Source) -> Similarity:
     """
     config = source.config
     draw = (uniform(count, 8, generator=source.generator) * 2 - 1).to(source.mistakes.device)
-    upper, lower = (draw[:, 4:] * config.box_corners).split(2, dim=1)
-    angle = draw[:, 0] * math.radians(config.rotation * _LESS)
-    size = 1 + draw[:, 1] * config.scale * _LESS + (lower - upper).mean(dim=1)
+    upper, lower = (draw[:, 4:] * config.augment.box_corners).split(2, dim=1)
+    angle = draw[:, 0] * math.radians(config.augment.rotation * _LESS)
+    size = 1 + draw[:, 1] * config.augment.scale * _LESS + (lower - upper).mean(dim=1)
     turn = torch.stack((torch.cos(angle) * size, torch.sin(angle) * size), dim=-1)
-    return Similarity(turn, 2 * config.shift * _LESS * draw[:, 2:4] + upper + lower)
+    return Similarity(turn, 2 * config.augment.shift * _LESS * draw[:, 2:4] + upper + lower)
 
 
 def _first_side(input_size: int) -> int:

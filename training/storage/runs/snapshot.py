@@ -71,7 +71,7 @@ def with_schemes(project: Project, snapshot: Snapshot, config: RunConfig) -> Sna
     labelled = np.isfinite(snapshot.points).all(axis=-1)
     if snapshot.origins is not None:
         labelled &= ~np.isin(snapshot.origins, (Origin.MODEL, Origin.INTERPOLATED))
-    how = config.schemes if config.label_offset else "one"
+    how = config.network.schemes if config.network.label_offset else "one"
     found = project_schemes(project, labelled, snapshot.splits, how=how)
     return snapshot if found is None else replace(snapshot, schemes=found.rows, scheme_names=np.array(found.names))
 

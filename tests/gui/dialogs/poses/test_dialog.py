@@ -144,7 +144,7 @@ def test_balance_when_training_sets_the_chosen_recipe(qtbot: QtBot, turned: Sess
     dialog.use_wanted.connect(panel.balance_by_pose)
     qtbot.waitUntil(dialog.use.isEnabled)
     dialog.use.click()
-    assert (panel.config().balance, panel.config().balance_bins) == ("pose", 7)
+    assert (panel.config().data.balance, panel.config().data.balance_bins) == ("pose", 7)
     assert "2 settings changed" in panel.about.text()
     jobs.close()
 

@@ -43,7 +43,7 @@ def jobs(session: Session) -> Iterator[Jobs]:
 
 
 def plan(**changes: object) -> SearchPlan:
-    config = replace(recipe_config("cnn-6"), minutes=2.0)
+    config = recipe_config("cnn-6").changed(minutes=2.0)
     return replace(SearchPlan("first", config, SPACE, 6), **changes)
 
 
@@ -98,7 +98,7 @@ def test_the_space_is_edited_in_its_table_and_faults_are_named(session: Session,
 def test_the_command_line_understands_what_the_window_asks_for(session: Session) -> None:
     import argparse
 
-    asked = plan(name="cnn-6", config=replace(recipe_config("cnn-6"), minutes=1.5, seed=4), trials=7)
+    asked = plan(name="cnn-6", config=recipe_config("cnn-6").changed(minutes=1.5, seed=4), trials=7)
     parser = argparse.ArgumentParser()
     search_command.add_arguments(parser)
     args = parser.parse_args([str(session.store.project.path), *arguments(asked, jobs=2, begun=False)])
@@ -169,7 +169,7 @@ def test_train_the_best_queues_its_settings_for_longer(session: Session, jobs: J
     qtbot.mouseClick(dialog.best_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(jobs.book.names()))
     info = jobs.book.infos()[0]
-    assert info.config == replace(recipe_config("cnn-6"), minutes=10.0, learning_rate=2e-3, batch_size=32)
+    assert info.config == recipe_config("cnn-6").changed(minutes=10.0, learning_rate=2e-3, batch_size=32)
     assert info.search == ""  # an ordinary run
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +83,7 @@ def test_a_slider_and_its_number_move_together(look: Look) -> None:
     slider = next(s for s in sliders if s.accessibleName().startswith("Largest rotation"))
     slider.setValue(20)
     assert look.editor("rotation").text() == "9"
-    assert look.dialog.config().rotation == 9
+    assert look.dialog.config().augment.rotation == 9
     look.type("rotation", "45")
     assert slider.value() == 100
 
@@ -95,7 +94,7 @@ def test_a_wrong_value_is_told_and_cannot_be_used(look: Look) -> None:
     assert not look.dialog.use.isEnabled()
     look.type("flip", "0")
     assert not look.dialog.fault.text()
-    assert look.dialog.config().flip == 0
+    assert look.dialog.config().augment.flip == 0
 
 
 def test_points_outside_their_pictures_are_told(look: Look) -> None:
@@ -106,7 +105,7 @@ def test_points_outside_their_pictures_are_told(look: Look) -> None:
 
 def test_the_faces_are_shown_as_they_are_while_the_worker_starts(session: Session, qtbot: QtBot) -> None:
     jobs = Jobs(session, serve_command=("sleep", "60"))
-    dialog = AugmentationDialog(session, jobs, replace(recipe_config("ml-resnet"), input_size=48))
+    dialog = AugmentationDialog(session, jobs, recipe_config("ml-resnet").changed(input_size=48))
     qtbot.addWidget(dialog)
     dialog.show()
     try:
@@ -144,8 +143,8 @@ def test_the_settings_go_to_the_training_panel(session: Session, look: Look, qtb
     editor = next(e for e in dialog.form.findChildren(QLineEdit) if e.accessibleName() == "box corners")
     editor.setText("0.05")
     qtbot.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
-    assert panel.config().box_corners == 0.05
-    assert panel.config().minutes == 5
+    assert panel.config().augment.box_corners == 0.05
+    assert panel.config().budget.minutes == 5
 
 
 def test_every_number_has_a_slider() -> None:

@@ -19,7 +19,7 @@ from fkp_studio.views.runs.compare_dialog import CompareDialog
 from fkp_studio.views.runs.config_form import ConfigDialog
 from fkp_studio.views.runs.train_panel import TrainingPanel
 from tests.helpers.windows import in_window
-from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.config import SETTINGS
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 
@@ -44,7 +44,7 @@ def test_one_click_trains_the_chosen_recipe_in_the_chosen_time(panel: TrainingPa
     qtbot.mouseClick(panel.train_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: jobs.book.names() == ["0001-cnn-6"])
     config = jobs.book.info("0001-cnn-6").config
-    assert (config.recipe, config.minutes, config.epochs) == ("cnn-6", 2.5, None)
+    assert (config.recipe, config.budget.minutes, config.budget.epochs) == ("cnn-6", 2.5, None)
 
 
 def test_the_live_line_and_stop(panel: TrainingPanel, jobs: Jobs, qtbot: QtBot) -> None:
@@ -104,7 +104,7 @@ def test_a_run_that_cannot_be_made_says_why(panel: TrainingPanel, session: Sessi
 def test_every_setting_is_in_the_form_with_its_words(qtbot: QtBot) -> None:
     dialog = ConfigDialog(recipe_config("ml-resnet"))
     qtbot.addWidget(dialog)
-    names = {name for name in RunConfig.__dataclass_fields__ if name not in ("recipe", "variant")}
+    names = {name for name in SETTINGS if name not in ("recipe", "variant")}
     assert set(dialog.form._editors) == names
     assert dialog.form.config() == recipe_config("ml-resnet")
 
@@ -128,7 +128,7 @@ def test_a_wrong_value_is_told_and_cannot_be_trained(qtbot: QtBot) -> None:
     assert dialog.train_button.isEnabled()
     assert dialog.form._labels["learning_rate"].font().bold()
     dialog.reset_button.click()
-    assert float(editor.text()) == recipe_config("ml-resnet").learning_rate
+    assert float(editor.text()) == recipe_config("ml-resnet").optim.learning_rate
 
 
 def test_a_recipe_of_no_paper_offers_its_own_values_only(qtbot: QtBot) -> None:
@@ -153,7 +153,7 @@ def test_settings_of_the_form_are_trained(panel: TrainingPanel, jobs: Jobs, qtbo
     optimizer.setCurrentText("sgd")
     dialog.train_button.click()
     qtbot.waitUntil(lambda: jobs.book.names() == ["0001-recommended"])
-    assert jobs.book.info("0001-recommended").config.optimizer == "sgd"
+    assert jobs.book.info("0001-recommended").config.optim.optimizer == "sgd"
     assert "1 setting changed" in panel.about.toolTip()
 
 

@@ -120,7 +120,7 @@ def make_run_in(project: Project) -> Run:
 def test_a_run_is_fitted_to_the_faces_it_was_not_trained_on(project: Project) -> None:
     run = predicted_run(project, off=(1.5, -0.5))
     fit = fit_run(project, run)
-    scale = tiny_config().input_size / 96
+    scale = tiny_config().network.input_size / 96
     labelled = project.labels(project.ids()).mask.any(axis=1)
     assert fit.adjustment.faces == int((labelled & (project.index().splits != 0)).sum())
     assert fit.adjustment.offset == pytest.approx(np.tile([1.5 * scale, -0.5 * scale], (15, 1)), abs=1e-4)
@@ -157,7 +157,7 @@ def test_using_a_fit_makes_stored_predictions_old_and_undoing_it_too(project: Pr
     assert len(lacking(project, run, project.ids())) == len(project)
     with pytest.raises(UserError, match="predict all faces first"):
         fit_run(project, run)
-    adjusted = raw + fit.adjustment.in_pictures(np.full((len(project), 2), 96), tiny_config().input_size)
+    adjusted = raw + fit.adjustment.in_pictures(np.full((len(project), 2), 96), tiny_config().network.input_size)
     project.write_predictions(run.name, project.ids(), adjusted, np.full(raw.shape[:2], 0.9))
     note_predicted(run, model_stamp(run))
     assert raw_predictions(project, run, project.ids()) == pytest.approx(raw, abs=1e-3)
@@ -207,7 +207,7 @@ def test_too_few_labelled_faces_are_said_so(project: Project) -> None:
     run = predicted_run(project, off=(1.0, 0.0))
     project.set_splits(project.ids(), np.zeros(60, np.uint8))
     config = write_run(project.runs_dir, tiny_config(), snapshot_project(project))
-    config.model.write_bytes(b"-")
+    config.network.model.write_bytes(b"-")
     with pytest.raises(UserError, match=r"needs 20 labelled faces .* there are none"):
         fit_run(project, config)
     assert fit_run(project, run).adjustment.faces >= 20
@@ -221,7 +221,7 @@ def test_the_predictor_adds_it_and_can_leave_it(tmp_path: Path) -> None:
     points, sure = plain.predict(pictures)
     write_adjustment(run, Adjustment(np.tile([1.0, -2.0], (len(plain.schema), 1)), 20, 2.0, 1.0))
     moved, as_sure = Predictor.load(run, "cpu").predict(pictures)
-    side = plain.info.config.input_size
+    side = plain.info.config.network.input_size
     assert moved - points == pytest.approx(np.broadcast_to([96 / side, -2.0 * 48 / side], points.shape), abs=1e-3)
     assert np.array_equal(sure, as_sure)
     assert Predictor.load(run, "cpu", adjusted=False).predict(pictures)[0] == pytest.approx(points, abs=1e-4)

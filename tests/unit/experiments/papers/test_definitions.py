@@ -29,7 +29,11 @@ def test_every_training_can_be_set_up(experiment: Experiment) -> None:
     plan = make_plan(experiment, BUDGET)
     assert len(plan) == 2 * len(experiment.trained)
     for job in plan:
-        assert (job.config.minutes, job.config.epochs, job.config.threads) == (2.0 * job.arm.networks, None, 1)
+        assert (job.config.budget.minutes, job.config.budget.epochs, job.config.machine.threads) == (
+            2.0 * job.arm.networks,
+            None,
+            1,
+        )
         assert job.config.seed == job.seed
     assert len({job.key for job in plan}) == len(plan)
 
@@ -85,7 +89,11 @@ def test_paper_figures_of_the_wing_grid() -> None:
             arm = grid.arm(f"w{w}-e{float(epsilon):g}")
             assert arm.paper["nme_box"] == pytest.approx(float(figure) / 100)
             config = arm_config(arm, BUDGET, seed=0)
-            assert (config.wing_w, config.wing_epsilon, config.loss) == (w, float(epsilon), "wing")
+            assert (config.objective.wing_w, config.objective.wing_epsilon, config.objective.loss) == (
+                w,
+                float(epsilon),
+                "wing",
+            )
 
 
 def test_label_counts_of_the_cascade_report() -> None:

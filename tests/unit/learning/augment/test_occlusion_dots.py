@@ -47,7 +47,7 @@ def faces(channels: int) -> tuple[Tensor, Tensor]:
 
 
 def run(config: RunConfig, *, seed: int = 1, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    pictures, points = faces(config.channels)
+    pictures, points = faces(config.network.channels)
     mask = torch.ones(COUNT, 3, dtype=torch.bool) if mask is None else mask
     generator = torch.Generator().manual_seed(seed)
     return points, *augment(pictures, points, mask, config=config, flip=FLIP, generator=generator)
@@ -84,7 +84,7 @@ LIGHTS = {
 def test_every_dot_is_where_its_point_says(name: str, channels: str) -> None:
     config = settings(channels=channels, **{**MOVES, **LIGHTS}[name])
     before, x, points, mask = run(config)
-    assert x.shape == (COUNT, config.channels, SIDE, SIDE)
+    assert x.shape == (COUNT, config.network.channels, SIDE, SIDE)
     assert mask.all()
     assert (dots(x, points) - points).abs().max() < 0.1
     if name in MOVES:
@@ -174,8 +174,13 @@ def test_the_same_seed_gives_the_same_batch(channels: str) -> None:
 
 def test_the_papers_settings() -> None:
     wing = recipe_config("cnn-6", "paper")
-    assert (wing.flip, wing.rotation, wing.box_corners, wing.blur) == (0.5, 30, 0.05, 0.5)
-    assert recipe_config("cnn-7", "paper").rotation == 10
+    assert (wing.augment.flip, wing.augment.rotation, wing.augment.box_corners, wing.augment.blur) == (
+        0.5,
+        30,
+        0.05,
+        0.5,
+    )
+    assert recipe_config("cnn-7", "paper").augment.rotation == 10
     masked = recipe_config("ml-resnet", "paper")
     plain = with_overrides(masked, dict.fromkeys(OFF, "0"))
     assert masked == with_overrides(plain, {"flip": "0.5"})

@@ -123,7 +123,7 @@ def test_two_processes_resume_a_run_of_one_process(project_path: Path) -> None:
     """The setting `processes` makes `fkp resume` start another one; the number of processes changes nothing."""
     alone = make_run(project_path, resnet())
     train_run(alone)
-    parts = make_run(project_path, replace(resnet(), processes=2))
+    parts = make_run(project_path, resnet().changed(processes=2))
     calls = iter(range(100))
     train_run(parts, should_stop=lambda: next(calls) == 4)
     command = [sys.executable, "-m", "training.cli", "resume", str(parts)]
@@ -203,8 +203,8 @@ def test_every_weight_of_the_stage_under_way_takes_part_in_each_step(recipe: str
         recipe_config(recipe), {"device": "cpu", "precision": "float32", "batch_size": "2", **small}
     )
     rng = np.random.default_rng(0)
-    side = config.input_size
-    images = rng.integers(0, 256, (4, side, side) if config.channels == 1 else (4, side, side, 3), np.uint8)
+    side = config.network.input_size
+    images = rng.integers(0, 256, (4, side, side) if config.network.channels == 1 else (4, side, side, 3), np.uint8)
     points = rng.uniform(0, side, (4, 15, 2)).astype(np.float32)
     points[:2, 3:] = np.nan
     data = RunData(images, points, np.full((4, 2), side, np.int32), np.arange(4), np.arange(4), KAGGLE_15)
@@ -248,10 +248,10 @@ def test_one_process_for_each_graphics_card(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     config = tiny_config()
     assert launch.processes(config) == 1  # on the processor
-    assert launch.processes(replace(config, device="auto")) == 4
-    assert launch.processes(replace(config, device="auto", processes=2)) == 2
+    assert launch.processes(config.changed(device="auto")) == 4
+    assert launch.processes(config.changed(device="auto", processes=2)) == 2
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
-    assert launch.processes(replace(config, device="cuda")) == 1  # torchrun decides
+    assert launch.processes(config.changed(device="cuda")) == 1  # torchrun decides
 
 
 def test_other_data_has_another_fingerprint() -> None:

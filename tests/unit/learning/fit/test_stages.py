@@ -44,7 +44,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def config(name: str, **settings: str) -> RunConfig:
     side = "64" if name == "cnn-6-7" else "32"
-    return replace(tiny_config(**{"stage_split": "0.5", "input_size": side, **settings}), model=name)
+    return tiny_config(**{"stage_split": "0.5", "input_size": side, **settings}).changed(model=name)
 
 
 def data(name: str) -> RunData:

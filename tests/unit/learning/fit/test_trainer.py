@@ -92,7 +92,7 @@ def test_stop_and_resume_is_the_uninterrupted_run(tmp_path: Path, batches: int) 
 
 def test_a_killed_process_resumes_to_the_same_curve(tmp_path: Path, project_path: Path) -> None:
     """The process is killed in the middle of an epoch; its last line is then truncated, as by a power cut."""
-    config = replace(tiny_config(), input_size=32, batch_size=4, epochs=4)
+    config = tiny_config().changed(input_size=32, batch_size=4, epochs=4)
     first, second = (new_project_run(project_path, config) for _ in range(2))
     assert isinstance(train_run(first), RunFinished)
     assert len(curve(first)) == 4
@@ -147,7 +147,7 @@ def interrupted(run: Run, *, after: int) -> None:
 
 
 def test_sigterm_ends_the_child_with_the_best_model_kept(project_path: Path) -> None:
-    run = new_project_run(project_path, replace(tiny_config(), epochs=100_000, batch_size=4))
+    run = new_project_run(project_path, tiny_config().changed(epochs=100_000, batch_size=4))
     child = start(run)
     until = time.monotonic() + 100
     while not curve(run) and time.monotonic() < until:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ from training.storage.runs.settings.recipes import recipe_config
 
 def model_file(path: Path, recipe: str, side: int) -> Path:
     """An untrained network whose offsets, statistics and second stage affect the result."""
-    config = replace(recipe_config(recipe), input_size=side, flip_average=True)
+    config = recipe_config(recipe).changed(input_size=side, flip_average=True)
     torch.manual_seed(1)
     model = make_model(config, len(SCHEMA))
     if isinstance(model, StagedNet):

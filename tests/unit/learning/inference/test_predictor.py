@@ -70,7 +70,7 @@ def test_damaged_and_foreign_model_files_are_told(model_file: Path, tmp_path: Pa
     save_model(model_file, model.state_dict(), replace(info, schema=KAGGLE_15))
     with pytest.raises(UserError, match="does not fit its header"):
         load_model(Run(model_file))
-    huge = replace(info.config, input_size=1024)  # would take gigabytes
+    huge = info.config.changed(input_size=1024)  # would take gigabytes
     save_model(model_file, model.state_dict(), replace(info, config=huge))
     with pytest.raises(UserError, match="fewer weights"):
         load_model(Run(model_file))

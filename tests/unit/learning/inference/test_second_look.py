@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,12 +130,12 @@ def test_both_kinds_of_views_look_again_and_agree() -> None:
 
 
 def test_our_recipes_look_again_and_the_papers_do_not() -> None:
-    ours = {name for name, recipe in RECIPES.items() if recipe.config.upright}
+    ours = {name for name, recipe in RECIPES.items() if recipe.config.network.upright}
     assert ours == {"recommended", "fast", "best"}
 
 
 def test_the_graph_looks_again_as_the_predictor_does(tmp_path: Path) -> None:
-    model, config = leaning_model(), replace(recipe_config("fast"), upright=True)
+    model, config = leaning_model(), recipe_config("fast").changed(upright=True)
     run = Run(tmp_path / "m.safetensors")
     save_model(run.model, model.state_dict(), ModelInfo(config, KAGGLE_15, "float32"))
     pictures = np.random.default_rng(0).integers(0, 256, (6, 96, 96), np.uint8)

@@ -64,7 +64,7 @@ def test_soft_argmax_is_the_mean_place() -> None:
 
 @pytest.mark.parametrize(("side", "width", "channels"), [(64, 0.5, 3), (96, 1.0, 1), (128, 1.5, 1)])
 def test_size_and_shape(side: int, width: float, channels: int) -> None:
-    config = replace(recipe_config("recommended"), input_size=side, width=width, channels=channels)
+    config = recipe_config("recommended").changed(input_size=side, width=width, channels=channels)
     model = make_model(config, 7, schemes=3)
     assert count_parameters(model) == recipe_parameters(config, 7, schemes=3)
     network = light_parameters(input_size=side, channels=channels, outputs=14, width=width)
@@ -186,7 +186,7 @@ def test_the_offset_is_added_after_mirrored_views_are_averaged() -> None:
 @pytest.mark.parametrize("flip_average", [False, True])
 def test_heads_tell_of_confidence_in_no_more_passes_than_points_need(flip_average: bool) -> None:
     x, seen = torch.rand(2, 1, 96, 96), []
-    config = RunConfig(model="light", width=0.5)
+    config = RunConfig.of(model="light", width=0.5)
     model = make_model(config, 3, mean_shape=torch.full((3, 2), 48.0)).eval()
     model.network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
     assert views_of(model) == "heads"
@@ -232,7 +232,7 @@ def test_offsets_have_ten_times_the_rate_and_the_common_ones_no_decay(optimizer:
 
 def test_a_model_of_two_stages_cannot_have_them() -> None:
     with pytest.raises(UserError, match="two stages"):
-        make_model(replace(recipe_config("cnn-6-7"), label_offset=True), 3)
+        make_model(recipe_config("cnn-6-7").changed(label_offset=True), 3)
 
 
 # ---- marking schemes

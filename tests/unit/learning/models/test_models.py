@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -30,8 +28,8 @@ def test_parameters_as_in_the_papers() -> None:
 def test_each_recipe_makes_a_network_of_its_size(name: str, variant: str) -> None:
     config = recipe_config(name, variant)
     model = make_model(config, 15)
-    side = config.input_size
-    assert model.eval()(torch.zeros(2, config.channels, side, side)).shape == (2, 15, 2)
+    side = config.network.input_size
+    assert model.eval()(torch.zeros(2, config.network.channels, side, side)).shape == (2, 15, 2)
     assert count_parameters(model) == recipe_parameters(config, 15)
 
 
@@ -40,7 +38,7 @@ def test_a_new_network_gives_the_mean_shape_or_the_centre() -> None:
     mean = torch.rand(15, 2) * 64
     x = torch.randn(3, 3, 64, 64)
     assert torch.allclose(make_model(config, 15, mean_shape=mean)(x), mean, atol=1)
-    centred = make_model(replace(config, targets="points"), 15, mean_shape=mean)(x)
+    centred = make_model(config.changed(targets="points"), 15, mean_shape=mean)(x)
     assert torch.allclose(centred, torch.tensor(31.5), atol=1)
 
 
@@ -67,14 +65,14 @@ def test_the_stem_gives_a_tie_to_one_input_only() -> None:
 @pytest.mark.parametrize("name", sorted(name for name in MODELS if 50 % MODELS[name].multiple))
 def test_a_size_the_network_cannot_take_is_told(name: str) -> None:
     with pytest.raises(UserError, match="multiple of"):
-        make_model(replace(recipe_config("cnn-6"), model=name, input_size=50), 15)
+        make_model(recipe_config("cnn-6").changed(model=name, input_size=50), 15)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_a_step_in_bfloat16_is_near_that_in_float32(name: str) -> None:
     torch.manual_seed(0)
     side = max(32, MODELS[name].multiple)
-    config = replace(recipe_config("cnn-6"), model=name, input_size=side, channels=1, dropout=0.0)
+    config = recipe_config("cnn-6").changed(model=name, input_size=side, channels=1, dropout=0.0)
     model = make_model(config, 3).to(memory_format=torch.channels_last)
     x = torch.randn(4, 1, side, side).contiguous(memory_format=torch.channels_last)
     if isinstance(model, StagedNet):
@@ -93,7 +91,7 @@ def test_a_step_in_bfloat16_is_near_that_in_float32(name: str) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("keypoints", [1, 19, 68])
 def test_any_number_of_keypoints_gray_or_colour(name: str, channels: int, keypoints: int) -> None:
-    config = replace(recipe_config("cnn-6"), model=name, input_size=128, channels=channels)
+    config = recipe_config("cnn-6").changed(model=name, input_size=128, channels=channels)
     with torch.device("meta"):  # shapes without the work
         model = make_model(config, keypoints)
         assert model(torch.zeros(2, channels, 128, 128)).shape == (2, keypoints, 2)

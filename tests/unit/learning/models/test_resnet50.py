@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,7 +199,7 @@ def test_a_run_starts_from_the_weights_of_its_file(imagenet: State, tmp_path: Pa
     path = tmp_path / "w.pth"
     torch.save(imagenet, path)
     data, snapshot = make_data(train=8, val=4)
-    config = replace(recipe_config("resnet-50"), pretrained=str(path), input_size=32, channels=1, device="cpu")
+    config = recipe_config("resnet-50").changed(pretrained=str(path), input_size=32, channels=1, device="cpu")
     session = Session(config, data)
     session.load_pretrained()
     for model in (session.model, session.average.ready()):

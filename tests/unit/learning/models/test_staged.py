@@ -36,14 +36,14 @@ class Constant(nn.Module):
 
 
 def two_stage(*, side: int = 64) -> TwoStage:
-    config = replace(recipe_config("cnn-6-7"), input_size=side, channels=1)
+    config = recipe_config("cnn-6-7").changed(input_size=side, channels=1)
     model = make_model(config, len(SHAPE), mean_shape=(SHAPE + 0.5) * side / 64 - 0.5)
     assert isinstance(model, TwoStage)
     return model
 
 
 def source(mistakes: Tensor, **settings: float) -> Source:
-    config = RunConfig(**{**STILL, **settings})  # type: ignore[arg-type]
+    config = RunConfig.of(**{**STILL, **settings})  # type: ignore[arg-type]
     return Source(mistakes, config, torch.Generator().manual_seed(0))
 
 
@@ -136,7 +136,7 @@ def test_a_point_outside_the_second_picture_counts_only_where_the_setting_keeps_
     shifted = torch.tensor([[1.0, 0.0, 1.0, 0.0]])  # by half of the second image
     for outside in ("keep", "mask"):
         drawn = source(shifted)
-        drawn = replace(drawn, config=replace(drawn.config, outside=outside))
+        drawn = replace(drawn, config=drawn.config.changed(outside=outside))
         lesson = model.lesson(x, SHAPE.expand(2, -1, -1), mask, drawn)
         seen = ((lesson.target >= -0.5) & (lesson.target <= 63.5)).all(dim=-1)
         assert 0 < int(seen.sum()) < seen.numel()
@@ -170,7 +170,7 @@ def test_a_shape_is_completed_by_the_prediction_moved_to_the_labels() -> None:
 
 @pytest.mark.parametrize("name", ["cnn-6-7", "cascade"])
 def test_only_the_network_of_the_stage_is_trained(name: str) -> None:
-    config = replace(recipe_config(name), channels=1, input_size=64)
+    config = recipe_config(name).changed(channels=1, input_size=64)
     model = make_model(config, 4, mean_shape=SHAPE)
     assert isinstance(model, StagedNet)
     x, mask = torch.rand(2, 1, 64, 64), torch.ones(2, 4)
@@ -251,7 +251,7 @@ def test_mistakes_take_no_more_room_than_the_faces_they_are_of() -> None:
 
 
 def test_a_single_keypoint_is_not_enlarged_and_its_errors_count() -> None:
-    model = make_model(replace(recipe_config("cnn-6-7"), channels=1), 1, mean_shape=SHAPE[:1])
+    model = make_model(recipe_config("cnn-6-7").changed(channels=1), 1, mean_shape=SHAPE[:1])
     assert isinstance(model, TwoStage)
     model.begin(2)
     assert model.unit() == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,12 +9,13 @@ import pytest
 from training.errors import UserError
 from training.learning.fit.losses import LOSSES
 from training.learning.models.registry import MODELS
-from training.storage.runs.settings.config import GROUPS, RunConfig, with_budget, with_overrides
+from training.storage.runs.settings.config import SETTINGS, RunConfig, with_budget, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
+from training.storage.runs.settings.setting import GROUPS
 
 
 def test_each_setting_has_help_a_group_and_limits() -> None:
-    for field in fields(RunConfig):
+    for field in SETTINGS.values():
         assert field.metadata["help"].endswith(".")
         assert field.metadata["group"] in GROUPS
         if field.type not in ("str", "bool"):
@@ -23,7 +23,7 @@ def test_each_setting_has_help_a_group_and_limits() -> None:
 
 
 def test_the_choices_are_what_the_tables_hold() -> None:
-    choices = {f.name: f.metadata["choices"] for f in fields(RunConfig)}
+    choices = {f.name: f.metadata["choices"] for f in SETTINGS.values()}
     assert set(choices["model"]) == set(MODELS)
     assert set(choices["loss"]) == set(LOSSES)
 
@@ -37,37 +37,54 @@ def test_a_recipe_survives_json_and_says_where_it_comes_from(name: str, variant:
 
 def test_the_papers_values() -> None:
     masked, wing = recipe_config("ml-resnet", "paper"), recipe_config("cnn-6", "paper")
-    assert (masked.optimizer, masked.learning_rate, masked.batch_size, masked.epochs, masked.init) == (
+    assert (
+        masked.optim.optimizer,
+        masked.optim.learning_rate,
+        masked.optim.batch_size,
+        masked.budget.epochs,
+        masked.network.init,
+    ) == (
         "adam",
         1e-4,
         256,
         1000,
         "normal",
     )
-    assert (wing.optimizer, wing.learning_rate, wing.batch_size, wing.wing_w, wing.wing_epsilon) == (
+    assert (
+        wing.optim.optimizer,
+        wing.optim.learning_rate,
+        wing.optim.batch_size,
+        wing.objective.wing_w,
+        wing.objective.wing_epsilon,
+    ) == (
         "sgd",
         3e-5,
         8,
         10,
         2,
     )
-    assert recipe_config("cnn").rows == "complete"
-    assert recipe_config("ml-cnn").rows == "all"
+    assert recipe_config("cnn").data.rows == "complete"
+    assert recipe_config("ml-cnn").data.rows == "all"
 
 
 def test_texts_become_values() -> None:
     config = with_overrides(
         recipe_config("cnn-6"), {"batch-size": "16", "learning_rate": "1e-4", "flip_average": "no", "optimizer": "sgd"}
     )
-    assert (config.batch_size, config.learning_rate, config.flip_average, config.optimizer) == (16, 1e-4, False, "sgd")
+    assert (
+        config.optim.batch_size,
+        config.optim.learning_rate,
+        config.network.flip_average,
+        config.optim.optimizer,
+    ) == (16, 1e-4, False, "sgd")
 
 
 def test_one_budget_takes_the_place_of_the_other() -> None:
     config = with_overrides(recipe_config("cnn-6"), {"epochs": "3"})
-    assert (config.epochs, config.minutes) == (3, None)
+    assert (config.budget.epochs, config.budget.minutes) == (3, None)
     both = with_overrides(config, {"epochs": "3", "minutes": "2"})
-    assert (both.epochs, both.minutes) == (3, 2.0)
-    assert with_budget(config, minutes=1.5).epochs is None
+    assert (both.budget.epochs, both.budget.minutes) == (3, 2.0)
+    assert with_budget(config, minutes=1.5).budget.epochs is None
     assert with_budget(config) is config
 
 
@@ -104,3 +121,15 @@ def test_unknown_recipes_are_told() -> None:
         recipe_config("none")
     with pytest.raises(UserError, match="variants"):
         recipe_config("cnn", "other")
+
+
+def test_groups_are_flat_in_files_and_for_changes() -> None:
+    config = recipe_config("cnn-6")
+    flat = config.to_json()
+    assert list(flat) == list(SETTINGS)
+    assert all(config.value(name) == value for name, value in flat.items())
+    changed = config.changed(learning_rate=0.5, flip=0.0, seed=7)
+    assert (changed.optim.learning_rate, changed.augment.flip, changed.seed) == (0.5, 0.0, 7)
+    assert {n for n in SETTINGS if changed.value(n) != config.value(n)} == {"learning_rate", "flip", "seed"}
+    with pytest.raises(UserError, match="There is no setting 'learning'"):
+        config.changed(learning=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,12 +123,12 @@ def test_points_of_the_same_names_are_taken_over_and_offsets_are_not(starter: Pa
 
 
 def test_another_network_is_refused_where_it_was_asked_for(starter: Path, tmp_path: Path) -> None:
-    config = replace(tiny_config(), width=0.5)
+    config = tiny_config().changed(width=0.5)
     with pytest.raises(UserError, match="no starter of the network light"):
-        warm_start(make_model(config, 15), replace(config, start_from="starter"), KAGGLE_15, faces=3)
+        warm_start(make_model(config, 15), config.changed(start_from="starter"), KAGGLE_15, faces=3)
     with pytest.raises(UserError, match="do not fit"):
-        warm_start(make_model(config, 15), replace(config, start_from=str(starter)), KAGGLE_15, faces=3)
-    assert warm_start(make_model(config, 15), replace(config, start_from="auto"), KAGGLE_15, faces=3) == ""
+        warm_start(make_model(config, 15), config.changed(start_from=str(starter)), KAGGLE_15, faces=3)
+    assert warm_start(make_model(config, 15), config.changed(start_from="auto"), KAGGLE_15, faces=3) == ""
 
 
 def test_a_run_says_from_what_it_started(starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

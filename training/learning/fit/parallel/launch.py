@@ -98,8 +98,8 @@ def processes(config: RunConfig) -> int:
     """
     if "TORCHELASTIC_RUN_ID" in os.environ or place().count > 1:
         return 1
-    if config.processes or config.device in ("cpu", "mps"):
-        return config.processes or 1
+    if config.machine.processes or config.machine.device in ("cpu", "mps"):
+        return config.machine.processes or 1
     import torch
 
     return max(1, torch.cuda.device_count())

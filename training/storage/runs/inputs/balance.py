@@ -64,13 +64,15 @@ def row_weights(data: RunData, config: RunConfig) -> tuple[np.ndarray, RunBalanc
     With sampling "labels" in proportion to the row's labels, else equal; with balance "pose" train rows are multiplied
     by their copies. Raises UserError where poses cannot be computed.
     """
-    weights = data.mask.sum(axis=1).astype(np.float64) if config.sampling == "labels" else np.ones(len(data.mask))
-    if config.balance == "none":
+    weights = data.mask.sum(axis=1).astype(np.float64) if config.data.sampling == "labels" else np.ones(len(data.mask))
+    if config.data.balance == "none":
         return weights, None
     rows, mask = data.train, data.mask[data.train]
     points = resize_points(data.points[rows], (data.side, data.side), data.sizes[rows])
     found = balance(
-        pose_components(points, mask, flip=data.schema.flip).coefficients, bins=config.balance_bins, seed=config.seed
+        pose_components(points, mask, flip=data.schema.flip).coefficients,
+        bins=config.data.balance_bins,
+        seed=config.seed,
     )
     if not (found.bins >= 0).any():
         raise UserError(

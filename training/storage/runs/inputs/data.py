@@ -93,7 +93,7 @@ def load_run_data(run: Run, config: RunConfig, *, memory: int | None = None) -> 
     """
     snapshot = load_snapshot(run)
     points = np.where(_is_used(snapshot, config)[..., None], snapshot.points, np.nan)
-    train, val = choose_rows(points, snapshot.splits, rows=config.rows)
+    train, val = choose_rows(points, snapshot.splits, rows=config.data.rows)
     used = np.union1d(train, val if len(val) else train[:0])
     with Project.open(run.path.parent.parent, read_only=True) as project:
         pictures, unreadable = _run_pictures(project, snapshot.ids[used], config, memory=memory)
@@ -103,9 +103,9 @@ def load_run_data(run: Run, config: RunConfig, *, memory: int | None = None) -> 
     used, train, val = (rows[~np.isin(snapshot.ids[rows], gone)] for rows in (used, train, val))
     if not len(train):
         raise UserError(f"There is nothing to train on: no image can be read. {next(iter(unreadable.values()))}")
-    scaled = resize_points(points[used], snapshot.sizes[used], (config.input_size, config.input_size)).astype(
-        np.float32
-    )
+    scaled = resize_points(
+        points[used], snapshot.sizes[used], (config.network.input_size, config.network.input_size)
+    ).astype(np.float32)
     train, val = np.searchsorted(used, train), np.searchsorted(used, val)
     fallback = spread_rows(train, MAX_VAL) if not len(val) else val
     return RunData(
@@ -147,7 +147,7 @@ def _run_pictures(
     """As `load_readable`; from a file if the images would take too much memory, which is estimated beforehand."""
     if math.prod(_shape(len(ids), config)) <= (_SHARE * free_memory() if memory is None else memory):
         return load_readable(project, ids, config)
-    return network_pictures(project, ids, size=config.input_size, channels=config.channels)
+    return network_pictures(project, ids, size=config.network.input_size, channels=config.network.channels)
 
 
 def load_readable(project: Project, ids: np.ndarray, config: RunConfig) -> tuple[np.ndarray, dict[int, str]]:
@@ -165,21 +165,21 @@ def load_pictures(project: Project, ids: np.ndarray, config: RunConfig) -> np.nd
     pictures = np.empty(_shape(len(ids), config), np.uint8)
     for start in range(0, len(ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        pictures[rows] = project.pictures(ids[rows], size=config.input_size, channels=config.channels)
+        pictures[rows] = project.pictures(ids[rows], size=config.network.input_size, channels=config.network.channels)
     return pictures
 
 
 def _shape(count: int, config: RunConfig) -> tuple[int, ...]:
-    size = config.input_size
-    return (count, size, size) if config.channels == 1 else (count, size, size, 3)
+    size = config.network.input_size
+    return (count, size, size) if config.network.channels == 1 else (count, size, size, 3)
 
 
 def point_weights(snapshot: Snapshot, config: RunConfig, rows: np.ndarray) -> np.ndarray | None:
     """float32 [len(rows), K]: model_weight for points accepted from a model, 1 for all others; None where all are 1."""
     by_model = _by_model(snapshot)[rows]
-    if config.model_weight == 1 or not by_model.any():
+    if config.objective.model_weight == 1 or not by_model.any():
         return None
-    return np.where(by_model, config.model_weight, 1).astype(np.float32)
+    return np.where(by_model, config.objective.model_weight, 1).astype(np.float32)
 
 
 def _is_used(snapshot: Snapshot, config: RunConfig) -> np.ndarray:
@@ -188,7 +188,7 @@ def _is_used(snapshot: Snapshot, config: RunConfig) -> np.ndarray:
     Points accepted from a model count in train only, where they are weighted.
     """
     of_model = _by_model(snapshot)
-    if config.model_weight > 0:
+    if config.objective.model_weight > 0:
         of_model &= (snapshot.splits != 0)[:, None]
     return _has_point(snapshot) & ~of_model
 

@@ -117,4 +117,6 @@ def _room(mean_shape: np.ndarray, schema: KeypointSchema, config: RunConfig) -> 
     """The room from the expected points [K, 2], input px. Only the 68 points span the whole face."""
     if schema.keypoints != IBUG_68.keypoints:
         return ROOM
-    return float(np.clip((config.input_size / np.ptp(mean_shape.astype(np.float64), axis=0).max() - 1) / 2, 0.0, 1.0))
+    return float(
+        np.clip((config.network.input_size / np.ptp(mean_shape.astype(np.float64), axis=0).max() - 1) / 2, 0.0, 1.0)
+    )

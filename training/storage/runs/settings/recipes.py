@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from training.errors import UserError
@@ -45,7 +45,7 @@ _WING_SPACE = {"wing_w": Range(4.0, 16.0), "wing_epsilon": Range(0.5, 4.0, log=T
 _BASE = RunConfig()
 
 # Adam, 1e-4, decay 5e-4, batch 256, N(0, 0.02), 1,000 epochs, mirror images.
-_MASKED = RunConfig(
+_MASKED = RunConfig.of(
     variant="paper", optimizer="adam", learning_rate=1e-4, weight_decay=5e-4, schedule="constant", warmup=0.0,
     batch_size=256, epochs=1000, minutes=None, ema=0.0, init="normal", targets="points", dropout=0.5, loss="mse",
     reduction="masked-eq4", flip=0.5, rotation=0.0, scale=0.0, shift=0.0, brightness=0.0, contrast=0.0,
@@ -54,7 +54,7 @@ _MASKED = RunConfig(
 
 # SGD, batch 8, 120k iterations (about 48 epochs of 20,000 AFLW images), 3e-5 -> 3e-7, rotation up to 30 degrees, box
 # corners moved by 5 %, blur of sigma 1 on half of the images.
-_WING = RunConfig(
+_WING = RunConfig.of(
     recipe="cnn-6", variant="paper", model="cnn-6", input_size=64, channels=3, optimizer="sgd", momentum=0.9,
     learning_rate=3e-5, final_rate=0.01, schedule="geometric", warmup=0.0, weight_decay=5e-4, batch_size=8, epochs=48,
     minutes=None, ema=0.0, targets="points", dropout=0.0, loss="wing", wing_w=10.0, wing_epsilon=2.0,
@@ -65,7 +65,7 @@ _WING = RunConfig(
 # Pixels / 256, points as (y - 48) / 48, Xavier, complete rows, 10,000 epochs; dropout 0.5 was worse than none. The
 # report gives no optimiser, learning rate or batch size: these are ours. A rate for errors in pixels is 48^2 times
 # smaller than one for (y - 48) / 48.
-_MLP = RunConfig(
+_MLP = RunConfig.of(
     recipe="mlp", variant="paper", model="mlp", pixels="unit", init="xavier", targets="points", dropout=0.0,
     optimizer="sgd", momentum=0.9, learning_rate=1e-5, schedule="constant", warmup=0.0, weight_decay=0.0,
     batch_size=128, epochs=10_000, minutes=None, ema=0.0, loss="mse", rows="complete", flip=0.0, rotation=0.0,
@@ -79,7 +79,7 @@ _RESNET: dict[str, Any] = {
 }  # fmt: skip
 
 # Found on the val split of faces15 (docs/results.md): absolute errors of both heads, light augmentation.
-_LIGHT = RunConfig(
+_LIGHT = RunConfig.of(
     recipe="recommended",
     model="light",
     start_from="auto",
@@ -111,46 +111,45 @@ RECIPES: dict[str, Recipe] = {
             _OURS,
             "Fast: for many faces and video",
             "Half the width and one view per image: quick to train, and the fastest at prediction.",
-            replace(_LIGHT, recipe="fast", width=0.5, minutes=3.0, flip_average=False),
+            _LIGHT.changed(recipe="fast", width=0.5, minutes=3.0, flip_average=False),
         ),
         Recipe(
             "best",
             _OURS,
             "Best: most accurate, takes half an hour",
             "As recommended, but wider and trained for half an hour.",
-            replace(_LIGHT, recipe="best", width=1.5, minutes=30.0),
+            _LIGHT.changed(recipe="best", width=1.5, minutes=30.0),
         ),
         Recipe(
             "ml-resnet",
             _MASKED_PAPER,
             "ML-ResNet, masked MSE",
             "Two residual blocks after a wide first convolution; every row counts with the labels it has.",
-            replace(_BASE, recipe="ml-resnet", model="ml-resnet"),
-            replace(_MASKED, recipe="ml-resnet", model="ml-resnet"),
+            _BASE.changed(recipe="ml-resnet", model="ml-resnet"),
+            _MASKED.changed(recipe="ml-resnet", model="ml-resnet"),
         ),
         Recipe(
             "ml-cnn",
             _MASKED_PAPER,
             "ML-CNN, masked MSE",
             "The same six layers without residual connections; every row counts with the labels it has.",
-            replace(_BASE, recipe="ml-cnn", model="ml-cnn"),
-            replace(_MASKED, recipe="ml-cnn", model="ml-cnn"),
+            _BASE.changed(recipe="ml-cnn", model="ml-cnn"),
+            _MASKED.changed(recipe="ml-cnn", model="ml-cnn"),
         ),
         Recipe(
             "cnn",
             _MASKED_PAPER,
             "CNN, plain MSE",
             "The same network as ML-CNN, trained on complete rows only: the baseline for the masked loss.",
-            replace(_BASE, recipe="cnn", model="ml-cnn", rows="complete"),
-            replace(_MASKED, recipe="cnn", model="ml-cnn", rows="complete"),
+            _BASE.changed(recipe="cnn", model="ml-cnn", rows="complete"),
+            _MASKED.changed(recipe="cnn", model="ml-cnn", rows="complete"),
         ),
         Recipe(
             "cnn-6",
             _WING_PAPER,
             "CNN-6, masked Wing loss",
             "A small, fast network of five convolutions on 64-pixel images; Wing loss gives small errors more weight.",
-            replace(
-                _BASE,
+            _BASE.changed(
                 recipe="cnn-6",
                 model="cnn-6",
                 input_size=64,
@@ -167,8 +166,7 @@ RECIPES: dict[str, Recipe] = {
             _WING_PAPER,
             "CNN-7, masked Wing loss",
             "Six convolutions on 128-pixel images: slower and more precise than CNN-6.",
-            replace(
-                _BASE,
+            _BASE.changed(
                 recipe="cnn-7",
                 model="cnn-7",
                 input_size=128,
@@ -177,8 +175,7 @@ RECIPES: dict[str, Recipe] = {
                 wing_w=15.0,
                 wing_epsilon=3.0,
             ),
-            replace(
-                _WING,
+            _WING.changed(
                 recipe="cnn-7",
                 model="cnn-7",
                 input_size=128,
@@ -194,8 +191,7 @@ RECIPES: dict[str, Recipe] = {
             _WING_PAPER,
             "CNN-6/7 in two stages, masked Wing loss",
             "CNN-6 finds the face's position and rotation; CNN-7 finds the points in the crop aligned to it.",
-            replace(
-                _BASE,
+            _BASE.changed(
                 recipe="cnn-6-7",
                 model="cnn-6-7",
                 input_size=64,
@@ -206,8 +202,7 @@ RECIPES: dict[str, Recipe] = {
                 stage_split=0.3,
                 batch_size=16,
             ),
-            replace(
-                _WING,
+            _WING.changed(
                 recipe="cnn-6-7",
                 model="cnn-6-7",
                 input_size=128,
@@ -223,16 +218,16 @@ RECIPES: dict[str, Recipe] = {
             _CASCADE_REPORT,
             "Two-level cascade, masked MSE",
             "Level 1 finds all points, then one small network per keypoint refines its point within a patch around it.",
-            replace(_BASE, recipe="cascade", model="cascade"),
+            _BASE.changed(recipe="cascade", model="cascade"),
             # The report trains each small network on every row that has its keypoint; it gives no learning rate.
-            replace(_MLP, recipe="cascade", model="cascade", init="he", rows="all", epochs=1000),
+            _MLP.changed(recipe="cascade", model="cascade", init="he", rows="all", epochs=1000),
         ),
         Recipe(
             "mlp",
             _CASCADE_REPORT,
             "MLP, masked MSE",
             "One hidden layer, no convolution: quick to train, the baseline for every other network.",
-            replace(_BASE, recipe="mlp", model="mlp"),
+            _BASE.changed(recipe="mlp", model="mlp"),
             _MLP,
         ),
         Recipe(
@@ -241,8 +236,8 @@ RECIPES: dict[str, Recipe] = {
             "ResNet-50, masked Wing loss",
             "The largest network, on 224-pixel images: slow on a CPU, hours rather than minutes, unless it starts from "
             "ImageNet weights (the setting pretrained).",
-            replace(_BASE, **_RESNET, batch_size=16),
-            replace(_WING, **_RESNET, learning_rate=1e-5, rotation=10.0),
+            _BASE.changed(**_RESNET, batch_size=16),
+            _WING.changed(**_RESNET, learning_rate=1e-5, rotation=10.0),
         ),
     )
 }

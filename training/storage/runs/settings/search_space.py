@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from training.errors import UserError
-from training.storage.runs.settings.config import RunConfig
+from training.storage.runs.settings.config import SETTINGS, RunConfig
 
 NEVER = (
     "recipe",
@@ -44,7 +44,7 @@ Space = Mapping[str, Dimension]
 
 def default_space(config: RunConfig) -> dict[str, Dimension]:
     """A space for any recipe: learning rate (a tenth to ten times its own), batch, decay, dropout, augmentation."""
-    rate = config.learning_rate
+    rate = config.optim.learning_rate
     space: dict[str, Dimension] = {
         "learning_rate": Range(_short(rate / 10), _short(rate * 10), log=True),
         "batch_size": Choices((16, 32, 64, 128)),
@@ -53,7 +53,7 @@ def default_space(config: RunConfig) -> dict[str, Dimension]:
         "rotation": Range(0.0, 30.0),
         "brightness": Range(0.0, 0.4),
     }
-    if config.box_corners > 0:
+    if config.augment.box_corners > 0:
         return {**space, "box_corners": Range(0.0, 0.1)}
     return {**space, "scale": Range(0.0, 0.2), "shift": Range(0.0, 0.1)}
 
@@ -81,7 +81,7 @@ def check_space(space: Space, config: RunConfig) -> None:
 
 def setting_kinds() -> dict[str, str]:
     """Setting names and their types, as text."""
-    return {f.name: str(f.type) for f in fields(RunConfig)}
+    return {f.name: str(f.type) for f in SETTINGS.values()}
 
 
 def ends(dimension: Dimension) -> tuple[Any, ...]:
