@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         if args.command == "live":
             from training.video.live import main as live
 
-            live(args.model, args.source)
+            live(Run(args.model), args.source)
             return 0
         if place().rank > 0:
             if args.nice:
