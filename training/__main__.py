@@ -62,9 +62,8 @@ def _train(run: Run, *, resume: bool, nice: bool) -> int:
         signal.signal(number, lambda *_: stop.set())
     if nice:
         lower_priority()
-    from training.learning.fit.train_run import (
-        train_run,
-    )  # after the handlers are set: loading torch takes a second, in which a stop may arrive
+    # after the handlers are set: loading torch takes a second, in which a stop may arrive
+    from training.learning.fit.train_run import train_run
 
     last = train_run(Run(run.path.resolve()), resume=resume, should_stop=stop.is_set, share=True)
     if isinstance(last, RunFailed):
