@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         if args.command == "live":
             from training.video.live import main as live
 
-            live(args.model, args.source)
+            live(Run(args.model), args.source)
             return 0
         if place().rank > 0:
             if args.nice:
@@ -62,9 +62,8 @@ def _train(run: Run, *, resume: bool, nice: bool) -> int:
         signal.signal(number, lambda *_: stop.set())
     if nice:
         lower_priority()
-    from training.learning.fit.train_run import (
-        train_run,
-    )  # after the handlers are set: loading torch takes a second, in which a stop may arrive
+    # after the handlers are set: loading torch takes a second, in which a stop may arrive
+    from training.learning.fit.train_run import train_run
 
     last = train_run(Run(run.path.resolve()), resume=resume, should_stop=stop.is_set, share=True)
     if isinstance(last, RunFailed):

@@ -179,7 +179,7 @@ class Jobs(QObject):
 
 
 def make_runs(project: Path, configs: Sequence[RunConfig]) -> list[Run]:
-    """Create run folders for these settings, all with the same snapshot of labels and split."""
+    """Create runs with these settings, all with the same snapshot of labels and split."""
     with Project.open(project, read_only=True) as opened:
         snapshot = snapshot_project(opened)
         return [write_run(opened.runs_dir, config, with_schemes(opened, snapshot, config)) for config in configs]

@@ -29,7 +29,7 @@ class TrainingQueue(QObject):
         super().__init__(parent)
         self._book = book
         self._command = command
-        self._waiting: list[tuple[Run, bool]] = []  # (run folder, resume)
+        self._waiting: list[tuple[Run, bool]] = []  # (run, resume)
         self._threads: dict[str, Follower] = {}
         self._own: set[str] = set()  # runs in `_threads` whose process is our child
         self._stopping: set[str] = set()

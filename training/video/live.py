@@ -240,7 +240,7 @@ class Live:
         self.out.flush()
 
 
-def live(model: Path, source: str, *, commands: TextIO, out: BinaryIO) -> None:
+def live(model: Run, source: str, *, commands: TextIO, out: BinaryIO) -> None:
     """Run until stdin ends. source: a file, or a camera's number."""
     keep_memory()
     set_threads(1)  # with one or two faces per frame a second thread gains little and takes a core from the window
@@ -249,7 +249,7 @@ def live(model: Path, source: str, *, commands: TextIO, out: BinaryIO) -> None:
     threading.Thread(target=_read, args=(commands, lines), daemon=True).start()
     try:
         with Video(int(source) if source.isdecimal() else Path(source)) as video:
-            predictor = Predictor.load(Run(model))
+            predictor = Predictor.load(model)
             shown = Live(video, predictor, out)
             shown.say(_opened(video, predictor))
             _run(shown, lines)
@@ -310,6 +310,6 @@ def _plain(face: Face) -> dict[str, Any]:
     }
 
 
-def main(model: Path, source: str) -> None:
+def main(model: Run, source: str) -> None:
     """Run on this process's stdin and stdout."""
     live(model, source, commands=sys.stdin, out=sys.stdout.buffer)

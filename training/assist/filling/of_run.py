@@ -22,7 +22,7 @@ VAL = 1
 
 
 def run_fill(run: Run) -> FillModel | None:
-    """The fill model of a run folder, a starter (by its representative path) or a model file; None if there is none.
+    """The run's fill model; None if there is none.
 
     Cached until the file changes. Raises UserError if it is damaged.
     """

@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from training.errors import UserError
 from training.processes.locks import is_held
@@ -21,20 +21,18 @@ from training.storage.runs.events import Event, from_line
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
-if TYPE_CHECKING:
-    pass
-
-_NAME = re.compile(r"(\d{4,})-(.+)")
+FOLDER_NAME = re.compile(r"(\d{4,})-(.+)")
 _GONE = ".gone-"  # a run's folder that is being removed
 _PROGRESS = b'{"event":"Progress"'
 
 
 def load_config(run: Run) -> RunConfig:
     """The run's settings. Raises UserError."""
-    return RunConfig.from_json(_read_about(run)["config"])
+    return RunConfig.from_json(read_about(run)["config"])
 
 
-def _read_about(run: Run) -> dict[str, Any]:
+def read_about(run: Run) -> dict[str, Any]:
+    """What config.json says: config, schema, label_hash, created and search. Raises UserError."""
     try:
         about = json.loads(run.config.read_text(encoding="utf-8"))
         known = {key: about[key] for key in ("config", "schema", "label_hash", "created")}

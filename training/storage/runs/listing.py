@@ -1,4 +1,4 @@
-"""."""
+"""The runs of a project: which there are, and what state each is in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.errors import UserError
 from training.storage.runs.events import EpochDone, Event, RunFailed, RunFinished, RunStarted
-from training.storage.runs.folder import _NAME, _read_about, has_begun, is_running, load_config, read_events
+from training.storage.runs.folder import FOLDER_NAME, has_begun, is_running, load_config, read_about, read_events
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
@@ -63,7 +63,7 @@ def damaged_runs(runs_dir: Path) -> dict[str, str]:
     """The run folders that `list_runs` skips: name -> what is wrong."""
     sentences: dict[str, str] = {}
     for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
-        if _NAME.fullmatch(path.name) and path.is_dir():
+        if FOLDER_NAME.fullmatch(path.name) and path.is_dir():
             try:
                 load_config(Run(path))
             except UserError as error:
@@ -77,7 +77,7 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
         return []
     found = []
     for path in sorted(runs_dir.iterdir(), key=lambda p: (len(p.name.split("-")[0]), p.name)):
-        if _NAME.fullmatch(path.name) and path.is_dir():
+        if FOLDER_NAME.fullmatch(path.name) and path.is_dir():
             try:
                 found.append(read_run(Run(path)))
             except UserError:
@@ -87,7 +87,7 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
 
 def read_run(run: Run) -> RunInfo:
     """Raises UserError where the folder is not a run."""
-    about = _read_about(run)
+    about = read_about(run)
     config = RunConfig.from_json(about["config"])
     running = is_running(run)
     events, _ = read_events(run, progress=False)

@@ -1,4 +1,4 @@
-"""."""
+"""Makes a run: its number, its folder, and in it the settings and labels that it trains on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.errors import UserError
-from training.storage.runs.folder import _NAME
+from training.storage.runs.folder import FOLDER_NAME
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.snapshot import _ARRAYS, _OPTIONAL, Snapshot, snapshot_project, with_schemes
@@ -33,7 +33,7 @@ def create_run(project: Project, config: RunConfig) -> Run:
 
 
 def write_run(runs_dir: Path, config: RunConfig, snapshot: Snapshot, *, search: str = "") -> Run:
-    """Make a run folder from a snapshot: written under another name, then renamed to one more than the largest number.
+    """Make a run from a snapshot: written under another name, then renamed to one more than the largest number.
 
     search: as in RunInfo.
     """
@@ -88,6 +88,6 @@ def _take_number(beside: Path, runs_dir: Path, recipe: str) -> Run:
 
 
 def _numbers(runs_dir: Path) -> list[int]:
-    found = (_NAME.fullmatch(p.name) for p in runs_dir.iterdir())
+    found = (FOLDER_NAME.fullmatch(p.name) for p in runs_dir.iterdir())
     taken = (p.name for p in (runs_dir / NUMBERS).iterdir())
     return [*(int(m.group(1)) for m in found if m), *(int(name) for name in taken if name.isdecimal())]

@@ -1,4 +1,4 @@
-"""."""
+"""The labels of a project as a run trains on them, whatever becomes of the project: `labels.npz`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.errors import UserError
 from training.faces.labels.labels import Origin
 from training.faces.labels.schema import KeypointSchema
 from training.npz import read_array
-from training.storage.runs.folder import _read_about
+from training.storage.runs.folder import read_about
 from training.storage.runs.inputs.marking_schemes import project_schemes
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
@@ -78,7 +78,7 @@ def with_schemes(project: Project, snapshot: Snapshot, config: RunConfig) -> Sna
 
 def load_snapshot(run: Run) -> Snapshot:
     """The run's labels. Raises UserError where the file is missing or damaged."""
-    about = _read_about(run)
+    about = read_about(run)
     try:
         with zipfile.ZipFile(run.snapshot) as archive:
             there = [name for name in _OPTIONAL if f"{name}.npy" in archive.namelist()]
