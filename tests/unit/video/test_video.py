@@ -22,6 +22,7 @@ from training.faces.labels.schema import KAGGLE_15
 from training.storage.project.new_project import new_project
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
+from training.storage.runs.settings.config import RunConfig
 from training.video.kept_frames import save_frame
 from training.video.live import Live
 from training.video.points_csv import video_table
@@ -100,8 +101,7 @@ class Model:
     predict, schema = staticmethod(on_disc), KAGGLE_15
 
     class info:  # noqa: N801  - as a predictor has it
-        class config:  # noqa: N801
-            input_size = 48
+        config = RunConfig.of(input_size=48)
 
 
 def live_of(opened: Video, out: io.BytesIO) -> Live:

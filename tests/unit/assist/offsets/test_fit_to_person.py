@@ -206,10 +206,10 @@ def test_only_the_labelled_faces_need_predictions(project: Project) -> None:
 def test_too_few_labelled_faces_are_said_so(project: Project) -> None:
     run = predicted_run(project, off=(1.0, 0.0))
     project.set_splits(project.ids(), np.zeros(60, np.uint8))
-    config = write_run(project.runs_dir, tiny_config(), snapshot_project(project))
-    config.network.model.write_bytes(b"-")
+    other = write_run(project.runs_dir, tiny_config(), snapshot_project(project))
+    other.model.write_bytes(b"-")
     with pytest.raises(UserError, match=r"needs 20 labelled faces .* there are none"):
-        fit_run(project, config)
+        fit_run(project, other)
     assert fit_run(project, run).adjustment.faces >= 20
 
 

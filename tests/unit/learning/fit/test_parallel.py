@@ -137,7 +137,7 @@ def test_two_processes_resume_a_run_of_one_process(project_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="open ports are read from /proc")
 def test_nobody_outside_reaches_the_processes_of_one_machine(project_path: Path) -> None:
     """Every port they listen on is on the loopback interface; if one is killed the training ends with a sentence."""
-    run = make_run(project_path, replace(endless(), processes=2))
+    run = make_run(project_path, endless().changed(processes=2))
     with subprocess.Popen(
         [sys.executable, "-m", "training", "train", str(run)], stderr=subprocess.PIPE, text=True
     ) as leader:

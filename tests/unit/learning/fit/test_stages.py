@@ -192,10 +192,10 @@ def test_the_doctor_looks_at_the_first_steps_of_each_stage() -> None:
 def test_wing_and_rotation_are_the_papers_in_each_stage() -> None:
     session = Session(config("cnn-6-7", loss="wing", wing_w="15", wing_epsilon="3", rotation="30"), data("cnn-6-7"))
     one = session.stages.config
-    assert (one.wing_w, one.wing_epsilon, one.rotation) == pytest.approx((10, 2, 30))
+    assert (one.objective.wing_w, one.objective.wing_epsilon, one.augment.rotation) == pytest.approx((10, 2, 30))
     session.next_stage(0.5)
     two = session.stages.config
-    assert (two.wing_w, two.wing_epsilon) == (15, 3)
+    assert (two.objective.wing_w, two.objective.wing_epsilon) == (15, 3)
 
 
 def test_events_of_older_files_have_one_stage() -> None:
