@@ -25,7 +25,7 @@ from training_speed import noise
 
 from training.learning.fit.parallel.connection import joined
 from training.learning.fit.parallel.ranks import Ranks
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 from training.learning.inference.device import keep_memory
 from training.storage.runs.settings.recipes import recipe_config
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from training.faces.labels.schema import KAGGLE_15
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 from training.learning.inference.device import keep_memory, set_threads
 from training.storage.project.network_pixels import MappedPictures
 from training.storage.runs.inputs.data import RunData

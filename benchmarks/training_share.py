@@ -24,7 +24,7 @@ from torch.profiler import ProfilerActivity, profile
 from training_speed import matmul_rate, noise, seconds, step_operations
 
 from training.learning.augment.batch import prepare
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 from training.learning.inference.device import DTYPES, keep_memory, mixed_precision, set_threads, to_channels_last
 from training.storage.runs.settings.recipes import recipe_config
 

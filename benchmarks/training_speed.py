@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from training.faces.labels.schema import KAGGLE_15
 from training.learning.augment.batch import prepare
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 from training.learning.inference.device import DTYPES, keep_memory, set_threads
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.settings.recipes import RECIPES, recipe_config

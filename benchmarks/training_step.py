@@ -32,15 +32,15 @@ from torch.utils.data import DataLoader, TensorDataset
 from training_speed import matmul_rate, noise, step_operations
 
 from training.learning.augment.batch import augment, prepare
-from training.learning.fit.streaming import take
+from training.learning.fit.step.streaming import take
+from training.learning.fit.step.trainer import Session
 from training.learning.fit.train_run import train_run
-from training.learning.fit.trainer import Session
 from training.learning.inference.device import DTYPES, keep_memory, mixed_precision, set_threads
 from training.storage.project.project import Project
+from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
-from training.storage.runs.snapshot import load_snapshot
 
 Step = Callable[[], object]
 

@@ -19,13 +19,13 @@ from fkp_studio.document.watch import Watch
 from training.errors import UserError
 from training.faces.labels.labels import Labels, PointState
 from training.faces.labels.schema import KeypointSchema
-from training.storage.project.columns import SampleIndex
 from training.storage.project.edits.change import amend_labels, change_labels
 from training.storage.project.edits.step import Edited
 from training.storage.project.journal import State, Step, oldest_step, read_steps
-from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
-from training.storage.project.samples import Sample
+from training.storage.project.tables.columns import SampleIndex
+from training.storage.project.tables.predictions import Predictions
+from training.storage.project.tables.samples import Sample
 
 BULK = 256  # edits of more samples are written on the worker thread
 WAIT_MS = 250  # how long the window waits while another program writes

@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from fkp_studio.background.project_thread import Background
 from training.faces.labels.schema import KeypointSchema
-from training.storage.project.columns import SampleIndex
 from training.storage.project.journal import State, Step, journal_state, read_steps
 from training.storage.project.project import Project
+from training.storage.project.tables.columns import SampleIndex
 
 FOLD_EDITS = 100  # edits between checkpoints of the write-ahead log, on the worker thread
 LOOK_MS = 1000  # between checks whether another program wrote

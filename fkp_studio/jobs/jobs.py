@@ -21,10 +21,10 @@ from fkp_studio.jobs.training_queue import TrainingQueue
 from training.errors import UserError
 from training.storage.project.project import Project
 from training.storage.runs import folder as runs
+from training.storage.runs.inputs.snapshot import snapshot_project, with_schemes
 from training.storage.runs.new_run import write_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
-from training.storage.runs.snapshot import snapshot_project, with_schemes
 from training.storage.runs.start import TRAIN
 
 

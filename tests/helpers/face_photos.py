@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.helpers.label_files import textures, write_picture, write_rows
 from training.faces.images.crops import CropOptions
-from training.sources.formats.known_columns import AFLW_KEYPOINTS
-from training.sources.formats.pts import pts_text
+from training.sources.formats.pts.text import pts_text
+from training.sources.formats.tables.known_columns import AFLW_KEYPOINTS
 
 SIDE = 60  # px of a photo
 BY_POINTS, BY_BOX = CropOptions("points", 0.25), CropOptions("box", 0.25)

@@ -20,13 +20,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from training.learning.fit.losses import divisor, wing
 from training.learning.fit.parallel import connection
 from training.learning.fit.parallel.connection import joined
 from training.learning.fit.parallel.ranks import Ranks
+from training.learning.fit.step.losses import divisor, wing
 from training.learning.fit.train_run import help_to_train, train_run
-from training.learning.models.cnn6 import CNN6
 from training.learning.models.ml_resnet import MLResNet
+from training.learning.models.plain_cnn import CNN6
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFailed, RunStarted
 from training.storage.runs.listing import read_run

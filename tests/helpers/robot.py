@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QWidget
 from fkp_studio import app
 from fkp_studio.window.main_window import MainWindow
 from training.faces.labels.run_names import is_starter
-from training.storage.project.predictions import predicted_ids
+from training.storage.project.tables.predictions import predicted_ids
 
 PATIENCE = 150.0  # s, for the slowest step on a busy machine
 

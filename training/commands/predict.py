@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from training.commands.shared.find_run import find_run
 from training.commands.shared.output import Report, progress_bar, say
+from training.commands.shared.points_rows import Rows
 from training.commands.shared.predict_all import (
     check_keypoints,
     chunks,
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 FILES = 32  # images per batch, as their sizes are unknown
 
-# cells of KEY, points [B, K, 2], confidences [B, K]
-Rows = Iterator[tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]]
 KEY: tuple[str, ...] = ("image",)  # columns before the points'
 
 

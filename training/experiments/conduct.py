@@ -34,7 +34,7 @@ from training.files import writing
 from training.processes.locks import Lock
 from training.progress import Cancelled, Progress
 from training.storage.project.project import Project
-from training.storage.runs.snapshot import Snapshot, snapshot_project
+from training.storage.runs.inputs.snapshot import Snapshot, snapshot_project
 from training.storage.runs.start import TRAIN
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _write(
     tell: Tell,
     report: Callable[[float], None],
 ) -> None:
-    from training.experiments.measuring import measure  # loads torch and matplotlib, so only after training
+    from training.experiments.faces import measure
     from training.experiments.report.report import training_report
     from training.experiments.report.write import write_report
 

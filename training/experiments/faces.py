@@ -1,22 +1,27 @@
-"""The faces an experiment is measured on, and each run's point errors on them."""
+"""Measures an experiment's finished runs: the faces of a split, and each run's point errors on them. Loads torch."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from training.errors import UserError
-from training.experiments.report.measures import Faces
+from training.experiments.papers.definition import Experiment
+from training.experiments.report.measures import TURNED_DEGREES, Faces
+from training.experiments.report.results import Results, collect
 from training.faces.labels.head_poses import read_yaw
 from training.faces.measures.metrics import normaliser, point_errors
 from training.faces.measures.pose_balance import pose_components
 from training.learning.evaluation.evaluate import SPLITS, load_for, predict_faces
+from training.learning.inference.device import set_threads
 from training.learning.inference.predictor import Predictor
-from training.learning.models.staged import StagedNet
+from training.learning.models.staged.base import StagedNet
 from training.storage.project.project import Project
+from training.storage.runs.listing import RunInfo
 from training.storage.runs.run import Run
 
 NORMALISERS = ("box", "interocular", "interpupil")
-TURNED_DEGREES = 30.0  # of true yaw: faces from this on count as turned
 TURNED_SHARE = 0.2  # without true yaw: the share of faces with the largest absolute pose coefficients
 DEGREES, COEFFICIENT = "yaw in degrees", "pose coefficient in standard deviations"
 
@@ -89,8 +94,28 @@ def _points(predictor: Predictor, project: Project, faces: Faces) -> np.ndarray:
     return predict_faces(predictor, project, faces.ids, sizes=sizes)
 
 
-def pose_edges(faces: Faces, bins: int = 9) -> np.ndarray:
-    """Edges [bins + 1] of equal bins over the poses, symmetric about 0, without the most extreme 1 %."""
-    size = np.abs(faces.pose[np.isfinite(faces.pose)])
-    reach = float(np.quantile(size, 0.99)) if size.size else 1.0
-    return np.linspace(-reach, reach, bins + 1)
+Key = tuple[str, int]
+
+
+def measure(
+    experiment: Experiment,
+    project: Project,
+    split: str,
+    *,
+    runs: Mapping[Key, RunInfo],
+    failed: Mapping[Key, str],
+    report: Callable[[float], None],
+) -> Results:
+    """The results of the runs (by trained arm and seed) on the split's faces. Raises UserError if it has no labels."""
+    set_threads(1)  # on a busy machine, several threads spend more time waiting for each other than they save
+    faces, target = load_faces(project, split)
+    errors: dict[Key, np.ndarray] = {}
+    for done, ((name, seed), info) in enumerate(runs.items()):
+        report(done / len(runs))
+        found = distances(project, info.run, faces, target)
+        errors[name, seed] = found[-1]
+        for arm in experiment.arms:
+            if arm.stage_of == name and len(found) > arm.stage + 1:
+                errors[arm.name, seed] = found[arm.stage]
+    report(1.0)
+    return collect(experiment, faces, project.schema.keypoints, runs=runs, errors=errors, failed=failed)

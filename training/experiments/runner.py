@@ -17,10 +17,10 @@ from training.experiments.events import ExperimentEvent, RunProgress
 from training.experiments.plan import Job, find_done
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress
+from training.storage.runs.inputs.snapshot import Snapshot
 from training.storage.runs.listing import RunInfo, list_runs, read_run
 from training.storage.runs.new_run import write_run
 from training.storage.runs.run import Run
-from training.storage.runs.snapshot import Snapshot
 from training.storage.runs.start import TRAIN, start_training
 
 POLL_SECONDS = 0.3

@@ -28,8 +28,8 @@ from fkp_studio.look.widgets.desktop import show_in_folder
 from fkp_studio.look.widgets.parts import Working, button, row, text_label
 from training.progress import Cancelled
 from training.sources.exchange.export_project import ExportReport, export_project
-from training.storage.project.predictions import prediction_runs
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import prediction_runs
 
 LABELS = "labels"
 

@@ -17,8 +17,8 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.labels.run_names import run_number
 from training.progress import Progress
-from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import Predictions
 from training.storage.runs.run import Run
 from training.words import counted
 

@@ -23,10 +23,10 @@ from fkp_studio.views.gallery.filters import Facts, Filter, Query
 from fkp_studio.views.gallery.panel import GalleryPanel
 from fkp_studio.window.bars.status_bar import StatusBar
 from fkp_studio.window.closing import wait_for_writing
-from training.storage.project import label_table
 from training.storage.project.edits.shift import shift_labels
 from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
+from training.storage.project.tables import label_table
 from training.storage.runs.model.stored_predictions import model_stamp
 from training.storage.runs.run import Run
 

@@ -23,8 +23,8 @@ from training.storage.project import journal as history
 from training.storage.project.edits.change import change_labels
 from training.storage.project.edits.take_back import take_back
 from training.storage.project.journal import read_steps
-from training.storage.project.predictions import prediction_runs
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import prediction_runs
 
 RUN = "0001-ml-resnet"
 POOR = 3  # a face that lacks 11 points

@@ -22,8 +22,8 @@ from fkp_studio.dialogs.search.dialog import RandomSearchDialog
 from fkp_studio.document.settings import Settings
 from fkp_studio.look.style import theme
 from fkp_studio.views.live.window import LiveWindow
+from fkp_studio.window import later_panels as parts
 from fkp_studio.window import main_window
-from fkp_studio.window.arrangement import later_panels as parts
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
 from fkp_studio.window.dialogs import DIALOGS
 from fkp_studio.window.handlers import handlers

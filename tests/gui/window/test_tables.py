@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from fkp_studio.actions import ACTIONS, GROUPS
 from fkp_studio.document.settings import SETTINGS, Settings
 from fkp_studio.look.style import assets
-from fkp_studio.look.style.theme import DARK, LIGHT, Colours
+from fkp_studio.look.style.interface_colours import DARK, LIGHT, Colours
 from fkp_studio.window.arrangement.workspaces import PARTS, WORKSPACES
 from fkp_studio.window.bars.menus import is_plain
 from fkp_studio.window.pages.shortcuts import COLUMNS, keys_text

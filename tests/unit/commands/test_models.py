@@ -24,8 +24,8 @@ from training.faces.labels.schema import KAGGLE_15
 from training.learning.evaluation.confidence import judge_run
 from training.storage.project.edits.undo import undo
 from training.storage.project.journal import read_steps
-from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.events import EpochDone, RunFailed, from_line
 from training.storage.runs.listing import read_run
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment

@@ -25,9 +25,9 @@ from training.experiments.report.words import claim_sentence, summary
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema, schema_from_names
 from training.storage.project.project import Project
+from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.listing import list_runs
 from training.storage.runs.new_run import write_run
-from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 MASKED = find_experiment("table-2-masked")
 SILENT = (sys.executable, "-m", "tests.helpers.fake_training", "speechless")

@@ -39,9 +39,9 @@ from training.faces.labels.head_poses import POSES, read_yaw, write_poses
 from training.learning.fit.train_run import train_run
 from training.processes.locks import holder
 from training.storage.project.project import Project
+from training.storage.runs.inputs.snapshot import snapshot_project
 from training.storage.runs.listing import list_runs
 from training.storage.runs.new_run import write_run
-from training.storage.runs.snapshot import snapshot_project
 from training.synthetic.demo import make_demo_project
 
 TINY = {

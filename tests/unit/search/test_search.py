@@ -38,6 +38,7 @@ from training.search.study import Study
 from training.search.worker import TrialEvent, Worker
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, Progress
+from training.storage.runs.inputs.snapshot import snapshot_project
 from training.storage.runs.listing import list_runs, read_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig, with_overrides
@@ -52,7 +53,6 @@ from training.storage.runs.settings.search_space import (
     text_of,
     with_changes,
 )
-from training.storage.runs.snapshot import snapshot_project
 
 Begin = Callable[[SearchPlan], Path]
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16, 32))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from training.faces.labels.samples import face_name
 from training.storage.runs.model.starters import room_for
 
 if TYPE_CHECKING:
-    from training.commands.predict import Rows
     from training.learning.inference.predictor import Predictor
 
+# cells of KEY, points [B, K, 2], confidences [B, K]
+Rows = Iterator[tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]]
 KEY = ("image", "face", "box_x", "box_y", "box_w", "box_h")  # columns before the points'
 
 

@@ -23,8 +23,8 @@ from training.experiments.report.figures import FIGURES, draw
 from training.experiments.report.measures import MEASURES
 from training.experiments.report.results import ArmResult, Results, keypoint_errors, shown_measures
 from training.experiments.report.words import VERDICTS
+from training.storage.runs.inputs.snapshot import Snapshot
 from training.storage.runs.settings.config import SETTINGS
-from training.storage.runs.snapshot import Snapshot
 
 _MANY_KEYPOINTS = 30
 _OWN = ("recipe", "variant", "seed", "epochs", "minutes")  # reported elsewhere

@@ -17,7 +17,7 @@ from training.experiments.report.drawing import STYLE, colour, new_figure
 from training.experiments.report.report import Drawn, Report, Said, Table, machine_facts
 from training.learning.inference.device import mixed_precision, set_threads, to_channels_last
 from training.learning.models.registry import count_parameters, make_model
-from training.learning.models.staged import StagedNet
+from training.learning.models.staged.base import StagedNet
 
 BATCH = 16
 _ROUNDS = 5

@@ -8,7 +8,7 @@ from typing import Any
 
 from training.errors import UserError
 from training.faces.measures.calibration import Calibration
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 from training.learning.inference.checkpoint import ModelInfo, load_resume, save_model, save_resume
 from training.storage.runs.run import Run
 

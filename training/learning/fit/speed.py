@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from training.faces.labels.schema import KAGGLE_15
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 from training.learning.inference.device import keep_memory, mixed_precision, to_channels_last
-from training.learning.models.staged import StagedNet
+from training.learning.models.staged.base import StagedNet
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.settings.config import RunConfig
 

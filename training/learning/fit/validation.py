@@ -12,7 +12,7 @@ from torch import Tensor
 from training.assist.filling.model import FillModel, fit_fill
 from training.faces.measures import metrics
 from training.faces.measures.calibration import Calibration, face_sizes, fit_calibration
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 from training.learning.fit.troubles.units import watched_units
 from training.learning.inference.device import mixed_precision
 from training.learning.inference.views import averaged_points, points_and_disagreement, views_of

@@ -31,7 +31,7 @@ from training.learning.inference.checkpoint import ModelInfo, load_model
 from training.learning.inference.fused import for_inference
 from training.learning.inference.onnx_int8 import CALIBRATION, int8
 from training.learning.inference.views import averaged_points
-from training.learning.models.staged import StagedNet
+from training.learning.models.staged.base import StagedNet
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_readable
 from training.storage.runs.inputs.marking_schemes import scheme_number

@@ -23,16 +23,16 @@ from training.sources.exchange.cropping import Cropper
 from training.sources.exchange.face_finding import CHUNK as PHOTOS
 from training.sources.exchange.face_finding import FACES, FaceFinder
 from training.sources.exchange.known_images import KnownPictures
-from training.sources.formats.columns import ColumnMapping
+from training.sources.formats.detect_format import IMPORT_FORMATS, PICTURES, detect_format, open_reader
 from training.sources.formats.problems import Problem
 from training.sources.formats.reader import CHUNK, Chunk, Reader
-from training.sources.formats.which import IMPORT_FORMATS, PICTURES, detect_format, open_reader
-from training.storage.project.columns import REMOVED
+from training.sources.formats.tables.columns import ColumnMapping
 from training.storage.project.edits.remove import join_photo
 from training.storage.project.new_project import new_project
 from training.storage.project.new_samples import Importing
 from training.storage.project.pixels import PictureFiles
 from training.storage.project.project import Project
+from training.storage.project.tables.columns import REMOVED
 from training.storage.runs.model.starters import room_for
 
 __all__ = [

@@ -17,8 +17,8 @@ from training.sources.exchange.values import Values, in_chunks, safe_names
 from training.sources.exchange.write_csv import write_png
 from training.sources.formats.image_files import folder_split
 from training.sources.formats.image_folder import PERSONS
-from training.sources.formats.keypoint_file import write_keypoints
-from training.sources.formats.pts import ORIGIN, text_of_cells
+from training.sources.formats.pts.schema_file import write_keypoints
+from training.sources.formats.pts.text import ORIGIN, text_of_cells
 
 
 def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[str]]:

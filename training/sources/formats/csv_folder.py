@@ -13,8 +13,13 @@ from training.faces.images.reading import PICTURE_SUFFIXES
 from training.faces.labels.samples import SampleBatch, face_name
 from training.faces.labels.schema import SCHEMAS, KeypointSchema, schema_from_names
 from training.progress import Progress
-from training.sources.formats import face_rows
-from training.sources.formats.columns import (
+from training.sources.formats.image_files import Examined, examine_files
+from training.sources.formats.image_folder import PERSONS
+from training.sources.formats.kaggle import is_kaggle_header
+from training.sources.formats.problems import Findings, Place
+from training.sources.formats.reader import CHUNK, Chunk
+from training.sources.formats.tables import face_rows
+from training.sources.formats.tables.columns import (
     GROUP_NAMES,
     IMAGE_NAMES,
     SPLIT_NAMES,
@@ -24,14 +29,15 @@ from training.sources.formats.columns import (
     split_of,
     with_states,
 )
-from training.sources.formats.image_files import Examined, examine_files
-from training.sources.formats.image_folder import PERSONS
-from training.sources.formats.kaggle import is_kaggle_header
-from training.sources.formats.known_columns import SUBSET_NAMES, find_box, find_crop, with_flags, with_known_names
-from training.sources.formats.label_rows import LabelRows
-from training.sources.formats.problems import Findings, Place
-from training.sources.formats.reader import CHUNK, Chunk
-from training.sources.formats.table import Rows, Table, open_table
+from training.sources.formats.tables.known_columns import (
+    SUBSET_NAMES,
+    find_box,
+    find_crop,
+    with_flags,
+    with_known_names,
+)
+from training.sources.formats.tables.label_rows import LabelRows
+from training.sources.formats.tables.table import Rows, Table, open_table
 
 LABELS = "labels.csv"
 _HEAD = 200  # rows looked at to understand the columns

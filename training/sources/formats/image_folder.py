@@ -15,7 +15,6 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch, Split
 from training.faces.labels.schema import IBUG_68, KeypointSchema, schema_from_names
 from training.progress import Progress
-from training.sources.formats.columns import GROUP_NAMES, IMAGE_NAMES, named
 from training.sources.formats.image_files import (
     Examined,
     batched,
@@ -24,12 +23,13 @@ from training.sources.formats.image_files import (
     folder_split,
     is_picture,
 )
-from training.sources.formats.keypoint_file import read_keypoints
-from training.sources.formats.layout_300w import Place300W, place_of, remarks
 from training.sources.formats.problems import Findings, Problem
-from training.sources.formats.pts import read_pts, read_pts_cells
+from training.sources.formats.pts.layout_300w import Place300W, place_of, remarks
+from training.sources.formats.pts.schema_file import read_keypoints
+from training.sources.formats.pts.text import read_pts, read_pts_cells
 from training.sources.formats.reader import CHUNK, Chunk, check_points, flags_of
-from training.sources.formats.table import open_table
+from training.sources.formats.tables.columns import GROUP_NAMES, IMAGE_NAMES, named
+from training.sources.formats.tables.table import open_table
 
 PERSONS = "persons.csv"
 

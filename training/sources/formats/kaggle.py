@@ -14,7 +14,9 @@ from training.faces.labels.near_duplicates import looks_of
 from training.faces.labels.samples import SampleBatch, Split
 from training.faces.labels.schema import KAGGLE_15, KeypointSchema
 from training.progress import Progress
-from training.sources.formats.columns import (
+from training.sources.formats.problems import Findings, Place
+from training.sources.formats.reader import CHUNK, Chunk
+from training.sources.formats.tables.columns import (
     GROUP_NAMES,
     SPLIT_NAMES,
     ColumnMapping,
@@ -22,11 +24,9 @@ from training.sources.formats.columns import (
     named,
     require_known,
 )
-from training.sources.formats.label_rows import LabelRows
-from training.sources.formats.pixel_text import PixelTextError, parse_pixels
-from training.sources.formats.problems import Findings, Place
-from training.sources.formats.reader import CHUNK, Chunk
-from training.sources.formats.table import Line, Rows, Table, open_table
+from training.sources.formats.tables.label_rows import LabelRows
+from training.sources.formats.tables.pixel_text import PixelTextError, parse_pixels
+from training.sources.formats.tables.table import Line, Rows, Table, open_table
 
 PIXELS = "image"
 IMAGE_ID = "imageid"

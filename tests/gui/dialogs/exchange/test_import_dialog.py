@@ -22,7 +22,7 @@ from fkp_studio.document.session import Session
 from fkp_studio.look.style import theme
 from training.errors import UserError
 from training.sources.exchange.import_source import Cancelled, Problem
-from training.sources.formats.columns import ColumnMapping, KeypointColumns
+from training.sources.formats.tables.columns import ColumnMapping, KeypointColumns
 from training.storage.project.project import Project
 
 HEADER = "image,person,split,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y"

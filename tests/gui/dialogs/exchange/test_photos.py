@@ -31,7 +31,7 @@ from training.faces.labels.labels import Origin
 from training.faces.labels.schema import IBUG_68
 from training.sources.exchange.import_source import import_source
 from training.storage.project.edits.take_back import take_back
-from training.storage.project.predictions import predicted_ids
+from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.run import starters_folder
 
 STARTER = "starter-15"

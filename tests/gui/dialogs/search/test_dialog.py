@@ -17,10 +17,10 @@ from fkp_studio.jobs.searches import arguments
 from fkp_studio.views.runs.model import RunsModel
 from training.commands import search as search_command
 from training.search.plan import SearchPlan, TrialInfo, create_search, read_search, worker, write_trials
+from training.storage.runs.inputs.snapshot import snapshot_project
 from training.storage.runs.new_run import create_run, write_run
 from training.storage.runs.settings.recipes import recipe_config, recipe_space
 from training.storage.runs.settings.search_space import Choices, Range
-from training.storage.runs.snapshot import snapshot_project
 
 SEARCH = (sys.executable, "-m", "tests.helpers.fake_search")
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16, 32))}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.learning.fit.losses import LOSSES, make_loss, wing
+from training.learning.fit.step.losses import LOSSES, make_loss, wing
 
 W, EPSILON = 10.0, 2.0
 

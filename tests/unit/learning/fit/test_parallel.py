@@ -27,8 +27,8 @@ from training.learning.fit.parallel import connection, launch
 from training.learning.fit.parallel.connection import joined
 from training.learning.fit.parallel.launch import Place
 from training.learning.fit.parallel.ranks import Ranks
+from training.learning.fit.step.trainer import Session
 from training.learning.fit.train_run import check_resumable, train_run
-from training.learning.fit.trainer import Session
 from training.learning.inference.checkpoint import load_resume
 from training.storage.project.project import Project
 from training.storage.runs.events import RunFinished

@@ -11,15 +11,15 @@ import torch
 
 from tests.helpers.training_data import SCHEMA, make_data, make_run, tiny_config
 from training.faces.labels.labels import Origin
-from training.learning.fit.hard_points import HardPoints
 from training.learning.fit.saved_state import restore, save
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.losses import HardPoints
+from training.learning.fit.step.trainer import Session
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_run_data, point_weights
+from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot, snapshot_project
 from training.storage.runs.new_run import write_run
 from training.storage.runs.settings.config import with_overrides
 from training.storage.runs.settings.recipes import recipe_config
-from training.storage.runs.snapshot import Snapshot, load_snapshot, snapshot_project
 
 CPU = torch.device("cpu")
 

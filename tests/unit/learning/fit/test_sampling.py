@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.helpers.training_data import make_data, tiny_config
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 
 
 def seen(sampling: str, *, rows: str = "all", epochs: int = 1) -> tuple[np.ndarray, Session]:

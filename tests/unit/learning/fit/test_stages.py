@@ -13,15 +13,15 @@ import torch
 
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.faces.labels.splits import numbered
-from training.learning.fit.stages import held_out
+from training.learning.fit.step.stages import held_out
+from training.learning.fit.step.trainer import Session
 from training.learning.fit.train_run import train_run
-from training.learning.fit.trainer import Session
 from training.learning.inference.checkpoint import load_model, load_resume
 from training.learning.inference.predictor import Predictor
-from training.learning.models import cascade, cnn6, patches
-from training.learning.models.cnn6 import CNN6
-from training.learning.models.cnn7 import CNN7
-from training.learning.models.staged import StagedNet
+from training.learning.models import plain_cnn
+from training.learning.models.plain_cnn import CNN6, CNN7
+from training.learning.models.staged import cascade, patches
+from training.learning.models.staged.base import StagedNet
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress, RunFinished, Trouble, from_line, to_line
 from training.storage.runs.inputs.data import RunData
@@ -39,7 +39,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cascade.Level1, "widths", (4, 8, 8, 8))
     monkeypatch.setattr(cascade, "PATCH", 16)
     monkeypatch.setattr(patches, "_WIDTHS", (4, 8, 8))
-    monkeypatch.setattr(cnn6, "_HIDDEN", 32)
+    monkeypatch.setattr(plain_cnn, "_HIDDEN", 32)
 
 
 def config(name: str, **settings: str) -> RunConfig:

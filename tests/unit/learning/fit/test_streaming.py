@@ -18,9 +18,9 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KAGGLE_15
-from training.learning.fit.streaming import StreamedPictures
+from training.learning.fit.step.streaming import StreamedPictures
+from training.learning.fit.step.trainer import Session
 from training.learning.fit.train_run import train_run
-from training.learning.fit.trainer import Session
 from training.storage.project.network_pixels import MappedPictures
 from training.storage.project.project import Project
 from training.storage.runs import folder as runs

@@ -18,9 +18,9 @@ import pytest
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.errors import UserError
 from training.learning.fit import saved_state
-from training.learning.fit import trainer as session
-from training.learning.fit.fit import fit
+from training.learning.fit.step import trainer as session
 from training.learning.fit.train_run import train_run
+from training.learning.fit.training_loop import fit
 from training.learning.inference.checkpoint import load_resume, save_resume
 from training.learning.inference.predictor import Predictor
 from training.storage.runs import folder as runs

@@ -12,15 +12,15 @@ import torch
 from torch import nn
 
 from tests.helpers.training_data import SCHEMA, SIDE, dots, make_data, make_run, tiny_config
+from training.learning.fit.step.trainer import Session
 from training.learning.fit.train_run import train_run
-from training.learning.fit.trainer import Session
 from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.steps import Pulse
 from training.learning.fit.troubles.units import Layer, watched_units
 from training.learning.fit.troubles.watch import Doctor, not_a_number, unreadable_pictures
 from training.learning.fit.validation import evaluate
-from training.learning.models.cnn6 import CNN6
-from training.learning.models.patches import PatchNets
+from training.learning.models.plain_cnn import CNN6
+from training.learning.models.staged.patches import PatchNets
 from training.storage.runs.events import EpochDone, Event, RunFailed, Trouble
 from training.storage.runs.inputs.data import RunData
 from training.synthetic.faces import make_faces

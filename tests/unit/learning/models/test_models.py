@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from training.errors import UserError
 from training.learning.models.layers import WideStem
 from training.learning.models.registry import MODELS, count_parameters, make_model, recipe_parameters
-from training.learning.models.staged import StagedNet
+from training.learning.models.staged.base import StagedNet
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 

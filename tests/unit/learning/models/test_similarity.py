@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.learning.models.similarity import Similarity, cut, fit_similarity, to_normal, to_pixels
+from training.learning.models.staged.similarity import Similarity, cut, fit_similarity, to_normal, to_pixels
 
 SIDE = 64
 

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.learning.fit.losses import mse
-from training.learning.models.cascade import PATCH, Cascade, cascade_networks, patches
-from training.learning.models.patches import PatchNets, patch_nets_parameters
+from training.learning.fit.step.losses import mse
 from training.learning.models.registry import count_parameters, make_model
-from training.learning.models.staged import Source, StagedNet
-from training.learning.models.two_stage import TwoStage, completed
+from training.learning.models.staged.base import Source, StagedNet
+from training.learning.models.staged.cascade import PATCH, Cascade, cascade_networks, patches
+from training.learning.models.staged.patches import PatchNets, patch_nets_parameters
+from training.learning.models.staged.two_stage import TwoStage, completed
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import recipe_config
 

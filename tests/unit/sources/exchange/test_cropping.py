@@ -16,7 +16,7 @@ from training.faces.images.reading import read_picture, resize_picture
 from training.faces.labels.labels import Origin
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import import_source
-from training.sources.formats.pts import pts_text, read_pts
+from training.sources.formats.pts.text import pts_text, read_pts
 from training.storage.project.edits.change import change_labels
 from training.storage.project.project import Project
 

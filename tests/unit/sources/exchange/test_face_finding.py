@@ -17,8 +17,8 @@ from training.faces.labels.samples import FLAG_OUTSIDE, Split
 from training.faces.labels.schema import AFLW_19, COFW_29, KAGGLE_15, SCHEMAS, KeypointSchema
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import detect_format, import_source, preview
-from training.sources.formats.layout_300w import place_of
-from training.sources.formats.pts import pts_text
+from training.sources.formats.pts.layout_300w import place_of
+from training.sources.formats.pts.text import pts_text
 from training.storage.project.project import Project
 
 # 300-W's folders

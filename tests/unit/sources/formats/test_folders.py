@@ -27,10 +27,10 @@ from tests.helpers.label_files import (
 from training.errors import UserError
 from training.faces.labels.samples import FLAG_OUTSIDE
 from training.sources.exchange.import_source import detect_format, import_source, preview
-from training.sources.formats.columns import KeypointColumns, find_keypoints
-from training.sources.formats.pts import pts_text, read_pts
-from training.storage.project.imports import read_imports
+from training.sources.formats.pts.text import pts_text, read_pts
+from training.sources.formats.tables.columns import KeypointColumns, find_keypoints
 from training.storage.project.project import Project
+from training.storage.project.tables.imports import read_imports
 
 
 def pts_folder(folder: Path, count: int = 5, *, points: int = 68, suffix: str = ".png") -> Path:

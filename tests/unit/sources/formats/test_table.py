@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.label_files import sentence_of
 from training.errors import UserError
-from training.sources.formats.table import Rows, open_table
+from training.sources.formats.tables.table import Rows, open_table
 
 
 def rows_of(path: Path, data: bytes) -> Rows:

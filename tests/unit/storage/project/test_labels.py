@@ -19,9 +19,9 @@ from training.storage.project import journal as history
 from training.storage.project.edits.change import change_labels
 from training.storage.project.edits.undo import redo, undo
 from training.storage.project.journal import read_steps
-from training.storage.project.label_table import label_table
-from training.storage.project.labels_codec import decode, encode, pack, unpack
 from training.storage.project.project import Project
+from training.storage.project.tables.label_table import label_table
+from training.storage.project.tables.labels_codec import decode, encode, pack, unpack
 
 
 def random_labels(seed: int, *, count: int, keypoints: int) -> Labels:

@@ -23,12 +23,12 @@ from training.commands.shared import predict_all as predicting
 from training.faces.labels.labels import Labels
 from training.faces.labels.schema import KAGGLE_15
 from training.progress import Cancelled, Progress
-from training.storage.project import label_table
 from training.storage.project.database import Database
 from training.storage.project.edits.shift import shift_labels
 from training.storage.project.edits.undo import undo
 from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
+from training.storage.project.tables import label_table
 
 BLOCK = 16
 

@@ -14,8 +14,8 @@ from training.faces.labels.run_names import run_number
 from training.storage.project.edits.take_back import take_back
 from training.storage.project.edits.undo import redo, undo
 from training.storage.project.journal import read_steps
-from training.storage.project.predictions import delete_predictions, predicted_ids, prediction_runs, run_columns
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import delete_predictions, predicted_ids, prediction_runs, run_columns
 
 ONE, TWO = "0001-ml-resnet", "0002-cnn-6"
 

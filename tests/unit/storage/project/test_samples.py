@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.storage.project.project import Project
-from training.storage.project.samples import faceless_ids, files_of_samples, find_samples
+from training.storage.project.tables.samples import faceless_ids, files_of_samples, find_samples
 
 
 def test_samples_are_found_by_part_of_a_name_and_by_number_first(project_path: Path) -> None:

@@ -15,12 +15,12 @@ from training import cli
 from training.errors import UserError
 from training.faces.labels.schema import KAGGLE_15
 from training.faces.measures.pose_balance import balance, pose_components
+from training.learning.fit.step.trainer import Session
 from training.learning.fit.train_run import train_run
-from training.learning.fit.trainer import Session
 from training.storage.project.project import Project
 from training.storage.runs.inputs.balance import project_poses, read_balance, row_weights
 from training.storage.runs.inputs.data import RunData
-from training.storage.runs.snapshot import Snapshot
+from training.storage.runs.inputs.snapshot import Snapshot
 from training.synthetic.demo import make_demo_project
 
 TEMPLATE = np.array(KAGGLE_15.template) * SIDE

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from training.errors import UserError
-from training.learning.fit.losses import LOSSES
+from training.learning.fit.step.losses import LOSSES
 from training.learning.models.registry import MODELS
 from training.storage.runs.settings.config import SETTINGS, RunConfig, with_budget, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config

@@ -15,10 +15,10 @@ from training.errors import UserError
 from training.processes.locks import Lock
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted, to_line
+from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.listing import damaged_runs, list_runs, read_run
 from training.storage.runs.new_run import NUMBERS
 from training.storage.runs.run import Run
-from training.storage.runs.snapshot import load_snapshot
 
 STARTED = RunStarted("cnn-6", 10, 4, 9, 2, "cpu", "float32", 1, 4, None, 0, 7.0)
 PROGRESS = Progress(1, 1, 4, 2.0, 50.0, 0.1, 9.0)

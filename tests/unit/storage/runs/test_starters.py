@@ -15,14 +15,13 @@ from training.errors import UserError
 from training.faces.labels.labels import Origin
 from training.faces.labels.run_names import run_number, run_title
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, schema_from_names
-from training.learning.fit.warm_start import copy_weights, warm_start
-from training.learning.inference.checkpoint import load_model
-from training.learning.inference.compact import write_compact
+from training.learning.fit.initial_weights.warm_start import copy_weights, warm_start
+from training.learning.inference.checkpoint import load_model, write_compact
 from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model
 from training.storage.project.edits.take_back import take_back
-from training.storage.project.predictions import prediction_runs
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import prediction_runs
 from training.storage.runs.model.starters import starter_for, starter_runs, starters
 from training.storage.runs.run import Run, starters_folder
 

@@ -8,9 +8,9 @@ from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
 
 from fkp_studio.face.marks import ToScreen
 from fkp_studio.look.style import theme
-from fkp_studio.views.canvas.camera import STEP, Camera
+from fkp_studio.views.canvas.drawing.camera import STEP, Camera
+from fkp_studio.views.canvas.drawing.image_item import PictureItem
 from fkp_studio.views.canvas.gestures.interactions import Place
-from fkp_studio.views.canvas.image_item import PictureItem
 
 EMPTY_SIZE = (96, 96)  # px, of the space without an image
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from training.faces.labels.labels import PointState
 from training.faces.labels.schema import AFLW_19, COFW_29, IBUG_68
-from training.sources.formats.columns import STATE_WORDS, KeypointColumns, named
+from training.sources.formats.tables.columns import STATE_WORDS, KeypointColumns, named
 
 _BOX_PREFIXES = ("box_", "bbox_", "face_", "rect_", "")
 _BOX_SIZES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))

@@ -1,4 +1,4 @@
-"""`python -m training.learning.fit.parallel.together`: one of the other processes of a training, as the first process starts them."""
+"""`python -m training.learning.fit.helping_process`: one of the other processes of a training, as the first process starts them."""
 
 from __future__ import annotations
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from training.errors import UserError
 from training.files import reading
-from training.sources.formats.columns import ColumnMapping
 from training.sources.formats.csv_folder import CsvFolderReader
 from training.sources.formats.image_files import files_below, is_picture
 from training.sources.formats.image_folder import PERSONS, FolderReader
 from training.sources.formats.kaggle import KaggleReader, is_kaggle_header
-from training.sources.formats.layout_300w import is_layout, place_of
+from training.sources.formats.pts.layout_300w import is_layout, place_of
 from training.sources.formats.reader import Reader
-from training.sources.formats.table import open_table
+from training.sources.formats.tables.columns import ColumnMapping
+from training.sources.formats.tables.table import open_table
 
 KAGGLE, PTS, W300, CSV, PICTURES = "kaggle", "pts", "300-w", "csv", "pictures"
 IMPORT_FORMATS = (KAGGLE, PTS, W300, CSV, PICTURES)

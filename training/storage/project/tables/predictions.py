@@ -10,7 +10,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.storage.project.database import Database
-from training.storage.project.label_table import BLOCK, blocks, read_labels
+from training.storage.project.tables.label_table import BLOCK, blocks, read_labels
 
 SHIFT = 40  # key = run << SHIFT | sample id
 

@@ -11,8 +11,8 @@ from fkp_studio.face.marks import Display, ToScreen, caption
 from fkp_studio.face.sprites import draw_marks
 from fkp_studio.face.words import hover_text
 from fkp_studio.look.style import theme
-from fkp_studio.views.canvas.image_item import PictureItem
-from fkp_studio.views.canvas.loupe import paint_loupe
+from fkp_studio.views.canvas.drawing.image_item import PictureItem
+from fkp_studio.views.canvas.drawing.loupe import paint_loupe
 
 _RING = QColor(theme.PREDICTION)
 _RING.setAlpha(200)

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 
 from training.learning.augment.batch_random import uniform
 from training.learning.augment.geometry import inside
-from training.learning.models.cnn6 import CNN6, cnn6_parameters
-from training.learning.models.cnn7 import CNN7, cnn7_parameters
+from training.learning.models.plain_cnn import CNN6, CNN7, cnn6_parameters, cnn7_parameters
 from training.learning.models.points import PointNet, origin_of
-from training.learning.models.similarity import Similarity, cut, fit_similarity, to_normal, to_pixels
-from training.learning.models.staged import Lesson, Source, StagedNet
+from training.learning.models.staged.base import Lesson, Source, StagedNet
+from training.learning.models.staged.similarity import Similarity, cut, fit_similarity, to_normal, to_pixels
 from training.storage.runs.settings.config import RunConfig
 
 FIRST_SIDE = 64  # px of the image that CNN-6 sees

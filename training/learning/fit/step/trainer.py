@@ -12,16 +12,15 @@ from torch import Tensor
 
 from training.faces.measures import metrics
 from training.learning.augment.batch import augment, prepare
-from training.learning.fit.hard_points import HardPoints
-from training.learning.fit.losses import divisor, make_loss
-from training.learning.fit.optim import WeightAverage, make_optimizer, rate_at, set_rate
+from training.learning.fit.initial_weights.pretrained import load_pretrained
+from training.learning.fit.initial_weights.warm_start import warm_start
 from training.learning.fit.parallel.ranks import Ranks, Step, check_device
-from training.learning.fit.pretrained import load_pretrained
-from training.learning.fit.self_training import SelfTraining
-from training.learning.fit.stages import Stages
-from training.learning.fit.streaming import StreamedPictures, on_device, take
+from training.learning.fit.step.losses import HardPoints, divisor, make_loss
+from training.learning.fit.step.optim import WeightAverage, make_optimizer, rate_at, set_rate
+from training.learning.fit.step.self_training import SelfTraining
+from training.learning.fit.step.stages import Stages
+from training.learning.fit.step.streaming import StreamedPictures, on_device, take
 from training.learning.fit.troubles.watch import Doctor
-from training.learning.fit.warm_start import warm_start
 from training.learning.inference.device import (
     choose_device,
     choose_precision,
@@ -33,7 +32,7 @@ from training.learning.inference.views import points_and_spread
 from training.learning.models.learnt_offsets import unlabelled
 from training.learning.models.light import each_head
 from training.learning.models.registry import make_model
-from training.learning.models.staged import Lesson, StagedNet
+from training.learning.models.staged.base import Lesson, StagedNet
 from training.storage.runs.inputs.balance import row_weights
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.settings.config import RunConfig

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.learning.augment.batch_random import uniform
-from training.learning.models.cnn6 import PlainCNN, plain_cnn_parameters
-from training.learning.models.patches import PatchNets, patch_nets_parameters
+from training.learning.models.plain_cnn import PlainCNN, plain_cnn_parameters
 from training.learning.models.points import PointNet, origin_of
-from training.learning.models.similarity import pixel_centres, to_normal
-from training.learning.models.staged import Lesson, Source, StagedNet
+from training.learning.models.staged.base import Lesson, Source, StagedNet
+from training.learning.models.staged.patches import PatchNets, patch_nets_parameters
+from training.learning.models.staged.similarity import pixel_centres, to_normal
 from training.storage.runs.settings.config import RunConfig
 
 PATCH = 50  # px of the input: the report's 50x50 of 96x96

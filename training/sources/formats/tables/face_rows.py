@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.errors import UserError
-from training.sources.formats.columns import ColumnMapping
-from training.sources.formats.table import Rows
+from training.sources.formats.tables.columns import ColumnMapping
+from training.sources.formats.tables.table import Rows
 
 _FARTHEST = 1 << 30  # px
 _FLAG_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}

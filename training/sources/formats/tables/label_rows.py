@@ -12,11 +12,11 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.samples import Split
 from training.faces.labels.schema import KeypointSchema
-from training.sources.formats.columns import ColumnMapping, split_of
-from training.sources.formats.known_columns import is_flag, state_words
 from training.sources.formats.problems import Findings
 from training.sources.formats.reader import check_points, flags_of
-from training.sources.formats.table import Rows
+from training.sources.formats.tables.columns import ColumnMapping, split_of
+from training.sources.formats.tables.known_columns import is_flag, state_words
+from training.sources.formats.tables.table import Rows
 
 _NOT_SAID = -1
 

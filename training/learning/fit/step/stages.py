@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from training.learning.models.light import LightPoints
-from training.learning.models.staged import Lesson, Source, StagedNet
+from training.learning.models.staged.base import Lesson, Source, StagedNet
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.settings.config import RunConfig
 

@@ -11,7 +11,7 @@ from training.assist.offsets.label_offsets import offset_troubles
 from training.faces.labels.splits import spread_rows
 from training.learning.fit.parallel.ranks import Ranks
 from training.learning.fit.saved_state import info, restore, save, save_best
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Session
 from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.watch import no_val_split, not_a_number, stage_2_no_better, unreadable_pictures
 from training.learning.fit.validation import calibrate, evaluate
