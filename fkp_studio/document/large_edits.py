@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from fkp_studio.background.project_thread import Background, Done, Stop, Work
 from training.errors import UserError
-from training.storage.project.tables.columns import SampleIndex
+from training.storage.project.tables.packed_columns import SampleIndex
 
 
 class LargeEdits(QObject):

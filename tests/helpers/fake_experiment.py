@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from training.experiments.conduct import hold
-from training.experiments.events import (
+from training.experiments.experiment_events import (
     ExperimentDone,
     ExperimentEnded,
     ExperimentEvent,

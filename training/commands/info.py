@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 def collect(project: Project) -> dict[str, Any]:
     """The summary as plain values."""
     from training.faces.labels.labels import PointState
-    from training.storage.project.tables.columns import SPLITS
+    from training.storage.project.tables.packed_columns import SPLITS
     from training.storage.runs.listing import damaged_runs, list_runs
 
     index, counts = project.index(), label_table(project.database, len(project.schema))

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.commands.shared.find_run import find_run
 from training.commands.shared.output import Report, progress_bar, say
-from training.commands.shared.points_rows import Rows
+from training.commands.shared.photo_rows import Rows
 from training.commands.shared.predict_all import (
     check_keypoints,
     chunks,
@@ -100,7 +100,7 @@ def _predict_pictures(
             ),
         )
         if args.faces == "detect":
-            from training.commands.shared import points_rows as predict_faces
+            from training.commands.shared import photo_rows as predict_faces
 
             key, rows = predict_faces.KEY, predict_faces.face_rows(pictures, predictor, unreadable, report)
         count = write_csv(args.out, rows, predictor.schema, key=key)

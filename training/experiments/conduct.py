@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.errors import UserError
-from training.experiments.events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
+from training.experiments.experiment_events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
 from training.experiments.hiding import Hidden, hide_labels
 from training.experiments.papers.definition import Experiment, differ_in_rows_only, missing_recipes
 from training.experiments.plan import (
@@ -178,7 +178,7 @@ def _write(
     tell: Tell,
     report: Callable[[float], None],
 ) -> None:
-    from training.experiments.faces import measure
+    from training.experiments.measure_runs import measure
     from training.experiments.report.report import training_report
     from training.experiments.report.write import write_report
 
@@ -197,7 +197,7 @@ def _write(
 def _measure_speed(
     experiment: Experiment, project: Project, folder: Path, *, tell: Tell, stop: threading.Event
 ) -> None:
-    from training.experiments.report.speed import measure_speed, speed_report
+    from training.experiments.report.network_speed import measure_speed, speed_report
     from training.experiments.report.write import write_report
 
     sentence = (

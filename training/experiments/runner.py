@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.experiments.events import ExperimentEvent, RunProgress
+from training.experiments.experiment_events import ExperimentEvent, RunProgress
 from training.experiments.plan import Job, find_done
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress

@@ -25,7 +25,7 @@ from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.dialogs.exchange.onnx_export import export_model
 from fkp_studio.document.session import Session
 from fkp_studio.look.widgets.desktop import show_in_folder
-from fkp_studio.look.widgets.parts import Working, button, row, text_label
+from fkp_studio.look.widgets.dialog_parts import Working, button, row, text_label
 from training.progress import Cancelled
 from training.sources.exchange.export_project import ExportReport, export_project
 from training.storage.project.project import Project

@@ -15,7 +15,7 @@ from fkp_studio.dialogs.poses.histogram import PoseHistogram
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
 from fkp_studio.look.style import theme
-from fkp_studio.look.widgets.parts import button, row, text_label
+from fkp_studio.look.widgets.dialog_parts import button, row, text_label
 from training.words import counted
 
 NOW = "current labels"

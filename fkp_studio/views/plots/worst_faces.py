@@ -9,7 +9,7 @@ import numpy as np
 
 from training.faces.measures.metrics import point_errors
 from training.storage.project.project import Project
-from training.storage.project.tables.columns import SPLITS
+from training.storage.project.tables.packed_columns import SPLITS
 from training.storage.project.tables.predictions import predicted_ids
 
 MOST = 100

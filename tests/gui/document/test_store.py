@@ -238,7 +238,7 @@ def test_another_program_fills_while_the_window_is_open(store: ProjectStore, qtb
     with Project.open(store.path) as other:
         accepted = accept(other, RUN)
     with qtbot.waitSignal(store.changed) as changed:
-        store.watch.look()
+        store.external.look()
     assert changed.args[0].ids is None
     assert changed.args[0].labels
     assert not store.index().missing.any()
@@ -252,8 +252,8 @@ def test_own_writes_are_not_taken_for_anothers(store: ProjectStore, qtbot: QtBot
     store.place(1, 0, (1, 1))
     seen: list[Changes] = []
     store.changed.connect(seen.append)
-    store.watch.look()
-    store.watch.look()
+    store.external.look()
+    store.external.look()
     qtbot.waitUntil(lambda: True)
     assert seen == []
 
@@ -328,7 +328,7 @@ def test_the_log_of_many_edits_is_folded_in(store: ProjectStore, qtbot: QtBot) -
         store.place(1 + i % 20, i % 15, (i % 90, i % 80 + 3))
     assert log.stat().st_size > 100_000
     assert database.stat().st_mtime_ns == size
-    store.watch.look()
+    store.external.look()
     qtbot.waitUntil(lambda: database.stat().st_mtime_ns != size)
 
 

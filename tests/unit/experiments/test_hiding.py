@@ -14,7 +14,7 @@ from tests.unit.experiments.report.test_words import FACES, _arm
 from training.cli import main
 from training.errors import UserError
 from training.experiments.conduct import conduct
-from training.experiments.events import ExperimentEvent, ExperimentStarted
+from training.experiments.experiment_events import ExperimentEvent, ExperimentStarted
 from training.experiments.hiding import hide_labels, kept_keypoints
 from training.experiments.papers.catalogue import find_experiment
 from training.experiments.papers.definition import Budget

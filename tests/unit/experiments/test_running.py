@@ -22,7 +22,7 @@ os.environ.setdefault(
 from training.cli import main
 from training.errors import UserError
 from training.experiments.conduct import conduct, hold
-from training.experiments.events import (
+from training.experiments.experiment_events import (
     ExperimentDone,
     ExperimentEvent,
     ExperimentStarted,
@@ -252,7 +252,7 @@ def test_events_come_back_from_their_lines() -> None:
 
 
 def test_the_speed_of_networks_is_measured_and_written(project_path: Path) -> None:
-    from training.experiments.report.speed import measure_speed, speed_report
+    from training.experiments.report.network_speed import measure_speed, speed_report
     from training.experiments.report.write import write_report
 
     experiment = find_experiment("table-7-speed")

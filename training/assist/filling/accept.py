@@ -16,8 +16,8 @@ from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.run_names import run_number
 from training.storage.project.edits.step import Change, Edited, write_changes
 from training.storage.project.project import Project
-from training.storage.project.tables.columns import kept_ids, read_sizes
 from training.storage.project.tables.label_table import as_ids, blocks
+from training.storage.project.tables.packed_columns import kept_ids, read_sizes
 from training.storage.project.tables.predictions import Predictions
 from training.storage.project.tables.samples import faceless_ids
 from training.storage.runs.run import Run

@@ -18,8 +18,8 @@ from training.errors import UserError
 from training.faces.images.reading import resize_points
 from training.faces.labels.splits import spread_rows
 from training.storage.project.project import Project
-from training.storage.project.tables.columns import read_sizes
 from training.storage.project.tables.label_table import blocks
+from training.storage.project.tables.packed_columns import read_sizes
 from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.model.adjustment import Adjustment, remove_adjustment, write_adjustment
 from training.storage.runs.model.stored_predictions import (

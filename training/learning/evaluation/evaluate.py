@@ -12,7 +12,7 @@ from training.faces.measures.metrics import Evaluation, evaluate
 from training.faces.measures.protocols import Protocol, ProtocolRow, chosen_rows, get_protocol, measure_rows
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
-from training.storage.project.tables.columns import split_word
+from training.storage.project.tables.packed_columns import split_word
 from training.storage.runs.inputs.data import load_readable
 from training.storage.runs.run import Run
 

@@ -11,7 +11,7 @@ from training.assist.offsets.label_offsets import offset_troubles
 from training.faces.labels.splits import spread_rows
 from training.learning.fit.parallel.ranks import Ranks
 from training.learning.fit.saved_state import info, restore, save, save_best
-from training.learning.fit.step.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.watch import no_val_split, not_a_number, stage_2_no_better, unreadable_pictures
 from training.learning.fit.validation import calibrate, evaluate
@@ -58,74 +58,74 @@ def fit(
     UserError for what the user can fix, OSError for a full disk; what was saved before stays whole.
     """
     ranks = ranks or Ranks()
-    session = open_session(run, resume=resume, data=data, ranks=ranks)
-    if session.balance is not None and not resume:
-        write_balance(run, session.balance)
-    yield _started(session)
-    if session.data.val_is_train and not resume:
-        yield no_val_split(len(session.data.val))
-    if session.data.left_out and not resume:
-        yield unreadable_pictures(session.data.left_out)
+    trainer = make_trainer(run, resume=resume, data=data, ranks=ranks)
+    if trainer.balance is not None and not resume:
+        write_balance(run, trainer.balance)
+    yield _started(trainer)
+    if trainer.data.val_is_train and not resume:
+        yield no_val_split(len(trainer.data.val))
+    if trainer.data.left_out and not resume:
+        yield unreadable_pictures(trainer.data.left_out)
     if not resume:
-        yield from label_troubles(session.data.original_points(), session.data.sizes)
-        yield from _offset_troubles(session)
+        yield from label_troubles(trainer.data.original_points(), trainer.data.sizes)
+        yield from _offset_troubles(trainer)
     with ranks.connected():
-        yield from _Loop(run, session, should_stop, save_seconds).train()
+        yield from _Loop(run, trainer, should_stop, save_seconds).train()
         ranks.dismiss()
 
 
-def open_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None = None) -> Session:
+def make_trainer(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None = None) -> Trainer:
     """The run ready for its next step, the same in all processes that share it. Raises UserError in each of them."""
-    session = ranks.together(lambda: _load_session(run, resume=resume, ranks=ranks, data=data))
+    trainer = ranks.together(lambda: _load_trainer(run, resume=resume, ranks=ranks, data=data))
     if not ranks.alone:
-        ranks.check(session.data.fingerprint())
-    session.precision = ranks.from_first(session.precision)
-    ranks.share_layers(session.model)
-    session.share()
-    return session
+        ranks.check(trainer.data.fingerprint())
+    trainer.precision = ranks.from_first(trainer.precision)
+    ranks.share_layers(trainer.model)
+    trainer.share()
+    return trainer
 
 
-def _load_session(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None) -> Session:
+def _load_trainer(run: Run, *, resume: bool, ranks: Ranks, data: RunData | None) -> Trainer:
     config = load_config(run)
     set_threads(ranks.threads(config.machine.threads))
-    session = Session(config, data if data is not None else load_run_data(run, config), ranks)
+    trainer = Trainer(config, data if data is not None else load_run_data(run, config), ranks)
     if resume:
-        restore(session, run)
-        set_threads(ranks.threads(session.threads))  # another number would round sums otherwise
+        restore(trainer, run)
+        set_threads(ranks.threads(trainer.threads))  # another number would round sums otherwise
     else:
-        session.load_pretrained()
-        session.settle()
-    return session
+        trainer.load_pretrained()
+        trainer.settle()
+    return trainer
 
 
-def take_part(session: Session) -> None:
+def take_part(trainer: Trainer) -> None:
     """Do the steps of a training that another process leads, until it has no further."""
     at: tuple[int, int] | None = None
-    for step in session.ranks.steps():
-        session.epoch, session.batch = step.epoch, step.batch
+    for step in trainer.ranks.steps():
+        trainer.epoch, trainer.batch = step.epoch, step.batch
         if step.next_stage:
-            session.next_stage(step.done)
+            trainer.next_stage(step.done)
             continue
-        if at != (step.epoch, session.stages.number):
-            at, batches = (step.epoch, session.stages.number), session.epoch_rows()
-        session.train_step(batches[step.batch], done=step.done)
+        if at != (step.epoch, trainer.stages.number):
+            at, batches = (step.epoch, trainer.stages.number), trainer.epoch_rows()
+        trainer.train_step(batches[step.batch], done=step.done)
 
 
 class _Loop:
     """Goes through the epochs until the budget is used or a stop is asked for."""
 
-    def __init__(self, run: Run, session: Session, should_stop: Callable[[], bool], save_seconds: float) -> None:
-        self.run, self.session, self.should_stop, self.save_seconds = run, session, should_stop, save_seconds
-        self.config: RunConfig = session.config
-        self.began = time.perf_counter() - session.elapsed
+    def __init__(self, run: Run, trainer: Trainer, should_stop: Callable[[], bool], save_seconds: float) -> None:
+        self.run, self.trainer, self.should_stop, self.save_seconds = run, trainer, should_stop, save_seconds
+        self.config: RunConfig = trainer.config
+        self.began = time.perf_counter() - trainer.elapsed
         self.last_event = self.last_save = time.perf_counter()
-        self.seen_at_event = session.seen
+        self.seen_at_event = trainer.seen
         self.speed = 0.0
         self.save_cost = 0.0
         self.stopped = self.failed = False
 
     def train(self) -> Iterator[Event]:
-        if self.session.step_count == 0:
+        if self.trainer.step_count == 0:
             yield self._save()  # from now on the run can be resumed; and a folder that can't be written shows at once
         while self._done() < 1 and not self.stopped:
             yield from self._batches()
@@ -138,71 +138,71 @@ class _Loop:
 
     def _done(self) -> float:
         """How much of the budget is used: 0..1, by epochs or minutes, whichever ends first."""
-        session, config = self.session, self.config
-        session.elapsed = time.perf_counter() - self.began
+        trainer, config = self.trainer, self.config
+        trainer.elapsed = time.perf_counter() - self.began
         by_epochs = (
-            (session.epoch + session.batch / session.batches) / config.budget.epochs if config.budget.epochs else 0.0
+            (trainer.epoch + trainer.batch / trainer.batches) / config.budget.epochs if config.budget.epochs else 0.0
         )
-        by_minutes = session.elapsed / (60 * config.budget.minutes) if config.budget.minutes else 0.0
+        by_minutes = trainer.elapsed / (60 * config.budget.minutes) if config.budget.minutes else 0.0
         return min(1.0, max(by_epochs, by_minutes))
 
     def _batches(self) -> Iterator[Event]:
         """The batches left of the epoch under way, unless the budget ends or a stop is asked for."""
-        for rows in self.session.epoch_rows()[self.session.batch :]:
-            self.session.train_step(rows, done=self._done())
+        for rows in self.trainer.epoch_rows()[self.trainer.batch :]:
+            self.trainer.train_step(rows, done=self._done())
             now = time.perf_counter()
-            if now - self.last_event >= min(max(_EVENT_SECONDS[0], self.session.elapsed / 3000), _EVENT_SECONDS[1]):
+            if now - self.last_event >= min(max(_EVENT_SECONDS[0], self.trainer.elapsed / 3000), _EVENT_SECONDS[1]):
                 yield self._progress(now)
-                yield from self.session.doctor.alarm()
+                yield from self.trainer.watch.alarm()
             if self._is_time_to_save():
                 yield self._save()
             if self.should_stop():
                 self.stopped = True
                 return
-            if self.config.budget.minutes and (self._done() >= 1 or self.session.stages.is_over(self._done())):
+            if self.config.budget.minutes and (self._done() >= 1 or self.trainer.stages.is_over(self._done())):
                 return
 
     def _progress(self, now: float) -> Progress:
-        session = self.session
-        seen = session.seen - self.seen_at_event
+        trainer = self.trainer
+        seen = trainer.seen - self.seen_at_event
         self.speed = _smooth(self.speed, seen / max(now - self.last_event, 1e-9))
-        self.last_event, self.seen_at_event = now, session.seen
+        self.last_event, self.seen_at_event = now, trainer.seen
         done = self._done()
         return Progress(
-            epoch=session.epoch + 1,
-            batch=session.batch,
-            batches=session.batches,
-            loss=session.train_loss,
+            epoch=trainer.epoch + 1,
+            batch=trainer.batch,
+            batches=trainer.batches,
+            loss=trainer.train_loss,
             images_per_second=self.speed,
             done=done,
-            seconds_left=session.elapsed * (1 - done) / max(done, 1e-6),
-            stage=session.stages.number,
-            stages=session.stages.count,
+            seconds_left=trainer.elapsed * (1 - done) / max(done, 1e-6),
+            stage=trainer.stages.number,
+            stages=trainer.stages.count,
         )
 
     def _end_of_epoch(self) -> Iterator[Event]:
         """Evaluate, report, save. The save comes after the event: a resumed run cuts the events to what was saved."""
         now = time.perf_counter()
         yield self._progress(now)
-        yield from self.session.doctor.alarm()
-        if not self.session.train_loss < float("inf"):
+        yield from self.trainer.watch.alarm()
+        if not self.trainer.train_loss < float("inf"):
             yield from self._fail()
             return
         result = self._evaluate()
         yield result
-        yield from self.session.doctor.check(result, done=self._done())
-        self.session.end_epoch()
+        yield from self.trainer.watch.check(result, done=self._done())
+        self.trainer.end_epoch()
         self.seen_at_event = 0
         self.last_event = time.perf_counter()
-        begins = self.session.stages.is_over(self._done()) and self._done() < 1
+        begins = self.trainer.stages.is_over(self._done()) and self._done() < 1
         if begins:
-            self.session.next_stage(self._done())
+            self.trainer.next_stage(self._done())
         if begins or self._done() >= 1 or self._is_time_to_save():
             yield self._save()
 
     def _evaluate(self) -> EpochDone:
         done = self._done()
-        return evaluate(self.session, rate=self.session.rate(done), speed=self.speed)
+        return evaluate(self.trainer, rate=self.trainer.rate(done), speed=self.speed)
 
     def _is_time_to_save(self) -> bool:
         waited = time.perf_counter() - self.last_save
@@ -211,42 +211,42 @@ class _Loop:
     def _save(self) -> CheckpointSaved:
         start = time.perf_counter()
         self._done()  # brings the elapsed time up to date
-        save(self.session, self.run)
+        save(self.trainer, self.run)
         self.last_save = time.perf_counter()
         self.save_cost = self.last_save - start
-        known = self.session.best_epoch > 0
-        return CheckpointSaved(self.session.epoch, self.session.best_rmse if known else float("nan"))
+        known = self.trainer.best_epoch > 0
+        return CheckpointSaved(self.trainer.epoch, self.trainer.best_rmse if known else float("nan"))
 
     def _fail(self) -> Iterator[Event]:
         self.failed = True
-        save_best(self.session, self.run)
-        trouble = not_a_number(self.session.epoch + 1, best_epoch=self.session.best_epoch)
+        save_best(self.trainer, self.run)
+        trouble = not_a_number(self.trainer.epoch + 1, best_epoch=self.trainer.best_epoch)
         yield trouble
         yield RunFailed(trouble.sentence, NAN_HINT)
 
     def _finish(self) -> Iterator[Event]:
         """Save; a run stopped in its first epoch is evaluated as it is, so that there is a model. Then the confidence."""
-        session = self.session
+        trainer = self.trainer
         if self.stopped:
             yield self._save()
-            if session.best_epoch == 0:
+            if trainer.best_epoch == 0:
                 yield self._evaluate()
-        if session.best is not None:
-            save_best(session, self.run)
-        if not self.stopped and 0 < session.best_epoch <= session.stages.first_epoch:
+        if trainer.best is not None:
+            save_best(trainer, self.run)
+        if not self.stopped and 0 < trainer.best_epoch <= trainer.stages.first_epoch:
             yield stage_2_no_better(self.config.network.stage_split)
         self._calibrate()
-        epochs = session.epoch + (1 if session.batch else 0)
+        epochs = trainer.epoch + (1 if trainer.batch else 0)
         reason = "stopped" if self.stopped else "done"
-        yield RunFinished(reason, epochs, session.best_epoch, session.best_rmse, session.best_nme, session.elapsed)
+        yield RunFinished(reason, epochs, trainer.best_epoch, trainer.best_rmse, trainer.best_nme, trainer.elapsed)
 
     def _calibrate(self) -> None:
         """Put the confidence calibration into the best model's file, and beside it how the model's errors correlate."""
         if self.run.model.is_file():
             model, _ = load_model(self.run)
             weights = model.state_dict()
-            calibration, fill = calibrate(self.session, weights)
-            save_model(self.run.model, weights, info(self.session, calibration))
+            calibration, fill = calibrate(self.trainer, weights)
+            save_model(self.run.model, weights, info(self.trainer, calibration))
             if fill is not None:
                 fill.save(self.run.fill)
 
@@ -255,32 +255,32 @@ def _smooth(old: float, new: float) -> float:
     return new if old == 0 else 0.8 * old + 0.2 * new
 
 
-def _offset_troubles(session: Session) -> list[Trouble]:
+def _offset_troubles(trainer: Trainer) -> list[Trouble]:
     """Whether the labels of some train faces are shifted to one side."""
-    data = session.data
+    data = trainer.data
     rows = spread_rows(data.train, _OFFSET_FACES)
     groups = rows if data.groups is None else data.groups[rows]
     return offset_troubles(
         lambda n: data.pictures[rows[n : n + 1]][0], data.points[rows], data.schema, groups,
-        scale=float(np.median(data.sizes[rows, 0])) / data.side, modelled=session.config.network.label_offset,
+        scale=float(np.median(data.sizes[rows, 0])) / data.side, modelled=trainer.config.network.label_offset,
     )  # fmt: skip
 
 
-def _started(session: Session) -> RunStarted:
-    config, data = session.config, session.data
+def _started(trainer: Trainer) -> RunStarted:
+    config, data = trainer.config, trainer.data
     return RunStarted(
         recipe=config.recipe,
-        parameters=count_parameters(session.model),
+        parameters=count_parameters(trainer.model),
         train_samples=len(data.train),
         train_points=int(data.mask[data.train].sum()),
         val_samples=0 if data.val_is_train else len(data.val),
-        device=str(session.device) if session.ranks.alone else f"{session.ranks.place.count} x {session.device}",
-        precision=session.precision,
-        threads=session.threads,
+        device=str(trainer.device) if trainer.ranks.alone else f"{trainer.ranks.place.count} x {trainer.device}",
+        precision=trainer.precision,
+        threads=trainer.threads,
         epochs=config.budget.epochs,
         minutes=config.budget.minutes,
-        epoch=session.epoch,
-        mean_shape_rmse=session.mean_shape_rmse,
-        started_from=session.started_from,
+        epoch=trainer.epoch,
+        mean_shape_rmse=trainer.mean_shape_rmse,
+        started_from=trainer.started_from,
         schemes=data.scheme_names,
     )

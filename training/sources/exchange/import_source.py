@@ -32,7 +32,7 @@ from training.storage.project.new_project import new_project
 from training.storage.project.new_samples import Importing
 from training.storage.project.pixels import PictureFiles
 from training.storage.project.project import Project
-from training.storage.project.tables.columns import REMOVED
+from training.storage.project.tables.packed_columns import REMOVED
 from training.storage.runs.model.starters import room_for
 
 __all__ = [

@@ -15,8 +15,8 @@ from training.faces.labels.samples import SampleBatch
 from training.storage.project.database import Database
 from training.storage.project.pixels import PixelWriter, disk_sentences, pixel_path
 from training.storage.project.tables.boxes import write_faces
-from training.storage.project.tables.columns import missing_counts, review_counts, sample_count, write_columns
 from training.storage.project.tables.labels_codec import encode
+from training.storage.project.tables.packed_columns import missing_counts, review_counts, sample_count, write_columns
 from training.storage.project.tables.samples import SEPARATOR
 
 SAMPLE = (

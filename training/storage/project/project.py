@@ -24,7 +24,8 @@ from training.storage.project.new_samples import Importing, write_groups
 from training.storage.project.pixels import PictureFiles, disk_sentences, open_pixels
 from training.storage.project.tables import label_table, predictions
 from training.storage.project.tables.boxes import Faces, read_crop, read_faces
-from training.storage.project.tables.columns import (
+from training.storage.project.tables.label_table import as_ids
+from training.storage.project.tables.packed_columns import (
     SampleIndex,
     moved_splits,
     read_index,
@@ -32,7 +33,6 @@ from training.storage.project.tables.columns import (
     sample_count,
     write_columns,
 )
-from training.storage.project.tables.label_table import as_ids
 from training.storage.project.tables.predictions import Predictions
 from training.storage.project.tables.samples import Sample, file_path, read_row, read_sample, read_texts
 

@@ -17,7 +17,7 @@ from fkp_studio.dialogs.exchange import import_dialog as import_data
 from fkp_studio.dialogs.exchange.column_roles import IGNORE, choices, mapping_of, roles_of, with_role
 from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
 from fkp_studio.dialogs.exchange.import_pages import ProblemList
-from fkp_studio.dialogs.exchange.look import Choices, suggested_project
+from fkp_studio.dialogs.exchange.source_preview import Choices, suggested_project
 from fkp_studio.document.session import Session
 from fkp_studio.look.style import theme
 from training.errors import UserError

@@ -226,7 +226,7 @@ def test_a_search_without_faces_in_val_says_so(session: Session, jobs: Jobs, qtb
     import numpy as np
 
     session.store.project.set_splits(session.store.ids(), np.zeros(24, np.uint8))
-    session.store.watch.reload()
+    session.store.external.reload()
     qtbot.waitUntil(lambda: not session.store.index().splits.any())
     dialog = dialog_of(session, jobs, qtbot)
     assert "which has no faces" in dialog.fault.text()

@@ -27,7 +27,7 @@ from training.learning.fit.parallel import connection, launch
 from training.learning.fit.parallel.connection import joined
 from training.learning.fit.parallel.launch import Place
 from training.learning.fit.parallel.ranks import Ranks
-from training.learning.fit.step.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import check_resumable, train_run
 from training.learning.inference.checkpoint import load_resume
 from training.storage.project.project import Project
@@ -208,13 +208,13 @@ def test_every_weight_of_the_stage_under_way_takes_part_in_each_step(recipe: str
     points = rng.uniform(0, side, (4, 15, 2)).astype(np.float32)
     points[:2, 3:] = np.nan
     data = RunData(images, points, np.full((4, 2), side, np.int32), np.arange(4), np.arange(4), KAGGLE_15)
-    session = Session(config, data)
-    for stage in range(session.stages.count):
+    trainer = Trainer(config, data)
+    for stage in range(trainer.stages.count):
         if stage:
-            session.next_stage(0.5)
-        session.optimizer.zero_grad = lambda set_to_none=True: None  # type: ignore[method-assign]
-        session.train_step(torch.arange(2), done=0.5)
-        assert [n for n, p in session.stages.trained.named_parameters() if p.grad is None] == []
+            trainer.next_stage(0.5)
+        trainer.optimizer.zero_grad = lambda set_to_none=True: None  # type: ignore[method-assign]
+        trainer.train_step(torch.arange(2), done=0.5)
+        assert [n for n, p in trainer.stages.trained.named_parameters() if p.grad is None] == []
 
 
 def test_each_process_has_its_rows_of_the_batch_and_their_random_numbers() -> None:

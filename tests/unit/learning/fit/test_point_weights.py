@@ -13,7 +13,7 @@ from tests.helpers.training_data import SCHEMA, make_data, make_run, tiny_config
 from training.faces.labels.labels import Origin
 from training.learning.fit.saved_state import restore, save
 from training.learning.fit.step.losses import HardPoints
-from training.learning.fit.step.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_run_data, point_weights
 from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot, snapshot_project
@@ -63,9 +63,9 @@ def test_weights_of_a_model_reach_the_training() -> None:
     weight[:4, 2] = 0.1
     losses = {}
     for name, given in (("alike", None), ("weighed", weight)):
-        session = Session(tiny_config(loss="l1", targets="points", flip="0.5"), replace(data, weight=given))
-        session.train_step(torch.arange(8), done=0.5)
-        losses[name] = session.train_loss
+        trainer = Trainer(tiny_config(loss="l1", targets="points", flip="0.5"), replace(data, weight=given))
+        trainer.train_step(torch.arange(8), done=0.5)
+        losses[name] = trainer.train_loss
     assert losses["weighed"] < 0.5 * losses["alike"]
 
 
@@ -92,17 +92,17 @@ def test_a_resumed_run_knows_which_keypoints_are_hard(tmp_path: Path) -> None:
     data, snapshot = make_data(16, 4)
     config = tiny_config(hard_points="1")
     run = make_run(tmp_path, config, snapshot)
-    session = Session(config, data)
-    session.train_step(torch.arange(16), done=0.5)
-    save(session, run)
-    again = Session(config, data)
+    trainer = Trainer(config, data)
+    trainer.train_step(torch.arange(16), done=0.5)
+    save(trainer, run)
+    again = Trainer(config, data)
     restore(again, run)
-    assert session.hard_points is not None
+    assert trainer.hard_points is not None
     assert again.hard_points is not None
-    assert torch.equal(session.hard_points.errors, again.hard_points.errors)
-    for one in (session, again):
+    assert torch.equal(trainer.hard_points.errors, again.hard_points.errors)
+    for one in (trainer, again):
         one.train_step(torch.arange(16), done=0.5)
-    pairs = zip(session.model.parameters(), again.model.parameters(), strict=True)
+    pairs = zip(trainer.model.parameters(), again.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
 

@@ -14,7 +14,7 @@ import torch
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.faces.labels.splits import numbered
 from training.learning.fit.step.stages import held_out
-from training.learning.fit.step.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
 from training.learning.inference.checkpoint import load_model, load_resume
 from training.learning.inference.predictor import Predictor
@@ -127,23 +127,23 @@ def test_the_best_model_may_be_that_of_stage_1(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_stage_1_never_sees_the_rows_whose_mistakes_stage_2_learns_from(name: str) -> None:
-    session = Session(config(name), data(name))
-    held = set(session.stages.held.tolist())
+    trainer = Trainer(config(name), data(name))
+    held = set(trainer.stages.held.tolist())
     assert len(held) == 7  # 15 % of 48
-    assert not held & {int(r) for batch in session.epoch_rows() for r in batch}
+    assert not held & {int(r) for batch in trainer.epoch_rows() for r in batch}
     done = 0.5
-    session.next_stage(done)
-    assert session.stages.number == 2
-    assert session.stages.done(0.5) == 0.0
-    assert session.stages.done(0.75) == 0.5
-    assert session.stages.done(1.0) == 1.0
-    rows = {int(r) for epoch in range(6) for r in rows_of(session, epoch)}
+    trainer.next_stage(done)
+    assert trainer.stages.number == 2
+    assert trainer.stages.done(0.5) == 0.0
+    assert trainer.stages.done(0.75) == 0.5
+    assert trainer.stages.done(1.0) == 1.0
+    rows = {int(r) for epoch in range(6) for r in rows_of(trainer, epoch)}
     assert held & rows
 
 
-def rows_of(session: Session, epoch: int) -> list[int]:
-    session.epoch = epoch
-    return [int(r) for batch in session.epoch_rows() for r in batch]
+def rows_of(trainer: Trainer, epoch: int) -> list[int]:
+    trainer.epoch = epoch
+    return [int(r) for batch in trainer.epoch_rows() for r in batch]
 
 
 def test_a_budget_of_minutes_begins_stage_2_within_the_epoch(tmp_path: Path) -> None:
@@ -170,31 +170,31 @@ def test_groups_are_held_out_whole_where_they_are_small() -> None:
 
 
 def test_the_schedule_starts_anew_with_the_stage() -> None:
-    session = Session(config("cascade", warmup="0", schedule="cosine", stage_rate="0.5"), data("cascade"))
-    assert session.rate(0.0) == pytest.approx(1e-3)
-    assert session.rate(0.5) == pytest.approx(0)
-    session.next_stage(0.5)
-    assert session.rate(0.5) == pytest.approx(0.5e-3)
-    assert session.rate(1.0) == pytest.approx(0)
+    trainer = Trainer(config("cascade", warmup="0", schedule="cosine", stage_rate="0.5"), data("cascade"))
+    assert trainer.rate(0.0) == pytest.approx(1e-3)
+    assert trainer.rate(0.5) == pytest.approx(0)
+    trainer.next_stage(0.5)
+    assert trainer.rate(0.5) == pytest.approx(0.5e-3)
+    assert trainer.rate(1.0) == pytest.approx(0)
 
 
 def test_the_doctor_looks_at_the_first_steps_of_each_stage() -> None:
-    session = Session(config("cascade"), data("cascade"))
+    trainer = Trainer(config("cascade"), data("cascade"))
     for step in range(6):
         if step == 3:
-            session.next_stage(0.5)
-            assert session.doctor.pulse.norms == []
-        session.train_step(session.epoch_rows()[0], done=step / 6)
-    assert len(session.doctor.pulse.norms) == 3  # at the stage's steps 0, 1 and 2
-    assert session.doctor.pulse.steps == 2
+            trainer.next_stage(0.5)
+            assert trainer.watch.pulse.norms == []
+        trainer.train_step(trainer.epoch_rows()[0], done=step / 6)
+    assert len(trainer.watch.pulse.norms) == 3  # at the stage's steps 0, 1 and 2
+    assert trainer.watch.pulse.steps == 2
 
 
 def test_wing_and_rotation_are_the_papers_in_each_stage() -> None:
-    session = Session(config("cnn-6-7", loss="wing", wing_w="15", wing_epsilon="3", rotation="30"), data("cnn-6-7"))
-    one = session.stages.config
+    trainer = Trainer(config("cnn-6-7", loss="wing", wing_w="15", wing_epsilon="3", rotation="30"), data("cnn-6-7"))
+    one = trainer.stages.config
     assert (one.objective.wing_w, one.objective.wing_epsilon, one.augment.rotation) == pytest.approx((10, 2, 30))
-    session.next_stage(0.5)
-    two = session.stages.config
+    trainer.next_stage(0.5)
+    two = trainer.stages.config
     assert (two.objective.wing_w, two.objective.wing_epsilon) == (15, 3)
 
 

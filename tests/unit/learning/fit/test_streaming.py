@@ -19,7 +19,7 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KAGGLE_15
 from training.learning.fit.step.streaming import StreamedPictures
-from training.learning.fit.step.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
 from training.storage.project.network_pixels import MappedPictures
 from training.storage.project.project import Project
@@ -79,10 +79,10 @@ def test_a_run_streams_where_half_of_the_free_memory_is_too_little(
 def test_batches_are_read_ahead_in_the_order_of_the_epoch(project_path: Path) -> None:
     run = new_run(project_path, batch_size="5")
     data = streamed(run)
-    session = Session(runs.load_config(run), data)
-    pictures = session.pictures
+    trainer = Trainer(runs.load_config(run), data)
+    pictures = trainer.pictures
     assert isinstance(pictures, StreamedPictures)
-    batches = session.epoch_rows()
+    batches = trainer.epoch_rows()
     asked: list[int] = []
     read = pictures.source[:]
     for rows in batches:

@@ -18,7 +18,7 @@ import pytest
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.errors import UserError
 from training.learning.fit import saved_state
-from training.learning.fit.step import trainer as session
+from training.learning.fit.step import trainer
 from training.learning.fit.train_run import train_run
 from training.learning.fit.training_loop import fit
 from training.learning.inference.checkpoint import load_resume, save_resume
@@ -216,7 +216,7 @@ def test_an_error_in_training_is_told_with_a_hint(
         raise error
 
     run = new_run(tmp_path)
-    monkeypatch.setattr(session.Session, "train_step", fail)
+    monkeypatch.setattr(trainer.Trainer, "train_step", fail)
     failed = train(run)[-1]
     assert isinstance(failed, RunFailed)
     assert said in failed.hint

@@ -1,4 +1,4 @@
-"""The training doctor: each fault is reported in a run that has it, and nothing in healthy runs."""
+"""The watch for troubles in training: each fault is reported in a run that has it, and nothing in healthy runs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from tests.helpers.training_data import SCHEMA, SIDE, dots, make_data, make_run, tiny_config
-from training.learning.fit.step.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
 from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.steps import Pulse
 from training.learning.fit.troubles.units import Layer, watched_units
-from training.learning.fit.troubles.watch import Doctor, not_a_number, unreadable_pictures
+from training.learning.fit.troubles.watch import TroubleWatch, not_a_number, unreadable_pictures
 from training.learning.fit.validation import evaluate
 from training.learning.models.plain_cnn import CNN6
 from training.learning.models.staged.patches import PatchNets
@@ -66,18 +66,18 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def troubles(**settings: str) -> Iterator[Trouble]:
-    """The doctor's report on a short run on the dots."""
+    """The watch's report on a short run on the dots."""
     epochs = int(settings.setdefault("epochs", "6"))
     plain = {"flip": "0", "rotation": "0", "brightness": "0", "contrast": "0", "scale": "0", "shift": "0"}
-    session = Session(tiny_config(**plain, **settings), make_data(train=48, val=24)[0])
+    trainer = Trainer(tiny_config(**plain, **settings), make_data(train=48, val=24)[0])
     for epoch in range(epochs):
-        for rows in session.epoch_rows():
-            session.train_step(rows, done=epoch / epochs)
-            yield from session.doctor.alarm()
-        if not np.isfinite(session.train_loss):
+        for rows in trainer.epoch_rows():
+            trainer.train_step(rows, done=epoch / epochs)
+            yield from trainer.watch.alarm()
+        if not np.isfinite(trainer.train_loss):
             return
-        yield from session.doctor.check(evaluate(session, rate=0.0, speed=0.0), done=(epoch + 1) / epochs)
-        session.end_epoch()
+        yield from trainer.watch.check(evaluate(trainer, rate=0.0, speed=0.0), done=(epoch + 1) / epochs)
+        trainer.end_epoch()
 
 
 @pytest.mark.parametrize("model", ["cnn-6", "mlp", "ml-resnet"])
@@ -222,18 +222,18 @@ def test_one_dead_network_of_several_in_one_is_seen() -> None:
 
 
 def test_dead_units_of_a_second_stage_are_told_though_the_first_finds_the_points() -> None:
-    doctor = Doctor(8.0)
-    doctor.liveliness = 1.0
-    doctor.units.layers = {
+    watch = TroubleWatch(8.0)
+    watch.liveliness = 1.0
+    watch.units.layers = {
         "first.relu": Layer(torch.zeros(100), 30),  # healthy layers are not checked
         "second.relu (4)": Layer(torch.cat((torch.ones(64), torch.zeros(64))), 30, groups=2),
     }
     epoch = replace(EPOCH, epoch=9, stage=1, stages=2, rmse=2.0)
-    assert doctor.check(epoch, done=0.6) == []
-    (found,) = doctor.check(replace(epoch, stage=2), done=0.7)
+    assert watch.check(epoch, done=0.6) == []
+    (found,) = watch.check(replace(epoch, stage=2), done=0.7)
     assert found.kind == "dead-units"
     assert found.sentence.startswith("64 of the 64 units of second.relu (4) in one keypoint's network are dead")
-    assert doctor.check(replace(epoch, stage=2), done=0.8) == []
+    assert watch.check(replace(epoch, stage=2), done=0.8) == []
 
 
 def test_a_step_is_measured_against_the_weights() -> None:

@@ -15,7 +15,7 @@ from training import cli
 from training.errors import UserError
 from training.faces.labels.schema import KAGGLE_15
 from training.faces.measures.pose_balance import balance, pose_components
-from training.learning.fit.step.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
 from training.storage.project.project import Project
 from training.storage.runs.inputs.balance import project_poses, read_balance, row_weights
@@ -42,18 +42,18 @@ def turning_faces(*, few: int = 0) -> RunData:
     )
 
 
-def drawn(session: Session, epochs: int) -> np.ndarray:
+def drawn(trainer: Trainer, epochs: int) -> np.ndarray:
     rows = []
     for _ in range(epochs):
-        rows += session.epoch_rows()
-        session.end_epoch()
+        rows += trainer.epoch_rows()
+        trainer.end_epoch()
     return torch.cat(rows).numpy()
 
 
 def test_faces_that_look_aside_are_drawn_more_often_and_an_epoch_stays_as_long() -> None:
     data = turning_faces()
-    session = Session(tiny_config(balance="pose", balance_bins="3", sampling="rows"), data)
-    rows = drawn(session, 200)
+    trainer = Trainer(tiny_config(balance="pose", balance_bins="3", sampling="rows"), data)
+    rows = drawn(trainer, 200)
     assert len(rows) == 200 * 48
     found = balance(pose_components(data.points[:48], data.mask[:48], flip=KAGGLE_15.flip).coefficients, bins=3, seed=0)
     assert found.before.tolist() == [3, 42, 3]

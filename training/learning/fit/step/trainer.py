@@ -20,7 +20,7 @@ from training.learning.fit.step.optim import WeightAverage, make_optimizer, rate
 from training.learning.fit.step.self_training import SelfTraining
 from training.learning.fit.step.stages import Stages
 from training.learning.fit.step.streaming import StreamedPictures, on_device, take
-from training.learning.fit.troubles.watch import Doctor
+from training.learning.fit.troubles.watch import TroubleWatch
 from training.learning.inference.device import (
     choose_device,
     choose_precision,
@@ -41,7 +41,7 @@ _EVALUATION_BATCH = 128
 _TRIAL = 16  # images
 
 
-class Session:
+class Trainer:
     """The state of a run. A step's random numbers depend on (seed, epoch, batch) alone, so a resumed run repeats them."""
 
     def __init__(self, config: RunConfig, data: RunData, ranks: Ranks | None = None) -> None:
@@ -76,7 +76,7 @@ class Session:
         self.val_points = data.to_original(data.points[data.val], data.val)  # [V, K, 2]
         shape = np.broadcast_to(data.mean_shape(), self.val_points.shape)
         self.mean_shape_rmse = metrics.rmse(data.to_original(shape, data.val), self.val_points)
-        self.doctor = Doctor(self.mean_shape_rmse)
+        self.watch = TroubleWatch(self.mean_shape_rmse)
 
     def prepare_stage(self) -> None:
         """Make optimiser and loss for the stage under way, with the weights as they are."""
@@ -181,7 +181,7 @@ class Session:
             lesson = self.lesson(x, points, mask, generator)
         loss, report = self._losses(*each_head(*lesson))
         loss.backward()
-        self.doctor.pulse.look(self.model, self.step_count - self.stages.first_step)
+        self.watch.pulse.look(self.model, self.step_count - self.stages.first_step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step_count += 1
@@ -253,7 +253,7 @@ class Session:
         self.average = WeightAverage(self.model, copy.deepcopy(self.model), self.config.optim.ema)
         self.prepare_stage()
         self.share()
-        self.doctor.begin_stage()
+        self.watch.begin_stage()
 
     def keep_if_best(self, rmse: float, nme: float) -> bool:
         """Keep the averaged weights in memory if no epoch was better; whether they are."""

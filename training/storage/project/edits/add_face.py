@@ -20,7 +20,7 @@ from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
 from training.storage.project.new_samples import Importing
 from training.storage.project.project import Project
-from training.storage.project.tables.columns import REMOVED, read_splits
+from training.storage.project.tables.packed_columns import REMOVED, read_splits
 
 
 def add_face(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int], room: float) -> Edited:

@@ -17,7 +17,7 @@ from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
 from training.storage.project.project import Project
 from training.storage.project.tables.boxes import Cut, read_cut
-from training.storage.project.tables.columns import REMOVED, read_splits
+from training.storage.project.tables.packed_columns import REMOVED, read_splits
 
 
 @dataclass(frozen=True)

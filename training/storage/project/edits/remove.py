@@ -17,8 +17,8 @@ from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
 from training.storage.project.new_samples import write_groups
 from training.storage.project.project import Project
-from training.storage.project.tables.columns import REMOVED, read_splits, write_columns
 from training.storage.project.tables.label_table import as_ids
+from training.storage.project.tables.packed_columns import REMOVED, read_splits, write_columns
 from training.words import counted
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.samples import SampleBatch
 from training.storage.project.database import Database
-from training.storage.project.tables.columns import read_rows, write_columns
+from training.storage.project.tables.packed_columns import read_rows, write_columns
 from training.storage.project.tables.predictions import drop_predictions
 
 _COLUMNS = "id, crop_x, crop_y, crop_side, box_x, box_y, box_width, box_height, subset"

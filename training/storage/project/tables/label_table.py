@@ -11,8 +11,8 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Labels, PointState
 from training.storage.project.database import Database
-from training.storage.project.tables.columns import kept_ids, missing_counts, review_counts, write_columns
 from training.storage.project.tables.labels_codec import decode, encode
+from training.storage.project.tables.packed_columns import kept_ids, missing_counts, review_counts, write_columns
 
 BLOCK = 16384
 

@@ -15,8 +15,8 @@ from training.errors import UserError
 from training.faces.labels.samples import FLAG_NO_FACE
 from training.storage.project.database import Database
 from training.storage.project.pixels import find_picture
-from training.storage.project.tables.columns import read_rows, split_word
 from training.storage.project.tables.label_table import as_ids
+from training.storage.project.tables.packed_columns import read_rows, split_word
 
 SEPARATOR = "\x1f"  # between the cells of a source's row
 

@@ -8,13 +8,13 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from fkp_studio.face.images import to_image
-from fkp_studio.jobs.prediction.augmentation_sheet import Sheet
+from fkp_studio.jobs.prediction.augmentation_preview import Sheet
 from fkp_studio.look.style import theme
 
 GAP = 4.0  # px between tiles
 
 
-class SheetView(QWidget):
+class ImageTiles(QWidget):
     """Shows a sheet, or a sentence until there is one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -15,7 +15,7 @@ from training.errors import UserError
 from training.files import replacing
 
 REFERENCE_MACHINE = "two cores of an Intel Xeon with bf16 matrix units"
-KEYS = ("one", "many", "training")  # as in training.learning.fit.speed.Speed
+KEYS = ("one", "many", "training")  # as in training.learning.fit.throughput.Speed
 
 # Images/s: one at a time, 32 at once, in training. `fkp recipes --measure` on REFERENCE_MACHINE.
 REFERENCE: dict[str, tuple[float, float, float]] = {

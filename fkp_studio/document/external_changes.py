@@ -10,13 +10,13 @@ from fkp_studio.background.project_thread import Background
 from training.faces.labels.schema import KeypointSchema
 from training.storage.project.journal import State, Step, journal_state, read_steps
 from training.storage.project.project import Project
-from training.storage.project.tables.columns import SampleIndex
+from training.storage.project.tables.packed_columns import SampleIndex
 
 FOLD_EDITS = 100  # edits between checkpoints of the write-ahead log, on the worker thread
 LOOK_MS = 1000  # between checks whether another program wrote
 
 
-class Watch(QObject):
+class ExternalChanges(QObject):
     """Looks every LOOK_MS whether the project is in another state than this program left it in."""
 
     reloaded = Signal(object, object, object)  # SampleIndex, list[Step], KeypointSchema as they are on disk

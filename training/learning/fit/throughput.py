@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from training.faces.labels.schema import KAGGLE_15
-from training.learning.fit.step.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.inference.device import keep_memory, mixed_precision, to_channels_last
 from training.learning.models.staged.base import StagedNet
 from training.storage.runs.inputs.data import RunData
@@ -39,15 +39,15 @@ class Speed:
 def measure_speed(config: RunConfig, *, seconds: float = _SECONDS) -> Speed:
     """Measure on this machine's CPU for about three times `seconds`; medians, after a warm-up that does not count."""
     keep_memory()
-    session = Session(config.changed(device="cpu", pretrained=""), _noise(config))
-    session.settle()
-    model = to_channels_last(copy.deepcopy(session.model)).eval()
+    trainer = Trainer(config.changed(device="cpu", pretrained=""), _noise(config))
+    trainer.settle()
+    model = to_channels_last(copy.deepcopy(trainer.model)).eval()
     if isinstance(model, StagedNet):
-        model.begin(session.stages.count)
+        model.begin(trainer.stages.count)
 
     @torch.inference_mode()
     def forward(x: torch.Tensor) -> None:
-        with mixed_precision(session.device, session.precision):
+        with mixed_precision(trainer.device, trainer.precision):
             model(x)
 
     def per_second(count: int) -> float:
@@ -55,9 +55,9 @@ def measure_speed(config: RunConfig, *, seconds: float = _SECONDS) -> Speed:
         x = x.contiguous(memory_format=torch.channels_last)
         return count / _median(lambda: forward(x), seconds)
 
-    rows = torch.from_numpy(session.stages.rows[: config.optim.batch_size])
-    training = len(rows) / _median(lambda: session.train_step(rows, done=0.1), seconds)
-    return Speed(per_second(1), per_second(MANY), training, session.precision, session.threads)
+    rows = torch.from_numpy(trainer.stages.rows[: config.optim.batch_size])
+    training = len(rows) / _median(lambda: trainer.train_step(rows, done=0.1), seconds)
+    return Speed(per_second(1), per_second(MANY), training, trainer.precision, trainer.threads)
 
 
 def _median(work: Callable[[], None], seconds: float) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fkp_studio.look.widgets.parts import FaceCard
+from fkp_studio.look.widgets.dialog_parts import FaceCard
 from training.errors import UserError
 from training.faces.images.crops import CropOptions
 from training.faces.labels.labels import Labels
