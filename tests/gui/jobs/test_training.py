@@ -16,7 +16,7 @@ from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.training_child import describe_end
-from tests.helpers import fake_training
+from tests.helpers.fakes import training as fake_training
 from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFinished
 from training.storage.runs.new_run import create_run
@@ -28,7 +28,7 @@ Make = Callable[[str], Jobs]
 
 
 def fake(mode: str) -> tuple[str, ...]:
-    return sys.executable, "-m", "tests.helpers.fake_training", mode
+    return sys.executable, "-m", "tests.helpers.fakes.training", mode
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from training.storage.runs.listing import list_runs
 from training.storage.runs.new_run import write_run
 
 MASKED = find_experiment("table-2-masked")
-SILENT = (sys.executable, "-m", "tests.helpers.fake_training", "speechless")
+SILENT = (sys.executable, "-m", "tests.helpers.fakes.training", "speechless")
 COUNT, INCOMPLETE = 50, 5  # faces; the first ten are val, the last ones lack the nose
 
 

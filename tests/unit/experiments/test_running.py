@@ -73,7 +73,7 @@ Key = tuple[str, int]
 
 
 def fake(mode: str) -> tuple[str, ...]:
-    return sys.executable, "-m", "tests.helpers.fake_training", mode
+    return sys.executable, "-m", "tests.helpers.fakes.training", mode
 
 
 def runner(project: Path, mode: str = "good", *, events: list[ExperimentEvent] | None = None) -> Runner:

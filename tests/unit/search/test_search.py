@@ -17,7 +17,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tests.helpers.fake_trial import final_error
+from tests.helpers.fakes.trial import final_error
 from training.errors import UserError
 from training.search.plan import (
     TRIALS,
@@ -59,7 +59,7 @@ SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16
 
 
 def fake(mode: str) -> tuple[str, ...]:
-    return sys.executable, "-m", "tests.helpers.fake_trial", mode
+    return sys.executable, "-m", "tests.helpers.fakes.trial", mode
 
 
 def plan_of(trials: int, **changes: object) -> SearchPlan:

@@ -16,7 +16,6 @@ from training.faces.measures.error_curve import USUAL_POWER
 from training.files import read_array, replacing
 from training.storage.project.tables.predictions import Predictions
 
-FILL = "fill.npz"
 FEWEST = 5  # minimum number of faces with at least two labels
 MOST_KEYPOINTS = 2000
 

@@ -22,7 +22,7 @@ from training.storage.runs.new_run import create_run, write_run
 from training.storage.runs.settings.recipes import recipe_config, recipe_space
 from training.storage.runs.settings.search_space import Choices, Range
 
-SEARCH = (sys.executable, "-m", "tests.helpers.fake_search")
+SEARCH = (sys.executable, "-m", "tests.helpers.fakes.search")
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16, 32))}
 TRIALS = (
     TrialInfo(0, "done", 2.5, 1.0, {"learning_rate": 1e-3, "batch_size": 16}, "0001-cnn-6"),
@@ -35,7 +35,7 @@ TRIALS = (
 
 @pytest.fixture
 def jobs(session: Session) -> Iterator[Jobs]:
-    training = (sys.executable, "-m", "tests.helpers.fake_training", "good")
+    training = (sys.executable, "-m", "tests.helpers.fakes.training", "good")
     made = Jobs(session, train_command=training, serve_command=("/no/serve",), search_command=SEARCH)
     yield made
     made.stop_all()

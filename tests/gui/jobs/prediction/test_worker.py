@@ -46,7 +46,7 @@ def make_jobs(session: Session, memory: Path, run: str, qtbot: QtBot) -> Iterato
     made: list[Jobs] = []
 
     def make(mode: str) -> Jobs:
-        made.append(Jobs(session, serve_command=(sys.executable, "-m", "tests.helpers.fake_serve", mode, str(memory))))
+        made.append(Jobs(session, serve_command=(sys.executable, "-m", "tests.helpers.fakes.serve", mode, str(memory))))
         qtbot.waitUntil(lambda: made[-1].book.info(run) is not None)
         return made[-1]
 

@@ -25,7 +25,7 @@ from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 @pytest.fixture
 def jobs(session: Session) -> Iterator[Jobs]:
-    made = Jobs(session, train_command=(sys.executable, "-m", "tests.helpers.fake_training", "slow"))
+    made = Jobs(session, train_command=(sys.executable, "-m", "tests.helpers.fakes.training", "slow"))
     yield made
     made.stop_all()
     made.close()

@@ -85,11 +85,6 @@ def _point(text: str, path: Path, *, line: int) -> tuple[float, float]:
     return x, y
 
 
-def pts_text(points: np.ndarray) -> str:
-    """The file's text for points [K, 2]; a missing point is written `nan nan`. Reads back to 1e-9 px and better."""
-    return text_of_cells([pts_number(value) for value in points.ravel().tolist()])
-
-
 def text_of_cells(cells: Sequence[str]) -> str:
     """The file's text for 2K numbers as they are written in it."""
     body = "".join(f"{x} {y}\n" for x, y in zip(cells[::2], cells[1::2], strict=True))

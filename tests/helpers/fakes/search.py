@@ -1,6 +1,6 @@
 """Stands in for `fkp search`: makes the search, reports one trial, and runs until it is asked to stop.
 
-Called as `python -m tests.helpers.fake_search PROJECT --name NAME ...`.
+Called as `python -m tests.helpers.fakes.search PROJECT --name NAME ...`.
 """
 
 from __future__ import annotations

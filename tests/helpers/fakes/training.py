@@ -1,6 +1,6 @@
 """Stands in for `python -m training train`: writes the events of a short training, or misbehaves on request.
 
-Called as `python -m tests.helpers.fake_training MODE RUN_DIR [--resume] --nice`.
+Called as `python -m tests.helpers.fakes.training MODE RUN_DIR [--resume] --nice`.
 """
 
 from __future__ import annotations

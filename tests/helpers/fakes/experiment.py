@@ -1,6 +1,6 @@
 """Stands in for `fkp experiment ... --json`: writes the events of a short experiment, or waits until it is stopped.
 
-Called as `python -m tests.helpers.fake_experiment MODE NAME PROJECT ... --json`.
+Called as `python -m tests.helpers.fakes.experiment MODE NAME PROJECT ... --json`.
 """
 
 from __future__ import annotations

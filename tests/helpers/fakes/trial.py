@@ -1,6 +1,6 @@
 """Stands in for `python -m training train` in a search: ten epochs whose error depends on the learning rate alone.
 
-Called as `python -m tests.helpers.fake_trial MODE RUN_DIR [--resume] --nice`.
+Called as `python -m tests.helpers.fakes.trial MODE RUN_DIR [--resume] --nice`.
 """
 
 from __future__ import annotations
