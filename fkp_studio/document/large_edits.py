@@ -18,7 +18,7 @@ class LargeEdits(QObject):
     busy_changed = Signal(bool)
 
     def __init__(self, background: Background, indexed: Callable[[SampleIndex], None], *, parent: QObject) -> None:
-        """indexed: called with the columns of all samples as read after an edit, before that edit is reported as done."""
+        """indexed: called with the columns of all samples, read after an edit, before that edit is reported as done."""
         super().__init__(parent)
         self.busy = False
         self._indexed = indexed

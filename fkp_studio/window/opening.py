@@ -1,4 +1,7 @@
-"""Opens projects, imports and the demo, and closes the project. Errors are shown in a dialog and leave the current project open."""
+"""Opens projects, imports and the demo, and closes the project.
+
+Errors are shown in a dialog and leave the current project open.
+"""
 
 from __future__ import annotations
 

@@ -137,8 +137,9 @@ def _place(robot: Robot) -> dict[str, Any]:
 
 
 def free_place(view: Any, labels: Any, keypoint: int, *, near: tuple[float, float]) -> QPoint:
-    """The place in the view nearest to one of the image's unit square that has no label and no ring of another keypoint:
-    a press there would take that one instead."""
+    """The place in the view nearest to one of the image's unit square that has no label and no ring of another
+    keypoint: a press there would take that one instead.
+    """
     face, at = view.shown_face, view.to_screen()
     grid = np.stack(np.meshgrid(np.arange(4, face.width - 4, 3), np.arange(4, face.height - 4, 3)), -1).reshape(-1, 2)
     marks = np.where(labels.mask[0][:, None], labels.points[0], face.predicted)

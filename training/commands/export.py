@@ -41,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="csv: add a column per keypoint with its state (visible, occluded, absent or unset)",
     )
+    _add_onnx_arguments(parser)
+
+
+def _add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mirrored",
         action=argparse.BooleanOptionalAction,

@@ -1,4 +1,7 @@
-"""Edits of the current face's points, and the walk to the next one. Each edit is one call to the store and so one undo step."""
+"""Edits of the current face's points, and the walk to the next one.
+
+Each edit is one call to the store and so one undo step.
+"""
 
 from __future__ import annotations
 

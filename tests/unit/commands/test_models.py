@@ -172,8 +172,10 @@ def test_evaluate_by_pose(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert fkp("evaluate", project, "--run", 1, "--by-pose", 3) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if " to " in line]
     assert [row[:4] for row in rows] == [
-        ["-30.0", "to", "-10.0", "1"], ["-10.0", "to", "+10.0", "4"], ["+10.0", "to", "+30.0", "1"],
-    ]  # fmt: skip
+        ["-30.0", "to", "-10.0", "1"],
+        ["-10.0", "to", "+10.0", "4"],
+        ["+10.0", "to", "+30.0", "1"],
+    ]
     assert fkp("evaluate", project, "--run", 1, "--by-pose", 3, "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["pose"] == "yaw in degrees" and facts["run"].startswith("0001-")

@@ -48,7 +48,8 @@ class FillOptions:
 @dataclass(frozen=True)
 class Filled:
     """edited: the points accepted. given: whether predictions were conditioned on the labels. allowed: what the budget
-    allowed. unreadable: a sentence per image that could not be predicted. fault: why the run's fill model is unusable."""
+    allowed. unreadable: a sentence per image that could not be predicted. fault: why the run's fill model is unusable.
+    """
 
     edited: Edited
     given: bool

@@ -121,38 +121,58 @@ def speed_report(experiment: Experiment, found: list[Speed], keypoints: int, *, 
         more=(),
         details=(),
         facts={
-            "project": project, "keypoints": str(keypoints),
+            "project": project,
+            "keypoints": str(keypoints),
             "measured": f"median of {len(found[0].one_by_one)} interleaved timings, one core, without flip averaging",
             **machine_facts(),
         },
         values={
-            "experiment": experiment.name, "keypoints": keypoints,
+            "experiment": experiment.name,
+            "keypoints": keypoints,
             "arms": [
                 {
-                    "arm": s.arm.name, "parameters": s.parameters, "megabytes": s.megabytes, "paper": dict(s.arm.paper),
-                    "one_by_one": list(s.one_by_one), "batched": list(s.batched), "bfloat16": list(s.bfloat16),
+                    "arm": s.arm.name,
+                    "parameters": s.parameters,
+                    "megabytes": s.megabytes,
+                    "paper": dict(s.arm.paper),
+                    "one_by_one": list(s.one_by_one),
+                    "batched": list(s.batched),
+                    "bfloat16": list(s.bfloat16),
                 }
                 for s in found
             ],
         },
-    )  # fmt: skip
+    )
 
 
 def _table(experiment: Experiment, found: list[Speed]) -> Table:
     head = (
-        "network", "input", "parameters", "paper", "weights MB", "paper", "faces/s one by one", "paper, CPU",
-        f"faces/s, batches of {BATCH}", "the same in bfloat16",
-    )  # fmt: skip
+        "network",
+        "input",
+        "parameters",
+        "paper",
+        "weights MB",
+        "paper",
+        "faces/s one by one",
+        "paper, CPU",
+        f"faces/s, batches of {BATCH}",
+        "the same in bfloat16",
+    )
     rows = tuple(
         (
-            s.arm.title, f"{s.input_size}x{s.input_size}x{s.channels}",
-            f"{s.parameters:,}", _paper(s.arm, "parameters", 1e-6, " M"),
-            f"{s.megabytes:.1f}", _paper(s.arm, "megabytes"),
-            f"{np.median(s.one_by_one):,.0f}", _paper(s.arm, "one_by_one"),
-            f"{np.median(s.batched):,.0f}", f"{np.median(s.bfloat16):,.0f}",
+            s.arm.title,
+            f"{s.input_size}x{s.input_size}x{s.channels}",
+            f"{s.parameters:,}",
+            _paper(s.arm, "parameters", 1e-6, " M"),
+            f"{s.megabytes:.1f}",
+            _paper(s.arm, "megabytes"),
+            f"{np.median(s.one_by_one):,.0f}",
+            _paper(s.arm, "one_by_one"),
+            f"{np.median(s.batched):,.0f}",
+            f"{np.median(s.bfloat16):,.0f}",
         )
         for s in found
-    )  # fmt: skip
+    )
     return Table(experiment.title, head, rows)
 
 

@@ -24,7 +24,10 @@ UNREADABLE = "picture cannot be read"
 def evaluate_protocol(
     project: Project, run: Run, name: str, *, device: str = "auto"
 ) -> tuple[Protocol, tuple[ProtocolRow, ...]]:
-    """Evaluate the run's model, without calibration, by a protocol of `training.faces.measures.protocols`. Raises UserError."""
+    """Evaluate the run's model, without calibration, by a protocol of `training.faces.measures.protocols`.
+
+    Raises UserError.
+    """
     protocol = get_protocol(name, project.schema)
     index, faces = project.index(), project.faces()
     rows = chosen_rows(protocol, [split_word(split) for split in index.splits.tolist()], faces.subsets)

@@ -1,4 +1,4 @@
-"""`python -m training.learning.fit.helping_process`: one of the other processes of a training, as the first process starts them."""
+"""`python -m training.learning.fit.helping_process`: a further process of a training, started by the first one."""
 
 from __future__ import annotations
 

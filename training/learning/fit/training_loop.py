@@ -225,7 +225,10 @@ class _Loop:
         yield RunFailed(trouble.sentence, NAN_HINT)
 
     def _finish(self) -> Iterator[Event]:
-        """Save; a run stopped in its first epoch is evaluated as it is, so that there is a model. Then the confidence."""
+        """Save; a run stopped in its first epoch is evaluated as it is, so that there is a model.
+
+        Then the confidence.
+        """
         trainer = self.trainer
         if self.stopped:
             yield self._save()
@@ -261,9 +264,13 @@ def _offset_troubles(trainer: Trainer) -> list[Trouble]:
     rows = spread_rows(data.train, _OFFSET_FACES)
     groups = rows if data.groups is None else data.groups[rows]
     return offset_troubles(
-        lambda n: data.pictures[rows[n : n + 1]][0], data.points[rows], data.schema, groups,
-        scale=float(np.median(data.sizes[rows, 0])) / data.side, modelled=trainer.config.network.label_offset,
-    )  # fmt: skip
+        lambda n: data.pictures[rows[n : n + 1]][0],
+        data.points[rows],
+        data.schema,
+        groups,
+        scale=float(np.median(data.sizes[rows, 0])) / data.side,
+        modelled=trainer.config.network.label_offset,
+    )
 
 
 def _started(trainer: Trainer) -> RunStarted:

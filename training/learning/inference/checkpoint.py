@@ -179,7 +179,8 @@ def _put(beside: Path, path: Path) -> None:
 
 
 def write_compact(model: Run, out: Path) -> int:
-    """Write the model of a run folder, a starter or a file to `out` with 16-bit weights, for distribution; returns the size in bytes.
+    """Write the model of a run folder, a starter or a file to `out` with 16-bit weights, for distribution; returns the
+    size in bytes.
 
     Half the size: `load_model` makes the weights 32-bit again, and 11 significant bits are far more than the accuracy
     of a point requires.

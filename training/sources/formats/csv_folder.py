@@ -52,8 +52,8 @@ class _Name(NamedTuple):
 class CsvFolderReader:
     """`source`: the CSV, or a folder that holds it. images: where the images are, found if not given.
 
-    several: an image may have several rows, one per face, because faces are cut out. None: only in tables that have boxes
-    and no points.
+    several: an image may have several rows, one per face, because faces are cut out. None: only in tables that have
+    boxes and no points.
     """
 
     def __init__(
@@ -114,14 +114,16 @@ class CsvFolderReader:
             seen.setdefault(name, []).append(place)
             if len(seen[name]) > 1 and not self.several:
                 raise UserError(
-                    f"{place.at(column)}: {name} is in row {seen[name][0].row} already; remove or rename one of the two,"
-                    " or cut the faces out of their images (--crop box or --crop points)."
+                    f"{place.at(column)}: {name} is in row {seen[name][0].row} already; remove or rename one of the "
+                    "two, or cut the faces out of their images (--crop box or --crop points)."
                 )
             names.append(_Name(name, face_name(name, len(seen[name]))))
         return names
 
     def _check_cut(self, rows: Rows) -> None:
-        """A last row without a line end was cut off where its last point is half there or has fewer decimals than all others."""
+        """A last row without a line end was cut off where its last point is half there or has fewer decimals than all
+        others.
+        """
         if rows.ended or not self.mapping.keypoints or self.header[-1] != self.mapping.keypoints[-1].y:
             return
         *cells, last = rows.raw(self.header[self.header.index(self.mapping.keypoints[0].x) :])[-1]
@@ -152,11 +154,18 @@ class CsvFolderReader:
         batch = SampleBatch(
             names=tuple(names[i].face for i in kept),
             sources=tuple(f"{self.path.name}#{place.row}" for place in labels.places),
-            labels=found, widths=widths, heights=heights, groups=tuple(labels.groups), splits=labels.splits,
-            paths=tuple(paths[i].absolute() for i in kept), source_cells=labels.source_cells(), flags=flags,
-            crops=None if crops is None else crops[kept], boxes=None if boxes is None else boxes[kept],
+            labels=found,
+            widths=widths,
+            heights=heights,
+            groups=tuple(labels.groups),
+            splits=labels.splits,
+            paths=tuple(paths[i].absolute() for i in kept),
+            source_cells=labels.source_cells(),
+            flags=flags,
+            crops=None if crops is None else crops[kept],
+            boxes=None if boxes is None else boxes[kept],
             subsets=tuple(subsets[i] for i in kept) if subsets else (),
-        )  # fmt: skip
+        )
         looks = np.array([seen.look for seen in sizes], np.uint8).reshape(-1, 16, 16)
         return Chunk(batch, looks, labels.given)
 
@@ -173,7 +182,7 @@ class CsvFolderReader:
         )
 
     def _schema(self, head: Rows) -> KeypointSchema:
-        """The known schema, or one made of the column names, with the mean of the first complete faces as its template."""
+        """The known schema, or one made of the column names, its template the mean of the first complete faces."""
         schema = self.mapping.schema()
         if schema.name in SCHEMAS:
             return schema

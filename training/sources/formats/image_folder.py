@@ -126,12 +126,16 @@ class FolderReader:
         batch = SampleBatch(
             names=tuple(item.name for item in kept),
             sources=tuple((item.points or item.picture).relative_to(self.source).as_posix() for item in kept),
-            labels=labels, widths=widths, heights=heights, groups=tuple(item.group for item in kept),
+            labels=labels,
+            widths=widths,
+            heights=heights,
+            groups=tuple(item.group for item in kept),
             splits=np.array([item.split or 0 for item in kept], np.uint8),
-            paths=tuple(item.picture.absolute() for item in kept), flags=flags_of(outside, np.zeros_like(outside)),
+            paths=tuple(item.picture.absolute() for item in kept),
+            flags=flags_of(outside, np.zeros_like(outside)),
             source_cells=tuple(cells for _, cells in points) if self.labelled else None,
             subsets=tuple(item.place.subset if item.place else "" for item in kept) if self.protocol else (),
-        )  # fmt: skip
+        )
         looks = np.array([seen.look for seen in sizes], np.uint8).reshape(-1, 16, 16)
         return Chunk(batch, looks, np.array([item.split is not None for item in kept], bool))
 

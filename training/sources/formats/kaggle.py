@@ -170,9 +170,15 @@ class _File:
         batch = SampleBatch(
             names=tuple(f"{self.table.path.stem}-{number:0>5}" for number in numbers),
             sources=tuple(f"{self.table.name}#{mark}{number}" for number in numbers),
-            labels=points, widths=sides, heights=sides, groups=tuple(labels.groups), splits=splits, pixels=pixels,
-            source_cells=labels.source_cells(), flags=flags,
-        )  # fmt: skip
+            labels=points,
+            widths=sides,
+            heights=sides,
+            groups=tuple(labels.groups),
+            splits=splits,
+            pixels=pixels,
+            source_cells=labels.source_cells(),
+            flags=flags,
+        )
         return Chunk(batch, looks_of(pixels), given)
 
 
@@ -186,6 +192,6 @@ def _files(source: Path) -> tuple[Path, ...]:
 
 
 def is_kaggle_header(header: Sequence[str]) -> bool:
-    """Whether a header says that the column Image holds pixels: Kaggle writes it last, after keypoints or the ImageId."""
+    """Whether a header says that the column Image holds pixels: Kaggle writes it last, after keypoints or ImageId."""
     titles = [title.lower() for title in header]
     return titles[-1:] == [PIXELS] and (len(titles) == 1 or titles[0] != PIXELS)

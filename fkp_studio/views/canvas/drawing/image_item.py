@@ -56,7 +56,7 @@ class PictureItem(QGraphicsItem):
     def boundingRect(self) -> QRectF:
         return self._rect(self._picture) if self._picture is not None else QRectF()
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:  # noqa: ARG002 - Qt gives it
+    def paint(self, painter: QPainter, _option: QStyleOptionGraphicsItem, _widget: QWidget | None = None) -> None:
         scale = painter.worldTransform().m11() * painter.device().devicePixelRatioF()
         image = self.image(scale)
         if image is None or self._picture is None:

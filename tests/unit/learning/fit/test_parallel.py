@@ -1,4 +1,4 @@
-"""A training shared by two processes: the result of one, nothing open to the network, and an end for all if one fails."""
+"""A training shared by two processes: the result of one, nothing open to the network, all end if one fails."""
 
 from __future__ import annotations
 

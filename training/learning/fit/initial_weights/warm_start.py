@@ -44,8 +44,8 @@ def warm_start(model: nn.Module, config: RunConfig, schema: KeypointSchema, *, f
         return ""
     if found is None:
         raise UserError(
-            f"There is no starter of the network {config.network.model} to start from; clear the setting start_from or name a "
-            "model file."
+            f"There is no starter of the network {config.network.model} to start from; clear the setting start_from or "
+            "name a model file."
         )
     return _take(model, config, schema, found.path, name=starter_name(found.path))
 
@@ -62,9 +62,10 @@ def _take(model: nn.Module, config: RunConfig, schema: KeypointSchema, path: Pat
     source, info = load_model(Run(path))
     taken = copy_weights(model, config, source.state_dict(), ours=schema.keypoints, theirs=info.schema.keypoints)
     if taken is None:
+        theirs, ours = info.config.network, config.network
         raise UserError(
-            f"{path} is a model of the network {info.config.network.model} ({info.config.network.input_size} px), whose weights do "
-            f"not fit {config.network.model} ({config.network.input_size} px): correct the setting start_from or clear it."
+            f"{path} is a model of the network {theirs.model} ({theirs.input_size} px), whose weights do not fit "
+            f"{ours.model} ({ours.input_size} px): correct the setting start_from or clear it."
         )
     points = f"{taken} of {len(schema)} points" if taken else "none of the points"
     return f"{name}: its network and {points}"

@@ -1,8 +1,8 @@
-"""Losses over labelled keypoints: pure functions of predicted points, target points and mask; and weights for hard points.
+"""Losses over labelled keypoints: pure functions of predicted points, target points and mask; weights of hard points.
 
-All losses take pred and target [B, K, 2] in pixels of the network's input and mask [B, K] bool, and return a scalar. A missing
-point has no error and no gradient whatever target holds there, NaN included. weight [B, K], >= 0, multiplies the errors
-of each point; a weight of 0 is equivalent to a mask of False.
+All losses take pred and target [B, K, 2] in pixels of the network's input and mask [B, K] bool, and return a scalar. A
+missing point has no error and no gradient whatever target holds there, NaN included. weight [B, K], >= 0, multiplies
+the errors of each point; a weight of 0 is equivalent to a mask of False.
 
 reduction is what the sum of (weighted) errors is divided by: "mean": the weights of labelled coordinates, or their
 number without weights: sum(w * l) / sum(w) (ours: the step does not shrink where labels are missing); "masked-eq4": the
@@ -149,7 +149,7 @@ class HardPoints:
     def update(
         self, pred: Tensor, target: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor] = lambda own: own
     ) -> None:
-        """Update the errors with a batch: points [B, K, 2], px of the input, mask bool [B, K]; total sums over processes."""
+        """Update the errors with a batch: points [B, K, 2], px of the input, mask [B, K]; total sums over processes."""
         distance = torch.where(mask, torch.linalg.vector_norm(pred - target, dim=-1), 0)
         distances, count = total(torch.stack((distance.sum(dim=0), mask.sum(dim=0))))
         error = distances / count.clamp(min=1)

@@ -42,7 +42,10 @@ _TRIAL = 16  # images
 
 
 class Trainer:
-    """The state of a run. A step's random numbers depend on (seed, epoch, batch) alone, so a resumed run repeats them."""
+    """The state of a run.
+
+    A step's random numbers depend on (seed, epoch, batch) alone, so a resumed run repeats them.
+    """
 
     def __init__(self, config: RunConfig, data: RunData, ranks: Ranks | None = None) -> None:
         self.config, self.data = config, data

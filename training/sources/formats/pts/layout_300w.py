@@ -1,7 +1,7 @@
 """The folders of 300-W: the data set of each image, and its side of the protocol.
 
-Train: all of AFW, the train sets of LFPW and HELEN. Test: the test sets of LFPW and HELEN (common) and IBUG (challenge).
-These folders are often nested in others, in upper or lower case.
+Train: all of AFW, the train sets of LFPW and HELEN. Test: the test sets of LFPW and HELEN (common) and IBUG
+(challenge). These folders are often nested in others, in upper or lower case.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def read_pts(path: Path) -> np.ndarray:
 
 
 def read_pts_cells(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Points float64 [K, 2] with the first pixel's centre at (0, 0), NaN where the file says nan; and its 2K numbers as text.
+    """Points float64 [K, 2], the first pixel's centre at (0, 0), NaN where the file says nan; and the 2K numbers as text.
 
     Raises UserError naming file and line.
     """

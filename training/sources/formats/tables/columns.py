@@ -38,7 +38,8 @@ class KeypointColumns:
 class ColumnMapping:
     """Which columns are read as what; all others are ignored. `image` holds file names, or pixels in Kaggle's files.
 
-    box: the face's x, y, width, height (with box_corners x, y, x2, y2), or (). crop: x, y, side of an exported crop, or ().
+    box: the face's x, y, width, height (with box_corners x, y, x2, y2), or (). crop: x, y, side of an exported crop, or
+    ().
     """
 
     image: str
@@ -78,7 +79,10 @@ class ColumnMapping:
 
 
 def find_keypoints(header: Sequence[str], *, file: str, taken: Sequence[str] = ()) -> tuple[KeypointColumns, ...]:
-    """The `<name>_x`, `<name>_y` pairs (or x1, y1, x2...) in the order of the file. Raises UserError where one is missing."""
+    """The `<name>_x`, `<name>_y` pairs (or x1, y1, x2...) in the order of the file.
+
+    Raises UserError where one is missing.
+    """
     found: dict[str, dict[str, str]] = {}
     for column in (c for c in header if c not in taken):
         match, numbered = _AXIS.match(column), _NUMBERED.match(column)
@@ -102,7 +106,10 @@ def find_keypoints(header: Sequence[str], *, file: str, taken: Sequence[str] = (
 def with_states(
     keypoints: Sequence[KeypointColumns], header: Sequence[str], words: Callable[[str], Iterable[str]]
 ) -> tuple[KeypointColumns, ...]:
-    """The keypoints with their `<name>_state` columns. words: the first cells of a column; it is taken where they are states."""
+    """The keypoints with their `<name>_state` columns.
+
+    words: the first cells of a column; it is taken where they are states.
+    """
     found = []
     for k in keypoints:
         column = named(header, (f"{k.name}_state".lower(),))

@@ -15,7 +15,10 @@ _FLAG_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False,
 
 
 def boxes(rows: Rows, mapping: ColumnMapping) -> np.ndarray | None:
-    """float64 [B, 4], x, y, width, height; None where the table has no boxes. Raises UserError naming row and column."""
+    """float64 [B, 4], x, y, width, height; None where the table has no boxes.
+
+    Raises UserError naming row and column.
+    """
     if not mapping.box:
         return None
     found = _whole(rows, mapping.box)

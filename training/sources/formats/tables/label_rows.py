@@ -24,8 +24,8 @@ _NOT_SAID = -1
 class LabelRows:
     """What a block of rows says. Raises UserError naming row and column of the first cell that is wrong.
 
-    points: float64 [B, K, 2]. states: int64 [B, K], `PointState` or -1; [B, 0] where no column says any. cells: as in the
-    file, None where the table has no keypoints. splits: uint8 [B], valid where given (bool [B]).
+    points: float64 [B, K, 2]. states: int64 [B, K], `PointState` or -1; [B, 0] where no column says any. cells: as in
+    the file, None where the table has no keypoints. splits: uint8 [B], valid where given (bool [B]).
     """
 
     def __init__(self, rows: Rows, mapping: ColumnMapping, schema: KeypointSchema) -> None:
@@ -77,7 +77,9 @@ class LabelRows:
         return labels, flags_of(outside, half)
 
     def _placeholders(self, points: np.ndarray) -> np.ndarray:
-        """bool [B, K]: hidden points at (0, 0) or (-1, -1), which is how tables with flags write that nobody placed them."""
+        """bool [B, K]: hidden points at (0, 0) or (-1, -1), which is how tables with flags write that nobody placed
+        them.
+        """
         hidden = self._flags & (self.states == PointState.OCCLUDED)
         return hidden & ((points == 0).all(axis=2) | (points == -1).all(axis=2))
 

@@ -1,8 +1,8 @@
 """A CSV file, read a block of rows at a time: pandas splits the lines, and every cell stays text as it is written.
 
-One line is one row. pandas silently fills up short rows, so each line gets one more cell that marks its end. Pixels are the
-exception: `cut_out` takes their cell out of the line first, because splitting Kaggle's training.csv with its 65 million pixels
-takes pandas 0.8 s, and finding the last comma of each line 0.2 s.
+One line is one row. pandas silently fills up short rows, so each line gets one more cell that marks its end. Pixels are
+the exception: `cut_out` takes their cell out of the line first, because splitting Kaggle's training.csv with its 65
+million pixels takes pandas 0.8 s, and finding the last comma of each line 0.2 s.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ class Rows:
         return cells
 
     def text(self, column: str) -> list[str]:
-        """A column without quotes and outer blanks; "" in all rows where `column` is "". UserError for what is not text."""
+        """A column without quotes and outer blanks; "" in all rows where `column` is "".
+
+        UserError for what is not text.
+        """
         cells = [unquoted(cell) for cell in self.cells[column]] if column else [""] * len(self)
         for place, cell in zip(self.places, cells, strict=True) if self.damaged else ():
             if _LOST in cell:
@@ -87,7 +90,10 @@ class Rows:
 
 
 class Table:
-    """An open CSV: `header`, then `lines()` or `blocks()` once. Commas, semicolons or tabs; LF or CRLF; with or without a BOM."""
+    """An open CSV: `header`, then `lines()` or `blocks()` once.
+
+    Commas, semicolons or tabs; LF or CRLF; with or without a BOM.
+    """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file = file
@@ -201,15 +207,23 @@ class Table:
 
 
 def _split(text: str, delimiter: bytes) -> pd.DataFrame | None:
-    """The cells of all lines, quotes included; None where a line has more than the first, or leaves a quotation open."""
+    """The cells of all lines, quotes included; None where a line has more than the first, or an open quotation."""
     import pandas as pd  # 0.2 s and 40 MB, which the window does not need to start
 
     try:
         return pd.read_csv(
             io.StringIO(text.replace('"', '"""')),  # so the quotation marks work, and stay in the cells
-            sep=delimiter.decode(), header=None, index_col=False, dtype=str, keep_default_na=False, na_filter=False,
-            skip_blank_lines=False, skipinitialspace=f'{delimiter.decode()} "' in text, lineterminator="\n", low_memory=False,
-        )  # fmt: skip
+            sep=delimiter.decode(),
+            header=None,
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            skip_blank_lines=False,
+            skipinitialspace=f'{delimiter.decode()} "' in text,
+            lineterminator="\n",
+            low_memory=False,
+        )
     except pd.errors.ParserError:
         return None
 

@@ -58,7 +58,10 @@ def join_photo(database: Database, sample_id: int, others: np.ndarray) -> None:
 
 def _split_of_group(database: Database, sample_id: int) -> int:
     """The split of the other samples of this one's group that are not removed; train where there is none."""
-    query = "SELECT id FROM samples WHERE grouping <> '' AND grouping = (SELECT grouping FROM samples WHERE id = ?) ORDER BY id"
+    query = (
+        "SELECT id FROM samples WHERE grouping <> '' "
+        "AND grouping = (SELECT grouping FROM samples WHERE id = ?) ORDER BY id"
+    )
     return _kept_split(read_splits(database, database.column(query, (sample_id,))))
 
 
