@@ -100,9 +100,9 @@ def _predict_pictures(
             ),
         )
         if args.faces == "detect":
-            from training.commands.shared import photo_rows as predict_faces
+            from training.commands.shared import photo_rows
 
-            key, rows = predict_faces.KEY, predict_faces.face_rows(pictures, predictor, unreadable, report)
+            key, rows = photo_rows.KEY, photo_rows.face_rows(pictures, predictor, unreadable, report)
         count = write_csv(args.out, rows, predictor.schema, key=key)
     note_unreadable(unreadable)
     if not count:

@@ -19,7 +19,7 @@ from tests.conftest import make_project
 from training.assist.filling.accept import accept
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
-from training.storage.project import journal as history
+from training.storage.project import journal
 from training.storage.project.edits.change import change_labels
 from training.storage.project.edits.take_back import take_back
 from training.storage.project.journal import read_steps
@@ -333,14 +333,14 @@ def test_the_log_of_many_edits_is_folded_in(store: ProjectStore, qtbot: QtBot) -
 
 
 def test_a_journal_cut_short_cuts_the_stack(store: ProjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "MAX_BYTES", 1)
+    monkeypatch.setattr(journal, "MAX_BYTES", 1)
     for k in range(15):
         store.place(1, k, (k, 2 * k))
         store.place(2, k, (k, 2 * k))
-    assert store.undo_stack.count() == history.ALWAYS_KEPT
+    assert store.undo_stack.count() == journal.ALWAYS_KEPT
     while store.undo_stack.canUndo():
         store.undo_stack.undo()
-    assert [s.undone for s in read_steps(store.project.database)] == [True] * history.ALWAYS_KEPT
+    assert [s.undone for s in read_steps(store.project.database)] == [True] * journal.ALWAYS_KEPT
     assert store.labels([1]).points[0, 4].tolist() == [4, 8]
 
 

@@ -22,8 +22,8 @@ from training.learning.models import plain_cnn
 from training.learning.models.plain_cnn import CNN6, CNN7
 from training.learning.models.staged import cascade, patches
 from training.learning.models.staged.base import StagedNet
-from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress, RunFinished, Trouble, from_line, to_line
+from training.storage.runs.folder import read_events
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
@@ -67,7 +67,7 @@ def new_run(folder: Path, name: str, **settings: str) -> Run:
 
 
 def curve(run: Run) -> list[EpochDone]:
-    events, _ = runs.read_events(run)
+    events, _ = read_events(run)
     return [replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochDone)]
 
 

@@ -23,8 +23,8 @@ from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
 from training.storage.project.network_pixels import MappedPictures
 from training.storage.project.project import Project
-from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, RunFinished
+from training.storage.runs.folder import load_config, read_events
 from training.storage.runs.inputs import data as rundata
 from training.storage.runs.inputs.data import RunData, load_run_data
 from training.storage.runs.inputs.memory import free_memory
@@ -40,11 +40,11 @@ def new_run(project_path: Path, **settings: str) -> Run:
 
 
 def streamed(run: Run) -> RunData:
-    return load_run_data(run, runs.load_config(run), memory=0)
+    return load_run_data(run, load_config(run), memory=0)
 
 
 def curve(run: Run) -> list[EpochDone]:
-    events, _ = runs.read_events(run)
+    events, _ = read_events(run)
     return [replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochDone)]
 
 
@@ -59,7 +59,7 @@ def test_the_losses_are_those_of_a_run_in_memory_bit_for_bit(project_path: Path,
     data = streamed(parts)
     assert isinstance(data.pictures, MappedPictures)
     assert isinstance(data.pictures.pixels.base, np.memmap)  # nothing was loaded
-    assert data.fingerprint() == load_run_data(whole, runs.load_config(whole)).fingerprint()
+    assert data.fingerprint() == load_run_data(whole, load_config(whole)).fingerprint()
     assert isinstance(train_run(parts, data=data), RunFinished)
     assert curve(parts) == curve(whole)
 
@@ -68,7 +68,7 @@ def test_a_run_streams_where_half_of_the_free_memory_is_too_little(
     project_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = new_run(project_path)
-    config = runs.load_config(run)
+    config = load_config(run)
     size = 24 * 32 * 32
     monkeypatch.setattr(rundata, "free_memory", lambda: 2 * size)
     assert isinstance(load_run_data(run, config).pictures, np.ndarray)
@@ -79,7 +79,7 @@ def test_a_run_streams_where_half_of_the_free_memory_is_too_little(
 def test_batches_are_read_ahead_in_the_order_of_the_epoch(project_path: Path) -> None:
     run = new_run(project_path, batch_size="5")
     data = streamed(run)
-    trainer = Trainer(runs.load_config(run), data)
+    trainer = Trainer(load_config(run), data)
     pictures = trainer.pictures
     assert isinstance(pictures, StreamedPictures)
     batches = trainer.epoch_rows()

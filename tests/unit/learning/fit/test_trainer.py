@@ -23,8 +23,8 @@ from training.learning.fit.train_run import train_run
 from training.learning.fit.training_loop import fit
 from training.learning.inference.checkpoint import load_resume, save_resume
 from training.learning.inference.predictor import Predictor
-from training.storage.runs import folder as runs
 from training.storage.runs.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted, Trouble
+from training.storage.runs.folder import read_events, request_stop
 from training.storage.runs.listing import read_run
 from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
@@ -44,7 +44,7 @@ def new_run(folder: Path, **settings: str) -> Run:
 
 def curve(run: Run) -> list[EpochDone]:
     """The epochs in the run's folder without what depends on the clock."""
-    events, _ = runs.read_events(run)
+    events, _ = read_events(run)
     return [replace(e, seconds=0, images_per_second=0) for e in events if isinstance(e, EpochDone)]
 
 
@@ -68,7 +68,7 @@ def test_a_run_learns_and_leaves_what_it_promises(tmp_path: Path) -> None:
     assert info.best.rmse == finished.rmse
     with run.metrics.open() as file:
         assert [int(row["epoch"]) for row in csv.DictReader(file)] == list(range(1, 13))
-    assert [type(e) for e in events] == [type(e) for e in runs.read_events(run)[0]]
+    assert [type(e) for e in events] == [type(e) for e in read_events(run)[0]]
     with pytest.raises(UserError, match="used its budget"):
         train(run, resume=True)
     with pytest.raises(UserError, match="begun before"):
@@ -162,7 +162,7 @@ def test_sigterm_ends_the_child_with_the_best_model_kept(project_path: Path) -> 
 
 def test_a_stop_file_ends_the_run_after_the_batch(tmp_path: Path) -> None:
     run = new_run(tmp_path)
-    runs.request_stop(run)
+    request_stop(run)
     events = train(run)
     assert isinstance(events[-1], RunFinished)
     assert (events[-1].reason, events[-1].epochs) == ("stopped", 1)

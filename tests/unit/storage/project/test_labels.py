@@ -15,7 +15,7 @@ from tests.helpers.project_data import batch, moved
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.schema import KAGGLE_15
-from training.storage.project import journal as history
+from training.storage.project import journal
 from training.storage.project.edits.change import change_labels
 from training.storage.project.edits.undo import redo, undo
 from training.storage.project.journal import read_steps
@@ -170,16 +170,16 @@ def test_undo_leaves_what_others_changed(project_path: Path) -> None:
 
 
 def test_the_journal_is_bounded(project_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "MAX_STEPS", 30)
+    monkeypatch.setattr(journal, "MAX_STEPS", 30)
     with Project.open(project_path) as project:
         for n in range(40):
             before = project.labels([1])
             change_labels(project, [1], before, moved(before), text=str(n))
         assert [s.text for s in read_steps(project.database)] == [str(n) for n in range(10, 40)]
-        monkeypatch.setattr(history, "MAX_BYTES", 1)
+        monkeypatch.setattr(journal, "MAX_BYTES", 1)
         change_labels(project, [1], before, moved(before), text="last")
-        assert len(read_steps(project.database)) == history.ALWAYS_KEPT
-        assert project.database.all("SELECT count(DISTINCT step) FROM step_parts") == [(history.ALWAYS_KEPT,)]
+        assert len(read_steps(project.database)) == journal.ALWAYS_KEPT
+        assert project.database.all("SELECT count(DISTINCT step) FROM step_parts") == [(journal.ALWAYS_KEPT,)]
 
 
 def test_a_damaged_journal_is_told(project_path: Path) -> None:

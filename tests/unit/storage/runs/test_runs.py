@@ -13,8 +13,8 @@ import pytest
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.errors import UserError
 from training.processes.locks import Lock
-from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress, RunFailed, RunFinished, RunStarted, to_line
+from training.storage.runs.folder import discard_run, load_config, read_events
 from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.listing import damaged_runs, list_runs, read_run
 from training.storage.runs.new_run import NUMBERS
@@ -41,7 +41,7 @@ def test_a_new_run_holds_its_labels_and_settings(run: Run) -> None:
     assert np.array_equal(loaded.points, snapshot.points, equal_nan=True)
     assert np.array_equal(loaded.splits, snapshot.splits)
     assert loaded.schema == snapshot.schema
-    assert runs.load_config(run) == tiny_config()
+    assert load_config(run) == tiny_config()
     info = read_run(run)
     assert (info.name, info.number, info.status, info.label_hash) == ("0001-cnn-6", 1, "queued", "hash")
     assert not info.has_model
@@ -50,9 +50,9 @@ def test_a_new_run_holds_its_labels_and_settings(run: Run) -> None:
 def test_runs_are_numbered_on_and_listed_by_number(run: Run, tmp_path: Path) -> None:
     second = make_run(tmp_path, tiny_config(), make_data()[1])
     assert second.name == "0002-cnn-6"
-    runs.discard_run(run)
+    discard_run(run)
     assert make_run(tmp_path, tiny_config(), make_data()[1]).name == "0003-cnn-6"
-    runs.discard_run(Run(run.path.parent / "0003-cnn-6"))  # points accepted from it still say run 3
+    discard_run(Run(run.path.parent / "0003-cnn-6"))  # points accepted from it still say run 3
     assert make_run(tmp_path, tiny_config(), make_data()[1]).name == "0004-cnn-6"
     (run.path.parent / "0009-broken").mkdir()
     assert [r.number for r in list_runs(run.path.parent)] == [2, 4]
@@ -62,10 +62,10 @@ def test_runs_are_numbered_on_and_listed_by_number(run: Run, tmp_path: Path) -> 
 def test_discarding_leaves_nothing_not_even_what_was_left_by_one_that_was_killed(run: Run) -> None:
     (run.path.parent / ".gone-0000").mkdir()
     (run.path.parent / ".gone-0000" / "resume.pt").touch()
-    runs.discard_run(run)
+    discard_run(run)
     assert [path.name for path in run.path.parent.iterdir()] == [NUMBERS]
     with pytest.raises(UserError, match="cannot be removed: No such file"):
-        runs.discard_run(run)
+        discard_run(run)
 
 
 @pytest.mark.parametrize(
@@ -91,25 +91,25 @@ def test_a_held_lock_is_a_running_training(run: Run) -> None:
     with Lock(run.lock):
         assert read_run(run).status == "running"
         with pytest.raises(UserError, match="still training"):
-            runs.discard_run(run)
+            discard_run(run)
     assert read_run(run).status == "interrupted"
 
 
 def test_events_are_followed_and_a_torn_line_is_left_for_later(run: Run) -> None:
     write(run, STARTED, end=to_line(EPOCH, time=1.0)[:40])
-    first, offset = runs.read_events(run)
+    first, offset = read_events(run)
     assert first == [STARTED]
     write(run, STARTED, EPOCH)
-    rest, end = runs.read_events(run, after=offset)
+    rest, end = read_events(run, after=offset)
     assert rest == [EPOCH]
-    assert runs.read_events(run, after=end) == ([], end)
+    assert read_events(run, after=end) == ([], end)
     write(run, STARTED)  # cut by a resume
-    assert runs.read_events(run, after=end)[0] == [STARTED]
+    assert read_events(run, after=end)[0] == [STARTED]
 
 
 def test_lines_that_are_no_events_are_passed_over(run: Run) -> None:
     write(run, STARTED, end='\x00\x00\n{"event":"New"}\n[1]\n')
-    assert runs.read_events(run)[0] == [STARTED]
+    assert read_events(run)[0] == [STARTED]
 
 
 def test_nothing_to_train_on_is_told_and_leaves_no_folder(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_damaged_run_is_told(run: Run) -> None:
         load_snapshot(run)
     run.config.write_text('{"config": {"batch_size": 0}, "schema": {}, "label_hash": "", "created": 0}')
     with pytest.raises(UserError, match="batch_size"):
-        runs.load_config(run)
+        load_config(run)
     run.config.write_text("{")
     with pytest.raises(UserError, match=r"config\.json is damaged"):
         read_run(run)
