@@ -25,7 +25,7 @@ from training.faces.images.reading import read_picture
 from training.faces.labels.samples import Split
 from training.faces.labels.schema import KeypointSchema
 from training.progress import Progress
-from training.sources.formats.which import open_reader
+from training.sources.formats.detect_format import open_reader
 
 SIDE = 96
 TRAIN = 400

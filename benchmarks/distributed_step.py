@@ -25,7 +25,7 @@ from training_speed import noise
 
 from training.learning.fit.parallel.connection import joined
 from training.learning.fit.parallel.ranks import Ranks
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.inference.device import keep_memory
 from training.storage.runs.settings.recipes import recipe_config
 
@@ -87,9 +87,9 @@ def measure(name: str, ranks: Ranks, args: argparse.Namespace) -> dict[str, obje
     }
 
 
-def session_of(name: str, ranks: Ranks) -> Session:
+def trainer_of(name: str, ranks: Ranks) -> Trainer:
     config = recipe_config(name).changed(device="cpu", threads=1)
-    made = Session(
+    made = Trainer(
         config, noise(config.network.input_size, config.network.channels, count=2 * config.optim.batch_size), ranks
     )
     made.precision = "float32"
@@ -97,22 +97,22 @@ def session_of(name: str, ranks: Ranks) -> Session:
 
 
 def alone(name: str, ranks: Ranks) -> Callable[[], object]:
-    session = session_of(name, Ranks())
-    rows = torch.arange(session.config.optim.batch_size)
-    return lambda: session.train_step(rows, done=0.5) if ranks.leads else None
+    trainer = trainer_of(name, Ranks())
+    rows = torch.arange(trainer.config.optim.batch_size)
+    return lambda: trainer.train_step(rows, done=0.5) if ranks.leads else None
 
 
 def ddp(name: str, ranks: Ranks) -> Callable[[], object]:
-    session = session_of(name, ranks)
-    ranks.share_layers(session.model)
-    session.share()
-    return together(session)
+    trainer = trainer_of(name, ranks)
+    ranks.share_layers(trainer.model)
+    trainer.share()
+    return together(trainer)
 
 
 def by_hand(name: str, ranks: Ranks) -> Callable[[], object]:
-    session = session_of(name, ranks)
-    ranks.share_layers(session.model)
-    parameters = list(session.stages.trained.parameters())
+    trainer = trainer_of(name, ranks)
+    ranks.share_layers(trainer.model)
+    parameters = list(trainer.stages.trained.parameters())
 
     def sum_gradients(*_: object) -> None:
         grads = [p.grad for p in parameters if p.grad is not None]
@@ -122,18 +122,18 @@ def by_hand(name: str, ranks: Ranks) -> Callable[[], object]:
         for grad, value in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
             grad.copy_(value.view_as(grad))
 
-    session.optimizer.register_step_pre_hook(sum_gradients)
-    return together(session)
+    trainer.optimizer.register_step_pre_hook(sum_gradients)
+    return together(trainer)
 
 
-def together(session: Session) -> Callable[[], object]:
+def together(trainer: Trainer) -> Callable[[], object]:
     """A step of all processes: the first announces it, the others take part."""
-    rows = torch.arange(session.config.optim.batch_size)
+    rows = torch.arange(trainer.config.optim.batch_size)
 
     def step() -> None:
-        if not session.ranks.leads:
-            next(session.ranks.steps())
-        session.train_step(rows, done=0.5)
+        if not trainer.ranks.leads:
+            next(trainer.ranks.steps())
+        trainer.train_step(rows, done=0.5)
 
     return step
 

@@ -26,8 +26,8 @@ from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import CLOSE
 from training.faces.measures.metrics import normaliser
-from training.storage.project.columns import read_sizes
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import read_sizes
 from training.storage.runs.model.stored_predictions import lacking
 from training.storage.runs.run import Run
 

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from training.faces.labels.schema import KAGGLE_15
-from training.sources.formats.pixel_text import pixel_text
+from training.sources.formats.tables.pixel_text import pixel_text
 
 ROWS, SIDE = 7049, 96
 ONE_IMPORT = """

@@ -59,12 +59,12 @@ def add_run(path: Path, name: str) -> None:
     from training.faces.measures.calibration import default_calibration
     from training.storage.project.project import Project
     from training.storage.runs.events import RunFinished, to_line
-    from training.storage.runs.model.header import HEADER
+    from training.storage.runs.inputs.snapshot import Snapshot
+    from training.storage.runs.model.model_header import HEADER
     from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
     from training.storage.runs.new_run import write_run
     from training.storage.runs.run import Run
     from training.storage.runs.settings.recipes import recipe_config
-    from training.storage.runs.snapshot import Snapshot
 
     with Project.open(path, read_only=True) as project:
         ids = project.ids()[: 2 * min(len(project) // 4, 1000)]

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from training.learning.inference.device import keep_memory, mixed_precision, set_threads, to_channels_last
-from training.learning.models.cascade import PATCH
-from training.learning.models.patches import PatchNets
+from training.learning.models.staged.cascade import PATCH
+from training.learning.models.staged.patches import PatchNets
 
 
 class Loop(nn.Module):

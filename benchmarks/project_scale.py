@@ -26,8 +26,8 @@ from training.faces.labels.schema import KAGGLE_15
 from training.storage.project.edits.change import change_labels
 from training.storage.project.edits.undo import undo
 from training.storage.project.journal import read_steps
-from training.storage.project.predictions import run_columns
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import run_columns
 
 RUN = "0001-ml-resnet"
 BLOCK = 10_000

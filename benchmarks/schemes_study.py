@@ -26,11 +26,11 @@ from training.faces.measures.metrics import rmse
 from training.learning.fit.train_run import train_run
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
+from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import recipe_config
-from training.storage.runs.snapshot import load_snapshot
 
 ARMS = ("one", "import", "auto")
 PROJECTS = ("differ", "alike", "moved")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from training.learning.evaluation.evaluate import load_for, predict_faces
-from training.learning.inference import second_look as upright
+from training.learning.inference import second_look
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", type=Path)
     parser.add_argument("run")
-    parser.add_argument("--limits", default=str(upright.LIMIT))
+    parser.add_argument("--limits", default=str(second_look.LIMIT))
     args = parser.parse_args()
     with Project.open(args.project, read_only=True) as project:
         index = project.index()
@@ -37,7 +37,7 @@ def main() -> None:
         tables = np.array([source.split("#")[0] for source in project.sources(ids)])
         predictor = load_for(project, Run(project.runs_dir / args.run), "cpu", adjusted=False)
         for limit in (None, *map(float, args.limits.split(","))):
-            upright.LIMIT = limit or upright.LIMIT
+            second_look.LIMIT = limit or second_look.LIMIT
             config = predictor.info.config.changed(upright=limit is not None)
             predictor.info = replace(predictor.info, config=config)
             squared = np.square(predict_faces(predictor, project, ids, sizes=sizes) - labels)

@@ -15,8 +15,7 @@ import torch
 
 from benchmarks.confidence_calibration import gather
 from training.commands.shared.output import say
-from training.learning.inference.checkpoint import load_model, save_model
-from training.learning.inference.compact import write_compact
+from training.learning.inference.checkpoint import load_model, save_model, write_compact
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
 

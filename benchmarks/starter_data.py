@@ -19,7 +19,7 @@ from pathlib import Path
 
 from training.faces.images.crops import CropOptions
 from training.sources.exchange.import_source import import_source
-from training.sources.formats.columns import GROUP_NAMES, IMAGE_NAMES
+from training.sources.formats.tables.columns import GROUP_NAMES, IMAGE_NAMES
 
 PADDING = 0.25  # of the box around the 68 points
 

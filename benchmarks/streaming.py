@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from training.faces.labels.schema import KAGGLE_15
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.inference.device import keep_memory, set_threads
 from training.storage.project.network_pixels import MappedPictures
 from training.storage.runs.inputs.data import RunData
@@ -69,13 +69,13 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     rows = np.arange(len(points))
     pictures = np.load(path) if in_memory else MappedPictures(np.asarray(np.load(path, mmap_mode="r")), rows)
     size = np.full((len(rows), 2), 96, np.int32)
-    session = Session(config, RunData(pictures, points, size, rows, rows[:8], KAGGLE_15))
-    session.settle()
+    trainer = Trainer(config, RunData(pictures, points, size, rows, rows[:8], KAGGLE_15))
+    trainer.settle()
     times = []
     own = 0
-    for batch in session.epoch_rows()[: args.steps + _WARM_UP]:
+    for batch in trainer.epoch_rows()[: args.steps + _WARM_UP]:
         start = time.perf_counter()
-        session.train_step(batch, done=0.5)
+        trainer.train_step(batch, done=0.5)
         times.append(time.perf_counter() - start)
         own = max(own, own_memory())
     return {
@@ -85,7 +85,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         "own_memory_mb": round(own / 1e6),
         "peak_with_files_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
         "threads": torch.get_num_threads(),
-        "precision": session.precision,
+        "precision": trainer.precision,
     }
 
 

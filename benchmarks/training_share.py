@@ -24,7 +24,7 @@ from torch.profiler import ProfilerActivity, profile
 from training_speed import matmul_rate, noise, seconds, step_operations
 
 from training.learning.augment.batch import prepare
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.inference.device import DTYPES, keep_memory, mixed_precision, set_threads, to_channels_last
 from training.storage.runs.settings.recipes import recipe_config
 
@@ -72,21 +72,21 @@ def main() -> None:
 def report(name: str, steps: int) -> None:
     """Print one recipe's tables."""
     config = recipe_config(name).changed(device="cpu", threads=1)
-    session = Session(
+    trainer = Trainer(
         config, noise(config.network.input_size, config.network.channels, count=4 * config.optim.batch_size)
     )
-    session.settle()
+    trainer.settle()
     rows = torch.arange(config.optim.batch_size)
 
     def step() -> None:
-        session.train_step(rows, done=0.5)
+        trainer.train_step(rows, done=0.5)
 
-    peak = matmul_rate(DTYPES[session.precision], clock=time.process_time)
+    peak = matmul_rate(DTYPES[trainer.precision], clock=time.process_time)
     taken = statistics.median(seconds(step, steps, time.process_time))
-    operations = step_operations(session)
+    operations = step_operations(trainer)
     head = {
         "recipe": name,
-        "precision": session.precision,
+        "precision": trainer.precision,
         "batch_size": config.optim.batch_size,
         "matmul_tflops": round(peak, 3),
         "ms": round(1000 * taken, 1),
@@ -99,7 +99,7 @@ def report(name: str, steps: int) -> None:
         print(f"| {kind} | {100 * share:.0f} % |")
     print("\n| convolution | how many | share of arithmetic | operations per byte | share of peak, alone |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    convolutions = [timed(session, *one, steps) for one in found(session)]
+    convolutions = [timed(trainer, *one, steps) for one in found(trainer)]
     for one in convolutions:
         share = one.operations / one.seconds / 1e12 / peak
         print(
@@ -126,7 +126,7 @@ def parts(step: Callable[[], None], steps: int) -> list[tuple[str, float]]:
     return sorted(((kind, value / total) for kind, value in times.items()), key=lambda one: -one[1])
 
 
-def found(session: Session) -> list[tuple[nn.Conv2d, torch.Size, int]]:
+def found(trainer: Trainer) -> list[tuple[nn.Conv2d, torch.Size, int]]:
     """The network's distinct convolutions with their input shapes and counts."""
     seen: dict[tuple, tuple[nn.Conv2d, torch.Size, int]] = {}
 
@@ -135,13 +135,13 @@ def found(session: Session) -> list[tuple[nn.Conv2d, torch.Size, int]]:
         count = seen[key][2] if key in seen else 0
         seen[key] = layer, inputs[0].shape, count + 1
 
-    layers = [layer for layer in session.model.modules() if isinstance(layer, nn.Conv2d)]
+    layers = [layer for layer in trainer.model.modules() if isinstance(layer, nn.Conv2d)]
     handles = [layer.register_forward_hook(look) for layer in layers]
-    config = session.config
-    with torch.no_grad(), mixed_precision(session.device, session.precision):
-        session.model(
+    config = trainer.config
+    with torch.no_grad(), mixed_precision(trainer.device, trainer.precision):
+        trainer.model(
             prepare(
-                session.pictures[: config.optim.batch_size],
+                trainer.pictures[: config.optim.batch_size],
                 channels=config.network.channels,
                 pixels=config.network.pixels,
             )
@@ -151,9 +151,9 @@ def found(session: Session) -> list[tuple[nn.Conv2d, torch.Size, int]]:
     return list(seen.values())
 
 
-def timed(session: Session, layer: nn.Conv2d, shape: torch.Size, count: int, steps: int) -> Timed:
+def timed(trainer: Trainer, layer: nn.Conv2d, shape: torch.Size, count: int, steps: int) -> Timed:
     """A convolution alone, forward and backward, in the step's number format."""
-    dtype = DTYPES[session.precision]
+    dtype = DTYPES[trainer.precision]
     alone = to_channels_last(
         nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=False)
     ).to(dtype)

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from training.faces.labels.schema import KAGGLE_15
 from training.learning.augment.batch import prepare
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.inference.device import DTYPES, keep_memory, set_threads
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
@@ -51,31 +51,31 @@ def matmul_rate(
 def measure(name: str, steps: int, rates: dict[str, float]) -> dict[str, object]:
     """Median images/s of the recipe's training step, and its share of the matrix-product rate."""
     config = recipe_config(name).changed(device="cpu", threads=torch.get_num_threads())
-    session = Session(
+    trainer = Trainer(
         config, noise(config.network.input_size, config.network.channels, count=4 * config.optim.batch_size)
     )
-    session.settle()
+    trainer.settle()
     rows = torch.arange(config.optim.batch_size)
-    times = seconds(lambda: session.train_step(rows, done=0.5), steps)
+    times = seconds(lambda: trainer.train_step(rows, done=0.5), steps)
     speed = config.optim.batch_size / statistics.median(times)
-    operations = step_operations(session) / config.optim.batch_size
+    operations = step_operations(trainer) / config.optim.batch_size
     return {
         "recipe": name,
-        "precision": session.precision,
+        "precision": trainer.precision,
         "batch_size": config.optim.batch_size,
         "images_per_second": round(speed, 1),
         "images_per_second_best": round(config.optim.batch_size / min(times), 1),
         "mflop_per_image": round(operations / 1e6),
-        "share_of_matmul_rate": round(speed * operations / 1e12 / rates[session.precision], 3),
+        "share_of_matmul_rate": round(speed * operations / 1e12 / rates[trainer.precision], 3),
     }
 
 
-def step_operations(session: Session) -> float:
+def step_operations(trainer: Trainer) -> float:
     """Operations of one forward and backward pass of a batch."""
-    x = prepare(session.pictures[: session.config.optim.batch_size], channels=session.config.network.channels)
+    x = prepare(trainer.pictures[: trainer.config.optim.batch_size], channels=trainer.config.network.channels)
     with FlopCounterMode(display=False) as counter:
-        session.model(x).square().mean().backward()
-    session.optimizer.zero_grad(set_to_none=True)
+        trainer.model(x).square().mean().backward()
+    trainer.optimizer.zero_grad(set_to_none=True)
     return float(counter.get_total_flops())
 
 

@@ -32,15 +32,15 @@ from torch.utils.data import DataLoader, TensorDataset
 from training_speed import matmul_rate, noise, step_operations
 
 from training.learning.augment.batch import augment, prepare
-from training.learning.fit.streaming import take
+from training.learning.fit.step.streaming import take
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
-from training.learning.fit.trainer import Session
 from training.learning.inference.device import DTYPES, keep_memory, mixed_precision, set_threads
 from training.storage.project.project import Project
+from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.new_run import create_run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
-from training.storage.runs.snapshot import load_snapshot
 
 Step = Callable[[], object]
 
@@ -67,24 +67,24 @@ def main() -> None:
 
 def measure(config: RunConfig, steps: int, threads: int) -> dict[str, Any]:
     """Median ms of a step, ratios of plain and naive to ours, and the share of augmentation in ours."""
-    session = Session(
+    trainer = Trainer(
         config, noise(config.network.input_size, config.network.channels, count=4 * config.optim.batch_size)
     )
-    session.settle()
-    if session.stages.count > 1:
-        session.next_stage(0.5)
+    trainer.settle()
+    if trainer.stages.count > 1:
+        trainer.next_stage(0.5)
     count = set_threads(threads)
-    works = {"ours": ours(session), "augmentation": augmentation(session), "bare": bare(session)}
+    works = {"ours": ours(trainer), "augmentation": augmentation(trainer), "bare": bare(trainer)}
     if config.network.model in PLAIN:
-        works |= {"plain": plain(session, config, session.precision), "naive": naive(session, config)}
+        works |= {"plain": plain(trainer, config, trainer.precision), "naive": naive(trainer, config)}
     clock = time.process_time if count == 1 else time.perf_counter
     times = in_turns(works, steps, clock=clock)
     ratio = {name: median_ratio(times[name], times["ours"]) for name in works}
-    peak = step_operations(session) / 1e12 / matmul_rate(DTYPES[session.precision], clock=clock)  # seconds per step
+    peak = step_operations(trainer) / 1e12 / matmul_rate(DTYPES[trainer.precision], clock=clock)  # seconds per step
     return {
         "recipe": config.recipe,
         "variant": config.variant,
-        "precision": session.precision,
+        "precision": trainer.precision,
         "threads": count,
         "batch_size": config.optim.batch_size,
         "ms": {name: round(1000 * statistics.median(values), 1) for name, values in times.items()},
@@ -107,53 +107,53 @@ def whole(config: RunConfig, project: Path) -> float:
     return config.budget.epochs * int((snapshot.splits == 0).sum()) / taken
 
 
-def ours(session: Session) -> Step:
-    """One step of the session."""
-    rows = torch.arange(session.config.optim.batch_size)
-    return lambda: session.train_step(rows, done=0.7)
+def ours(trainer: Trainer) -> Step:
+    """One training step."""
+    rows = torch.arange(trainer.config.optim.batch_size)
+    return lambda: trainer.train_step(rows, done=0.7)
 
 
-def augmentation(session: Session) -> Step:
+def augmentation(trainer: Trainer) -> Step:
     """The step's augmentation only."""
-    rows = torch.arange(session.config.optim.batch_size)
+    rows = torch.arange(trainer.config.optim.batch_size)
 
     def step() -> object:
-        batch = take(session.pictures, rows), session.points[rows], session.mask[rows]
+        batch = take(trainer.pictures, rows), trainer.points[rows], trainer.mask[rows]
         generator = torch.Generator().manual_seed(1)
-        return augment(*batch, config=session.stages.config, flip=session.flip, generator=generator)
+        return augment(*batch, config=trainer.stages.config, flip=trainer.flip, generator=generator)
 
     return step
 
 
-def bare(session: Session) -> Step:
-    """Forward and backward pass of the session's network on a prepared batch."""
-    config = session.config
+def bare(trainer: Trainer) -> Step:
+    """Forward and backward pass of the trainer's network on a prepared batch."""
+    config = trainer.config
     x = prepare(
-        session.pictures[: config.optim.batch_size], channels=config.network.channels, pixels=config.network.pixels
+        trainer.pictures[: config.optim.batch_size], channels=config.network.channels, pixels=config.network.pixels
     )
 
     def step() -> None:
-        session.model.train()
-        with mixed_precision(session.device, session.precision):
-            points = session.model(x)
+        trainer.model.train()
+        with mixed_precision(trainer.device, trainer.precision):
+            points = trainer.model(x)
         points.float().square().mean().backward()
-        session.model.zero_grad(set_to_none=True)
+        trainer.model.zero_grad(set_to_none=True)
 
     return step
 
 
-def plain(session: Session, config: RunConfig, precision: str) -> Step:
+def plain(trainer: Trainer, config: RunConfig, precision: str) -> Step:
     """A step of the plain loop with tensors in memory."""
-    work = Plain(session, config, precision)
+    work = Plain(trainer, config, precision)
     rows = torch.arange(config.optim.batch_size)
-    return lambda: work.step(session.pictures[rows], session.points[rows], session.mask[rows])
+    return lambda: work.step(trainer.pictures[rows], trainer.points[rows], trainer.mask[rows])
 
 
-def naive(session: Session, config: RunConfig) -> Step:
+def naive(trainer: Trainer, config: RunConfig) -> Step:
     """A step of the plain loop in float32, with a DataLoader."""
-    work = Plain(session, config, "float32")
+    work = Plain(trainer, config, "float32")
     loader = DataLoader(
-        TensorDataset(session.pictures, session.points, session.mask), batch_size=config.optim.batch_size, shuffle=True
+        TensorDataset(trainer.pictures, trainer.points, trainer.mask), batch_size=config.optim.batch_size, shuffle=True
     )
 
     def forever() -> Iterator[list[Tensor]]:
@@ -167,9 +167,9 @@ def naive(session: Session, config: RunConfig) -> Step:
 class Plain:
     """A network, its optimiser and one training step."""
 
-    def __init__(self, session: Session, config: RunConfig, precision: str) -> None:
-        keypoints = session.points.shape[1]
-        self.session, self.config, self.precision = session, config, precision
+    def __init__(self, trainer: Trainer, config: RunConfig, precision: str) -> None:
+        keypoints = trainer.points.shape[1]
+        self.trainer, self.config, self.precision = trainer, config, precision
         self.model = PLAIN[config.network.model](config.network.input_size, config.network.channels, keypoints).train()
         weights = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer: torch.optim.Optimizer = (

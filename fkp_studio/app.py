@@ -51,7 +51,7 @@ def run(what: Path | None = None) -> int:
     from PySide6.QtCore import QTimer
 
     from fkp_studio.document.settings import Settings, state_folder
-    from fkp_studio.look.widgets.errors import CrashReporter, start_log
+    from fkp_studio.look.widgets.error_handling import CrashReporter, start_log
     from fkp_studio.window.application import make_application
 
     app = make_application()

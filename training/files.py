@@ -11,10 +11,13 @@ import sqlite3
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
 
 from training.errors import UserError
 
@@ -169,3 +172,16 @@ def strict(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return strict(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Raises ValueError, before allocating memory, where the header promises more than the file holds."""
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
+        if info.compress_type != zipfile.ZIP_STORED or np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError(f"{name} is damaged")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(member)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or fortran or not 0 <= size <= min(info.file_size, info.compress_size):
+            raise ValueError(f"{name} is larger than its file")
+        return np.frombuffer(member.read(size), dtype).reshape(shape)

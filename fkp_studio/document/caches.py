@@ -7,10 +7,10 @@ from PySide6.QtCore import QObject, Signal
 
 from fkp_studio.background.project_thread import Background
 from fkp_studio.document.changes import Changes
-from training.storage.project.columns import SampleIndex, missing_counts, read_rows, review_counts
 from training.storage.project.journal import read_step_cut
-from training.storage.project.predictions import delete_predictions, run_columns
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import SampleIndex, missing_counts, read_rows, review_counts
+from training.storage.project.tables.predictions import delete_predictions, run_columns
 
 Columns = tuple[np.ndarray, np.ndarray]
 

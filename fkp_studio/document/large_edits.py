@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from fkp_studio.background.project_thread import Background, Done, Stop, Work
 from training.errors import UserError
-from training.storage.project.columns import SampleIndex
+from training.storage.project.tables.packed_columns import SampleIndex
 
 
 class LargeEdits(QObject):
@@ -18,7 +18,7 @@ class LargeEdits(QObject):
     busy_changed = Signal(bool)
 
     def __init__(self, background: Background, indexed: Callable[[SampleIndex], None], *, parent: QObject) -> None:
-        """indexed: called with the columns of all samples as read after an edit, before that edit is reported as done."""
+        """indexed: called with the columns of all samples, read after an edit, before that edit is reported as done."""
         super().__init__(parent)
         self.busy = False
         self._indexed = indexed

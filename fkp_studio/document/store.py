@@ -13,19 +13,19 @@ from fkp_studio.background.project_thread import Background
 from fkp_studio.document.caches import RunColumns, refresh
 from fkp_studio.document.changes import EVERYTHING, Changes
 from fkp_studio.document.edits import STATE_TEXTS, Nudges, placed, with_state
+from fkp_studio.document.external_changes import ExternalChanges
 from fkp_studio.document.journal_stack import JournalStack, JournalStep, move
 from fkp_studio.document.large_edits import LargeEdits
-from fkp_studio.document.watch import Watch
 from training.errors import UserError
 from training.faces.labels.labels import Labels, PointState
 from training.faces.labels.schema import KeypointSchema
-from training.storage.project.columns import SampleIndex
 from training.storage.project.edits.change import amend_labels, change_labels
 from training.storage.project.edits.step import Edited
 from training.storage.project.journal import State, Step, oldest_step, read_steps
-from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
-from training.storage.project.samples import Sample
+from training.storage.project.tables.packed_columns import SampleIndex
+from training.storage.project.tables.predictions import Predictions
+from training.storage.project.tables.samples import Sample
 
 BULK = 256  # edits of more samples are written on the worker thread
 WAIT_MS = 250  # how long the window waits while another program writes
@@ -60,9 +60,9 @@ class ProjectStore(QObject):
         self.columns.failed.connect(self.failed)
         self.large = LargeEdits(self._background, self._indexed, parent=self)
         self.large.busy_changed.connect(self.busy_changed)
-        self.watch = Watch(project, self._background, self._state, parent=self)
-        self.watch.reloaded.connect(self._reloaded)
-        self.watch.failed.connect(self.failed)
+        self.external = ExternalChanges(project, self._background, self._state, parent=self)
+        self.external.reloaded.connect(self._reloaded)
+        self.external.failed.connect(self.failed)
         self._closed = False
         self._nudges = Nudges()
 
@@ -70,7 +70,7 @@ class ProjectStore(QObject):
         """Finish pending writes and close the project. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            self.watch.close()
+            self.external.close()
             self._background.close()
             self.undo_stack.clear()
             self.project.close()
@@ -174,7 +174,7 @@ class ProjectStore(QObject):
         else:
             step = next((s for s in reversed(read_steps(self.project.database)) if s.id == edited.step), None)
             if step is None:  # another program has already undone it and made another edit
-                self.watch.reload()
+                self.external.reload()
             else:
                 self._took(step, edited.ids, source=source)
 
@@ -206,7 +206,7 @@ class ProjectStore(QObject):
     def _move_failed(self, error: Exception) -> None:
         """Restore the stack from the journal after the current call, because Qt has already moved it."""
         self.failed.emit(str(error))
-        QTimer.singleShot(0, self, self.watch.reload)
+        QTimer.singleShot(0, self, self.external.reload)
 
     def _took(self, step: Step, ids: np.ndarray, *, source: object | None) -> None:
         """Add a step written to disk to the stack, and emit the change."""
@@ -220,7 +220,7 @@ class ProjectStore(QObject):
         self.saved.emit(step.text)
 
     def _labels_changed(self, ids: np.ndarray, *, source: object | None = None, step: int = 0) -> None:
-        self.watch.count_edit()
+        self.external.count_edit()
         cut = False
         if len(ids) <= BULK:  # after a larger edit the worker thread has read the index
             cut = refresh(self._index, self.project, ids, step=step)
@@ -242,7 +242,7 @@ class ProjectStore(QObject):
 
     def _reloaded(self, index: SampleIndex, steps: list[Step], schema: KeypointSchema) -> None:
         if self.large.busy:
-            self.watch.reload()
+            self.external.reload()
             return
         self._index, self._kept, self.schema = index, int(index.kept.sum()), schema
         self.undo_stack.restore(steps)

@@ -13,7 +13,7 @@ from fkp_studio.face.suspects import suspects
 from training.assist.filling.model import FillModel, expected_error, given_labels
 from training.assist.filling.of_run import usable_fill
 from training.faces.labels.labels import Labels, Origin, PointState
-from training.storage.project.predictions import Predictions
+from training.storage.project.tables.predictions import Predictions
 from training.storage.runs.run import Run
 
 if TYPE_CHECKING:

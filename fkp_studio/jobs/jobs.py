@@ -20,11 +20,11 @@ from fkp_studio.jobs.searches import SEARCH, Searching
 from fkp_studio.jobs.training_queue import TrainingQueue
 from training.errors import UserError
 from training.storage.project.project import Project
-from training.storage.runs import folder as runs
+from training.storage.runs.folder import discard_run
+from training.storage.runs.inputs.snapshot import snapshot_project, with_schemes
 from training.storage.runs.new_run import write_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
-from training.storage.runs.snapshot import snapshot_project, with_schemes
 from training.storage.runs.start import TRAIN
 
 
@@ -124,7 +124,7 @@ class Jobs(QObject):
         self.queue.remove(name)
         if self.session.run == name:
             self.session.set_run("")
-        run_task(runs.discard_run, info.run, done=lambda _: self._discarded(store, name), failed=self._say, owner=self)
+        run_task(discard_run, info.run, done=lambda _: self._discarded(store, name), failed=self._say, owner=self)
 
     def _discarded(self, store: ProjectStore, name: str) -> None:
         if store is self.session.store:

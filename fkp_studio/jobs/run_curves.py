@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.storage.runs import folder as runs
 from training.storage.runs.events import (
     EpochDone,
     Event,
@@ -14,6 +13,7 @@ from training.storage.runs.events import (
     RunStarted,
     Trouble,
 )
+from training.storage.runs.folder import read_events
 from training.storage.runs.run import Run
 
 MOST_BATCHES = 4096  # batch losses kept per run; beyond this every second one is dropped
@@ -89,6 +89,6 @@ class RunHistory:
 def read_history(run: Run) -> RunHistory:
     """Read the history of a run that is not being followed. For a background thread."""
     history = RunHistory()
-    for event in runs.read_events(run)[0]:
+    for event in read_events(run)[0]:
         history.add(event)
     return history

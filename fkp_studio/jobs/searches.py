@@ -166,10 +166,9 @@ def arguments(plan: SearchPlan, *, jobs: int, begun: bool) -> list[str]:
     usual = recipe_space(config.recipe, config.variant)
     space = [f"{name}={text_of(dimension)}" for name, dimension in plan.space.items() if usual.get(name) != dimension]
     space += [f"{name}=off" for name in usual if name not in plan.space]
-    return [
-        *words, "--recipe", config.recipe, "--variant", config.variant, *budget, "--seed", str(config.seed),
-        "--pruner", plan.pruner, "--set", f"device={config.machine.device}", *(["--space", *space] if space else []),
-    ]  # fmt: skip
+    words += ["--recipe", config.recipe, "--variant", config.variant, *budget, "--seed", str(config.seed)]
+    words += ["--pruner", plan.pruner, "--set", f"device={config.machine.device}"]
+    return [*words, "--space", *space] if space else words
 
 
 class _SearchChild:

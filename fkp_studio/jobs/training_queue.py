@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from fkp_studio.background.follower import Follower
 from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.training_child import TrainingChild
-from training.storage.runs import folder as runs
 from training.storage.runs.events import Event, RunFinished, RunStarted
+from training.storage.runs.folder import request_stop
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.run import Run
 from training.storage.runs.start import TRAIN
@@ -51,7 +51,7 @@ class TrainingQueue(QObject):
         folder = self._book.folder
         if name in self._threads and folder is not None:
             self._stopping.add(name)
-            runs.request_stop(Run(folder / name))
+            request_stop(Run(folder / name))
         self.remove(name)
         self.changed.emit()
 

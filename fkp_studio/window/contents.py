@@ -13,9 +13,9 @@ from fkp_studio.views.canvas.panel import CanvasPanel
 from fkp_studio.views.gallery.panel import GalleryPanel
 from fkp_studio.views.points.table import PointsPanel
 from fkp_studio.window.arrangement.docks import fill, make_dock
-from fkp_studio.window.arrangement.later_panels import Panels
 from fkp_studio.window.arrangement.workspaces import PARTS, Workspaces
 from fkp_studio.window.bars.status_bar import StatusBar
+from fkp_studio.window.later_panels import Panels
 from fkp_studio.window.opening import Opener
 
 if TYPE_CHECKING:

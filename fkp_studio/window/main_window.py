@@ -14,12 +14,12 @@ from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from fkp_studio.look.style import theme
 from fkp_studio.window.arrangement.docks import Title, fill
-from fkp_studio.window.arrangement.later_panels import FirstFace
 from fkp_studio.window.bars.menus import Menus
 from fkp_studio.window.bars.top_bar import TopBar
 from fkp_studio.window.closing import ask_to_leave, wait_for_writing
 from fkp_studio.window.contents import Contents
 from fkp_studio.window.handlers import handlers
+from fkp_studio.window.later_panels import FirstFace
 from fkp_studio.window.pages.welcome import WelcomePage
 
 if TYPE_CHECKING:

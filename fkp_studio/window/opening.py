@@ -1,4 +1,7 @@
-"""Opens projects, imports and the demo, and closes the project. Errors are shown in a dialog and leave the current project open."""
+"""Opens projects, imports and the demo, and closes the project.
+
+Errors are shown in a dialog and leave the current project open.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.session import Session
 from fkp_studio.document.settings import Settings, data_folder
-from fkp_studio.look.widgets.errors import show_error
+from fkp_studio.look.widgets.error_handling import show_error
 from fkp_studio.window.closing import wait_for_writing
 from training.errors import UserError
 from training.faces.images.reading import PICTURE_SUFFIXES

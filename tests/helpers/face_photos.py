@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.helpers.label_files import textures, write_picture, write_rows
 from training.faces.images.crops import CropOptions
-from training.sources.formats.known_columns import AFLW_KEYPOINTS
-from training.sources.formats.pts import pts_text
+from training.sources.formats.pts.text import pts_number, text_of_cells
+from training.sources.formats.tables.known_columns import AFLW_KEYPOINTS
 
 SIDE = 60  # px of a photo
 BY_POINTS, BY_BOX = CropOptions("points", 0.25), CropOptions("box", 0.25)
@@ -57,3 +57,8 @@ def boxed_table(folder: Path, *, corners: bool = False, crop: str = "", flags: b
         cells += [f"{v:.3f}" for v in points.ravel()]
         rows.append(cells + (["0" if k == i else "1" for k in range(19)] if flags else []))
     return write_rows(folder / "faces.csv", rows, header=header)
+
+
+def pts_text(points: np.ndarray) -> str:
+    """The file's text for points [K, 2]; a missing point is written `nan nan`. Reads back to 1e-9 px and better."""
+    return text_of_cells([pts_number(value) for value in points.ravel().tolist()])

@@ -20,15 +20,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from training.learning.fit.losses import divisor, wing
 from training.learning.fit.parallel import connection
 from training.learning.fit.parallel.connection import joined
 from training.learning.fit.parallel.ranks import Ranks
+from training.learning.fit.step.losses import divisor, wing
 from training.learning.fit.train_run import help_to_train, train_run
-from training.learning.models.cnn6 import CNN6
 from training.learning.models.ml_resnet import MLResNet
-from training.storage.runs import folder as runs
+from training.learning.models.plain_cnn import CNN6
 from training.storage.runs.events import EpochDone, RunFailed, RunStarted
+from training.storage.runs.folder import is_running, read_events
 from training.storage.runs.listing import read_run
 from training.storage.runs.run import Run
 
@@ -85,7 +85,7 @@ def until(what: Callable[[], bool]) -> None:
 
 def epochs(run: Run) -> int:
     """Epochs since the run started or resumed."""
-    events, _ = runs.read_events(run)
+    events, _ = read_events(run)
     last = max((n for n, e in enumerate(events) if isinstance(e, RunStarted)), default=len(events))
     return sum(isinstance(e, EpochDone) for e in events[last:])
 
@@ -102,10 +102,10 @@ def lost(run: Run) -> dict[str, object]:
     """The process that is not the leader is killed."""
     before = epochs(run)
     numbers = train(run, resume=True)
-    until(lambda: runs.is_running(run) and 0 < epochs(run) != before)
+    until(lambda: is_running(run) and 0 < epochs(run) != before)
     os.kill(numbers[1], signal.SIGKILL)
     codes = ended(numbers)
-    end = runs.read_events(run)[0][-1]
+    end = read_events(run)[0][-1]
     return {"codes": codes, "said": end.message if isinstance(end, RunFailed) else ""}
 
 
@@ -114,12 +114,12 @@ def silent(run: Run) -> dict[str, object]:
     connection._STEP_TIMEOUT = timedelta(seconds=2)
     before = epochs(run)
     numbers = train(run, resume=True)
-    until(lambda: not is_alive(numbers[0]) or (runs.is_running(run) and 0 < epochs(run) != before))
+    until(lambda: not is_alive(numbers[0]) or (is_running(run) and 0 < epochs(run) != before))
     os.kill(numbers[1], signal.SIGSTOP)
     codes = ended(numbers[:1])
     os.kill(numbers[1], signal.SIGKILL)
     ended(numbers[1:])
-    end = runs.read_events(run)[0][-1]
+    end = read_events(run)[0][-1]
     return {"codes": codes, "said": end.message if isinstance(end, RunFailed) else ""}
 
 
@@ -134,10 +134,10 @@ def orphaned(run: Run) -> dict[str, object]:
         os._exit(0)
     numbers = json.loads(os.read(reader, 100))
     before = epochs(run)
-    until(lambda: runs.is_running(run) and 0 < epochs(run) != before)
+    until(lambda: is_running(run) and 0 < epochs(run) != before)
     os.kill(launcher, signal.SIGKILL)
     os.waitpid(launcher, 0)
-    until(lambda: not any(map(is_alive, numbers)) and not runs.is_running(run))  # its threads end one by one
+    until(lambda: not any(map(is_alive, numbers)) and not is_running(run))  # its threads end one by one
     return {"status": read_run(run).status}
 
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QWidget
 from fkp_studio import app
 from fkp_studio.window.main_window import MainWindow
 from training.faces.labels.run_names import is_starter
-from training.storage.project.predictions import predicted_ids
+from training.storage.project.tables.predictions import predicted_ids
 
 PATIENCE = 150.0  # s, for the slowest step on a busy machine
 
@@ -137,8 +137,9 @@ def _place(robot: Robot) -> dict[str, Any]:
 
 
 def free_place(view: Any, labels: Any, keypoint: int, *, near: tuple[float, float]) -> QPoint:
-    """The place in the view nearest to one of the image's unit square that has no label and no ring of another keypoint:
-    a press there would take that one instead."""
+    """The place in the view nearest to one of the image's unit square that has no label and no ring of another
+    keypoint: a press there would take that one instead.
+    """
     face, at = view.shown_face, view.to_screen()
     grid = np.stack(np.meshgrid(np.arange(4, face.width - 4, 3), np.arange(4, face.height - 4, 3)), -1).reshape(-1, 2)
     marks = np.where(labels.mask[0][:, None], labels.points[0], face.predicted)

@@ -8,11 +8,11 @@ import numpy as np
 
 from training.faces.labels.schema import KeypointSchema
 from training.storage.runs.inputs.data import RunData, choose_rows
+from training.storage.runs.inputs.snapshot import Snapshot
 from training.storage.runs.new_run import write_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import recipe_config
-from training.storage.runs.snapshot import Snapshot
 
 SIDE = 32
 SCHEMA = KeypointSchema(

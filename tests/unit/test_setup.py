@@ -32,7 +32,7 @@ def ci(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def system(ci: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """On a bare Debian: no library is found, no program but apt-get, no font, no venv module; nothing may be installed."""
+    """On a bare Debian: no library is found, no program but apt-get, no font, no venv; nothing may be installed."""
     module = importlib.import_module("system")
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(module, "_loads", lambda library: False)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.commands.evaluate_confidence import calibration_facts, calibration_lines
+from training.commands.shared.evaluation_text import (
+    calibration_facts,
+    calibration_lines,
+    pose_lines,
+    protocol_facts,
+    protocol_lines,
+    split_facts,
+    split_lines,
+)
 from training.commands.shared.find_run import find_run
-from training.commands.shared.output import say, say_json, table
+from training.commands.shared.output import say, say_json
 from training.errors import UserError
-from training.faces.measures.protocols import PROTOCOLS, remarks, shown
+from training.faces.measures.protocols import PROTOCOLS
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 from training.storage.runs.run import Run
 
 if TYPE_CHECKING:
-    from training.faces.measures.metrics import Evaluation
-    from training.faces.measures.protocols import Protocol, ProtocolRow
-    from training.learning.evaluation.pose import ErrorsByPose
     from training.storage.project.project import Project
 
 MOST_BINS = 100
@@ -72,10 +76,8 @@ def _measure(
     args: argparse.Namespace, project: Project, run: Run, *, adjusted: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """The requested measures, as plain values and as lines of text."""
-    from training.learning.evaluation.evaluate import (
-        evaluate_protocol,
-        evaluate_run,
-    )  # loads torch, so only after the arguments are checked
+    # loads torch, so only after the arguments are checked
+    from training.learning.evaluation.evaluate import evaluate_protocol, evaluate_run
 
     name, split = run.name, args.split
     if args.protocol:
@@ -85,15 +87,15 @@ def _measure(
         from training.learning.evaluation.pose import evaluate_by_pose
 
         found = evaluate_by_pose(project, run, split, bins=args.by_pose, adjusted=adjusted)
-        return {"run": name, "split": split, **asdict(found)}, _pose_lines(found, name, split=split)
+        return {"run": name, "split": split, **asdict(found)}, pose_lines(found, name, split=split)
     if args.calibration:
         from training.learning.evaluation.confidence import judge_run
 
         facts = calibration_facts(*judge_run(project, run, split, adjusted=adjusted), run=name, split=split)
         return facts, calibration_lines(facts)
     result = evaluate_run(project, run, split, adjusted=adjusted)
-    facts = collect(result, project.schema.keypoints, run=name, split=split)
-    return facts, lines(facts)
+    facts = split_facts(result, project.schema.keypoints, run=name, split=split)
+    return facts, split_lines(facts)
 
 
 def _fit_facts(fit: Adjustment) -> dict[str, Any]:
@@ -109,66 +111,3 @@ def _fit_lines(fit: Adjustment, *, adjusted: bool) -> list[str]:
         "Use --without-fit to evaluate the model without it."
     )
     return ["", sentence]
-
-
-def _pose_lines(found: ErrorsByPose, run: str, *, split: str) -> list[str]:
-    rows = [(f"{b.low:+.1f} to {b.high:+.1f}", f"{b.faces:,}", _percent(b.error)) for b in found.bins]
-    return [
-        f"{run} on {split}; mean point error in % of the image's longer side, by {found.pose}",
-        "",
-        *table(rows, head=("pose", "faces", "error %")),
-        *([f"left out: {found.left_out:,} (no label, or too few to estimate a pose)"] if found.left_out else []),
-    ]
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.3f}" if value == value else "-"
-
-
-def protocol_facts(protocol: Protocol, rows: Sequence[ProtocolRow], run: str) -> dict[str, Any]:
-    """The protocol's table as plain values."""
-    table = [{"subset": row.subset, "n": row.n, **row.values, "left_out": row.left_out} for row in rows]
-    return {"run": run, "protocol": protocol.name, "rows": table, "reports": protocol.reports}
-
-
-def protocol_lines(protocol: Protocol, rows: Sequence[ProtocolRow], run: str) -> list[str]:
-    """The protocol's table as text; NMEs and rates in percent."""
-    cells = [(row.subset, row.n, *(shown(name, row.values[name]) for name in protocol.columns)) for row in rows]
-    text = [f"{run} under protocol {protocol.name} ({protocol.title}); nme, fr and detection failures in %", ""]
-    text += table(cells, head=("subset", "n", *protocol.columns))
-    return [*text, "", *(f"papers: {line}" for line in protocol.reports), *remarks(rows)]
-
-
-def collect(result: Evaluation, keypoints: tuple[str, ...], *, run: str, split: str) -> dict[str, Any]:
-    """The measures as plain values."""
-    return {
-        "run": run,
-        "split": split,
-        "n": result.n,
-        "rmse": result.rmse,
-        "nme_interocular": result.nme_interocular,
-        "nme_interpupil": result.nme_interpupil,
-        "nme_box": result.nme_box,
-        "nme_width": result.nme_width,
-        "normaliser": result.normaliser,
-        "auc@0.08": result.auc,
-        "fr@0.10": result.failure_rate,
-        "detection_failures": result.detection_failures,
-        "per_keypoint": dict(zip(keypoints, result.per_keypoint, strict=True)),
-        "left_out": result.left_out,
-    }
-
-
-def lines(facts: dict[str, Any]) -> list[str]:
-    """The measures as text."""
-    names = ("n", "rmse", "nme_interocular", "nme_interpupil", "nme_box", "nme_width", "auc@0.08", "fr@0.10")
-    text = [f"{facts['run']} on {facts['split']}; auc and fr by {facts['normaliser']}", ""]
-    text += [f"{name:16} {_number(facts[name])}" for name in names]
-    text += ["", *table([(k, _number(v)) for k, v in facts["per_keypoint"].items()], head=("keypoint", "error px"))]
-    return text + [f"left out: {count:,} ({reason})" for reason, count in facts["left_out"].items()]
-
-
-def _number(value: float) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.4f}" if value == value else "-"

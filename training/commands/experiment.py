@@ -12,7 +12,7 @@ from training.commands.shared.output import note, say, table
 from training.errors import INTERRUPTED, OK
 
 if TYPE_CHECKING:
-    from training.experiments.events import ExperimentEvent
+    from training.experiments.experiment_events import ExperimentEvent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 def _tell_stopped(*, json: bool) -> None:
     sentence = "Stopped. Finished trainings are kept; run the same command again to continue."
     if json:
-        from training.experiments.events import ExperimentEnded
+        from training.experiments.experiment_events import ExperimentEnded
 
         _json(ExperimentEnded(sentence))
     else:
@@ -74,7 +74,7 @@ def _tell_stopped(*, json: bool) -> None:
 
 
 def _json(event: ExperimentEvent) -> None:
-    from training.experiments.events import to_line
+    from training.experiments.experiment_events import to_line
 
     print(to_line(event), flush=True)
 
@@ -86,7 +86,7 @@ class _Lines:
         self._told: dict[tuple[str, int], tuple[str, int]] = {}
 
     def __call__(self, event: ExperimentEvent) -> None:
-        from training.experiments.events import ExperimentDone, RunProgress
+        from training.experiments.experiment_events import ExperimentDone, RunProgress
 
         if isinstance(event, RunProgress):
             key, state = (event.arm, event.seed), (event.status, event.epoch)

@@ -41,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="csv: add a column per keypoint with its state (visible, occluded, absent or unset)",
     )
+    _add_onnx_arguments(parser)
+
+
+def _add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mirrored",
         action=argparse.BooleanOptionalAction,
@@ -119,7 +123,7 @@ def _export_compact(args: argparse.Namespace) -> int:
     model = _model(args)
     if args.out.suffix.lower() != ".safetensors":
         raise UserError(f"{args.out}: the file name must end in .safetensors.")
-    from training.learning.inference.compact import write_compact
+    from training.learning.inference.checkpoint import write_compact
 
     size = write_compact(model, args.out)
     say(f"{args.out}: {size / 1e6:.2f} MB, 16-bit weights; `fkp predict --model` accepts it like any other model.")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.commands.shared.output import say, say_json, table
-from training.storage.project.imports import read_imports
-from training.storage.project.label_table import label_table
+from training.storage.project.tables.imports import read_imports
+from training.storage.project.tables.label_table import label_table
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 def collect(project: Project) -> dict[str, Any]:
     """The summary as plain values."""
     from training.faces.labels.labels import PointState
-    from training.storage.project.columns import SPLITS
+    from training.storage.project.tables.packed_columns import SPLITS
     from training.storage.runs.listing import damaged_runs, list_runs
 
     index, counts = project.index(), label_table(project.database, len(project.schema))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from training.commands.shared.find_run import find_run
 from training.commands.shared.output import Report, progress_bar, say
+from training.commands.shared.photo_rows import Rows
 from training.commands.shared.predict_all import (
     check_keypoints,
     chunks,
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 FILES = 32  # images per batch, as their sizes are unknown
 
-# cells of KEY, points [B, K, 2], confidences [B, K]
-Rows = Iterator[tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]]
 KEY: tuple[str, ...] = ("image",)  # columns before the points'
 
 
@@ -102,9 +100,9 @@ def _predict_pictures(
             ),
         )
         if args.faces == "detect":
-            from training.commands.shared import points_rows as predict_faces
+            from training.commands.shared import photo_rows
 
-            key, rows = predict_faces.KEY, predict_faces.face_rows(pictures, predictor, unreadable, report)
+            key, rows = photo_rows.KEY, photo_rows.face_rows(pictures, predictor, unreadable, report)
         count = write_csv(args.out, rows, predictor.schema, key=key)
     note_unreadable(unreadable)
     if not count:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from training.commands.shared.output import progress_bar, say, say_json, table
-from training.storage.runs.speeds import KEYS, remember, speed_of
+from training.storage.runs.known_speeds import KEYS, remember, speed_of
 
 if TYPE_CHECKING:
     from training.storage.runs.settings.config import RunConfig
@@ -65,7 +65,7 @@ def _figure(value: float) -> str:
 
 def measured(names: Sequence[str]) -> list[dict[str, Any]]:
     """Measure the named recipes (none: all); returned as by `collect`. Raises UserError for an unknown name."""
-    from training.learning.fit.speed import measure_speed
+    from training.learning.fit.throughput import measure_speed
     from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
     configs = {name: recipe_config(name) for name in names or RECIPES}

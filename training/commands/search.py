@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from training.search.plan import list_searches
 
     if args.list:
-        from training.commands.shared.search_words import listing
+        from training.commands.shared.follow_search import listing
 
         searches = list_searches(_opened(args.project))
         if args.json:
@@ -116,7 +116,7 @@ def _folder(args: argparse.Namespace) -> Path:
 def _new(args: argparse.Namespace, name: str) -> Path:
     from training.search.plan import create_search
     from training.storage.project.project import Project
-    from training.storage.runs.snapshot import snapshot_project, with_schemes
+    from training.storage.runs.inputs.snapshot import snapshot_project, with_schemes
 
     if args.recipe is None:
         raise UserError(f"There is no search {name!r} to continue; start one with --recipe NAME.")

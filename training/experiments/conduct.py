@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.errors import UserError
-from training.experiments.events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
+from training.experiments.experiment_events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
 from training.experiments.hiding import Hidden, hide_labels
 from training.experiments.papers.definition import Experiment, differ_in_rows_only, missing_recipes
 from training.experiments.plan import (
@@ -34,7 +34,7 @@ from training.files import writing
 from training.processes.locks import Lock
 from training.progress import Cancelled, Progress
 from training.storage.project.project import Project
-from training.storage.runs.snapshot import Snapshot, snapshot_project
+from training.storage.runs.inputs.snapshot import Snapshot, snapshot_project
 from training.storage.runs.start import TRAIN
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _write(
     tell: Tell,
     report: Callable[[float], None],
 ) -> None:
-    from training.experiments.measuring import measure  # loads torch and matplotlib, so only after training
+    from training.experiments.measure_runs import measure
     from training.experiments.report.report import training_report
     from training.experiments.report.write import write_report
 
@@ -197,7 +197,7 @@ def _write(
 def _measure_speed(
     experiment: Experiment, project: Project, folder: Path, *, tell: Tell, stop: threading.Event
 ) -> None:
-    from training.experiments.report.speed import measure_speed, speed_report
+    from training.experiments.report.network_speed import measure_speed, speed_report
     from training.experiments.report.write import write_report
 
     sentence = (

@@ -12,7 +12,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import KeypointSchema
-from training.storage.runs.snapshot import Snapshot
+from training.storage.runs.inputs.snapshot import Snapshot
 
 KEPT = 4  # labels that an incomplete face keeps, as in Kaggle's file
 _SEED = 0  # of the choice of faces, fixed so that all arms and seeds lack the same labels

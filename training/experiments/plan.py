@@ -13,9 +13,9 @@ import numpy as np
 from training.errors import UserError
 from training.experiments.hiding import Hidden
 from training.experiments.papers.definition import Arm, Budget, Experiment, arm_config
+from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.settings.config import RunConfig
-from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 FOLDER = "experiments"  # in the project: one folder per experiment
 LOCK = "lock"  # in an experiment's folder: held and signed by the process that conducts it

@@ -13,14 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.experiments.events import ExperimentEvent, RunProgress
+from training.experiments.experiment_events import ExperimentEvent, RunProgress
 from training.experiments.plan import Job, find_done
-from training.storage.runs import folder as runs
 from training.storage.runs.events import EpochDone, Event, Progress
+from training.storage.runs.folder import is_running, read_events, request_stop
+from training.storage.runs.inputs.snapshot import Snapshot
 from training.storage.runs.listing import RunInfo, list_runs, read_run
 from training.storage.runs.new_run import write_run
 from training.storage.runs.run import Run
-from training.storage.runs.snapshot import Snapshot
 from training.storage.runs.start import TRAIN, start_training
 
 POLL_SECONDS = 0.3
@@ -41,11 +41,11 @@ class _Active:
     told: tuple = field(default=())
 
     def is_over(self) -> bool:
-        return self.process.poll() is not None if self.process is not None else not runs.is_running(self.run)
+        return self.process.poll() is not None if self.process is not None else not is_running(self.run)
 
     def read(self) -> None:
         """Process the events written since the last call."""
-        events, self.offset = runs.read_events(self.run, after=self.offset)
+        events, self.offset = read_events(self.run, after=self.offset)
         for event in events:
             self._note(event)
 
@@ -88,7 +88,7 @@ class Runner:
         except BaseException:
             for active in self._active:
                 with suppress(OSError):
-                    runs.request_stop(active.run)
+                    request_stop(active.run)
             raise
 
     def _train(self, plan: Sequence[Job], stop: threading.Event) -> dict[tuple[str, int], RunInfo]:
@@ -124,7 +124,7 @@ class Runner:
 
     def _ask_to_stop(self) -> None:
         for active in self._active:
-            runs.request_stop(active.run)
+            request_stop(active.run)
         threading.Event().wait(POLL_SECONDS)
 
     def _look(self) -> None:

@@ -24,11 +24,11 @@ from training.errors import UserError
 from training.files import replacing, safe_name
 from training.processes.locks import Lock, is_held
 from training.storage.runs.folder import load_config
+from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.new_run import write_inputs
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.search_space import Space, check_space, space_from_json, space_to_json
-from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 SEARCHES, PLAN, TRIALS, DATABASE = "searches", "search.json", "trials.json", "search.db"
 WORKERS, STOP, LOCK = "workers", "stop", "lock"

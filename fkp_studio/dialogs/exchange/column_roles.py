@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.errors import UserError
-from training.sources.formats.columns import ColumnMapping, KeypointColumns
+from training.sources.formats.tables.columns import ColumnMapping, KeypointColumns
 
 IGNORE, PICTURE, GROUP, SPLIT, SUBSET = "ignore", "image", "group", "split", "subset"
 BOX, FAR_CORNER = ("box x", "box y", "box width", "box height"), ("box x2", "box y2")

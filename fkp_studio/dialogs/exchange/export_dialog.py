@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,93 +21,14 @@ from PySide6.QtWidgets import (
 )
 
 from fkp_studio.background.tasks import Task, run_task
-from fkp_studio.dialogs.exchange.onnx_export import export_model
+from fkp_studio.dialogs.exchange.export_order import FORMATS, Order, export, export_model
 from fkp_studio.document.session import Session
 from fkp_studio.look.widgets.desktop import show_in_folder
-from fkp_studio.look.widgets.parts import Working, button, row, text_label
-from training.progress import Cancelled
-from training.sources.exchange.export_project import ExportReport, export_project
-from training.storage.project.predictions import prediction_runs
-from training.storage.project.project import Project
+from fkp_studio.look.widgets.dialog_parts import Working, button, row, text_label
+from training.sources.exchange.export_project import ExportReport
+from training.storage.project.tables.predictions import prediction_runs
 
 LABELS = "labels"
-
-
-@dataclass(frozen=True)
-class Format:
-    """An export format. ending: the suffix of the proposed name; "" means a folder."""
-
-    title: str
-    help: str
-    name: str
-    ending: str
-
-
-FORMATS = {
-    "csv": Format(
-        "CSV with image names",
-        "One row per face: image, group, split, x and y of each keypoint.",
-        "labels",
-        ".csv",
-    ),
-    "kaggle": Format(
-        "Kaggle training.csv",
-        "As in the competition. Unchanged labels are written exactly as imported, digit by digit.",
-        "training",
-        ".csv",
-    ),
-    "submission": Format(
-        "Kaggle submission",
-        "RowId and Location for the rows that IdLookupTable.csv asks for.",
-        "submission",
-        ".csv",
-    ),
-    "pts": Format(
-        "300-W .pts files",
-        "A folder with each image and its .pts file beside it.",
-        "pts",
-        "",
-    ),
-    "onnx": Format(
-        "ONNX model",
-        "The model for other programs: images at the network's size in, points out. Verified after writing.",
-        "model",
-        ".onnx",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Order:
-    """The user's choices for one export."""
-
-    project: Path
-    out: Path
-    format: str
-    run: str | None
-    lookup: Path | None
-    states: bool
-    int8: bool
-
-
-def export(
-    order: Order, *, progress: Callable[[float, str], None], cancelled: Callable[[], bool]
-) -> ExportReport | None:
-    """Write the export in a background thread with its own connection; None if the user cancelled."""
-    with Project.open(order.project, read_only=True) as project:
-        try:
-            return export_project(
-                project,
-                order.out,
-                format=order.format,
-                lookup=order.lookup,
-                run=order.run,
-                states=order.states,
-                progress=progress,
-                cancelled=cancelled,
-            )
-        except Cancelled:
-            return None
 
 
 class ExportDialog(QDialog):

@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.dialogs.exchange.import_pages import ChoosePage, PreviewPage, ReportPage
-from fkp_studio.dialogs.exchange.look import Choices, Seen, look, suggested_project
+from fkp_studio.dialogs.exchange.source_preview import Choices, Seen, look, suggested_project
 from fkp_studio.document.session import Session
-from fkp_studio.look.widgets.errors import show_error
-from fkp_studio.look.widgets.parts import Working
+from fkp_studio.look.widgets.dialog_parts import Working
+from fkp_studio.look.widgets.error_handling import show_error
 from training.errors import UserError
 from training.faces.images.crops import CropOptions
 from training.faces.labels.schema import KeypointSchema
@@ -198,7 +198,7 @@ class ImportDialog(QDialog):
         store = self._session.store
         try:
             if store is not None and store.path.resolve() == self._project.resolve():
-                store.watch.reload()
+                store.external.reload()
             else:
                 self._session.open_project(self._project.resolve())
         except UserError as error:

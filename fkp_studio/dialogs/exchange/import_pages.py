@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QList
 from fkp_studio.dialogs.exchange.column_roles import mapping_of, roles_of
 from fkp_studio.dialogs.exchange.column_table import ColumnTable
 from fkp_studio.dialogs.exchange.crop_choice import CropChoice
-from fkp_studio.dialogs.exchange.look import Seen, about, count_words, keeps, report_words, splits_words
 from fkp_studio.dialogs.exchange.photo_choice import PhotoChoice
-from fkp_studio.look.widgets.parts import FaceGrid, button, row, text_label
+from fkp_studio.dialogs.exchange.source_preview import Seen, about, count_words, keeps, report_words, splits_words
+from fkp_studio.look.widgets.dialog_parts import FaceGrid, button, row, text_label
 from training.errors import UserError
 from training.sources.exchange.import_source import ColumnMapping, ImportReport, Problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QWidget
 
-from fkp_studio.look.widgets.parts import text_label
+from fkp_studio.look.widgets.dialog_parts import text_label
 from training.faces.labels.schema import KAGGLE_15, KeypointSchema
 from training.sources.exchange.import_source import SourcePreview
 from training.storage.runs.model.starters import starters

@@ -25,7 +25,7 @@ from fkp_studio.dialogs.experiments.tables import ProgressTable, ResultTable
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
-from training.experiments.events import (
+from training.experiments.experiment_events import (
     ExperimentDone,
     ExperimentEnded,
     ExperimentEvent,

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QStackedWidget, QVBoxL
 from fkp_studio.background.command import FKP, run_command
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.store import ProjectStore
+from fkp_studio.look.widgets.dialog_parts import Working, button, row, text_label
 from fkp_studio.look.widgets.fact_table import FactTable
-from fkp_studio.look.widgets.parts import Working, button, row, text_label
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.protocols import PROTOCOLS, ProtocolRow, remarks, shown
 

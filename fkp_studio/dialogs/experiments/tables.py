@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fkp_studio.look.widgets.fact_table import FactTable
-from training.experiments.events import RunProgress
+from training.experiments.experiment_events import RunProgress
 
 
 class ProgressTable(FactTable):

@@ -15,7 +15,7 @@ from fkp_studio.dialogs.poses.histogram import PoseHistogram
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
 from fkp_studio.look.style import theme
-from fkp_studio.look.widgets.parts import button, row, text_label
+from fkp_studio.look.widgets.dialog_parts import button, row, text_label
 from training.words import counted
 
 NOW = "current labels"
@@ -139,7 +139,8 @@ class PosesDialog(QDialog):
         copies = int((balance.copies > 1).sum())
         words = f"{counted(len(shown.ids), 'face')} in the train split. Poses are computed from labelled points."
         if lacking:
-            words += f" {counted(lacking, 'face')} {'lacks' if lacking == 1 else 'lack'} the points for a pose: counted once."
+            verb = "lacks" if lacking == 1 else "lack"
+            words += f" {counted(lacking, 'face')} {verb} the points for a pose: counted once."
         if copies:
             words += f" Balancing draws {counted(copies, 'face')} more often, up to {int(balance.copies.max())} times."
         self.about.setText(words)

@@ -25,9 +25,9 @@ from fkp_studio.dialogs.review.confidence_dialog import KnownReader, beyond_fiel
 from fkp_studio.dialogs.review.confidence_plots import ReliabilityPlot
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from fkp_studio.look.widgets.errors import show_error
+from fkp_studio.look.widgets.dialog_parts import FaceCard, FaceGrid, button, row, text_label
+from fkp_studio.look.widgets.error_handling import show_error
 from fkp_studio.look.widgets.fact_table import FactTable
-from fkp_studio.look.widgets.parts import FaceCard, FaceGrid, button, row, text_label
 from training.assist.filling.candidates import Candidates
 from training.assist.filling.fill import FillOptions, fill_missing
 from training.errors import UserError
@@ -36,7 +36,7 @@ from training.faces.measures.error_curve import ErrorCurve
 from training.storage.project.edits.step import Edited
 from training.storage.project.edits.take_back import take_back
 from training.storage.project.project import Project
-from training.storage.runs.model.header import run_curve
+from training.storage.runs.model.model_header import run_curve
 from training.storage.runs.run import Run
 from training.words import counted
 

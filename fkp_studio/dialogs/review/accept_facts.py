@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fkp_studio.look.widgets.parts import FaceCard
+from fkp_studio.look.widgets.dialog_parts import FaceCard
 from training.assist.filling.accept import fill_labels, fill_of, read_given, to_fill
 from training.assist.filling.candidates import Candidates, read_candidates
 from training.assist.filling.of_run import make_fill
@@ -17,8 +17,8 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.labels.run_names import run_number
 from training.progress import Progress
-from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import Predictions
 from training.storage.runs.run import Run
 from training.words import counted
 

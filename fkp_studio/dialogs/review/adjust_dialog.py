@@ -15,8 +15,8 @@ from fkp_studio.background.command import FKP, run_command
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.prediction.predictions import Predictions
+from fkp_studio.look.widgets.dialog_parts import button, row, text_label
 from fkp_studio.look.widgets.fact_table import FactTable, signed
-from fkp_studio.look.widgets.parts import button, row, text_label
 from training.assist.offsets.fit_to_person import Fit, fit_run, from_json, undo_fit, use_fit
 from training.progress import Cancelled, Progress
 from training.storage.project.project import Project

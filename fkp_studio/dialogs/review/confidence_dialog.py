@@ -13,7 +13,7 @@ from fkp_studio.dialogs.review.confidence_plots import ReliabilityPlot, RiskPlot
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from fkp_studio.look.widgets.parts import button, row, text_label
+from fkp_studio.look.widgets.dialog_parts import button, row, text_label
 from training.faces.labels.run_names import is_starter
 
 ABOUT = "Measured on val: stored predictions against confirmed and imported labels. "

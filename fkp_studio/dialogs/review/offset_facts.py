@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fkp_studio.look.widgets.parts import FaceCard
+from fkp_studio.look.widgets.dialog_parts import FaceCard
 from training.assist.offsets.project_check import Checked, check_labels
 from training.assist.offsets.symmetry import frontal_rows
 from training.errors import UserError

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QVBoxLayout, QWid
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.dialogs.review.offset_facts import draw_pairs, read_checks
 from fkp_studio.document.session import Session
-from fkp_studio.look.widgets.errors import show_error
+from fkp_studio.look.widgets.dialog_parts import FaceCard, FaceGrid, button, row, text_label
+from fkp_studio.look.widgets.error_handling import show_error
 from fkp_studio.look.widgets.fact_table import FactTable, signed
-from fkp_studio.look.widgets.parts import FaceCard, FaceGrid, button, row, text_label
 from training.assist.offsets.label_offsets import LabelOffset
 from training.assist.offsets.project_check import CANNOT_TELL, ONLY_SIDEWAYS, Checked, mend_labels
 from training.errors import UserError

@@ -113,6 +113,16 @@ class RandomSearchDialog(QDialog):
         self.results = SearchResults(self._session, self._jobs)
 
     def _lay_out(self) -> None:
+        column = QWidget()
+        column.setFixedWidth(344)
+        column.setLayout(self._plan_side())
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(16, 16, 16, 16)
+        whole.setSpacing(16)
+        whole.addWidget(column)
+        whole.addLayout(self._results_side(), 1)
+
+    def _form(self) -> QFormLayout:
         form = QFormLayout()
         form.setHorizontalSpacing(16)
         rows = (
@@ -125,6 +135,9 @@ class RandomSearchDialog(QDialog):
         )
         for words, field in rows:
             form.addRow(words, field)
+        return form
+
+    def _plan_side(self) -> QVBoxLayout:
         heading = QLabel("SEARCH SPACE")
         heading.setProperty("role", "heading")
         acts = QHBoxLayout()
@@ -132,13 +145,17 @@ class RandomSearchDialog(QDialog):
         acts.addStretch()
         acts.addWidget(self.start_button)
         left = QVBoxLayout()
+        left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(8)
-        left.addLayout(form)
+        left.addLayout(self._form())
         left.addWidget(heading)
         left.addWidget(self.space, 1)
         left.addWidget(self.total)
         left.addWidget(self.fault)
         left.addLayout(acts)
+        return left
+
+    def _results_side(self) -> QVBoxLayout:
         ends = QHBoxLayout()
         ends.addWidget(self.best_button)
         ends.addStretch()
@@ -147,15 +164,7 @@ class RandomSearchDialog(QDialog):
         right.setSpacing(8)
         right.addWidget(self.results, 1)
         right.addLayout(ends)
-        column = QWidget()
-        column.setFixedWidth(344)
-        column.setLayout(left)
-        left.setContentsMargins(0, 0, 0, 0)
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(16, 16, 16, 16)
-        whole.setSpacing(16)
-        whole.addWidget(column)
-        whole.addLayout(right, 1)
+        return right
 
     def _connect(self) -> None:
         self.search.currentIndexChanged.connect(self._on_search_chosen)

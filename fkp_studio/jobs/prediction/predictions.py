@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
-from fkp_studio.jobs.prediction.augmentation_sheet import SheetRequest
+from fkp_studio.jobs.prediction.augmentation_preview import SheetRequest
 from fkp_studio.jobs.prediction.worker import SERVE, PredictionWorker
 from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.training_queue import TrainingQueue

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QProcess, Qt, QTimer, Signal, Slot
 
-from fkp_studio.jobs.prediction.augmentation_sheet import Sheet, SheetRequest
+from fkp_studio.jobs.prediction.augmentation_preview import Sheet, SheetRequest
 from fkp_studio.jobs.prediction.freshness import Freshness
 from training.errors import UserError
 from training.processes.children import last_line

@@ -12,13 +12,6 @@ from PySide6.QtSvg import QSvgRenderer
 from training.errors import UserError
 
 
-def icons() -> tuple[str, ...]:
-    """The names of all icons in alphabetical order."""
-    return tuple(
-        sorted(p.name.removesuffix(".svg") for p in (files("resources") / "icons").iterdir() if p.name.endswith(".svg"))
-    )
-
-
 def svg(name: str, *, colour: str = "currentColor") -> str:
     """The icon's SVG text with `currentColor` replaced. Raises UserError for an unknown name."""
     try:

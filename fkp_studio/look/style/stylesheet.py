@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fkp_studio.look.style import assets
 
 if TYPE_CHECKING:
-    from fkp_studio.look.style.theme import Colours
+    from fkp_studio.look.style.interface_colours import Colours
 
 # Values of the property `role`: "heading" (a QLabel), "dim", "primary" (the one filled button of a panel), "flat" (a
 # button without a border), "danger" (error text), "title".

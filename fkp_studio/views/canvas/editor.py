@@ -1,4 +1,7 @@
-"""Edits of the current face's points, and the walk to the next one. Each edit is one call to the store and so one undo step."""
+"""Edits of the current face's points, and the walk to the next one.
+
+Each edit is one call to the store and so one undo step.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from fkp_studio.document.members import accept_face
 from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.face.face import Face
 from fkp_studio.face.geometry import clamped
-from fkp_studio.views.canvas.walk.walk import next_missing
 from training.faces.labels.labels import PointState
 from training.words import counted
 
@@ -198,3 +200,17 @@ class FaceEditor(QObject):
             return k
         missing = next_missing(states)
         return missing if missing >= 0 or k >= len(states) else k
+
+
+def next_missing(states: np.ndarray, start: int = 0) -> int:
+    """The first unset keypoint at or after `start` in schema order, wrapping around; -1 if the face is complete."""
+    missing = np.flatnonzero(states == PointState.UNSET)
+    if not len(missing):
+        return -1
+    later = missing[missing >= start]
+    return int(later[0] if len(later) else missing[0])
+
+
+def progress(states: np.ndarray) -> tuple[int, int]:
+    """The number of keypoints that are not unset, and the number of all."""
+    return int((states != PointState.UNSET).sum()), len(states)

@@ -16,14 +16,14 @@ from fkp_studio.face.images import PictureCache
 from fkp_studio.face.marks import Display, paint_face
 from fkp_studio.face.words import READING
 from fkp_studio.views.canvas.display_bar import DisplayBar
+from fkp_studio.views.canvas.drawing.image_view import ImageView
+from fkp_studio.views.canvas.drawing.overlay import paint_drag, paint_ellipses, paint_focus, paint_hover
 from fkp_studio.views.canvas.editor import FaceEditor
 from fkp_studio.views.canvas.gestures.hover import Hover
 from fkp_studio.views.canvas.gestures.interactions import Cursor, Place
 from fkp_studio.views.canvas.gestures.keys import Keys
 from fkp_studio.views.canvas.gestures.mouse import Mouse
-from fkp_studio.views.canvas.image_view import ImageView
 from fkp_studio.views.canvas.loaded_face import LoadedFace
-from fkp_studio.views.canvas.overlay import paint_drag, paint_ellipses, paint_focus, paint_hover
 
 if TYPE_CHECKING:
     from fkp_studio.document.session import Session

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fkp_studio.views.gallery.grid import GridModel
     from fkp_studio.views.gallery.thumbnails import Thumbnails
-    from training.storage.project.columns import SampleIndex
+    from training.storage.project.tables.packed_columns import SampleIndex
 
 MARGIN = 3  # px around a thumbnail
 BAR = 3  # px, height of the labelling progress bar

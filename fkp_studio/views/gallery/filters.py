@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from fkp_studio.document.lacking import Lacking
-from training.storage.project.columns import SampleIndex
+from training.storage.project.tables.packed_columns import SampleIndex
 
 WORST = 100  # faces shown by the worst-error filter
 

@@ -177,7 +177,7 @@ class GridView(QTableView):
         """Emit `in_sight` again."""
         self._look.start()  # without arguments: a scroll bar's value would be taken as the interval
 
-    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:  # noqa: ARG002 - Qt asks with them
+    def moveCursor(self, action: QAbstractItemView.CursorAction, _modifiers: Qt.KeyboardModifier) -> QModelIndex:
         """Left and Right continue past the ends of rows; Home and End go to the first and the last face."""
         grid, count = self._grid, len(self._grid.order)
         if not count:

@@ -14,8 +14,8 @@ from fkp_studio.document.store import ProjectStore
 from fkp_studio.look.style import assets
 from fkp_studio.look.widgets.desktop import show_in_folder
 from training.errors import UserError
-from training.storage.project.columns import SPLITS
 from training.storage.project.edits.move import move_to_split
+from training.storage.project.tables.packed_columns import SPLITS
 from training.words import counted
 
 

@@ -13,7 +13,7 @@ from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.run_book import list_models
 from fkp_studio.look.style import theme
-from fkp_studio.look.widgets.parts import button, row, text_label
+from fkp_studio.look.widgets.dialog_parts import button, row, text_label
 from fkp_studio.views.live.feed import WORKER, LiveFeed
 from fkp_studio.views.live.seek import SeekBar
 from fkp_studio.views.live.view import LiveView

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from training.faces.measures.metrics import point_errors
-from training.storage.project.columns import SPLITS
-from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import SPLITS
+from training.storage.project.tables.predictions import predicted_ids
 
 MOST = 100
 _PART = 2048

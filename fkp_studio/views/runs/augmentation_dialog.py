@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QComboBox, QDialog, QHBoxLayout, QVBoxLayout, QWid
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from fkp_studio.jobs.prediction.augmentation_sheet import Sheet, plain_sheet
-from fkp_studio.look.widgets.parts import button, row, text_label
-from fkp_studio.views.runs.augmentation_sheet import SheetView
+from fkp_studio.jobs.prediction.augmentation_preview import Sheet, plain_sheet
+from fkp_studio.look.widgets.dialog_parts import button, row, text_label
 from fkp_studio.views.runs.config_form import ConfigForm
+from fkp_studio.views.runs.image_tiles import ImageTiles
 from training.errors import UserError
 from training.storage.runs.settings.config import SETTINGS, RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
@@ -45,7 +45,7 @@ class AugmentationDialog(QDialog):
         self._session, self._jobs = session, jobs
         self._result, self._seed = config, 0
         self.is_augmented = False  # whether the worker, which takes seconds to start, has drawn a sheet yet
-        self.view = SheetView()
+        self.view = ImageTiles()
         self.form = ConfigForm(config, groups=[GROUP], sliders=SLIDERS)
         self.which = QComboBox()
         self.which.addItem("Faces of the gallery", False)

@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QMouseEvent, Q
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.style.interface_colours import Colours
 from fkp_studio.views.runs.model import Row, RowRole
 
 HEIGHT, PAD, TICK = 44, 8, 14
@@ -95,7 +96,7 @@ def _paint_tick(painter: QPainter, rect: QRect, row: Row, *, rim: str) -> None:
         painter.drawPolyline([QPointF(x + 3.5, y + 7.5), QPointF(x + 6, y + 10), QPointF(x + 10.5, y + 4.5)])
 
 
-def _paint_first(painter: QPainter, rect: QRect, row: Row, c: theme.Colours) -> None:
+def _paint_first(painter: QPainter, rect: QRect, row: Row, c: Colours) -> None:
     middle = Qt.AlignmentFlag.AlignVCenter
     nme, rmse = QRect(rect), QRect(rect)
     nme.setLeft(rect.right() - NUMBER_WIDTH + 10)
@@ -114,7 +115,7 @@ def _paint_first(painter: QPainter, rect: QRect, row: Row, c: theme.Colours) -> 
     _draw_elided(painter, title, row.title, theme.font())
 
 
-def _paint_second(painter: QPainter, rect: QRect, row: Row, c: theme.Colours) -> None:
+def _paint_second(painter: QPainter, rect: QRect, row: Row, c: Colours) -> None:
     small = theme.font(pixels=11, tabular=True)
     if row.stale:
         width = QFontMetrics(small).horizontalAdvance("△ stale")

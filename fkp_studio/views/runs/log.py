@@ -7,8 +7,8 @@ from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from fkp_studio.background.tasks import run_task
-from training.storage.runs import folder as runs
 from training.storage.runs.events import RunFailed
+from training.storage.runs.folder import read_events
 from training.storage.runs.run import Run
 
 MOST_BYTES = 256 * 1024
@@ -48,6 +48,6 @@ def read_log(run: Run) -> str:
             text = file.read().decode("utf-8", "replace")
     except OSError:
         text = ""
-    failed = [event for event in runs.read_events(run, progress=False)[0] if isinstance(event, RunFailed)]
+    failed = [event for event in read_events(run, progress=False)[0] if isinstance(event, RunFailed)]
     more = failed[-1].traceback.strip() if failed else ""
     return text if not more or more in text else f"{text}\n{more}\n"

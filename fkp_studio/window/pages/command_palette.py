@@ -45,7 +45,7 @@ def matches(words: str, text: str) -> bool:
 def find_faces(path: Path, text: str) -> list[tuple[int, str]]:
     """(id, name) of samples whose name contains the text or whose number it is. For a background thread."""
     from training.storage.project.project import Project
-    from training.storage.project.samples import find_samples
+    from training.storage.project.tables.samples import find_samples
 
     with Project.open(path, read_only=True) as project:
         return find_samples(project.database, text, most=SHOWN)

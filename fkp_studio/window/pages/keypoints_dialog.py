@@ -129,7 +129,7 @@ class KeypointsDialog(QDialog):
             schema = self.schema()
             if schema != self._schema:
                 self._store.project.set_schema(schema)
-                self._store.watch.reload()
+                self._store.external.reload()
         except UserError as error:
             self.fault.setText(str(error))
             self.fault.show()

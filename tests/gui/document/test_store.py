@@ -19,12 +19,12 @@ from tests.conftest import make_project
 from training.assist.filling.accept import accept
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
-from training.storage.project import journal as history
+from training.storage.project import journal
 from training.storage.project.edits.change import change_labels
 from training.storage.project.edits.take_back import take_back
 from training.storage.project.journal import read_steps
-from training.storage.project.predictions import prediction_runs
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import prediction_runs
 
 RUN = "0001-ml-resnet"
 POOR = 3  # a face that lacks 11 points
@@ -238,7 +238,7 @@ def test_another_program_fills_while_the_window_is_open(store: ProjectStore, qtb
     with Project.open(store.path) as other:
         accepted = accept(other, RUN)
     with qtbot.waitSignal(store.changed) as changed:
-        store.watch.look()
+        store.external.look()
     assert changed.args[0].ids is None
     assert changed.args[0].labels
     assert not store.index().missing.any()
@@ -252,8 +252,8 @@ def test_own_writes_are_not_taken_for_anothers(store: ProjectStore, qtbot: QtBot
     store.place(1, 0, (1, 1))
     seen: list[Changes] = []
     store.changed.connect(seen.append)
-    store.watch.look()
-    store.watch.look()
+    store.external.look()
+    store.external.look()
     qtbot.waitUntil(lambda: True)
     assert seen == []
 
@@ -328,19 +328,19 @@ def test_the_log_of_many_edits_is_folded_in(store: ProjectStore, qtbot: QtBot) -
         store.place(1 + i % 20, i % 15, (i % 90, i % 80 + 3))
     assert log.stat().st_size > 100_000
     assert database.stat().st_mtime_ns == size
-    store.watch.look()
+    store.external.look()
     qtbot.waitUntil(lambda: database.stat().st_mtime_ns != size)
 
 
 def test_a_journal_cut_short_cuts_the_stack(store: ProjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "MAX_BYTES", 1)
+    monkeypatch.setattr(journal, "MAX_BYTES", 1)
     for k in range(15):
         store.place(1, k, (k, 2 * k))
         store.place(2, k, (k, 2 * k))
-    assert store.undo_stack.count() == history.ALWAYS_KEPT
+    assert store.undo_stack.count() == journal.ALWAYS_KEPT
     while store.undo_stack.canUndo():
         store.undo_stack.undo()
-    assert [s.undone for s in read_steps(store.project.database)] == [True] * history.ALWAYS_KEPT
+    assert [s.undone for s in read_steps(store.project.database)] == [True] * journal.ALWAYS_KEPT
     assert store.labels([1]).points[0, 4].tolist() == [4, 8]
 
 

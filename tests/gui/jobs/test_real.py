@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from training.storage.project.predictions import predicted_ids
+from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.settings.recipes import recipe_config
 
 NAME = "0001-cnn-6"

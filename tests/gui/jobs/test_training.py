@@ -16,9 +16,9 @@ from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.training_child import describe_end
-from tests.helpers import fake_training
-from training.storage.runs import folder as runs
+from tests.helpers.fakes import training as fake_training
 from training.storage.runs.events import EpochDone, RunFinished
+from training.storage.runs.folder import is_running, read_events
 from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
@@ -28,7 +28,7 @@ Make = Callable[[str], Jobs]
 
 
 def fake(mode: str) -> tuple[str, ...]:
-    return sys.executable, "-m", "tests.helpers.fake_training", mode
+    return sys.executable, "-m", "tests.helpers.fakes.training", mode
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_run_of_the_command_line_is_followed(make_jobs: Make, qtbot: QtBot, se
     run = create_run(session.store.project, config())
     child = subprocess.Popen([*fake("slow"), str(run), "--nice"], stdout=subprocess.DEVNULL)
     try:
-        qtbot.waitUntil(lambda: len(runs.read_events(run)[0]) > 8)
+        qtbot.waitUntil(lambda: len(read_events(run)[0]) > 8)
         jobs = make_jobs("good")
         qtbot.waitUntil(lambda: len(jobs.book.history(run.name).epochs) >= 3)
         assert jobs.status(run.name) == "running"
@@ -196,7 +196,7 @@ def test_a_training_outlives_the_window_and_is_found_again(make_jobs: Make, qtbo
     qtbot.waitUntil(lambda: len(first.book.history(name).epochs) >= 1)
     run = Run(first.book.folder / name)
     first.close()
-    assert runs.is_running(run)
+    assert is_running(run)
     again = make_jobs("good")
     qtbot.waitUntil(lambda: len(again.book.history(name).epochs) >= 2)
     again.queue.stop(name)

@@ -22,8 +22,7 @@ from fkp_studio.dialogs.search.dialog import RandomSearchDialog
 from fkp_studio.document.settings import Settings
 from fkp_studio.look.style import theme
 from fkp_studio.views.live.window import LiveWindow
-from fkp_studio.window import main_window
-from fkp_studio.window.arrangement import later_panels as parts
+from fkp_studio.window import later_panels, main_window
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
 from fkp_studio.window.dialogs import DIALOGS
 from fkp_studio.window.handlers import handlers
@@ -349,7 +348,7 @@ def test_a_window_beside_that_is_asked_for_again_is_the_same_one(window: MainWin
 
 
 def test_the_start_and_all_dialogs_load_neither_torch_nor_pandas() -> None:
-    modules = [module.__name__ for module in (app, main_window, parts)]
+    modules = [module.__name__ for module in (app, main_window, later_panels)]
     program = f"""
 import sys, {", ".join(modules)}
 {modules[-1]}.import_modules()

@@ -18,7 +18,7 @@ from training import __version__, cli
 from training.commands import info
 from training.faces.labels.labels import PointState
 from training.storage.project.project import Project
-from training.storage.runs.speeds import REFERENCE_MACHINE
+from training.storage.runs.known_speeds import REFERENCE_MACHINE
 
 
 def fkp(*words: object) -> int:
@@ -244,7 +244,7 @@ def test_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
 
 
 def test_recipes_are_measured_when_asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.learning.fit.speed.measure_speed.__kwdefaults__", {"seconds": 0.0})
+    monkeypatch.setattr("training.learning.fit.throughput.measure_speed.__kwdefaults__", {"seconds": 0.0})
     assert fkp("recipes", "--measure", "mlp", "--json") == 0
     (mlp,) = json.loads(capsys.readouterr().out)["recipes"]
     assert (mlp["name"], mlp["parameters_15"]) == ("mlp", 9217 * 500 + 501 * 30)

@@ -24,8 +24,8 @@ from training.faces.labels.schema import KAGGLE_15
 from training.learning.evaluation.confidence import judge_run
 from training.storage.project.edits.undo import undo
 from training.storage.project.journal import read_steps
-from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.events import EpochDone, RunFailed, from_line
 from training.storage.runs.listing import read_run
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
@@ -172,8 +172,10 @@ def test_evaluate_by_pose(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert fkp("evaluate", project, "--run", 1, "--by-pose", 3) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if " to " in line]
     assert [row[:4] for row in rows] == [
-        ["-30.0", "to", "-10.0", "1"], ["-10.0", "to", "+10.0", "4"], ["+10.0", "to", "+30.0", "1"],
-    ]  # fmt: skip
+        ["-30.0", "to", "-10.0", "1"],
+        ["-10.0", "to", "+10.0", "4"],
+        ["+10.0", "to", "+30.0", "1"],
+    ]
     assert fkp("evaluate", project, "--run", 1, "--by-pose", 3, "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["pose"] == "yaw in degrees" and facts["run"].startswith("0001-")

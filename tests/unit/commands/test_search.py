@@ -19,7 +19,7 @@ from training.storage.runs.listing import list_runs
 
 @pytest.fixture(autouse=True)
 def _quick_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    command = (sys.executable, "-m", "tests.helpers.fake_trial", "quick")
+    command = (sys.executable, "-m", "tests.helpers.fakes.trial", "quick")
     monkeypatch.setitem(Worker.__init__.__kwdefaults__, "command", command)
 
 

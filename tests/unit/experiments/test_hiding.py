@@ -14,7 +14,7 @@ from tests.unit.experiments.report.test_words import FACES, _arm
 from training.cli import main
 from training.errors import UserError
 from training.experiments.conduct import conduct
-from training.experiments.events import ExperimentEvent, ExperimentStarted
+from training.experiments.experiment_events import ExperimentEvent, ExperimentStarted
 from training.experiments.hiding import hide_labels, kept_keypoints
 from training.experiments.papers.catalogue import find_experiment
 from training.experiments.papers.definition import Budget
@@ -25,12 +25,12 @@ from training.experiments.report.words import claim_sentence, summary
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema, schema_from_names
 from training.storage.project.project import Project
+from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.listing import list_runs
 from training.storage.runs.new_run import write_run
-from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 MASKED = find_experiment("table-2-masked")
-SILENT = (sys.executable, "-m", "tests.helpers.fake_training", "speechless")
+SILENT = (sys.executable, "-m", "tests.helpers.fakes.training", "speechless")
 COUNT, INCOMPLETE = 50, 5  # faces; the first ten are val, the last ones lack the nose
 
 

@@ -22,7 +22,7 @@ os.environ.setdefault(
 from training.cli import main
 from training.errors import UserError
 from training.experiments.conduct import conduct, hold
-from training.experiments.events import (
+from training.experiments.experiment_events import (
     ExperimentDone,
     ExperimentEvent,
     ExperimentStarted,
@@ -39,9 +39,9 @@ from training.faces.labels.head_poses import POSES, read_yaw, write_poses
 from training.learning.fit.train_run import train_run
 from training.processes.locks import holder
 from training.storage.project.project import Project
+from training.storage.runs.inputs.snapshot import snapshot_project
 from training.storage.runs.listing import list_runs
 from training.storage.runs.new_run import write_run
-from training.storage.runs.snapshot import snapshot_project
 from training.synthetic.demo import make_demo_project
 
 TINY = {
@@ -73,7 +73,7 @@ Key = tuple[str, int]
 
 
 def fake(mode: str) -> tuple[str, ...]:
-    return sys.executable, "-m", "tests.helpers.fake_training", mode
+    return sys.executable, "-m", "tests.helpers.fakes.training", mode
 
 
 def runner(project: Path, mode: str = "good", *, events: list[ExperimentEvent] | None = None) -> Runner:
@@ -252,7 +252,7 @@ def test_events_come_back_from_their_lines() -> None:
 
 
 def test_the_speed_of_networks_is_measured_and_written(project_path: Path) -> None:
-    from training.experiments.report.speed import measure_speed, speed_report
+    from training.experiments.report.network_speed import measure_speed, speed_report
     from training.experiments.report.write import write_report
 
     experiment = find_experiment("table-7-speed")

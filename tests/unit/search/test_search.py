@@ -17,7 +17,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tests.helpers.fake_trial import final_error
+from tests.helpers.fakes.trial import final_error
 from training.errors import UserError
 from training.search.plan import (
     TRIALS,
@@ -38,6 +38,7 @@ from training.search.study import Study
 from training.search.worker import TrialEvent, Worker
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, Progress
+from training.storage.runs.inputs.snapshot import snapshot_project
 from training.storage.runs.listing import list_runs, read_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig, with_overrides
@@ -52,14 +53,13 @@ from training.storage.runs.settings.search_space import (
     text_of,
     with_changes,
 )
-from training.storage.runs.snapshot import snapshot_project
 
 Begin = Callable[[SearchPlan], Path]
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16, 32))}
 
 
 def fake(mode: str) -> tuple[str, ...]:
-    return sys.executable, "-m", "tests.helpers.fake_trial", mode
+    return sys.executable, "-m", "tests.helpers.fakes.trial", mode
 
 
 def plan_of(trials: int, **changes: object) -> SearchPlan:

@@ -14,12 +14,12 @@ from training.assist.filling.model import FillModel, given_labels
 from training.assist.filling.of_run import usable_fill
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.run_names import run_number
-from training.storage.project.columns import kept_ids, read_sizes
 from training.storage.project.edits.step import Change, Edited, write_changes
-from training.storage.project.label_table import as_ids, blocks
-from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
-from training.storage.project.samples import faceless_ids
+from training.storage.project.tables.label_table import as_ids, blocks
+from training.storage.project.tables.packed_columns import kept_ids, read_sizes
+from training.storage.project.tables.predictions import Predictions
+from training.storage.project.tables.samples import faceless_ids
 from training.storage.runs.run import Run
 
 

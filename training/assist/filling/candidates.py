@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.assist.filling.accept import fill_of, fillable_ids, read_given, to_fill
-from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
+from training.storage.project.tables.label_table import blocks
 
 NEVER = -1.0  # stands for a NaN confidence: accepted only if no minimum is set
 

@@ -15,7 +15,7 @@ from training.errors import UserError
 from training.faces.measures.error_budget import Affordable, ErrorBudget, affordable
 from training.storage.project.edits.step import Edited
 from training.storage.project.project import Project
-from training.storage.runs.model.header import run_curve
+from training.storage.runs.model.model_header import run_curve
 from training.storage.runs.model.stored_predictions import lacking
 from training.storage.runs.run import Run
 
@@ -48,7 +48,8 @@ class FillOptions:
 @dataclass(frozen=True)
 class Filled:
     """edited: the points accepted. given: whether predictions were conditioned on the labels. allowed: what the budget
-    allowed. unreadable: a sentence per image that could not be predicted. fault: why the run's fill model is unusable."""
+    allowed. unreadable: a sentence per image that could not be predicted. fault: why the run's fill model is unusable.
+    """
 
     edited: Edited
     given: bool

@@ -13,11 +13,9 @@ from training.assist.filling.covariance import fit_covariance
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.measures.error_curve import USUAL_POWER
-from training.files import replacing
-from training.npz import read_array
-from training.storage.project.predictions import Predictions
+from training.files import read_array, replacing
+from training.storage.project.tables.predictions import Predictions
 
-FILL = "fill.npz"
 FEWEST = 5  # minimum number of faces with at least two labels
 MOST_KEYPOINTS = 2000
 

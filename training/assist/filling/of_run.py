@@ -11,8 +11,8 @@ import numpy as np
 from training.assist.filling.model import FillModel, fit_fill
 from training.errors import UserError
 from training.faces.labels.splits import spread_rows
-from training.storage.project.columns import read_sizes
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import read_sizes
 from training.storage.runs.folder import is_running
 from training.storage.runs.inputs.data import MAX_VAL
 from training.storage.runs.model.stored_predictions import lacking

@@ -17,9 +17,10 @@ import numpy as np
 from training.errors import UserError
 from training.faces.images.reading import resize_points
 from training.faces.labels.splits import spread_rows
-from training.storage.project.columns import read_sizes
-from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
+from training.storage.project.tables.label_table import blocks
+from training.storage.project.tables.packed_columns import read_sizes
+from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.model.adjustment import Adjustment, remove_adjustment, write_adjustment
 from training.storage.runs.model.stored_predictions import (
     NotPredictedError,
@@ -28,7 +29,6 @@ from training.storage.runs.model.stored_predictions import (
     raw_predictions,
 )
 from training.storage.runs.run import Run
-from training.storage.runs.snapshot import load_snapshot
 
 FEWEST = 20  # labelled faces
 FOLDS = 50

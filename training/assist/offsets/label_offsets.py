@@ -86,8 +86,7 @@ def from_pictures(
 def from_predictions(
     pred: np.ndarray, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray, *, widths: np.ndarray, by: str
 ) -> LabelOffset | None:
-    """The offset from the predictions of a model that averages mirror images. pred, points: [N, K, 2] px, NaN if
-    missing.
+    """The offset from predictions of a model that averages mirror images. pred, points: [N, K, 2] px, NaN if missing.
 
     Such a model's points mirror with the image, so it cannot have learned s_k = (r_k + r_flip(k)) / 2, where r is the
     residual label - prediction in x. A weak model pulls faces towards the middle: its error is an odd function of the
@@ -104,17 +103,15 @@ def from_predictions(
         return None
     pred, both, group = pred[rows], both[rows], np.unique(groups[rows], return_inverse=True)[1]
     eyes = np.stack([pred[:, list(g)].mean(axis=1) for g in schema.interocular], axis=1)
-    distance = np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1)
     squares, sums = _normal_equations(both, _odd(pred, eyes, flip, widths[rows]), group)
-    random, count = np.random.default_rng(0), len(squares)
-    weights = np.stack([np.bincount(random.integers(0, count, count), minlength=count) for _ in range(DRAWS)])
-    found = _intercepts(squares, sums, np.ones((1, count)))[0]
-    margin = _SPREAD * _intercepts(squares, sums, weights.astype(np.float64)).std(axis=0)
+    found = _intercepts(squares, sums, np.ones((1, len(squares))))[0]
+    drawn = _intercepts(squares, sums, _bootstrap(len(squares)))
+    margin = _SPREAD * drawn.std(axis=0)
     told = np.isfinite(both).sum(axis=0) >= FEWEST / 2
     if not told.any():
         return None
     weight = np.where(told, 1 / np.maximum(margin, 1e-6) ** 2, 0)
-    draws = _intercepts(squares, sums, weights.astype(np.float64)) @ weight / weight.sum()
+    draws = drawn @ weight / weight.sum()
     common, half = float(found @ weight / weight.sum()), _SPREAD * float(draws.std())
     return LabelOffset(
         common,
@@ -123,9 +120,16 @@ def from_predictions(
         np.where(told, found, np.nan),
         np.where(told, margin, np.nan),
         int(rows.sum()),
-        float(np.median(distance)),
+        float(np.median(np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1))),
         by,
     )
+
+
+def _bootstrap(count: int) -> np.ndarray:
+    """float64 [DRAWS, count]: how often each group is drawn."""
+    random = np.random.default_rng(0)
+    draws = [np.bincount(random.integers(0, count, count), minlength=count) for _ in range(DRAWS)]
+    return np.stack(draws).astype(np.float64)
 
 
 def _odd(pred: np.ndarray, eyes: np.ndarray, flip: np.ndarray, widths: np.ndarray) -> np.ndarray:

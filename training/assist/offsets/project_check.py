@@ -12,12 +12,12 @@ from training.assist.offsets.symmetry import FEWEST, frontal_rows
 from training.errors import UserError
 from training.faces.labels.splits import spread_rows
 from training.faces.measures.metrics import rmse
-from training.storage.project.columns import REMOVED, read_sizes
 from training.storage.project.edits.shift import shift_labels, to_shift
 from training.storage.project.edits.step import Edited
-from training.storage.project.imports import import_numbers, read_imports
-from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
+from training.storage.project.tables.imports import import_numbers, read_imports
+from training.storage.project.tables.label_table import blocks
+from training.storage.project.tables.packed_columns import REMOVED, read_sizes
 from training.storage.runs.model.stored_predictions import model_config, raw_predictions
 from training.storage.runs.run import Run
 

@@ -53,9 +53,9 @@ class Claim:
 class Experiment:
     """A table of a paper.
 
-    measures: the columns, main one first. figures: names in `training.experiments.report.figures`. normaliser: for the x axis
-    of the CED. about: what is compared, in a sentence or two. paper_setting: the data and training behind the paper's
-    figures, which are not directly comparable.
+    measures: the columns, main one first. figures: names in `training.experiments.report.figures`. normaliser: for the
+    x axis of the CED. about: what is compared, in a sentence or two. paper_setting: the data and training behind the
+    paper's figures, which are not directly comparable.
     """
 
     name: str

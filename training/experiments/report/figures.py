@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from training.experiments.faces import TURNED_DEGREES, pose_edges
 from training.experiments.papers.wing_paper import GRID_EPSILON, GRID_W, grid_name
 from training.experiments.report.drawing import DIM, MARKERS, STYLE, bar_offsets, colour, dashes, legend, new_figure
-from training.experiments.report.measures import MEASURES
+from training.experiments.report.measures import MEASURES, TURNED_DEGREES, Faces
 from training.experiments.report.results import (
     ArmResult,
     ArmRun,
@@ -148,7 +147,7 @@ def pose(results: Results) -> Figure | None:
     if not np.isfinite(faces.pose).any():
         return None
     figure, axes = new_figure()
-    edges = pose_edges(faces)
+    edges = _pose_edges(faces)
     for place, arm in enumerate(results.arms):
         middles, means = _by_pose(arm, results, edges)
         axes.plot(
@@ -170,6 +169,13 @@ def pose(results: Results) -> Figure | None:
     axes.set_title("Error against head pose")
     legend(axes, len(results.arms), place="lower center")
     return figure
+
+
+def _pose_edges(faces: Faces, bins: int = 9) -> np.ndarray:
+    """Edges [bins + 1] of equal bins over the poses, symmetric about 0, without the most extreme 1 %."""
+    size = np.abs(faces.pose[np.isfinite(faces.pose)])
+    reach = float(np.quantile(size, 0.99)) if size.size else 1.0
+    return np.linspace(-reach, reach, bins + 1)
 
 
 def _by_pose(arm: ArmResult, results: Results, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

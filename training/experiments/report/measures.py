@@ -10,6 +10,7 @@ import numpy as np
 from training.faces.measures.metrics import DETECTION_LIMIT
 
 PAPER_WIDTH = 96  # px: the image width in the masked-loss paper
+TURNED_DEGREES = 30.0  # of true yaw: faces from this on count as turned
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from training.experiments.report.figures import FIGURES, draw
 from training.experiments.report.measures import MEASURES
 from training.experiments.report.results import ArmResult, Results, keypoint_errors, shown_measures
 from training.experiments.report.words import VERDICTS
+from training.storage.runs.inputs.snapshot import Snapshot
 from training.storage.runs.settings.config import SETTINGS
-from training.storage.runs.snapshot import Snapshot
 
 _MANY_KEYPOINTS = 30
 _OWN = ("recipe", "variant", "seed", "epochs", "minutes")  # reported elsewhere
@@ -150,12 +150,13 @@ def _keypoint_tables(results: Results, snapshot: Snapshot) -> list[Table]:
     )
     rows = [
         (
-            name.replace("_", " "), f"{counts[k]:,}",
+            name.replace("_", " "),
+            f"{counts[k]:,}",
             *([f"{PAPER_LABELS[name]:,}" if name in PAPER_LABELS else "–"] if theirs else []),
             *(f"{e:.2f} px" if np.isfinite(e) else "–" for e in errors[:, k]),
         )
         for k, name in enumerate(results.keypoints)
-    ]  # fmt: skip
+    ]
     title = f"Per keypoint: mean error, px of 96 ({int(present.all(axis=1).sum()):,} train faces have every label)"
     return [Table(title, head, tuple(rows))]
 
@@ -177,13 +178,22 @@ def _training_table(results: Results) -> Table:
     )
     rows = tuple(
         (
-            arm.arm.title, str(r.seed), r.name, f"{r.parameters:,}", f"{r.train_faces:,}",
-            str(r.epochs), str(r.best_epoch), f"{r.pictures:,}", f"{r.speed:,.0f}", f"{r.minutes:.1f}", r.precision,
+            arm.arm.title,
+            str(r.seed),
+            r.name,
+            f"{r.parameters:,}",
+            f"{r.train_faces:,}",
+            str(r.epochs),
+            str(r.best_epoch),
+            f"{r.pictures:,}",
+            f"{r.speed:,.0f}",
+            f"{r.minutes:.1f}",
+            r.precision,
         )
         for arm in results.arms
         if not arm.arm.stage_of
         for r in arm.runs
-    )  # fmt: skip
+    )
     return Table("The trainings", head, rows)
 
 
@@ -249,16 +259,23 @@ def _values(results: Results, setting: Setting) -> dict[str, Any]:
         "arms": [_arm_values(arm) for arm in results.arms],
         "claims": [
             {
-                "better": c.claim.better, "worse": c.claim.worse, "measure": c.claim.measure,
-                "faces": c.claim.faces, "says": c.claim.says,
-                "difference": c.difference.value, "low": c.difference.low, "high": c.difference.high,
-                "per_seed": list(c.difference.per_seed), "paper": c.paper, "verdict": c.verdict,
+                "better": c.claim.better,
+                "worse": c.claim.worse,
+                "measure": c.claim.measure,
+                "faces": c.claim.faces,
+                "says": c.claim.says,
+                "difference": c.difference.value,
+                "low": c.difference.low,
+                "high": c.difference.high,
+                "per_seed": list(c.difference.per_seed),
+                "paper": c.paper,
+                "verdict": c.verdict,
                 "sentence": words.claim_sentence(c, results),
             }
             for c in results.claims
         ],
         "notes": words.notes(results),
-    }  # fmt: skip
+    }
 
 
 def _arm_values(arm: ArmResult) -> dict[str, Any]:

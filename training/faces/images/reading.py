@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from training.errors import UserError
-from training.faces.images.header import header_size, is_turned
+from training.faces.images.image_header import header_size, is_turned
 from training.files import reading
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff", ".gif")

@@ -1,9 +1,10 @@
 """Confidence of predictions: the disagreement between views of one image, calibrated to a distribution of the error.
 
 The confidence is the probability that a point's error is at most 10 % of the interocular distance (of the image's width
-if a face has none), the usual failure threshold; `training.faces.measures.error_curve` extends it to any other threshold. Both are
-fitted together on val at the end of a run by complementary log-log regression on the logarithms of the point's own
-disagreement, its face's mean disagreement and the face's predicted size, with an intercept per keypoint.
+if a face has none), the usual failure threshold; `training.faces.measures.error_curve` extends it to any other
+threshold. Both are fitted together on val at the end of a run by complementary log-log regression on the logarithms of
+the point's own disagreement, its face's mean disagreement and the face's predicted size, with an intercept per
+keypoint.
 """
 
 from __future__ import annotations

@@ -74,9 +74,7 @@ def pose_components(points: np.ndarray, mask: np.ndarray, *, flip: Sequence[int]
     shapes, there = shapes[:, known], there[:, known]
     pairs = _renumbered(partners, known)
     model = fit_shapes(shapes[usable], there[usable], flip=pairs)
-    mode = (
-        int(np.argmax(model.variances * model.antisymmetric)) if pairs is not None else int(np.argmax(model.variances))
-    )
+    mode = int(np.argmax(model.variances if pairs is None else model.variances * model.antisymmetric))
     sign = _sign(model, mode)
     return Pose(
         coefficients=_coefficients(model, mode, sign, shapes, there),

@@ -9,8 +9,8 @@ from training.faces.images.reading import resize_points
 from training.faces.measures.error_curve import ErrorCurve
 from training.faces.measures.reliability import Judged, judge
 from training.learning.evaluation.evaluate import load_for
-from training.storage.project.columns import SPLITS
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import SPLITS
 from training.storage.runs.inputs.data import load_readable
 from training.storage.runs.run import Run
 

@@ -11,8 +11,8 @@ from training.faces.images.reading import resize_points
 from training.faces.measures.metrics import Evaluation, evaluate
 from training.faces.measures.protocols import Protocol, ProtocolRow, chosen_rows, get_protocol, measure_rows
 from training.learning.inference.predictor import Predictor
-from training.storage.project.columns import split_word
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import split_word
 from training.storage.runs.inputs.data import load_readable
 from training.storage.runs.run import Run
 
@@ -24,7 +24,10 @@ UNREADABLE = "picture cannot be read"
 def evaluate_protocol(
     project: Project, run: Run, name: str, *, device: str = "auto"
 ) -> tuple[Protocol, tuple[ProtocolRow, ...]]:
-    """Evaluate the run's model, without calibration, by a protocol of `training.faces.measures.protocols`. Raises UserError."""
+    """Evaluate the run's model, without calibration, by a protocol of `training.faces.measures.protocols`.
+
+    Raises UserError.
+    """
     protocol = get_protocol(name, project.schema)
     index, faces = project.index(), project.faces()
     rows = chosen_rows(protocol, [split_word(split) for split in index.splits.tolist()], faces.subsets)

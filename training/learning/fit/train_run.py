@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from training.errors import UserError
-from training.learning.fit.fit import SAVE_SECONDS, fit, open_session, take_part
 from training.learning.fit.parallel.connection import joined
 from training.learning.fit.parallel.launch import processes
 from training.learning.fit.parallel.ranks import Ranks
+from training.learning.fit.training_loop import SAVE_SECONDS, fit, make_trainer, take_part
 from training.learning.inference.checkpoint import load_resume
 from training.learning.inference.device import keep_memory
 from training.processes.locks import Lock
@@ -92,7 +92,7 @@ def help_to_train() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: _ask_to_stop(ranks))
         path, resume = json.loads(ranks.from_first())
-        take_part(open_session(Run(Path(path)), resume=resume, ranks=ranks))
+        take_part(make_trainer(Run(Path(path)), resume=resume, ranks=ranks))
     return 0
 
 

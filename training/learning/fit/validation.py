@@ -12,7 +12,7 @@ from torch import Tensor
 from training.assist.filling.model import FillModel, fit_fill
 from training.faces.measures import metrics
 from training.faces.measures.calibration import Calibration, face_sizes, fit_calibration
-from training.learning.fit.trainer import Session
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.troubles.units import watched_units
 from training.learning.inference.device import mixed_precision
 from training.learning.inference.views import averaged_points, points_and_disagreement, views_of
@@ -20,16 +20,16 @@ from training.storage.runs.events import EpochDone
 
 
 @torch.inference_mode()
-def predict_val(session: Session) -> np.ndarray:
+def predict_val(trainer: Trainer) -> np.ndarray:
     """The averaged model's points of the val rows, [V, K, 2], px of the input."""
-    model, config = session.average.ready(), session.config
+    model, config = trainer.average.ready(), trainer.config
     parts = []
-    with mixed_precision(session.device, session.precision):
-        for x, scheme in session.inputs(session.data.val):
+    with mixed_precision(trainer.device, trainer.precision):
+        for x, scheme in trainer.inputs(trainer.data.val):
             points = averaged_points(
                 model,
                 x,
-                flip=session.flip,
+                flip=trainer.flip,
                 flip_average=config.network.flip_average,
                 upright=config.network.upright,
                 scheme=scheme,
@@ -38,22 +38,22 @@ def predict_val(session: Session) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def evaluate(session: Session, *, rate: float, speed: float) -> EpochDone:
+def evaluate(trainer: Trainer, *, rate: float, speed: float) -> EpochDone:
     """Measure the averaged model on val; the best so far is kept in memory for the next save."""
-    with watched_units(session.average.average) as session.doctor.units:
-        pred = predict_val(session)
-    rows = torch.from_numpy(session.data.val).to(session.device)
-    target, mask = session.points[rows], session.mask[rows]
-    unit = session.stages.unit
-    val_loss = float(session.loss(torch.from_numpy(pred).to(session.device) * unit, target * unit, mask))
-    val = session.data.val
+    with watched_units(trainer.average.average) as trainer.watch.units:
+        pred = predict_val(trainer)
+    rows = torch.from_numpy(trainer.data.val).to(trainer.device)
+    target, mask = trainer.points[rows], trainer.mask[rows]
+    unit = trainer.stages.unit
+    val_loss = float(trainer.loss(torch.from_numpy(pred).to(trainer.device) * unit, target * unit, mask))
+    val = trainer.data.val
     result = metrics.evaluate(
-        session.data.to_original(pred, val), session.val_points, session.data.schema, sizes=session.data.sizes[val]
+        trainer.data.to_original(pred, val), trainer.val_points, trainer.data.schema, sizes=trainer.data.sizes[val]
     )
-    session.doctor.look_at_predictions(pred, target.cpu().numpy(), mask.cpu().numpy())
+    trainer.watch.look_at_predictions(pred, target.cpu().numpy(), mask.cpu().numpy())
     return EpochDone(
-        epoch=session.epoch + 1,
-        train_loss=session.train_loss,
+        epoch=trainer.epoch + 1,
+        train_loss=trainer.train_loss,
         val_loss=val_loss,
         rmse=result.rmse,
         nme=result.nme,
@@ -64,25 +64,25 @@ def evaluate(session: Session, *, rate: float, speed: float) -> EpochDone:
         per_keypoint=result.per_keypoint,
         learning_rate=rate,
         images_per_second=speed,
-        seconds=session.elapsed,
-        best=session.keep_if_best(result.rmse, result.nme),
-        stage=session.stages.number,
-        stages=session.stages.count,
+        seconds=trainer.elapsed,
+        best=trainer.keep_if_best(result.rmse, result.nme),
+        stage=trainer.stages.number,
+        stages=trainer.stages.count,
     )
 
 
 @torch.inference_mode()
-def calibrate(session: Session, weights: dict[str, Tensor]) -> tuple[Calibration, FillModel | None]:
+def calibrate(trainer: Trainer, weights: dict[str, Tensor]) -> tuple[Calibration, FillModel | None]:
     """Fit the confidence of a model with these weights on val, and how its errors correlate (None: too few faces)."""
-    model = copy.deepcopy(session.average.average)
+    model = copy.deepcopy(trainer.average.average)
     model.load_state_dict(weights)
-    points, spreads, views, config = [], [], views_of(model), session.config
-    with mixed_precision(session.device, session.precision):
-        for x, scheme in session.inputs(session.data.val):
+    points, spreads, views, config = [], [], views_of(model), trainer.config
+    with mixed_precision(trainer.device, trainer.precision):
+        for x, scheme in trainer.inputs(trainer.data.val):
             p, d = points_and_disagreement(
                 model,
                 x,
-                flip=session.flip,
+                flip=trainer.flip,
                 flip_average=config.network.flip_average,
                 upright=config.network.upright,
                 scheme=scheme,
@@ -90,8 +90,8 @@ def calibrate(session: Session, weights: dict[str, Tensor]) -> tuple[Calibration
             )
             points.append(p.float().cpu().numpy())
             spreads.append(d.float().cpu().numpy())
-    found, data = np.concatenate(points), session.data
-    labels, originals = session.val_points, data.sizes[data.val]
+    found, data = np.concatenate(points), trainer.data
+    labels, originals = trainer.val_points, data.sizes[data.val]
     fill = fit_fill(data.to_original(found, data.val), labels, originals)
     sizes = face_sizes(found, data.schema, width=config.network.input_size)
     errors = metrics.point_errors(data.to_original(found, data.val), labels)

@@ -31,7 +31,7 @@ from training.learning.inference.checkpoint import ModelInfo, load_model
 from training.learning.inference.fused import for_inference
 from training.learning.inference.onnx_int8 import CALIBRATION, int8
 from training.learning.inference.views import averaged_points
-from training.learning.models.staged import StagedNet
+from training.learning.models.staged.base import StagedNet
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_readable
 from training.storage.runs.inputs.marking_schemes import scheme_number
@@ -103,13 +103,7 @@ def export_onnx(
     ).eval()
     example = _pictures(info, 3, input_type)
     data = _described(_exported(graph, example), info, graph, input_type)
-    pictures = _pictures(info, PICTURES, input_type)
-    difference, largest = _difference(data, graph, pictures)
-    if not difference <= CLOSE * largest:
-        raise UserError(
-            f"The points of the ONNX graph of {info.config.network.model} differ from the model's by {difference:.3f} px, so "
-            "it was not written. Try another version of torch or onnxruntime."
-        )
+    difference = _checked(data, graph, info, _pictures(info, PICTURES, input_type))
     moved = None
     if int8_from is not None:
         data, moved = _quantised(data, _project_pictures(int8_from, info, input_type))
@@ -251,6 +245,17 @@ def _described(model: Any, info: ModelInfo, graph: PointGraph, input_type: str) 
         entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value)
     data: bytes = model.SerializeToString()
     return data
+
+
+def _checked(data: bytes, graph: PointGraph, info: ModelInfo, pictures: np.ndarray) -> float:
+    """The largest difference of the graph's points from the model's, px. Raises UserError where they are not close."""
+    difference, largest = _difference(data, graph, pictures)
+    if not difference <= CLOSE * largest:
+        raise UserError(
+            f"The points of the ONNX graph of {info.config.network.model} differ from the model's by {difference:.3f} "
+            "px, so it was not written. Try another version of torch or onnxruntime."
+        )
+    return difference
 
 
 def _difference(data: bytes, graph: PointGraph, pictures: np.ndarray) -> tuple[float, float]:

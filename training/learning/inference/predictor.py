@@ -18,9 +18,9 @@ from training.learning.inference.device import choose_device, choose_precision, 
 from training.learning.inference.fused import for_inference, halve_weights
 from training.learning.inference.views import averaged_points, points_and_disagreement
 from training.storage.runs.inputs.marking_schemes import scheme_number
+from training.storage.runs.inputs.snapshot import load_schemes
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 from training.storage.runs.run import Run
-from training.storage.runs.snapshot import load_schemes
 
 _BATCH = 64
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from training.learning.models.light import LightPoints
 from training.learning.models.points import PointNet
-from training.learning.models.similarity import Similarity, cut, fit_similarity, to_normal, to_pixels
+from training.learning.models.staged.similarity import Similarity, cut, fit_similarity, to_normal, to_pixels
 
 LIMIT = 10.0  # degrees; augmentation rotates this far, and a smaller rotation is not worth another look
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.reading import resize_points
-from training.learning.augment.sheet import Sheet
+from training.learning.augment.preview import Sheet
 from training.learning.inference.device import keep_memory, set_threads
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project

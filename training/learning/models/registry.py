@@ -11,17 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import UserError
-from training.learning.models.cascade import Cascade, cascade_networks, cascade_parameters
-from training.learning.models.cnn6 import CNN6, cnn6_parameters
-from training.learning.models.cnn7 import CNN7, cnn7_parameters
 from training.learning.models.learnt_offsets import LabelOffsets, offset_parameters
 from training.learning.models.light import LightPoints, light_networks, light_parameters
 from training.learning.models.ml_resnet import MLResNet, ml_resnet_parameters
 from training.learning.models.mlp import MLP, mlp_parameters
+from training.learning.models.plain_cnn import CNN6, CNN7, cnn6_parameters, cnn7_parameters
 from training.learning.models.points import PointNet, origin_of
 from training.learning.models.resnet50 import ResNet50, resnet50_parameters
-from training.learning.models.staged import StagedNet
-from training.learning.models.two_stage import TwoStage, two_stage_networks, two_stage_parameters
+from training.learning.models.staged.base import StagedNet
+from training.learning.models.staged.cascade import Cascade, cascade_networks, cascade_parameters
+from training.learning.models.staged.two_stage import TwoStage, two_stage_networks, two_stage_parameters
 from training.storage.runs.settings.config import RunConfig
 
 

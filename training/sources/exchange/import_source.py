@@ -23,16 +23,16 @@ from training.sources.exchange.cropping import Cropper
 from training.sources.exchange.face_finding import CHUNK as PHOTOS
 from training.sources.exchange.face_finding import FACES, FaceFinder
 from training.sources.exchange.known_images import KnownPictures
-from training.sources.formats.columns import ColumnMapping
-from training.sources.formats.problems import Problem
+from training.sources.formats.detect_format import IMPORT_FORMATS, PICTURES, detect_format, open_reader
+from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.reader import CHUNK, Chunk, Reader
-from training.sources.formats.which import IMPORT_FORMATS, PICTURES, detect_format, open_reader
-from training.storage.project.columns import REMOVED
+from training.sources.formats.tables.columns import ColumnMapping
 from training.storage.project.edits.remove import join_photo
 from training.storage.project.new_project import new_project
 from training.storage.project.new_samples import Importing
 from training.storage.project.pixels import PictureFiles
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import REMOVED
 from training.storage.runs.model.starters import room_for
 
 __all__ = [
@@ -181,18 +181,22 @@ def import_source(
         cropper = Cropper(_crop_of(reader, crop, project.schema), reader.findings)
         finder = _finder(faces, kind, crop, project.schema)
         assigned = _fill(project, reader, cropper, finder, tell=tell, seed=seed)
-    tell_splits = np.bincount(assigned.splits, minlength=3)
-    found = reader.findings
+    notes = (*reader.findings.notes, *(finder.notes() if finder else ()), *cropper.notes(), *assigned.notes)
+    return _report(kind, assigned, reader.findings, notes, seconds=time.perf_counter() - begun)
+
+
+def _report(kind: str, assigned: Assigned, found: Findings, notes: tuple[str, ...], *, seconds: float) -> ImportReport:
+    train, val, test = np.bincount(assigned.splits, minlength=3)[:3].tolist()
     return ImportReport(
         format=kind,
         count=len(assigned.groups),
         left_out=tuple(found.left_out),
         flagged=tuple(found.flagged),
-        notes=(*found.notes, *(finder.notes() if finder else ()), *cropper.notes(), *assigned.notes),
-        train=int(tell_splits[0]),
-        val=int(tell_splits[1]),
-        test=int(tell_splits[2]),
-        seconds=time.perf_counter() - begun,
+        notes=notes,
+        train=train,
+        val=val,
+        test=test,
+        seconds=seconds,
     )
 
 
@@ -213,8 +217,8 @@ def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSch
         return None
     if kind != PICTURES or crop is not None:
         raise UserError(
-            f"Faces are detected only in images without labels and without a crop of their own, and this source is {kind}: "
-            "omit --faces or --crop."
+            "Faces are detected only in images without labels and without a crop of their own, and this source is "
+            f"{kind}: omit --faces or --crop."
         )
     return FaceFinder(room_for(schema))
 

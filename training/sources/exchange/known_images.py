@@ -19,7 +19,7 @@ from training.faces.images.crops import same_square
 from training.faces.labels.samples import SampleBatch, face_name
 from training.sources.formats.reader import Chunk
 from training.storage.project.project import Project
-from training.storage.project.samples import files_of_samples
+from training.storage.project.tables.samples import files_of_samples
 from training.words import counted
 
 _File = tuple[str, str]  # folder with links resolved, and file name

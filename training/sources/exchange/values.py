@@ -13,10 +13,10 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.files import safe_name
-from training.sources.formats.pts import ORIGIN, pts_number
-from training.storage.project.predictions import prediction_runs
+from training.sources.formats.pts.text import ORIGIN, pts_number
 from training.storage.project.project import Project
-from training.storage.project.samples import source_cells
+from training.storage.project.tables.predictions import prediction_runs
+from training.storage.project.tables.samples import source_cells
 
 CHUNK = 256
 

@@ -14,10 +14,10 @@ from training.files import replacing, writing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks, number_text, safe_names
 from training.sources.formats.image_files import is_picture
-from training.sources.formats.known_columns import CROP_COLUMNS
-from training.storage.project.boxes import Faces
-from training.storage.project.columns import SPLITS
-from training.storage.project.label_table import label_table
+from training.sources.formats.tables.known_columns import CROP_COLUMNS
+from training.storage.project.tables.boxes import Faces
+from training.storage.project.tables.label_table import label_table
+from training.storage.project.tables.packed_columns import SPLITS
 
 _ROW = "\x1e\n"  # ends a row while it has no label cells yet
 _BOX_COLUMNS = ("box_x", "box_y", "box_w", "box_h")

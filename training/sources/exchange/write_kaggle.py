@@ -11,7 +11,7 @@ from training.faces.labels.samples import Split
 from training.files import replacing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks
-from training.sources.formats.pixel_text import pixel_text
+from training.sources.formats.tables.pixel_text import pixel_text
 
 
 def write_kaggle(values: Values, out: Path, progress: Progress) -> tuple[int, list[str]]:

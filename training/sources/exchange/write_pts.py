@@ -17,14 +17,15 @@ from training.sources.exchange.values import Values, in_chunks, safe_names
 from training.sources.exchange.write_csv import write_png
 from training.sources.formats.image_files import folder_split
 from training.sources.formats.image_folder import PERSONS
-from training.sources.formats.keypoint_file import write_keypoints
-from training.sources.formats.pts import ORIGIN, text_of_cells
+from training.sources.formats.pts.schema_file import write_keypoints
+from training.sources.formats.pts.text import ORIGIN, text_of_cells
 
 
 def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[str]]:
     """A new folder: each labelled sample's image, its `.pts`, persons.csv where there are groups, and keypoints.json.
 
-    Files are copied as they are, also where the sample is cut out of one; pixels become PNG. A missing point is `nan nan`.
+    Files are copied as they are, also where the sample is cut out of one; pixels become PNG. A missing point is `nan
+    nan`.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: it is not empty; give a new or empty folder.")

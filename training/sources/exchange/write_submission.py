@@ -12,10 +12,10 @@ from training.errors import UserError
 from training.files import replacing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks
-from training.sources.formats.columns import named
 from training.sources.formats.kaggle import IMAGE_ID_MARK
 from training.sources.formats.problems import Place
-from training.sources.formats.table import Rows, Table, open_table
+from training.sources.formats.tables.columns import named
+from training.sources.formats.tables.table import Rows, Table, open_table
 from training.storage.project.project import Project
 
 COLUMNS = ("RowId", "ImageId", "FeatureName")

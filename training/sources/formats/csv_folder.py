@@ -13,8 +13,13 @@ from training.faces.images.reading import PICTURE_SUFFIXES
 from training.faces.labels.samples import SampleBatch, face_name
 from training.faces.labels.schema import SCHEMAS, KeypointSchema, schema_from_names
 from training.progress import Progress
-from training.sources.formats import face_rows
-from training.sources.formats.columns import (
+from training.sources.formats.image_files import Examined, examine_files
+from training.sources.formats.image_folder import PERSONS
+from training.sources.formats.kaggle import is_kaggle_header
+from training.sources.formats.problems import Findings, Place
+from training.sources.formats.reader import CHUNK, Chunk
+from training.sources.formats.tables import face_rows
+from training.sources.formats.tables.columns import (
     GROUP_NAMES,
     IMAGE_NAMES,
     SPLIT_NAMES,
@@ -24,14 +29,15 @@ from training.sources.formats.columns import (
     split_of,
     with_states,
 )
-from training.sources.formats.image_files import Examined, examine_files
-from training.sources.formats.image_folder import PERSONS
-from training.sources.formats.kaggle import is_kaggle_header
-from training.sources.formats.known_columns import SUBSET_NAMES, find_box, find_crop, with_flags, with_known_names
-from training.sources.formats.label_rows import LabelRows
-from training.sources.formats.problems import Findings, Place
-from training.sources.formats.reader import CHUNK, Chunk
-from training.sources.formats.table import Rows, Table, open_table
+from training.sources.formats.tables.known_columns import (
+    SUBSET_NAMES,
+    find_box,
+    find_crop,
+    with_flags,
+    with_known_names,
+)
+from training.sources.formats.tables.label_rows import LabelRows
+from training.sources.formats.tables.table import Rows, Table, open_table
 
 LABELS = "labels.csv"
 _HEAD = 200  # rows looked at to understand the columns
@@ -46,8 +52,8 @@ class _Name(NamedTuple):
 class CsvFolderReader:
     """`source`: the CSV, or a folder that holds it. images: where the images are, found if not given.
 
-    several: an image may have several rows, one per face, because faces are cut out. None: only in tables that have boxes
-    and no points.
+    several: an image may have several rows, one per face, because faces are cut out. None: only in tables that have
+    boxes and no points.
     """
 
     def __init__(
@@ -108,14 +114,16 @@ class CsvFolderReader:
             seen.setdefault(name, []).append(place)
             if len(seen[name]) > 1 and not self.several:
                 raise UserError(
-                    f"{place.at(column)}: {name} is in row {seen[name][0].row} already; remove or rename one of the two,"
-                    " or cut the faces out of their images (--crop box or --crop points)."
+                    f"{place.at(column)}: {name} is in row {seen[name][0].row} already; remove or rename one of the "
+                    "two, or cut the faces out of their images (--crop box or --crop points)."
                 )
             names.append(_Name(name, face_name(name, len(seen[name]))))
         return names
 
     def _check_cut(self, rows: Rows) -> None:
-        """A last row without a line end was cut off where its last point is half there or has fewer decimals than all others."""
+        """A last row without a line end was cut off where its last point is half there or has fewer decimals than all
+        others.
+        """
         if rows.ended or not self.mapping.keypoints or self.header[-1] != self.mapping.keypoints[-1].y:
             return
         *cells, last = rows.raw(self.header[self.header.index(self.mapping.keypoints[0].x) :])[-1]
@@ -146,11 +154,18 @@ class CsvFolderReader:
         batch = SampleBatch(
             names=tuple(names[i].face for i in kept),
             sources=tuple(f"{self.path.name}#{place.row}" for place in labels.places),
-            labels=found, widths=widths, heights=heights, groups=tuple(labels.groups), splits=labels.splits,
-            paths=tuple(paths[i].absolute() for i in kept), source_cells=labels.source_cells(), flags=flags,
-            crops=None if crops is None else crops[kept], boxes=None if boxes is None else boxes[kept],
+            labels=found,
+            widths=widths,
+            heights=heights,
+            groups=tuple(labels.groups),
+            splits=labels.splits,
+            paths=tuple(paths[i].absolute() for i in kept),
+            source_cells=labels.source_cells(),
+            flags=flags,
+            crops=None if crops is None else crops[kept],
+            boxes=None if boxes is None else boxes[kept],
             subsets=tuple(subsets[i] for i in kept) if subsets else (),
-        )  # fmt: skip
+        )
         looks = np.array([seen.look for seen in sizes], np.uint8).reshape(-1, 16, 16)
         return Chunk(batch, looks, labels.given)
 
@@ -167,7 +182,7 @@ class CsvFolderReader:
         )
 
     def _schema(self, head: Rows) -> KeypointSchema:
-        """The known schema, or one made of the column names, with the mean of the first complete faces as its template."""
+        """The known schema, or one made of the column names, its template the mean of the first complete faces."""
         schema = self.mapping.schema()
         if schema.name in SCHEMAS:
             return schema

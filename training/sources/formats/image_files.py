@@ -15,7 +15,7 @@ from training.faces.images.reading import PICTURE_SUFFIXES, examine_picture, rea
 from training.faces.labels.near_duplicates import looks_of
 from training.faces.labels.samples import Split
 from training.files import reading
-from training.sources.formats.columns import split_of
+from training.sources.formats.tables.columns import split_of
 
 _FOLDER_WORDS = {"trainset": Split.TRAIN, "valset": Split.VAL, "testset": Split.TEST}
 

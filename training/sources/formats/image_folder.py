@@ -15,7 +15,6 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch, Split
 from training.faces.labels.schema import IBUG_68, KeypointSchema, schema_from_names
 from training.progress import Progress
-from training.sources.formats.columns import GROUP_NAMES, IMAGE_NAMES, named
 from training.sources.formats.image_files import (
     Examined,
     batched,
@@ -24,12 +23,13 @@ from training.sources.formats.image_files import (
     folder_split,
     is_picture,
 )
-from training.sources.formats.keypoint_file import read_keypoints
-from training.sources.formats.layout_300w import Place300W, place_of, remarks
 from training.sources.formats.problems import Findings, Problem
-from training.sources.formats.pts import read_pts, read_pts_cells
+from training.sources.formats.pts.layout_300w import Place300W, place_of, remarks
+from training.sources.formats.pts.schema_file import read_keypoints
+from training.sources.formats.pts.text import read_pts, read_pts_cells
 from training.sources.formats.reader import CHUNK, Chunk, check_points, flags_of
-from training.sources.formats.table import open_table
+from training.sources.formats.tables.columns import GROUP_NAMES, IMAGE_NAMES, named
+from training.sources.formats.tables.table import open_table
 
 PERSONS = "persons.csv"
 
@@ -126,12 +126,16 @@ class FolderReader:
         batch = SampleBatch(
             names=tuple(item.name for item in kept),
             sources=tuple((item.points or item.picture).relative_to(self.source).as_posix() for item in kept),
-            labels=labels, widths=widths, heights=heights, groups=tuple(item.group for item in kept),
+            labels=labels,
+            widths=widths,
+            heights=heights,
+            groups=tuple(item.group for item in kept),
             splits=np.array([item.split or 0 for item in kept], np.uint8),
-            paths=tuple(item.picture.absolute() for item in kept), flags=flags_of(outside, np.zeros_like(outside)),
+            paths=tuple(item.picture.absolute() for item in kept),
+            flags=flags_of(outside, np.zeros_like(outside)),
             source_cells=tuple(cells for _, cells in points) if self.labelled else None,
             subsets=tuple(item.place.subset if item.place else "" for item in kept) if self.protocol else (),
-        )  # fmt: skip
+        )
         looks = np.array([seen.look for seen in sizes], np.uint8).reshape(-1, 16, 16)
         return Chunk(batch, looks, np.array([item.split is not None for item in kept], bool))
 

@@ -14,7 +14,9 @@ from training.faces.labels.near_duplicates import looks_of
 from training.faces.labels.samples import SampleBatch, Split
 from training.faces.labels.schema import KAGGLE_15, KeypointSchema
 from training.progress import Progress
-from training.sources.formats.columns import (
+from training.sources.formats.problems import Findings, Place
+from training.sources.formats.reader import CHUNK, Chunk
+from training.sources.formats.tables.columns import (
     GROUP_NAMES,
     SPLIT_NAMES,
     ColumnMapping,
@@ -22,11 +24,9 @@ from training.sources.formats.columns import (
     named,
     require_known,
 )
-from training.sources.formats.label_rows import LabelRows
-from training.sources.formats.pixel_text import PixelTextError, parse_pixels
-from training.sources.formats.problems import Findings, Place
-from training.sources.formats.reader import CHUNK, Chunk
-from training.sources.formats.table import Line, Rows, Table, open_table
+from training.sources.formats.tables.label_rows import LabelRows
+from training.sources.formats.tables.pixel_text import PixelTextError, parse_pixels
+from training.sources.formats.tables.table import Line, Rows, Table, open_table
 
 PIXELS = "image"
 IMAGE_ID = "imageid"
@@ -170,9 +170,15 @@ class _File:
         batch = SampleBatch(
             names=tuple(f"{self.table.path.stem}-{number:0>5}" for number in numbers),
             sources=tuple(f"{self.table.name}#{mark}{number}" for number in numbers),
-            labels=points, widths=sides, heights=sides, groups=tuple(labels.groups), splits=splits, pixels=pixels,
-            source_cells=labels.source_cells(), flags=flags,
-        )  # fmt: skip
+            labels=points,
+            widths=sides,
+            heights=sides,
+            groups=tuple(labels.groups),
+            splits=splits,
+            pixels=pixels,
+            source_cells=labels.source_cells(),
+            flags=flags,
+        )
         return Chunk(batch, looks_of(pixels), given)
 
 
@@ -186,6 +192,6 @@ def _files(source: Path) -> tuple[Path, ...]:
 
 
 def is_kaggle_header(header: Sequence[str]) -> bool:
-    """Whether a header says that the column Image holds pixels: Kaggle writes it last, after keypoints or the ImageId."""
+    """Whether a header says that the column Image holds pixels: Kaggle writes it last, after keypoints or ImageId."""
     titles = [title.lower() for title in header]
     return titles[-1:] == [PIXELS] and (len(titles) == 1 or titles[0] != PIXELS)

@@ -20,7 +20,10 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some samples as read. looks: uint8 [B, 16, 16], to find near-duplicates. given: bool [B], the source names the split."""
+    """Some samples as read.
+
+    looks: uint8 [B, 16, 16], to find near-duplicates. given: bool [B], the source names the split.
+    """
 
     batch: SampleBatch
     looks: np.ndarray

@@ -16,11 +16,11 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.labels import Labels
-from training.storage.project.boxes import Cut, write_cut
-from training.storage.project.columns import sample_count, write_columns
 from training.storage.project.database import Database
-from training.storage.project.label_table import read_labels, write_labels
-from training.storage.project.labels_codec import pack, row_type, unpack
+from training.storage.project.tables.boxes import Cut, write_cut
+from training.storage.project.tables.label_table import read_labels, write_labels
+from training.storage.project.tables.labels_codec import pack, row_type, unpack
+from training.storage.project.tables.packed_columns import sample_count, write_columns
 
 PART = 4096
 MAX_STEPS = 1000

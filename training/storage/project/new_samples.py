@@ -12,13 +12,13 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.samples import SampleBatch
-from training.storage.project.boxes import write_faces
-from training.storage.project.columns import missing_counts, review_counts, sample_count, write_columns
 from training.storage.project.database import Database
-from training.storage.project.labels_codec import encode
 from training.storage.project.pixels import PixelWriter, disk_sentences, pixel_path
+from training.storage.project.tables.boxes import write_faces
+from training.storage.project.tables.labels_codec import encode
+from training.storage.project.tables.packed_columns import missing_counts, review_counts, sample_count, write_columns
+from training.storage.project.tables.samples import SEPARATOR
 
-SEPARATOR = "\x1f"  # between the cells of a row
 SAMPLE = (
     "INSERT INTO samples (id, name, source, import, pixel_file, pixel_row, folder, file, grouping, flags) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -19,9 +19,13 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
 from training.files import replace
-from training.storage.project import label_table, predictions
-from training.storage.project.boxes import Faces, read_crop, read_faces
-from training.storage.project.columns import (
+from training.storage.project.database import BUSY_MS, Database
+from training.storage.project.new_samples import Importing, write_groups
+from training.storage.project.pixels import PictureFiles, disk_sentences, open_pixels
+from training.storage.project.tables import label_table, predictions
+from training.storage.project.tables.boxes import Faces, read_crop, read_faces
+from training.storage.project.tables.label_table import as_ids
+from training.storage.project.tables.packed_columns import (
     SampleIndex,
     moved_splits,
     read_index,
@@ -29,12 +33,8 @@ from training.storage.project.columns import (
     sample_count,
     write_columns,
 )
-from training.storage.project.database import BUSY_MS, Database
-from training.storage.project.label_table import as_ids
-from training.storage.project.new_samples import Importing, write_groups
-from training.storage.project.pixels import PictureFiles, disk_sentences, open_pixels
-from training.storage.project.predictions import Predictions
-from training.storage.project.samples import Sample, file_path, read_row, read_sample, read_texts
+from training.storage.project.tables.predictions import Predictions
+from training.storage.project.tables.samples import Sample, file_path, read_row, read_sample, read_texts
 
 RUNS = "runs"
 

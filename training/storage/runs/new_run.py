@@ -13,9 +13,9 @@ import numpy as np
 
 from training.errors import UserError
 from training.storage.runs.folder import FOLDER_NAME
+from training.storage.runs.inputs.snapshot import _ARRAYS, _OPTIONAL, Snapshot, snapshot_project, with_schemes
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
-from training.storage.runs.snapshot import _ARRAYS, _OPTIONAL, Snapshot, snapshot_project, with_schemes
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project

@@ -20,8 +20,8 @@ _STARTER_FILE = re.compile(r"face-([1-9]\d{0,3})\.safetensors")
 class Run:
     """The folder of a training, a starter, or a model file by itself.
 
-    path: `PROJECT/runs/0001-ml-resnet`; of a starter `PROJECT/runs/starter-15`, where nothing lies, since its model comes
-    with the program; or the path of a model file. None of the files need exist.
+    path: `PROJECT/runs/0001-ml-resnet`; of a starter `PROJECT/runs/starter-15`, where nothing lies, since its model
+    comes with the program; or the path of a model file. None of the files need exist.
     """
 
     path: Path

@@ -11,9 +11,8 @@ from fkp_studio.actions import BY_ID, key_text
 from fkp_studio.face.face import Face
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.elided import ElidedLabel
-from fkp_studio.views.canvas.editor import FaceEditor
+from fkp_studio.views.canvas.editor import FaceEditor, progress
 from fkp_studio.views.canvas.walk.template import TemplateWidget
-from fkp_studio.views.canvas.walk.walk import progress
 from training.faces.labels.labels import PointState
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from fkp_studio.dialogs.exchange import export_dialog as export_data
-from fkp_studio.dialogs.exchange.export_dialog import FORMATS, ExportDialog
-from fkp_studio.dialogs.exchange.onnx_export import export_model
+from fkp_studio.dialogs.exchange import export_dialog
+from fkp_studio.dialogs.exchange.export_dialog import ExportDialog
+from fkp_studio.dialogs.exchange.export_order import FORMATS, export_model
 from fkp_studio.document.session import Session
 from training.errors import UserError
 from training.sources.exchange.export_project import EXPORT_FORMATS
@@ -54,7 +54,7 @@ def test_a_model_is_written_by_a_process_whose_sentence_is_shown(
     assert dialog.what.currentText() == "the model of 0001-cnn-6"
     assert dialog.out.path().suffix == ".onnx"
     fake = (sys.executable, "-c", "import sys; print(*sys.argv[3:])")
-    monkeypatch.setattr(export_data, "export_model", partial(export_model, command=fake))
+    monkeypatch.setattr(export_dialog, "export_model", partial(export_model, command=fake))
     dialog.int8.setChecked(True)
     assert finish(qtbot, dialog) == "--format onnx --run 0001-cnn-6 --int8"
     with pytest.raises(UserError, match="no such model"):

@@ -13,16 +13,16 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from fkp_studio.dialogs.exchange import import_dialog as import_data
+from fkp_studio.dialogs.exchange import import_dialog
 from fkp_studio.dialogs.exchange.column_roles import IGNORE, choices, mapping_of, roles_of, with_role
 from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
 from fkp_studio.dialogs.exchange.import_pages import ProblemList
-from fkp_studio.dialogs.exchange.look import Choices, suggested_project
+from fkp_studio.dialogs.exchange.source_preview import Choices, suggested_project
 from fkp_studio.document.session import Session
 from fkp_studio.look.style import theme
 from training.errors import UserError
 from training.sources.exchange.import_source import Cancelled, Problem
-from training.sources.formats.columns import ColumnMapping, KeypointColumns
+from training.sources.formats.tables.columns import ColumnMapping, KeypointColumns
 from training.storage.project.project import Project
 
 HEADER = "image,person,split,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y"
@@ -103,7 +103,7 @@ def test_cancelling_leaves_nothing(
     qtbot: QtBot, empty_session: Session, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialog = opened(qtbot, empty_session, source)
-    half, real = threading.Event(), import_data.import_source
+    half, real = threading.Event(), import_dialog.import_source
 
     def slow(*args: Any, progress: Callable[[float, str], None], cancelled: Callable[[], bool], **more: Any) -> Any:
         """The import, pausing in the middle until it is cancelled."""
@@ -117,7 +117,7 @@ def test_cancelling_leaves_nothing(
 
         return real(*args, progress=report, cancelled=cancelled, **more)
 
-    monkeypatch.setattr(import_data, "import_source", slow)
+    monkeypatch.setattr(import_dialog, "import_source", slow)
     dialog.preview.path.setText(str(tmp_path / "never.fkp"))
     dialog.preview.go.click()
     qtbot.waitUntil(half.is_set)
@@ -131,14 +131,14 @@ def test_a_cancel_is_not_an_error() -> None:
     def cancelled_import(*_: object, **__: object) -> None:
         raise Cancelled
 
-    original = import_data.import_source
-    import_data.import_source = cancelled_import  # type: ignore[assignment]
+    original = import_dialog.import_source
+    import_dialog.import_source = cancelled_import  # type: ignore[assignment]
     try:
-        result = import_data.import_quietly(
+        result = import_dialog.import_quietly(
             Path("a"), Path("b"), Choices(), progress=lambda f, t: None, cancelled=lambda: True
         )
     finally:
-        import_data.import_source = original
+        import_dialog.import_source = original
     assert result is None
 
 

@@ -31,7 +31,7 @@ from training.faces.labels.labels import Origin
 from training.faces.labels.schema import IBUG_68
 from training.sources.exchange.import_source import import_source
 from training.storage.project.edits.take_back import take_back
-from training.storage.project.predictions import predicted_ids
+from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.run import starters_folder
 
 STARTER = "starter-15"
@@ -47,7 +47,7 @@ def jobs(starter: Path, session: Session, tmp_path: Path) -> Iterator[Jobs]:
     """Jobs on a project without runs, with a fake worker."""
     (tmp_path / "asked").touch()
     made = Jobs(
-        session, serve_command=(sys.executable, "-m", "tests.helpers.fake_serve", "good", str(tmp_path / "asked"))
+        session, serve_command=(sys.executable, "-m", "tests.helpers.fakes.serve", "good", str(tmp_path / "asked"))
     )
     yield made
     made.close()
@@ -182,7 +182,7 @@ def test_a_missed_face_is_drawn_shown_and_predicted(
     import_source(photos, tmp_path / "p.fkp", faces="detect")
     (tmp_path / "asked").touch()
     session = empty_session
-    serve = (sys.executable, "-m", "tests.helpers.fake_serve", "good", str(tmp_path / "asked"))
+    serve = (sys.executable, "-m", "tests.helpers.fakes.serve", "good", str(tmp_path / "asked"))
     jobs = Jobs(session, serve_command=serve)
     gallery, panel = GalleryPanel(session), CanvasPanel(session)
     for widget in (gallery, panel):

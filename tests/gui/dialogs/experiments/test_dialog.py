@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from fkp_studio.dialogs.experiments.dialog import ExperimentsDialog
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from tests.helpers import fake_experiment
+from tests.helpers.fakes import experiment as fake_experiment
 from training.experiments.papers.catalogue import EXPERIMENTS
 from training.experiments.papers.definition import Budget
 from training.experiments.plan import FOLDER, Options
@@ -28,7 +28,7 @@ def make_dialog(session: Session, qtbot: QtBot) -> Iterator[Make]:
     made: list[Jobs] = []
 
     def make(mode: str) -> ExperimentsDialog:
-        command = (sys.executable, "-m", "tests.helpers.fake_experiment", mode)
+        command = (sys.executable, "-m", "tests.helpers.fakes.experiment", mode)
         made.append(Jobs(session, experiment_command=command))
         dialog = ExperimentsDialog(session, made[-1])
         qtbot.addWidget(dialog)

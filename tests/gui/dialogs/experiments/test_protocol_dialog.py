@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from fkp_studio.dialogs.experiments import protocol_dialog as protocol
+from fkp_studio.dialogs.experiments import protocol_dialog
 from fkp_studio.dialogs.experiments.protocol_dialog import ProtocolDialog, evaluate_by, fitting
 from fkp_studio.document.session import Session
 from training.errors import UserError
@@ -38,7 +38,7 @@ def test_the_protocols_that_fit_come_first() -> None:
 
 def test_the_table_is_filled_and_copied(qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     assert session.store is not None
-    monkeypatch.setattr(protocol.evaluate_by, "__kwdefaults__", {"command": answering(out=json.dumps(FACTS))})
+    monkeypatch.setattr(protocol_dialog.evaluate_by, "__kwdefaults__", {"command": answering(out=json.dumps(FACTS))})
     dialog = ProtocolDialog(session.store, "0001-cnn-6", runs=["0001-cnn-6", "0002-mlp"])
     qtbot.addWidget(dialog)
     dialog.runs.setCurrentText("0002-mlp")
@@ -59,7 +59,7 @@ def test_the_table_is_filled_and_copied(qtbot: QtBot, session: Session, monkeypa
 def test_what_the_process_says_is_shown(qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     assert session.store is not None
     command = answering(said="a line before\nThe project has no samples.\n", code=2)
-    monkeypatch.setattr(protocol.evaluate_by, "__kwdefaults__", {"command": command})
+    monkeypatch.setattr(protocol_dialog.evaluate_by, "__kwdefaults__", {"command": command})
     dialog = ProtocolDialog(session.store, "0001-cnn-6")
     qtbot.addWidget(dialog)
     dialog.evaluate()

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from fkp_studio.dialogs.review import adjust_dialog as adjust
+from fkp_studio.dialogs.review import adjust_dialog
 from fkp_studio.dialogs.review.adjust_dialog import AdjustDialog
 from fkp_studio.dialogs.review.offsets_dialog import OffsetsDialog
 from fkp_studio.document.session import Session
@@ -76,7 +76,7 @@ def test_faces_that_are_not_predicted_are_by_a_process_and_the_fit_is_used(
     fit = Fit(Adjustment(np.full((15, 2), -1.5), 40, 2.24, 2.00), np.full(15, 2.24), np.full(15, 2.0), 4)
     said = json.dumps(to_json(fit, KAGGLE_15.titles))
     command = (sys.executable, "-c", f"print({said!r})")
-    monkeypatch.setattr(adjust.read_fit, "__kwdefaults__", {"command": command})
+    monkeypatch.setattr(adjust_dialog.read_fit, "__kwdefaults__", {"command": command})
     session, predictions = Session(), Predicting()
     session.open_project(project.path)
     session.set_run(run.name)

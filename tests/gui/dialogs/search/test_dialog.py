@@ -17,12 +17,12 @@ from fkp_studio.jobs.searches import arguments
 from fkp_studio.views.runs.model import RunsModel
 from training.commands import search as search_command
 from training.search.plan import SearchPlan, TrialInfo, create_search, read_search, worker, write_trials
+from training.storage.runs.inputs.snapshot import snapshot_project
 from training.storage.runs.new_run import create_run, write_run
 from training.storage.runs.settings.recipes import recipe_config, recipe_space
 from training.storage.runs.settings.search_space import Choices, Range
-from training.storage.runs.snapshot import snapshot_project
 
-SEARCH = (sys.executable, "-m", "tests.helpers.fake_search")
+SEARCH = (sys.executable, "-m", "tests.helpers.fakes.search")
 SPACE = {"learning_rate": Range(1e-4, 1e-2, log=True), "batch_size": Choices((16, 32))}
 TRIALS = (
     TrialInfo(0, "done", 2.5, 1.0, {"learning_rate": 1e-3, "batch_size": 16}, "0001-cnn-6"),
@@ -35,7 +35,7 @@ TRIALS = (
 
 @pytest.fixture
 def jobs(session: Session) -> Iterator[Jobs]:
-    training = (sys.executable, "-m", "tests.helpers.fake_training", "good")
+    training = (sys.executable, "-m", "tests.helpers.fakes.training", "good")
     made = Jobs(session, train_command=training, serve_command=("/no/serve",), search_command=SEARCH)
     yield made
     made.stop_all()
@@ -226,7 +226,7 @@ def test_a_search_without_faces_in_val_says_so(session: Session, jobs: Jobs, qtb
     import numpy as np
 
     session.store.project.set_splits(session.store.ids(), np.zeros(24, np.uint8))
-    session.store.watch.reload()
+    session.store.external.reload()
     qtbot.waitUntil(lambda: not session.store.index().splits.any())
     dialog = dialog_of(session, jobs, qtbot)
     assert "which has no faces" in dialog.fault.text()

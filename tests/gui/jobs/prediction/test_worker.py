@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from training.assist.offsets.fit_to_person import Fit, undo_fit, use_fit
-from training.storage.project.predictions import predicted_ids
+from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.model.adjustment import Adjustment
 from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
 from training.storage.runs.new_run import create_run
@@ -46,7 +46,7 @@ def make_jobs(session: Session, memory: Path, run: str, qtbot: QtBot) -> Iterato
     made: list[Jobs] = []
 
     def make(mode: str) -> Jobs:
-        made.append(Jobs(session, serve_command=(sys.executable, "-m", "tests.helpers.fake_serve", mode, str(memory))))
+        made.append(Jobs(session, serve_command=(sys.executable, "-m", "tests.helpers.fakes.serve", mode, str(memory))))
         qtbot.waitUntil(lambda: made[-1].book.info(run) is not None)
         return made[-1]
 

@@ -8,8 +8,8 @@ import pytest
 from fkp_studio.face.geometry import clamped, inside, nearest
 from fkp_studio.face.suspects import suspects
 from fkp_studio.face.tone import Tone, apply_tone, table
-from fkp_studio.views.canvas.camera import Camera
-from fkp_studio.views.canvas.walk.walk import next_missing, progress
+from fkp_studio.views.canvas.drawing.camera import Camera
+from fkp_studio.views.canvas.editor import next_missing, progress
 from training.faces.labels.labels import PointState
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema, schema_from_names
 

@@ -9,7 +9,7 @@ from fkp_studio.document.lacking import Lacking, groups
 from fkp_studio.views.gallery.facts import natural
 from fkp_studio.views.gallery.filters import Facts, Filter, Query, RunFacts, Sort, arrange
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema
-from training.storage.project.columns import SampleIndex
+from training.storage.project.tables.packed_columns import SampleIndex
 
 SCHEMA = KeypointSchema("three", ("left_eye", "right_eye", "nose"), (1, 0, 2))
 

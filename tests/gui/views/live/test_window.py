@@ -22,7 +22,7 @@ from fkp_studio.views.live.window import LiveWindow
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.run import Run
 
-FAKE = (sys.executable, str(Path(__file__).parents[3] / "helpers" / "fake_live.py"))
+FAKE = (sys.executable, str(Path(__file__).parents[3] / "helpers" / "fakes" / "live.py"))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from fkp_studio.views.plots.ced import CedPlot
 from fkp_studio.views.plots.loss import LossPlot, scale_to_unit, smooth
 from fkp_studio.views.plots.per_keypoint import KeypointPlot
 from fkp_studio.views.plots.value_axis import log_ticks
-from tests.helpers.fake_training import Writer, an_epoch, epoch_done, started
+from tests.helpers.fakes.training import Writer, an_epoch, epoch_done, started
 from tests.helpers.windows import in_window
 from training.faces.measures.metrics import CED_AXIS
 from training.storage.runs.new_run import create_run

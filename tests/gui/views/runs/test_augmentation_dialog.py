@@ -24,7 +24,7 @@ class Look:
     """The dialog on the small project, with a worker that answers as `mode` says."""
 
     def __init__(self, session: Session, memory: Path, qtbot: QtBot, mode: str) -> None:
-        command = (sys.executable, "-m", "tests.helpers.fake_serve", mode, str(memory))
+        command = (sys.executable, "-m", "tests.helpers.fakes.serve", mode, str(memory))
         self.qtbot, self.jobs = qtbot, Jobs(session, serve_command=command)
         self.dialog = AugmentationDialog(session, self.jobs, recipe_config("ml-resnet"))
         qtbot.addWidget(self.dialog)

@@ -17,7 +17,7 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.views.runs.log import LogDialog
 from fkp_studio.views.runs.model import Row, RowRole
 from fkp_studio.views.runs.panel import RunsPanel
-from tests.helpers.fake_training import Writer, an_epoch, epoch_done, finished, started
+from tests.helpers.fakes.training import Writer, an_epoch, epoch_done, finished, started
 from tests.helpers.windows import in_window
 from training.storage.runs.events import RunFailed
 from training.storage.runs.new_run import create_run
@@ -43,7 +43,7 @@ def make(session: Session, qtbot: QtBot) -> Iterator[Make]:
     made: list[Jobs] = []
 
     def build(mode: str = "good") -> tuple[RunsPanel, Jobs]:
-        module = "tests.helpers.fake_training"
+        module = "tests.helpers.fakes.training"
         jobs = Jobs(session, train_command=(sys.executable, "-m", module, mode), serve_command=("/no/serve",))
         made.append(jobs)
         panel = RunsPanel(session, jobs)

@@ -25,7 +25,7 @@ from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 @pytest.fixture
 def jobs(session: Session) -> Iterator[Jobs]:
-    made = Jobs(session, train_command=(sys.executable, "-m", "tests.helpers.fake_training", "slow"))
+    made = Jobs(session, train_command=(sys.executable, "-m", "tests.helpers.fakes.training", "slow"))
     yield made
     made.stop_all()
     made.close()
@@ -87,7 +87,7 @@ def test_a_recipe_that_needs_complete_faces_says_so(panel: TrainingPanel, sessio
     )
     assert not why_not("ml-cnn", Facts(True, 10, 0, 3))
     session.store.project.set_splits(session.store.ids(), np.ones(24, np.uint8))
-    session.store.watch.reload()
+    session.store.external.reload()
     qtbot.waitUntil(lambda: not panel.train_button.isEnabled())
     assert "No face in train has a label" in panel.train_button.toolTip()
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from training.assist.filling.accept import accept
-from training.assist.filling.model import FILL, FillModel, expected_error, fit_fill, given_labels
+from training.assist.filling.model import FillModel, expected_error, fit_fill, given_labels
 from training.assist.filling.of_run import make_fill, run_fill, usable_fill
 from training.cli import main
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.storage.project.edits.take_back import take_back
-from training.storage.project.predictions import Predictions
 from training.storage.project.project import Project
+from training.storage.project.tables.predictions import Predictions
 from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
 from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
@@ -142,7 +142,7 @@ def test_a_model_that_is_saved_comes_back(tmp_path: Path) -> None:
     again = FillModel.load(tmp_path / "fill.npz")
     assert np.array_equal(again.covariance, fill.covariance)
     assert again.faces == 100
-    assert [p.name for p in tmp_path.glob("*fill*")] == [FILL]
+    assert [p.name for p in tmp_path.glob("*fill*")] == ["fill.npz"]
     assert usable_fill(Run(tmp_path), keypoints=2) is not None
     assert usable_fill(Run(tmp_path), keypoints=15) is None
     assert Run(tmp_path / "face-15.safetensors").fill == tmp_path / "face-15.fill.npz"

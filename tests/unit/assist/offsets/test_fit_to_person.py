@@ -27,6 +27,7 @@ from training.learning.inference.checkpoint import ModelInfo, save_model
 from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model
 from training.storage.project.project import Project
+from training.storage.runs.inputs.snapshot import snapshot_project
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment, write_adjustment
 from training.storage.runs.model.stored_predictions import (
     NotPredictedError,
@@ -37,7 +38,6 @@ from training.storage.runs.model.stored_predictions import (
 )
 from training.storage.runs.new_run import write_run
 from training.storage.runs.run import Run
-from training.storage.runs.snapshot import snapshot_project
 
 
 def test_with_many_faces_the_fit_is_the_mean() -> None:

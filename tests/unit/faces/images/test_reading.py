@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.label_files import textures, write_picture
 from training.errors import UserError
-from training.faces.images.header import header_size
+from training.faces.images.image_header import header_size
 from training.faces.images.reading import (
     MAX_PIXELS,
     decode_picture,

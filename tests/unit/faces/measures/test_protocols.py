@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.commands.evaluate import protocol_facts, protocol_lines
+from training.commands.shared.evaluation_text import protocol_facts, protocol_lines
 from training.errors import UserError
 from training.faces.labels.schema import AFLW_19, COFW_29, IBUG_68, KAGGLE_15, SCHEMAS
 from training.faces.measures.metrics import normaliser

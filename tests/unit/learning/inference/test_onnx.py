@@ -20,7 +20,7 @@ from training.learning.inference.onnx import PointGraph, export_onnx
 from training.learning.inference.predictor import Predictor
 from training.learning.models.learnt_offsets import offsets_of
 from training.learning.models.registry import make_model
-from training.learning.models.staged import StagedNet
+from training.learning.models.staged.base import StagedNet
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import recipe_config

@@ -1,4 +1,4 @@
-"""Model files, predictions and their confidences, the doctor, and the prediction worker."""
+"""Model files, predictions and their confidences, troubles, and the prediction worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import KAGGLE_15
 from training.faces.measures.calibration import CLOSE, Calibration, default_calibration, fit_calibration
 from training.learning.evaluation.evaluate import evaluate_run
-from training.learning.fit.troubles.watch import Doctor
+from training.learning.fit.troubles.watch import TroubleWatch
 from training.learning.inference.checkpoint import ModelInfo, load_model, load_resume, save_model, save_resume
 from training.learning.inference.predictor import Predictor
 from training.learning.inference.serve import Worker, serve
@@ -142,33 +142,33 @@ def epoch(number: int, *, rmse: float = 1.0, train: float = 1.0, val: float = 1.
 
 
 def test_the_doctor_names_a_network_that_gives_the_mean_shape() -> None:
-    doctor = Doctor(5.0)
-    found = [doctor.check(epoch(n, rmse=4.9), done=n / 20) for n in range(1, 21)]
+    watch = TroubleWatch(5.0)
+    found = [watch.check(epoch(n, rmse=4.9), done=n / 20) for n in range(1, 21)]
     assert [t.kind for part in found for t in part] == ["mean-shape"]
     assert not found[3]
     assert "4.90 px" in found[4][0].sentence
 
 
 def test_the_doctor_names_the_same_points_whatever_the_picture() -> None:
-    doctor = Doctor(5.0)
+    watch = TroubleWatch(5.0)
     target = np.random.default_rng(0).normal(50, 5, (20, 3, 2))
     mask = np.ones((20, 3), bool)
-    doctor.look_at_predictions(np.broadcast_to(target.mean(axis=0), target.shape), target, mask)
-    found = doctor.check(epoch(6, rmse=4.9), done=0.5)
+    watch.look_at_predictions(np.broadcast_to(target.mean(axis=0), target.shape), target, mask)
+    found = watch.check(epoch(6, rmse=4.9), done=0.5)
     assert found[0].kind == "constant"
-    again = Doctor(5.0)
-    again.from_json(doctor.to_json())
+    again = TroubleWatch(5.0)
+    again.from_json(watch.to_json())
     assert "constant" not in [t.kind for t in again.check(epoch(7, rmse=4.9), done=0.5)]
-    alive = Doctor(5.0)
+    alive = TroubleWatch(5.0)
     alive.look_at_predictions(target + 1, target, mask)
     assert alive.check(epoch(6, rmse=1.4), done=0.5) == []
 
 
 def test_the_doctor_names_overfitting() -> None:
-    doctor = Doctor(50.0)
+    watch = TroubleWatch(50.0)
     said = []
     for n in range(1, 20):
-        said += doctor.check(epoch(n, train=10 / n, val=5 + abs(n - 6)), done=n / 20)
+        said += watch.check(epoch(n, train=10 / n, val=5 + abs(n - 6)), done=n / 20)
     assert [t.kind for t in said] == ["overfitting"]
 
 

@@ -13,9 +13,9 @@ from torch import nn
 from tests.helpers.training_data import SCHEMA, SIDE, make_data, make_run
 from training.errors import UserError
 from training.learning.augment.batch import augment
-from training.learning.fit.losses import l1
-from training.learning.fit.optim import make_optimizer, set_rate
-from training.learning.fit.self_training import SelfTraining
+from training.learning.fit.step.losses import l1
+from training.learning.fit.step.optim import make_optimizer, set_rate
+from training.learning.fit.step.self_training import SelfTraining
 from training.learning.fit.train_run import train_run
 from training.learning.inference.checkpoint import load_model, load_resume
 from training.learning.inference.predictor import Predictor
@@ -34,9 +34,9 @@ from training.storage.project.project import Project
 from training.storage.runs.events import RunFinished
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.inputs.marking_schemes import find_schemes, scheme_words
+from training.storage.runs.inputs.snapshot import Snapshot, load_schemes, load_snapshot, snapshot_project, with_schemes
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import recipe_config
-from training.storage.runs.snapshot import Snapshot, load_schemes, load_snapshot, snapshot_project, with_schemes
 
 FLIP = torch.tensor(SCHEMA.flip)  # left and right eye change places, the nose stays
 

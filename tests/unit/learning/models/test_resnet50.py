@@ -14,9 +14,9 @@ from torch import Tensor
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.errors import UserError
 from training.learning.augment.batch import prepare
-from training.learning.fit.pretrained import load_state_dict
+from training.learning.fit.initial_weights.pretrained import load_state_dict
+from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
-from training.learning.fit.trainer import Session
 from training.learning.models import resnet50
 from training.learning.models.registry import recipe_parameters
 from training.learning.models.resnet50 import Bottleneck, ResNet50, resnet50_parameters
@@ -157,7 +157,7 @@ def test_a_malicious_or_broken_file_is_refused(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "w.safetensors").write_bytes(b"\xff" * 20)
     with pytest.raises(UserError, match="damaged"):
         load_state_dict(network(), tmp_path / "w.safetensors")
-    monkeypatch.setattr("training.learning.fit.pretrained._LARGEST", 5)
+    monkeypatch.setattr("training.learning.fit.initial_weights.pretrained._LARGEST", 5)
     with pytest.raises(UserError, match="larger than"):
         load_state_dict(network(), path)
     with pytest.raises(UserError, match="no file"):
@@ -200,9 +200,9 @@ def test_a_run_starts_from_the_weights_of_its_file(imagenet: State, tmp_path: Pa
     torch.save(imagenet, path)
     data, snapshot = make_data(train=8, val=4)
     config = recipe_config("resnet-50").changed(pretrained=str(path), input_size=32, channels=1, device="cpu")
-    session = Session(config, data)
-    session.load_pretrained()
-    for model in (session.model, session.average.ready()):
+    trainer = Trainer(config, data)
+    trainer.load_pretrained()
+    for model in (trainer.model, trainer.average.ready()):
         assert torch.equal(model.get_parameter("network.layer3.1.conv2.weight"), imagenet["layer3.1.conv2.weight"])
     failed = train_run(make_run(tmp_path, tiny_config(pretrained=str(path)), snapshot), data=data)
     assert isinstance(failed, RunFailed)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.helpers.face_photos import ALL_300W, BY_BOX, BY_POINTS, boxed_table, face_points, photo, tree_300w
+from tests.helpers.face_photos import ALL_300W, BY_BOX, BY_POINTS, boxed_table, face_points, photo, pts_text, tree_300w
 from tests.helpers.label_files import all_labels, sentence_of, textures, write_picture, write_rows
 from training.errors import UserError
 from training.faces.images.crops import box_of_points, cut, square_crop
@@ -16,7 +16,7 @@ from training.faces.images.reading import read_picture, resize_picture
 from training.faces.labels.labels import Origin
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import import_source
-from training.sources.formats.pts import pts_text, read_pts
+from training.sources.formats.pts.text import read_pts
 from training.storage.project.edits.change import change_labels
 from training.storage.project.project import Project
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.face_photos import ALL_300W, BY_BOX, BY_POINTS, boxed_table, face_points, photo, tree_300w
+from tests.helpers.face_photos import ALL_300W, BY_BOX, BY_POINTS, boxed_table, face_points, photo, pts_text, tree_300w
 from tests.helpers.label_files import all_labels, sentence_of, write_picture, write_rows
 from training.errors import UserError
 from training.faces.images.crops import CropOptions
@@ -17,8 +17,7 @@ from training.faces.labels.samples import FLAG_OUTSIDE, Split
 from training.faces.labels.schema import AFLW_19, COFW_29, KAGGLE_15, SCHEMAS, KeypointSchema
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import detect_format, import_source, preview
-from training.sources.formats.layout_300w import place_of
-from training.sources.formats.pts import pts_text
+from training.sources.formats.pts.layout_300w import place_of
 from training.storage.project.project import Project
 
 # 300-W's folders

@@ -15,8 +15,8 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.sources.exchange.import_source import import_source
 from training.storage.project.edits.change import change_labels
-from training.storage.project.imports import read_imports
 from training.storage.project.project import Project
+from training.storage.project.tables.imports import read_imports
 
 
 def pictures(folder: Path, names: list[str], *, seed: int) -> Path:

@@ -24,10 +24,10 @@ from training.storage.project.edits.cut_again import cut_again, photo_of
 from training.storage.project.edits.move import move_to_split
 from training.storage.project.edits.remove import put_back, remove
 from training.storage.project.edits.undo import redo, undo
-from training.storage.project.imports import read_imports
 from training.storage.project.journal import read_steps
-from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
+from training.storage.project.tables.imports import read_imports
+from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.model.starters import room_for
 from training.storage.runs.run import starters_folder
 

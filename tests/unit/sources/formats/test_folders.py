@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.face_photos import pts_text
 from tests.helpers.label_files import (
     SHARED,
     all_labels,
@@ -27,10 +28,10 @@ from tests.helpers.label_files import (
 from training.errors import UserError
 from training.faces.labels.samples import FLAG_OUTSIDE
 from training.sources.exchange.import_source import detect_format, import_source, preview
-from training.sources.formats.columns import KeypointColumns, find_keypoints
-from training.sources.formats.pts import pts_text, read_pts
-from training.storage.project.imports import read_imports
+from training.sources.formats.pts.text import read_pts
+from training.sources.formats.tables.columns import KeypointColumns, find_keypoints
 from training.storage.project.project import Project
+from training.storage.project.tables.imports import read_imports
 
 
 def pts_folder(folder: Path, count: int = 5, *, points: int = 68, suffix: str = ".png") -> Path:

@@ -28,7 +28,7 @@ from training.progress import Progress
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import Cancelled, import_source, preview
 from training.sources.formats import kaggle
-from training.sources.formats.pixel_text import PixelTextError, parse_pixels, pixel_text
+from training.sources.formats.tables.pixel_text import PixelTextError, parse_pixels, pixel_text
 from training.storage.project.project import Project
 
 Cells = list[list[str]]

@@ -15,20 +15,19 @@ from tests.unit.assist.offsets.test_label_offsets import make_project
 from training.assist.filling.accept import accept
 from training.assist.filling.candidates import read_candidates
 from training.assist.filling.of_run import make_fill
-from training.assist.offsets import fit_to_person as adjust
-from training.assist.offsets import project_check as offset_check
+from training.assist.offsets import fit_to_person, project_check
 from training.assist.offsets.fit_to_person import fit_run
 from training.assist.offsets.project_check import check_labels
-from training.commands.shared import predict_all as predicting
+from training.commands.shared import predict_all
 from training.faces.labels.labels import Labels
 from training.faces.labels.schema import KAGGLE_15
 from training.progress import Cancelled, Progress
-from training.storage.project import label_table
 from training.storage.project.database import Database
 from training.storage.project.edits.shift import shift_labels
 from training.storage.project.edits.undo import undo
 from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
+from training.storage.project.tables import label_table
 
 BLOCK = 16
 
@@ -67,7 +66,7 @@ def test_a_fit_reads_few_labels_at_once(
     before = largest()
     every = fit_run(project, run)
     assert every.adjustment.faces > 25 >= BLOCK and before == 60  # that of making the run
-    monkeypatch.setattr(adjust, "MOST", 25)
+    monkeypatch.setattr(fit_to_person, "MOST", 25)
     some = fit_run(project, run)
     assert some.adjustment.faces == 25
     assert some.adjustment.offset == pytest.approx(every.adjustment.offset, abs=1e-4)
@@ -79,7 +78,7 @@ def test_a_fit_reads_few_labels_at_once(
 def test_the_check_of_labels_reads_few_at_once(
     tmp_path: Path, largest: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(offset_check, "LOOKED_AT", 80)
+    monkeypatch.setattr(project_check, "LOOKED_AT", 80)
     with Project.open(make_project(tmp_path, 1.2)) as project:
         (checked,) = check_labels(project)
         assert largest() == 80
@@ -120,9 +119,9 @@ def test_commands_tell_how_far_they_are(
     def bar(_title: str) -> Iterator[Callable[[float, str], None]]:
         yield lambda share, _words: told.append(share)
 
-    monkeypatch.setattr(predicting, "progress_bar", bar)
+    monkeypatch.setattr(predict_all, "progress_bar", bar)
     run = predicted_run(project, off=(0.0, 0.0))
-    with predicting.progress_of(project, "accept"):
+    with predict_all.progress_of(project, "accept"):
         assert accept(project, run.name).points
     assert told == [first / 60 for first in range(0, 60, BLOCK)]
     project.label_hash()  # the bar is gone

@@ -19,10 +19,10 @@ from tests.helpers.project_data import batch, moved
 from training.errors import UserError
 from training.faces.labels.schema import IBUG_68, KAGGLE_15
 from training.storage.project import project as project_module
-from training.storage.project.imports import read_imports
 from training.storage.project.pixels import PixelWriter
 from training.storage.project.project import Project
-from training.storage.project.samples import source_cells
+from training.storage.project.tables.imports import read_imports
+from training.storage.project.tables.samples import source_cells
 
 
 def files(folder: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""How the processes of a training find each other and connect: over loopback on one machine, as torchrun says on several."""
+"""Connects the processes of a training: over loopback on one machine, as torchrun says on several."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def others(count: int) -> Iterator[tuple[Place, Others]]:
 def _start(at: Place) -> subprocess.Popen[bytes]:
     values = dict(zip(_PLACE, map(str, (at.rank, at.count, at.local, at.locals)), strict=True))
     return subprocess.Popen(
-        [sys.executable, "-m", "training.learning.fit.parallel.together"],
+        [sys.executable, "-m", "training.learning.fit.helping_process"],
         env={**os.environ, **values, _MEETING: at.meeting},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,  # the first process speaks

@@ -23,7 +23,10 @@ class Share(Protocol):
 
 
 def share_layers(model: nn.Module, share: Share) -> None:
-    """Let the model's layers compute what one process would for the whole batch. Parameters and buffers stay the same."""
+    """Let the model's layers compute what one process would for the whole batch.
+
+    Parameters and buffers stay the same.
+    """
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, _BatchNorm):

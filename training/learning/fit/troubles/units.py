@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from training.learning.models.patches import GroupedReLU
+from training.learning.models.staged.patches import GroupedReLU
 
 _PICTURES = 256  # are enough
 _FEWEST = 20  # images before a unit that has never fired counts as dead

@@ -22,7 +22,7 @@ _CAUSES = ("dead-units", "faint-signal", "learning-rate-low", "learning-rate-hig
 _RISE = 2.0  # times the lowest training loss
 
 
-class Doctor:
+class TroubleWatch:
     """Checks each epoch of one run.
 
     nan: the training loss is not a number. exploding: the gradients grow by orders of magnitude. overfitting: val gets

@@ -14,13 +14,13 @@ from training.errors import UserError
 from training.faces.images.crops import box_fault, same_square, square_crop
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch, face_name
-from training.storage.project.columns import REMOVED, read_splits
 from training.storage.project.edits.cut_again import cut_again, faces_of, photo_of
 from training.storage.project.edits.remove import join_photo
 from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
 from training.storage.project.new_samples import Importing
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import REMOVED, read_splits
 
 
 def add_face(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int], room: float) -> Edited:

@@ -9,8 +9,8 @@ import numpy as np
 from training.faces.labels.labels import Labels
 from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter, amend_step, pack_points
-from training.storage.project.label_table import as_ids
 from training.storage.project.project import Project
+from training.storage.project.tables.label_table import as_ids
 
 
 def change_labels(

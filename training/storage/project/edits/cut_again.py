@@ -13,11 +13,11 @@ import numpy as np
 from training.errors import UserError
 from training.faces.images.crops import box_fault, square_crop
 from training.faces.labels.samples import FLAG_NO_FACE
-from training.storage.project.boxes import Cut, read_cut
-from training.storage.project.columns import REMOVED, read_splits
 from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
 from training.storage.project.project import Project
+from training.storage.project.tables.boxes import Cut, read_cut
+from training.storage.project.tables.packed_columns import REMOVED, read_splits
 
 
 @dataclass(frozen=True)

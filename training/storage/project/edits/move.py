@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.storage.project.columns import SPLITS, note_first_splits, read_index, read_splits
 from training.storage.project.database import Database
 from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
-from training.storage.project.label_table import as_ids
 from training.storage.project.project import Project
+from training.storage.project.tables.label_table import as_ids
+from training.storage.project.tables.packed_columns import SPLITS, note_first_splits, read_index, read_splits
 from training.words import counted
 
 

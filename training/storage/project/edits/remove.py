@@ -12,13 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.faces.labels.samples import Split
-from training.storage.project.columns import REMOVED, read_splits, write_columns
 from training.storage.project.database import Database
 from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
-from training.storage.project.label_table import as_ids
 from training.storage.project.new_samples import write_groups
 from training.storage.project.project import Project
+from training.storage.project.tables.label_table import as_ids
+from training.storage.project.tables.packed_columns import REMOVED, read_splits, write_columns
 from training.words import counted
 
 
@@ -58,7 +58,10 @@ def join_photo(database: Database, sample_id: int, others: np.ndarray) -> None:
 
 def _split_of_group(database: Database, sample_id: int) -> int:
     """The split of the other samples of this one's group that are not removed; train where there is none."""
-    query = "SELECT id FROM samples WHERE grouping <> '' AND grouping = (SELECT grouping FROM samples WHERE id = ?) ORDER BY id"
+    query = (
+        "SELECT id FROM samples WHERE grouping <> '' "
+        "AND grouping = (SELECT grouping FROM samples WHERE id = ?) ORDER BY id"
+    )
     return _kept_split(read_splits(database, database.column(query, (sample_id,))))
 
 

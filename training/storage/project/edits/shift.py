@@ -8,8 +8,8 @@ import numpy as np
 
 from training.faces.labels.labels import Labels, Origin
 from training.storage.project.edits.step import Change, Edited, write_changes
-from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
+from training.storage.project.tables.label_table import blocks
 
 
 def shift_labels(project: Project, dx: float, *, ids: np.ndarray | None = None) -> Edited:

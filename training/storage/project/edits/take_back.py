@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from training.faces.labels.labels import Origin
 from training.faces.labels.run_names import run_number
 from training.storage.project.edits.step import Change, Edited, cleared, write_changes
-from training.storage.project.label_table import blocks
 from training.storage.project.project import Project
+from training.storage.project.tables.label_table import blocks
 
 
 def take_back(project: Project, run: str) -> Edited:

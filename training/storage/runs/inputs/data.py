@@ -16,9 +16,9 @@ from training.faces.labels.splits import numbered, spread_rows
 from training.storage.project.network_pixels import MappedPictures, network_pictures, read_pictures
 from training.storage.project.project import Project
 from training.storage.runs.inputs.memory import free_memory
+from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
-from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 _CHUNK = 512
 _SHARE = 0.5  # of the free memory that a run's pictures may take

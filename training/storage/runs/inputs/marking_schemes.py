@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.errors import UserError
-from training.storage.project.imports import import_folders, import_numbers, read_imports
-from training.storage.project.samples import source_cells
+from training.storage.project.tables.imports import import_folders, import_numbers, read_imports
+from training.storage.project.tables.samples import source_cells
 
 if TYPE_CHECKING:
     from training.storage.project.project import Project

@@ -1,7 +1,8 @@
 """Starter models: networks that ship with the program, so that photos get predictions before anything is trained.
 
 Each is `resources/starters/face-K.safetensors` for K keypoints, a model file like those that runs write. In a project a
-starter is used like a run named `starter-K`; see training.faces.labels.run_names. Only a file's header and mean shape are read.
+starter is used like a run named `starter-K`; see training.faces.labels.run_names. Only a file's header and mean shape
+are read.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ log = logging.getLogger(__name__)
 class Starter:
     """A starter model as described by its file. card: the text about all starters, "" if there is none.
 
-    room: margin around a face's box (see training.faces.images.face_detector), a fraction of the box on each side, as in its training
-    crops.
+    room: margin around a face's box (see training.faces.images.face_detector), a fraction of the box on each side, as
+    in its training crops.
     """
 
     name: str  # "starter-15"

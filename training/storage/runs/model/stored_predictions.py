@@ -10,9 +10,9 @@ import numpy as np
 from training.errors import UserError
 from training.faces.measures.reliability import Judged, judge
 from training.files import replacing
-from training.storage.project.columns import SPLITS
-from training.storage.project.predictions import predicted_ids
 from training.storage.project.project import Project
+from training.storage.project.tables.packed_columns import SPLITS
+from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.folder import load_config
 from training.storage.runs.model.adjustment import adjust_stamp, read_adjustment
 from training.storage.runs.model.starters import starters

@@ -1,0 +1,1 @@
+"""What a network's weights begin from: published weights, or a model trained before."""

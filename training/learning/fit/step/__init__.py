@@ -1,0 +1,1 @@
+"""One training step: batches, losses, stages, optimiser."""

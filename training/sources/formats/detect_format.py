@@ -1,0 +1,82 @@
+"""Detects the format of a source and opens its reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.errors import UserError
+from training.files import reading
+from training.sources.formats.csv_folder import CsvFolderReader
+from training.sources.formats.image_files import files_below, is_picture
+from training.sources.formats.image_folder import PERSONS, FolderReader
+from training.sources.formats.kaggle import KaggleReader, is_kaggle_header
+from training.sources.formats.pts.layout_300w import is_layout, place_of
+from training.sources.formats.reader import Reader
+from training.sources.formats.tables.columns import ColumnMapping
+from training.sources.formats.tables.table import open_table
+
+KAGGLE, PTS, W300, CSV, PICTURES = "kaggle", "pts", "300-w", "csv", "pictures"
+IMPORT_FORMATS = (KAGGLE, PTS, W300, CSV, PICTURES)
+
+
+def detect_format(source: Path) -> str:
+    """One of IMPORT_FORMATS. Raises UserError where the source is none of them."""
+    with reading(source):  # we may not be allowed to read the folder
+        return _detect(source)
+
+
+def _detect(source: Path) -> str:
+    if not source.exists():
+        raise UserError(f"{source}: there is no such file or folder; check the path.")
+    if not source.is_dir():
+        return _file_format(source)
+    if any(_is_kaggle(source / name) for name in ("training.csv", "test.csv")):
+        return KAGGLE
+    if any(path.name != PERSONS and not path.name.startswith(".") for path in source.glob("*.csv")):
+        return CSV
+    folders = {path.parent for path in files_below(source, lambda s: s == ".pts")}
+    if folders:
+        above = source.absolute().name
+        return W300 if is_layout(place_of((above, *f.relative_to(source).parts)) for f in folders) else PTS
+    if next(files_below(source, is_picture), None):
+        return PICTURES
+    raise UserError(f"{source}: there are no images and no CSV in this folder; choose another folder.")
+
+
+def open_reader(
+    source: Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the word of the command line
+    images: Path | None = None,
+    mapping: ColumnMapping | None = None,
+    several: bool | None = None,
+) -> tuple[str, Reader]:
+    """(format, reader) of a source. several: an image may hold several faces; None: as the source says.
+
+    Raises UserError where its header is wrong.
+    """
+    kind = format or detect_format(source)
+    if kind not in IMPORT_FORMATS:
+        raise UserError(f"There is no import format {kind!r}; choose one of {', '.join(IMPORT_FORMATS)}.")
+    if not source.exists():
+        raise UserError(f"{source}: there is no such file or folder; check the path.")
+    if kind == KAGGLE:
+        return kind, KaggleReader(source, mapping=mapping)
+    if kind == CSV:
+        return kind, CsvFolderReader(source, images=images, mapping=mapping, several=several)
+    return kind, FolderReader(source, labelled=kind in (PTS, W300), protocol=kind == W300)
+
+
+def _file_format(source: Path) -> str:
+    suffix = source.suffix.lower()
+    if is_picture(suffix) or suffix == ".pts":
+        raise UserError(f"{source}: this is a single file; give the folder that holds the images.")
+    with open_table(source) as table:
+        return KAGGLE if is_kaggle_header(table.header) else CSV
+
+
+def _is_kaggle(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with open_table(path) as table:
+        return is_kaggle_header(table.header)

@@ -1,0 +1,1 @@
+"""300-W's files: the text of `.pts`, the schema beside it, the folders of the data set."""

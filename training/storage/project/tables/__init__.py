@@ -1,0 +1,1 @@
+"""The tables of the project's database: one module per table."""

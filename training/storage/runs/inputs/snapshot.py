@@ -1,0 +1,104 @@
+"""The labels of a project as a run trains on them, whatever becomes of the project: `labels.npz`."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.errors import UserError
+from training.faces.labels.labels import Origin
+from training.faces.labels.schema import KeypointSchema
+from training.files import read_array
+from training.storage.runs.folder import read_about
+from training.storage.runs.inputs.marking_schemes import project_schemes
+from training.storage.runs.run import Run
+from training.storage.runs.settings.config import RunConfig
+
+if TYPE_CHECKING:
+    from training.storage.project.project import Project
+
+
+_ARRAYS = ("ids", "points", "states", "splits", "sizes")  # of labels.npz, as in Snapshot
+
+
+_OPTIONAL = ("origins", "schemes", "scheme_names")  # too, but not in every run
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The labels of N samples as a run uses them.
+
+    ids: int64 [N]. points: float64 [N, K, 2], px of the original image, NaN where missing. states: uint8 [N, K].
+    splits: uint8 [N], 0 train, 1 val, 2 test. sizes: int32 [N, 2], width and height of the original images.
+    origins: uint8 [N, K], Origin: who made a point; None in older runs.
+    schemes: int64 [N], the marking scheme of each, an index into scheme_names (str [S]); both None where there is one.
+    """
+
+    ids: np.ndarray
+    points: np.ndarray
+    states: np.ndarray
+    splits: np.ndarray
+    sizes: np.ndarray
+    schema: KeypointSchema
+    label_hash: str
+    origins: np.ndarray | None = None
+    schemes: np.ndarray | None = None
+    scheme_names: np.ndarray | None = None
+
+
+def snapshot_project(project: Project) -> Snapshot:
+    """The current labels of all samples of a project."""
+    index = project.index()
+    labels = project.labels(index.ids)
+    sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
+    return Snapshot(
+        index.ids,
+        labels.points,
+        labels.states,
+        index.splits,
+        sizes,
+        project.schema,
+        project.label_hash(),
+        labels.origins,
+    )
+
+
+def with_schemes(project: Project, snapshot: Snapshot, config: RunConfig) -> Snapshot:
+    """A snapshot of the project with the marking schemes that the settings ask for."""
+    labelled = np.isfinite(snapshot.points).all(axis=-1)
+    if snapshot.origins is not None:
+        labelled &= ~np.isin(snapshot.origins, (Origin.MODEL, Origin.INTERPOLATED))
+    how = config.network.schemes if config.network.label_offset else "one"
+    found = project_schemes(project, labelled, snapshot.splits, how=how)
+    return snapshot if found is None else replace(snapshot, schemes=found.rows, scheme_names=np.array(found.names))
+
+
+def load_snapshot(run: Run) -> Snapshot:
+    """The run's labels. Raises UserError where the file is missing or damaged."""
+    about = read_about(run)
+    try:
+        with zipfile.ZipFile(run.snapshot) as archive:
+            there = [name for name in _OPTIONAL if f"{name}.npy" in archive.namelist()]
+            values = {name: read_array(archive, name) for name in (*_ARRAYS, *there)}
+    except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
+        what = "damaged" if run.snapshot.is_file() else "missing"
+        raise UserError(
+            f"The labels of the run {run.name} cannot be read: {run.snapshot.name} is {what}; train again."
+        ) from error
+    return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
+
+
+def load_schemes(run: Run, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Samples (ascending) and their marking schemes, int64 [N], from a run with `count` schemes; None where it has
+    none.
+    """
+    try:
+        with zipfile.ZipFile(run.snapshot) as archive:
+            ids, schemes = read_array(archive, "ids"), read_array(archive, "schemes")
+    except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
+        return None  # the model then uses its default scheme
+    whole = ids.shape == schemes.shape == (len(ids),) and len(ids) > 0
+    return (ids, schemes) if whole and schemes.min() >= 0 and schemes.max() < count else None
