@@ -228,11 +228,12 @@ def _fill(
 ) -> Assigned:
     known, groups = KnownPictures(project), _known_groups(project)
     seen: list[Any] = []
+    looks: list[np.ndarray] = []
     with writing(project.path), project.importing(reader.source.name) as importing:
         size = PHOTOS if finder else CHUNK
         with closing(reader.chunks(project.schema, progress=tell.part(0.0, _READ), size=size)) as chunks:
             faces = map(finder, map(known.drop_files, chunks)) if finder else chunks
-            ids = _add_all(map(known.take, map(cropper, faces)), importing, seen=seen)
+            ids = _add_all(map(known.take, map(cropper, faces)), importing, seen=seen, looks=looks)
         if not len(ids):
             _refuse_nothing(reader, known)
             return Assigned((), np.zeros(0, np.uint8), known.notes(""))
@@ -240,9 +241,9 @@ def _fill(
         names, before = known.names(getattr(reader, "images", reader.source))
         assigned = assign(
             _with_photos([group for batch_groups, *_ in seen for group in batch_groups], _photos(names, seen)),
-            np.concatenate([splits for *_, splits, _, _ in seen]),
-            given=np.concatenate([given for *_, given, _ in seen]),
-            looks=np.concatenate([looks for *_, looks in seen]),
+            np.concatenate([splits for *_, splits, _ in seen]),
+            given=np.concatenate([given for *_, given in seen]),
+            looks=_joined(looks),
             known=groups,
             seed=seed,
         )
@@ -257,7 +258,7 @@ def _fill(
     return Assigned(assigned.groups, splits, (*assigned.notes, *known.notes(before)))
 
 
-def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any]) -> np.ndarray:
+def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any], looks: list[np.ndarray]) -> np.ndarray:
     """Add chunk by chunk; returns the ids of all samples. Memory holds one chunk, plus 256 bytes per sample."""
     ids = [np.zeros(0, np.int64)]
     for chunk in chunks:
@@ -266,8 +267,16 @@ def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any]) 
             ids.append(importing.add_samples(batch))
             cut_out = batch.crops is not None and batch.paths is not None
             files = [path.name for path in batch.paths or ()] if cut_out else [""] * len(batch)
-            seen.append((batch.groups, files, batch.splits, chunk.given, chunk.looks))
+            seen.append((batch.groups, files, batch.splits, chunk.given))
+            looks.append(chunk.looks)
     return np.concatenate(ids)
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """The parts as one array; the list is emptied, so that they are not in memory twice."""
+    whole = np.concatenate(parts)
+    parts.clear()
+    return whole
 
 
 def _refuse_nothing(reader: Reader, known: KnownPictures) -> None:

@@ -30,7 +30,7 @@ from training.sources.formats.tables.table import Line, Rows, Table, open_table
 
 PIXELS = "image"
 IMAGE_ID = "imageid"
-_CHUNK_PIXELS = 64 << 20  # per chunk: a few large images fill it
+_CHUNK_PIXELS = 1 << 20  # per chunk, of which two are in memory at once: 114 images of 96 x 96, or a large one
 IMAGE_ID_MARK = "ImageId="  # in a sample's source: what a submission's table calls the image
 
 
@@ -109,8 +109,8 @@ class _File:
     def __init__(self, table: Table, mapping: ColumnMapping, schema: KeypointSchema, reader: KaggleReader) -> None:
         self.table, self.mapping, self.schema, self.reader = table, mapping, schema, reader
         self.id_column = named(table.header, (IMAGE_ID,))
-        self.lines: list[Line] = []
-        self.pictures: list[np.ndarray] = []
+        self.lines: list[Line] = []  # of the next chunk
+        self.pixels = np.zeros((0, 0, 0), np.uint8)  # room for its images
         self.seen: dict[str, Place] = {}
 
     def chunks(self, progress: Progress, size: int) -> Iterator[Chunk]:
@@ -119,24 +119,27 @@ class _File:
             found = True
             if line.place.row % 32 == 1:
                 progress(line.read / self.table.size, f"Reading {self.table.name}, row {line.place.row:,}")
-            self._take(line)
-            if len(self.pictures) == size or len(self.pictures) * self.pictures[0].size >= _CHUNK_PIXELS:
+            self._take(line, size)
+            if len(self.lines) == len(self.pixels):
                 yield self._chunk()
         if not found:
             raise UserError(
                 f"{self.table.path}: there are no rows below the header; copy the file again from where it came."
             )
-        if self.pictures:
+        if self.lines:
             yield self._chunk()
 
-    def _take(self, line: Line) -> None:
+    def _take(self, line: Line, size: int) -> None:
         column, place = self.mapping.image, line.place
         rest, text = self.table.cut_out(line, column)
         try:
             pixels = parse_pixels(text)
         except PixelTextError as error:
             raise UserError(f"{place.at(column)}: {error}; correct or remove this row.") from None
-        self.pictures.append(self.reader.square(pixels, place, column, cut=not line.ended))
+        picture = self.reader.square(pixels, place, column, cut=not line.ended)
+        if not self.lines:
+            self.pixels = np.empty((min(size, max(1, _CHUNK_PIXELS // picture.size)), *picture.shape), np.uint8)
+        self.pixels[len(self.lines)] = picture
         self.lines.append(rest)
 
     def _numbers(self, rows: Rows) -> list[str]:
@@ -159,8 +162,8 @@ class _File:
     def _chunk(self) -> Chunk:
         rows = self.table.rows(self.lines, without=self.mapping.image)
         numbers, labels = self._numbers(rows), LabelRows(rows, self.mapping, self.schema)
-        pixels = np.stack(self.pictures)
-        self.lines, self.pictures = [], []
+        pixels = self.pixels[: len(rows)]
+        self.lines, self.pixels = [], np.zeros((0, 0, 0), np.uint8)
         sides = np.full(len(pixels), pixels.shape[1], np.int32)
         points, flags = labels.labels(sides, sides, self.reader.findings)
         splits, given = labels.splits, labels.given

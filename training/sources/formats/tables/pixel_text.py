@@ -14,25 +14,25 @@ class PixelTextError(ValueError):
 
 def parse_pixels(text: bytes) -> np.ndarray:
     """Values 0..255 between blanks -> uint8 [n]. Raises PixelTextError naming the first value that is none."""
-    raw = np.frombuffer(b"   " + text, np.uint8)  # three blanks, so that every number has four bytes up to its end
+    raw = np.frombuffer(b"   " + text, np.uint8)  # three blanks, so that every byte has three before it
     digits = raw - np.uint8(48)
     is_digit = digits < 10
     good = np.count_nonzero(is_digit) + np.count_nonzero(raw == 32)
     if good != len(raw) and good + sum(text.count(blank) for blank in (b"\t", b"\r", b"\n")) != len(raw):
         raise _fault(text)
-    is_end = is_digit[3:].copy()
-    is_end[:-1] &= ~is_digit[4:]
-    ends = is_end.nonzero()[0]
-    ones, tens, hundreds, more = (digits[start:].take(ends) for start in (3, 2, 1, 0))  # 10 and up is a blank
-    two = tens < 10
-    three = two & (hundreds < 10)
-    tens *= two.view(np.uint8)
-    hundreds *= three.view(np.uint8)
-    values = ones + tens * np.uint8(10) + hundreds * np.uint8(100)  # 256..299 wrap to 0..43
-    too_large = (hundreds > 2) | ((hundreds == 2) & (values < 200)) | (three & (more < 10))
-    if too_large.any():
+    digits *= is_digit.view(np.uint8)
+    two = is_digit[1:] & is_digit[:-1]  # a byte and the one before it
+    three = two[1:] & two[:-1]
+    hundreds = digits[:-2] * three.view(np.uint8)
+    values = digits[2:] + digits[1:-1] * np.uint8(10)  # the number up to each byte, so far without hundreds
+    most = hundreds.max(initial=0)
+    too_large = most > 2 or (most == 2 and ((hundreds == 2) & (values > 55)).any())
+    if too_large or (three[1:] & is_digit[:-3]).any():
         raise _fault(text)
-    return values
+    values += hundreds * np.uint8(100)
+    is_end = is_digit[2:].copy()
+    is_end[:-1] &= ~is_digit[3:]
+    return values.take(is_end.nonzero()[0])
 
 
 def _fault(text: bytes) -> PixelTextError:

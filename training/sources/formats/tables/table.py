@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 MAX_LINE = 64 << 20  # bytes; an image of 4,000 x 4,000 pixels as text
 _MAX_COLUMNS = 100_000
 _BLOCK = 4 << 20  # bytes
+_BUFFER = 256 << 10  # bytes
 _END = b"|"
 _LOST = "\ufffd"  # stands for bytes that are not text
 _EMPTY = frozenset({"", "nan", "na", "null", "none"})
-_PLAIN = frozenset("0123456789.-+")
+_PLAIN = b"0123456789.-+"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Rows:
     def numbers(self, columns: Sequence[str]) -> np.ndarray:
         """float64 [rows, columns], NaN for empty cells. Raises UserError for letters, infinities and decimal commas."""
         cells, shape = self.raw(columns), (len(self), len(columns))
-        if _PLAIN.issuperset("".join(map("".join, cells))):
+        if not "".join(map("".join, cells)).encode().translate(None, _PLAIN):
             with suppress(ValueError):
                 return np.array([[float(cell or "nan") for cell in row] for row in cells], np.float64).reshape(shape)
         rows = zip(self.places, cells, strict=True)
@@ -240,7 +241,7 @@ def _is_utf8(data: bytes) -> bool:
 def open_table(path: Path) -> Iterator[Table]:
     """Opens a CSV; UserError where the file cannot be read or is not text."""
     with reading(path):
-        file = path.open("rb", buffering=1 << 20)
+        file = path.open("rb", buffering=_BUFFER)
     with file:
         yield Table(file, path)
 
