@@ -9,7 +9,7 @@ from training.faces.measures.error_budget import ErrorBudget
 from training.faces.measures.error_curve import ErrorCurve
 from training.faces.measures.reliability import Judged, budget_kept, reliability
 
-LIMITS = (0.05, 0.10)  # of the interocular distance
+LIMITS = (0.05, 0.10)  # of the inter-ocular distance
 BUDGETS = (0.01, 0.02, 0.05)
 
 
@@ -42,7 +42,7 @@ def calibration_lines(facts: dict[str, Any]) -> list[str]:
     text = [f"{facts['run']} on {facts['split']}: {facts['points']:,} points of {facts['faces']:,} faces"]
     for limit in facts["limits"]:
         beyond = limit["beyond"]
-        text += ["", f"a point counts as wrong if its error exceeds {beyond:.0%} of the interocular distance", ""]
+        text += ["", f"a point counts as wrong if its error exceeds {beyond:.0%} of the inter-ocular distance", ""]
         rows = [(_percent(b["predicted"]), _percent(b["real"]), f"{b['points']:,}") for b in limit["bins"]]
         text += table(rows, head=("predicted wrong %", "actually wrong %", "points"))
         text += ["", f"expected calibration error {limit['ece']:.2%}, Brier score {limit['brier']:.4f}", ""]

@@ -21,7 +21,7 @@ from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.snapshot import Snapshot, load_snapshot
 
 _CHUNK = 512
-_SHARE = 0.5  # of the free memory that a run's pictures may take
+_SHARE = 0.5  # of the free memory that a run's images may take
 MAX_VAL = 2000  # images evaluated per epoch; evenly spread if there are more
 
 
