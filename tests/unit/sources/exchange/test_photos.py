@@ -39,7 +39,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     jpeg(folder / "a.jpg", photo([0, 2])[0])
     jpeg(folder / "b.jpg", photo([9])[0], orientation=6)
     cv2.imwrite(str(folder / "wall.png"), np.full((90, 120), 200, np.uint8))
-    (folder / "text.jpg").write_text("no picture")
+    (folder / "text.jpg").write_text("no image")
     return folder
 
 
