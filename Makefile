@@ -2,7 +2,7 @@
 # make test         all checks and tests
 # make check        the quick checks, and the tests of what changed since the last commit: before each commit
 # make fix          correct style and format the code
-# make screenshots  draw the pictures of the documentation anew
+# make screenshots  redraw the screenshots of the documentation
 # make bench        run the benchmarks
 # make clean        remove the virtual environment and what tools left behind
 

@@ -20,7 +20,7 @@ STAMP = VENV / "fkp-studio.json"
 
 
 def stamp(extras: str) -> dict[str, str]:
-    """What the environment is made of: it is made anew when any of this changed."""
+    """What the environment is made of: it is rebuilt when any of this changes."""
     content = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
     return {"content": hashlib.sha256(content).hexdigest(), "python": sys.version, "extras": extras, "at": str(ROOT)}
 

@@ -27,12 +27,12 @@ NO_BENCHMARKS = {  # what the others share, half an hour of training on real fac
 
 
 def start() -> None:
-    """Start the app; without a display run its loop offscreen and leave pictures and a report in tour/."""
+    """Start the app; without a display run its loop offscreen and leave screenshots and a report in tour/."""
     prepare("all", platform=qt_platform())
     if not has_display():
-        say(f"There is no display here: running the same loop offscreen, with pictures in {TOUR}")
+        say(f"There is no display here: running the same loop offscreen, with screenshots in {TOUR}")
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-        run([str(program("python")), "-m", "fkp_studio", "--tour", str(TOUR)], "The tour did not come to its end.")
+        run([str(program("python")), "-m", "fkp_studio", "--tour", str(TOUR)], "The tour ended early.")
         return
     say("Starting FKP Studio")
     app = str(program("fkp-studio"))
@@ -92,10 +92,10 @@ def install() -> None:
 
 
 def screenshots() -> None:
-    """Draw the pictures of the documentation anew."""
+    """Redraw the screenshots of the documentation."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     prepare("", platform=qt_platform())
-    run([str(program("python")), "docs/make_screenshots.py"], "The pictures were not made.")
+    run([str(program("python")), "docs/make_screenshots.py"], "The screenshots were not made.")
 
 
 def bench() -> None:

@@ -145,8 +145,8 @@ def not_found(faces: Faces, guess: Guess) -> str:
 
 
 TITLES = (
-    "| predictor | not found | RMSE px as it comes | NME inter-ocular | RMSE to the first"
-    " | RMSE px with offsets from 20 faces | NME inter-ocular | RMSE to the first | ms a face, one core |"
+    "| predictor | not detected | RMSE px unadjusted | NME | vs. first row"
+    " | RMSE px with offsets from 20 faces | NME | vs. first row | ms per face |"
 )
 
 

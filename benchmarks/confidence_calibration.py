@@ -49,7 +49,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Evidence:
-    """disagreement [N, K], sizes [N], errors [N, K] (fractions of the interocular distance; NaN: no label), groups."""
+    """disagreement [N, K], sizes [N], errors [N, K] (fractions of the inter-ocular distance; NaN: no label), groups."""
 
     disagreement: np.ndarray
     sizes: np.ndarray
@@ -132,7 +132,7 @@ def tell(title: str, judged: dict[float, tuple[np.ndarray, np.ndarray]]) -> None
     for line in table(rows, head=("beyond", "wrong", "predicted", "ECE", "Brier", "Brier of the share")):
         say(line)
     say("")
-    for line in table(kept, head=("beyond", "at most wrong", "accepted", "really wrong")):
+    for line in table(kept, head=("beyond", "at most wrong", "accepted", "actually wrong")):
         say(line)
 
 

@@ -195,14 +195,14 @@ def main() -> None:
         args.out, points=points.astype(np.float32), milliseconds=milliseconds, settings=json.dumps(settings)
     )
     missing = int(np.isnan(points).any(axis=(1, 2)).sum())
-    print(f"{args.out.name}: {len(points)} faces, {missing} not found, {np.median(milliseconds):.1f} ms a face")
+    print(f"{args.out.name}: {len(points)} faces, {missing} not detected, {np.median(milliseconds):.1f} ms per face")
 
 
 def measure(foreign: Foreign, row: dict[str, str], args: argparse.Namespace) -> tuple[np.ndarray | None, float]:
     """Points of the face in a row of the list, and their processor time without reading and enlarging."""
     picture = cv2.imread(row["picture"])
     if picture is None:
-        raise SystemExit(f"{row['picture']}: this picture cannot be read.")
+        raise SystemExit(f"{row['picture']}: this image cannot be read.")
     crop = crop_of(picture, np.array([float(row[k]) for k in ("x", "y", "side")]), args.side)
     crop = np.ascontiguousarray(crop[:, :, ::-1])
     begun = time.process_time()

@@ -159,7 +159,7 @@ def measure_moving(session: Session, panel: GalleryPanel) -> None:
         for step in range(SCROLLS):
             bar.setValue(bar.maximum() // 2 + 200 * step)
             spin(16)
-    line("scroll on, 60 times a second", 0.016, pauses)
+    line("scroll on, 60 times per second", 0.016, pauses)
     with Pauses() as pauses:
         for _ in range(SCROLLS):
             session.next_sample()

@@ -54,7 +54,7 @@ def main() -> None:
     print(f"plain reading          {read:7.2f} s")
     print(f"import                 {seconds:7.2f} s   ({seconds - read:.2f} s beyond reading; processor {cpu:.2f} s)")
     print(f"peak memory            {memory:7.0f} MB")
-    print(f"reopen, first picture  {reopen:7.3f} s")
+    print(f"reopen, first image    {reopen:7.3f} s")
 
 
 def one_run(source: Path, project: Path) -> list[float]:

@@ -160,7 +160,7 @@ class Play:
     def sort(self) -> None:
         order = _Once(self.session.order_changed)
         show = self.window.gallery.show_query
-        self.scene("sort by least sure", (lambda: show(Query(sort=Sort.CONFIDENCE)), order.came))
+        self.scene("sort by least confident", (lambda: show(Query(sort=Sort.CONFIDENCE)), order.came))
         order = _Once(self.session.order_changed)
         self.scene("as imported again", (lambda: show(Query()), order.came))
 
@@ -218,12 +218,12 @@ class Play:
         )
         self.close_dialog()
 
-    def mend(self) -> None:
+    def correct(self) -> None:
         work: Callable[[Any], Any] = lambda project: shift_labels(project, 0.5)  # noqa: E731
         self.scene("correct all labels", (lambda: self.store.edit(work), self.idle))
         self.scene("undo of correcting", (self.store.undo_stack.undo, self.idle))
 
-    def told(self) -> None:
+    def report(self) -> None:
         """The window's work after accepting, correcting or undoing in all faces, without the writing."""
         changes = Changes(self.store.ids().copy(), labels=True)
         self.scene("a change of all faces is reported", (lambda: self.store.changed.emit(changes), lambda: True))
@@ -334,8 +334,8 @@ SCENES = (
     "accept",
     "confidence",
     "offsets",
-    "mend",
-    "told",
+    "correct",
+    "report",
     "adjust",
     "runs",
     "box",

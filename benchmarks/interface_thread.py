@@ -1,6 +1,6 @@
 """Processor time of the interface thread's events while features are used, in a project of any size.
 
-python benchmarks/interface_thread.py [--samples 7049 1000000] [--keep DIR] [--scenes accept mend ...]
+python benchmarks/interface_thread.py [--samples 7049 1000000] [--keep DIR] [--scenes accept correct ...]
 
 One row per scene: the longest event (in processor time, which does not depend on the machine's load), the number of
 events over 10 ms, processor seconds of all other threads, and the peak growth of memory. `made` is the event that made

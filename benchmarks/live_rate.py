@@ -105,13 +105,13 @@ def _faces(folder: Path, *, side: int) -> list[np.ndarray]:
             found.append(picture)
         if len(found) == FACES:
             return found
-    raise SystemExit(f"{folder}: no {FACES} pictures in which a face is found.")
+    raise SystemExit(f"{folder}: no {FACES} images in which a face is detected.")
 
 
 def main() -> None:
     """Print a line per starter and rate."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=Path, required=True, help="folder of pictures with a face each")
+    parser.add_argument("--pictures", type=Path, required=True, help="folder of images with one face each")
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--rates", type=float, nargs="+", default=[25, 30])
     parser.add_argument("--starters", nargs="+", default=["starter-15", "starter-68"])

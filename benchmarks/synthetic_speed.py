@@ -34,7 +34,7 @@ def main() -> None:
         start = time.process_time()
         np.sort(numbers)
         sorts.append(time.process_time() - start)
-    ms = {"a person": people, "a picture": pictures, "100,000 numbers sorted (reference)": sorts}
+    ms = {"one person": people, "one image": pictures, "100,000 numbers sorted (reference)": sorts}
     print("medians: " + ", ".join(f"{name} {statistics.median(took) * 1000:.1f} ms" for name, took in ms.items()))
 
 

@@ -43,7 +43,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "poses": Command("poses", "show the head poses in a project and the effect of balancing by pose"),
     "train": Command("train", "train a recipe on a project"),
-    "resume": Command("resume", "continue a run that was stopped or interrupted"),
+    "resume": Command("resume", "resume a run that was stopped or interrupted"),
     "search": Command("search", "random search over a recipe's settings"),
     "experiment": Command("experiment", "reproduce a table from the papers: train, measure, compare"),
     "evaluate": Command("evaluate", "report the errors of a run on a split"),

@@ -120,7 +120,7 @@ def _results(results: Sequence[RunResult]) -> str:
         )
         for r in results
     ]
-    return _table(("run", "faces", "RMSE", "NME interocular", "AUC at 0.08", "failures at 0.10"), rows)
+    return _table(("run", "faces", "RMSE", "NME inter-ocular", "AUC at 0.08", "failures over 0.10"), rows)
 
 
 def _keypoints(results: Sequence[RunResult]) -> str:

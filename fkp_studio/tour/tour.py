@@ -82,7 +82,7 @@ class Tour:
             ("fill missing labels", self._fill),
             ("look at poses and at augmentation", self._windows),
             ("evaluate on val", self._evaluate),
-            ("find faces in photos", self._photos),
+            ("detect faces in photos", self._photos),
         )
 
     def run(self) -> None:

@@ -19,7 +19,7 @@ WIDE = 120  # px of a pasted face's image
 
 
 def photo(seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """A gray photo [240, 60 + 160 a face] uint8 with faces side by side, and their points [F, 15, 2] in it."""
+    """A gray photo [240, 60 + 160 per face] uint8 with faces side by side, and their points [F, 15, 2] in it."""
     made = make_faces(max(seeds) + 1, seed=1)
     canvas, points = np.full((240, 60 + 160 * len(seeds)), 128, np.uint8), []
     for n, seed in enumerate(seeds):

@@ -59,7 +59,7 @@ class Robot:
         view = self.window.canvas.view
         self.window.activateWindow()
         view.setFocus()
-        self.until(lambda: self.window.isActiveWindow() and view.hasFocus(), "the keyboard is with the picture")
+        self.until(lambda: self.window.isActiveWindow() and view.hasFocus(), "the keyboard is with the image")
         QTest.keyClick(view, key, modifier)
 
     def dialog(self, kind: type) -> Any:

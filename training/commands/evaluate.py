@@ -106,7 +106,7 @@ def _fit_lines(fit: Adjustment, *, adjusted: bool) -> list[str]:
     if not adjusted:
         return ["", "Without the calibration that `fkp predict` applies."]
     sentence = (
-        f"With the calibration that `fkp predict` applies, fitted on {fit.faces:,} labelled faces; errors on those "
+        f"With the calibration that `fkp predict` applies, calibrated on {fit.faces:,} labelled faces; errors on those "
         f"faces are slightly optimistic. On held-out faces: RMSE {fit.before:.2f} -> {fit.after:.2f} px. "
         "Use --without-fit to evaluate the model without it."
     )

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--beyond",
         type=float,
         metavar="PERCENT",
-        help="with --at-most-wrong: errors above this share of the interocular distance count as wrong (5)",
+        help="with --at-most-wrong: errors above this share of the inter-ocular distance count as wrong (5)",
     )
     parser.add_argument(
         "--plain", action="store_true", help="use plain predictions, not conditioned on the face's labels"

@@ -1,4 +1,4 @@
-"""fkp resume: continue a run."""
+"""fkp resume: resume a run."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def make_faces(
     missing: Literal["kaggle", "none"] = "kaggle",
     progress: Callable[[float], None] | None = None,
 ) -> SyntheticFaces:
-    """`count` faces, reproducible from the arguments; picture i and its exact points depend only on (seed, i).
+    """`count` faces, reproducible from the arguments; image i and its exact points depend only on (seed, i).
 
     label_noise: standard deviation of the labels around the exact points, px. planted_errors: fraction of the samples
     (of all, or of train) with a gross error. missing: Kaggle's pattern of missing labels over all samples, or none.

@@ -1,6 +1,6 @@
 """The head as a surface: a grid of points over (angle, height), and where the fifteen keypoints lie on it.
 
-Head coordinates are millimetres: x to the subject's left (right in the picture), y down, z out of the face. The origin
+Head coordinates are millimetres: x to the subject's left (right in the image), y down, z out of the face. The origin
 is inside the skull at the height of the eyes. Every row of the grid has one y; columns are angles round the vertical
 axis, the face's middle at angle 0. Features (nose, lips, sockets) push points along z, so (x, y) stays a plane in which
 they can be drawn as on a portrait.
@@ -32,7 +32,7 @@ _OUTLINE = np.array([
 
 @dataclass(frozen=True)
 class Features:
-    """Where a person's features are in one picture's expression: millimetres in the face plane (x, y)."""
+    """Where a person's features are in one image's expression: millimetres in the face plane (x, y)."""
 
     eye: tuple[float, float]  # centre of the left eye's opening
     iris: tuple[tuple[float, float], tuple[float, float]]  # left, right
@@ -65,7 +65,7 @@ class Features:
 
 
 def features(person: Person, scene: Scene) -> Features:
-    """The person's features with the expression of this picture."""
+    """The person's features with the expression of this image."""
     half = person.eye_width / 2
     slant = person.eye_slant
     lids = scene.lids

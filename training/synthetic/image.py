@@ -1,4 +1,4 @@
-"""Renders one picture of one person."""
+"""Renders one image of one person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.synthetic.person import Person, Scene
 from training.synthetic.render import OVER, SIZE, Camera, Film, Light, draw_points, draw_surface, rotation
 from training.synthetic.scenery import background, lenses, occlude, photograph, torso
 
-_MARGIN = 2.0  # every keypoint is at least this far inside the picture, px
+_MARGIN = 2.0  # every keypoint is at least this far inside the image, px
 _HIDDEN = 7.0  # mm: a keypoint this far behind the drawn surface is hidden
 
 
@@ -27,7 +27,7 @@ class Face:
 
 
 class Model:
-    """A person ready to be drawn many times: everything constant between pictures is computed once."""
+    """A person ready to be drawn many times: everything constant between images is computed once."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
@@ -40,7 +40,7 @@ class Model:
         self._neck = parts.neck(person)
 
     def draw(self, scene: Scene) -> Face:
-        """The picture of this scene. Deterministic."""
+        """The image of this scene. Deterministic."""
         person = self.person
         marks = features(person, scene)
         shape = head_shape(self._skull, person, marks)
@@ -94,7 +94,7 @@ class Model:
 
 
 def _aim(scene: Scene, landmarks: np.ndarray) -> Camera:
-    """The camera that places the face as the scene asks, with every keypoint inside the picture."""
+    """The camera that places the face as the scene asks, with every keypoint inside the image."""
     camera = Camera(rotation(scene), scene.distance, scene.eye_distance / 63.0)
     points = camera.see(landmarks)[0]
     room = SIZE - 1 - 2 * _MARGIN

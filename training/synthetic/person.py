@@ -1,4 +1,4 @@
-"""The traits of a person and the scene of one picture, drawn at random from given seeds."""
+"""The traits of a person and the scene of one image, drawn at random from given seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Occluder = Literal["none", "bar", "hand", "strands", "microphone"]
 
 @dataclass(frozen=True)
 class Person:
-    """What is constant in all pictures of one person. Lengths are millimetres, reflectances linear 0..1."""
+    """What is constant in all images of one person. Lengths are millimetres, reflectances linear 0..1."""
 
     texture_seed: int = 0
     width: float = 1.0
@@ -55,7 +55,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture of a person: pose, expression, light, camera. Angles in degrees, lengths in pixels of the picture.
+    """One image of a person: pose, expression, light, camera. Angles in degrees, lengths in pixels of the image.
 
     yaw > 0 turns the face to larger x (towards the subject's left); pitch > 0 looks down; roll > 0 turns clockwise.
     """
@@ -84,7 +84,7 @@ class Scene:
     occluder: Occluder = "none"
 
     def mirrored(self) -> Scene:
-        """The scene whose picture is this one's mirror image, except for background and noise."""
+        """The scene whose image is this one's mirror image, except for background and noise."""
         return replace(
             self,
             yaw=-self.yaw,
@@ -171,7 +171,7 @@ def _around(rng: np.random.Generator, mean: float, spread: float) -> float:
 
 
 def random_scene(seed: int, index: int) -> Scene:
-    """The scene of picture `index` of this seed; deterministic."""
+    """The scene of image `index` of this seed; deterministic."""
     rng = np.random.default_rng([seed, 2, index])
     side = rng.uniform(-60, 60) if rng.random() < 0.4 else np.clip(13 * rng.standard_normal(), -60, 60)
     light = np.array([rng.normal(0, 0.85), rng.normal(-0.5, 0.35), 1.0])

@@ -12,7 +12,7 @@ from training.synthetic.parts import Points, Surface
 from training.synthetic.person import Scene
 
 SIZE = 96
-OVER = 1.5  # drawn pixels per pixel of the picture and axis
+OVER = 1.5  # drawn pixels per pixel of the image and axis
 SIDE = round(SIZE * OVER)
 PIVOT = np.array([0.0, 35.0, -5.0])  # the head turns about this point, mm
 _FAR = np.float32(1e5)  # mm: where nothing was drawn
@@ -89,7 +89,7 @@ class Film:
         self._parts: list[tuple[np.ndarray, ...]] = []
 
     def add(self, x: np.ndarray, y: np.ndarray, depth: np.ndarray, value: np.ndarray) -> None:
-        """Points at picture positions (x, y) with their depth and brightness, all float32 [P]."""
+        """Points at image positions (x, y) with their depth and brightness, all float32 [P]."""
         side = SIDE
         column = np.rint(x * OVER + (OVER - 1) / 2).astype(np.int32)
         row = np.rint(y * OVER + (OVER - 1) / 2).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Background, torso and occluders of a picture, and the camera's effects on it."""
+"""Background, torso and occluders of an image, and the camera's effects on it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _body(camera: Camera, points: np.ndarray, z: float) -> np.ndarray:
 
 
 def _fill(points: np.ndarray) -> np.ndarray:
-    """Cover float32 [SIDE, SIDE] of a polygon given in pixels of the picture."""
+    """Cover float32 [SIDE, SIDE] of a polygon given in pixels of the image."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     at = np.rint((points * OVER + (OVER - 1) / 2) * 16).astype(np.int32)
     cv2.fillPoly(mask, [at], 255, cv2.LINE_AA, 4)

@@ -1,4 +1,4 @@
-"""The skin's reflectance, painted in the face plane (millimetres): once per person, then eyes and mouth per picture."""
+"""The skin's reflectance, painted in the face plane (millimetres): once per person, then eyes and mouth per image."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def line(
 
 
 def skin(person: Person, shape: HeadShape) -> np.ndarray:
-    """float32 [ROWS * FINE, COLUMNS * FINE]: everything constant between a person's pictures, except the brows."""
+    """float32 [ROWS * FINE, COLUMNS * FINE]: everything constant between a person's images, except the brows."""
     rng = np.random.default_rng(person.texture_seed)
     size = (ROWS * FINE, COLUMNS * FINE)
     albedo = np.full(size, person.skin, np.float32)

@@ -132,7 +132,7 @@ class AcceptDialog(QDialog):
         column.addWidget(self.about)
         column.addSpacing(8)
         column.addLayout(row(self.by_confidence, self.slider, self.spin))
-        parts = (QLabel("wrong, where wrong is an error above"), QLabel("of the interocular distance"))
+        parts = (QLabel("wrong, where wrong is an error above"), QLabel("of the inter-ocular distance"))
         column.addLayout(row(self.by_budget, self.at_most, parts[0], self.beyond, parts[1], None))
         column.addWidget(self.summary)
         column.addLayout(middle, 1)

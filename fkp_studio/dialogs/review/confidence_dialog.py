@@ -19,19 +19,19 @@ from training.faces.labels.run_names import is_starter
 ABOUT = "Measured on val: stored predictions against confirmed and imported labels. "
 FITTED = "The confidence was fitted on these faces; new faces may deviate a little more."
 OF_STARTER = "The confidence was fitted on the starter's own val faces."
-BEYOND = 5.0  # percent of the interocular distance
+BEYOND = 5.0  # percent of the inter-ocular distance
 WAIT_MS = 1500  # after the last change of labels or predictions
 LIMITS = (2.0, 50.0)  # below 2 %, confidences (defined at 10 %) say too little
 
 
 def beyond_field() -> QDoubleSpinBox:
-    """A field for the error above which a point is wrong, in percent of the interocular distance."""
+    """A field for the error above which a point is wrong, in percent of the inter-ocular distance."""
     made = QDoubleSpinBox()
     made.setRange(*LIMITS)
     made.setDecimals(1)
     made.setValue(BEYOND)
     made.setSuffix(" %")
-    made.setAccessibleName("wrong above, in percent of the interocular distance")
+    made.setAccessibleName("wrong above, in percent of the inter-ocular distance")
     return made
 
 
@@ -149,7 +149,7 @@ class ConfidenceDialog(QDialog):
         column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(8)
         column.addWidget(text_label(self.run, "title"))
-        words = (QLabel("A point is wrong when its error is above"), QLabel("of the interocular distance"))
+        words = (QLabel("A point is wrong when its error is above"), QLabel("of the inter-ocular distance"))
         column.addLayout(row(words[0], self.beyond, words[1], None))
         column.addLayout(plots, 1)
         column.addWidget(self.about)

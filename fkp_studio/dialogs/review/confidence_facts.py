@@ -48,7 +48,7 @@ def read_known(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Known:
 
 
 def facts_for(known: Known, beyond: float) -> ConfidenceFacts:
-    """The facts for errors above this fraction of the interocular distance."""
+    """The facts for errors above this fraction of the inter-ocular distance."""
     return ConfidenceFacts(
         reliability(known.judged, known.curve, beyond=beyond),
         risk_curve(known.judged, known.curve, beyond=beyond),

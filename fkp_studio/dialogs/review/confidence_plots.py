@@ -55,13 +55,13 @@ class ConfidencePlot(PlotBase):
 
 
 class ReliabilityPlot(ConfidencePlot):
-    """Points in ten bins by confidence: predicted against observed share of wrong points, with 95 % intervals."""
+    """Points in ten bins by confidence: predicted against actual share of wrong points, with 95 % intervals."""
 
     title = "Confidence"
 
     def make_items(self) -> None:
         self.item.setLabel("bottom", "predicted wrong (%)")
-        self.item.setLabel("left", "observed wrong (%)")
+        self.item.setLabel("left", "actually wrong (%)")
         self._diagonal = pg.PlotCurveItem([0, 100], [0, 100])
         self._bars = pg.ErrorBarItem(x=np.zeros(1), y=np.zeros(1), beam=0)
         self._dots = pg.ScatterPlotItem(size=DOT)
@@ -103,10 +103,10 @@ class ReliabilityPlot(ConfidencePlot):
         found = self.facts.reliability
         near = int(np.argmin(np.abs(100 * found.predicted - at.x())))
         count, predicted, real = int(found.counts[near]), found.predicted[near], found.real[near]
-        return f"{count:,} points: predicted {predicted:.1%} wrong, observed {real:.1%}"
+        return f"{count:,} points: predicted {predicted:.1%} wrong, actually {real:.1%}"
 
     def table(self) -> Table:
-        header = ("predicted wrong", "really wrong", "points")
+        header = ("predicted wrong", "actually wrong", "points")
         if self.facts is None:
             return header, []
         found = self.facts.reliability
@@ -114,7 +114,7 @@ class ReliabilityPlot(ConfidencePlot):
 
 
 class RiskPlot(ConfidencePlot):
-    """The share of wrong points among the most confident ones: observed as a solid line, predicted as a dashed one."""
+    """The share of wrong points among the most confident ones: actual as a solid line, predicted as a dashed one."""
 
     title = "Wrong among accepted"
 
@@ -143,7 +143,7 @@ class RiskPlot(ConfidencePlot):
         return True
 
     def caption(self) -> str:
-        return "solid: observed   dashed: predicted" if self.facts is not None else ""
+        return "solid: actual   dashed: predicted" if self.facts is not None else ""
 
     def read(self, at: QPointF) -> str:
         if self.facts is None:
@@ -153,7 +153,7 @@ class RiskPlot(ConfidencePlot):
         return f"top {risk.accepted[near]:.0%}: {risk.real[near]:.1%} wrong, predicted {risk.expected[near]:.1%}"
 
     def table(self) -> Table:
-        header = ("accepted", "really wrong", "predicted wrong")
+        header = ("accepted", "actually wrong", "predicted wrong")
         if self.facts is None:
             return header, []
         risk = self.facts.risk

@@ -20,7 +20,7 @@ from training.storage.runs.model.stored_predictions import is_predicted, model_c
 from training.storage.runs.run import Run
 
 LOOKED_AT = 2000  # evenly spread faces to choose the drawn ones from
-ROOM = 0.75  # of the interocular distance, around the midpoint of the eyes
+ROOM = 0.75  # of the inter-ocular distance, around the midpoint of the eyes
 
 
 def read_checks(path: Path, run: str, *, cancelled: Callable[[], bool]) -> list[Checked]:

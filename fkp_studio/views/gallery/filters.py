@@ -35,7 +35,7 @@ class Sort(StrEnum):
     INDEX = "as imported"
     MISSING = "most missing"
     ERROR = "worst error"
-    CONFIDENCE = "least sure"
+    CONFIDENCE = "least confident"
     NAME = "name"
 
 

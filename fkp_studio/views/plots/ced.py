@@ -13,7 +13,7 @@ from training.faces.measures.metrics import CED_AXIS
 from training.storage.runs.events import EpochDone
 
 AUC_AT, FAILURE_AT = 0.08, 0.10
-NORMALISERS = {"interocular": "inter-ocular", "interpupil": "inter-pupil", "box": "box diagonal"}
+NORMALISERS = {"interocular": "inter-ocular", "interpupil": "inter-pupil", "box": "root of box area"}
 
 
 class CedPlot(PlotBase):

@@ -42,7 +42,7 @@ def draw(mode: str, request: dict[str, Any], memory: Path) -> None:
     if mode == "dying-once" and memory.read_text().count("\n") == 1:
         os._exit(11)
     if mode == "refusing":
-        print(json.dumps({"id": request["id"], "error": "The picture of face 3 is gone."}), flush=True)
+        print(json.dumps({"id": request["id"], "error": "The image of face 3 is gone."}), flush=True)
         return
     count, side = len(request["ids"]), request["config"]["input_size"]
     pictures = base64.b64encode(bytes([100 + request["seed"]]) * (count * side * side)).decode()

@@ -83,7 +83,7 @@ def test_a_run_that_fails_tells_why(
 
     endings = [
         RunFailed("The disk is full.", "Free some space, then resume the run.", "Traceback"),
-        RunFailed("ValueError: x", "This is a fault of the program; the log has the details.", "Traceback of x"),
+        RunFailed("ValueError: x", "This is an internal error; the log has the details.", "Traceback of x"),
     ]
     for ending, code in zip(endings, (2, 1), strict=True):
         monkeypatch.setattr(training.learning.fit.train_run, "train_run", lambda *a, ending=ending, **k: ending)
@@ -189,7 +189,7 @@ def test_predict_pictures_of_any_size(trained: Path, tmp_path: Path, capsys: pyt
     picture = faces(1)[0][0]
     cv2.imwrite(str(folder / "a.png"), picture)
     cv2.imwrite(str(folder / "deep" / "b.jpg"), cv2.resize(picture, (200, 300)))
-    (folder / "c.png").write_bytes(b"not a picture")
+    (folder / "c.png").write_bytes(b"not an image")
     out = tmp_path / "out.csv"
     model = trained / "runs" / "0001-cnn-6"
     assert fkp("predict", folder, "--model", model, "--out", out) == 0
@@ -207,7 +207,7 @@ def test_predict_pictures_of_any_size(trained: Path, tmp_path: Path, capsys: pyt
 
 
 def test_predict_with_nothing_to_read(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    (tmp_path / "bad.png").write_bytes(b"not an image")
     (tmp_path / "empty").mkdir()
     model, out = trained / "runs" / "0001-cnn-6", tmp_path / "out.csv"
     assert fkp("predict", tmp_path / "bad.png", "--model", model, "--out", out) == 2
@@ -287,7 +287,7 @@ def test_evaluate_calibration(trained: Path, capsys: pytest.CaptureFixture[str])
     assert [limit["beyond"] for limit in facts["limits"]] == [0.05, 0.1]
     assert all(sum(b["points"] for b in limit["bins"]) == labelled for limit in facts["limits"])
     assert fkp("evaluate", trained, "--run", 1, "--calibration") == 0
-    assert "counts as wrong if its error exceeds 5% of the interocular distance" in capsys.readouterr().out
+    assert "counts as wrong if its error exceeds 5% of the inter-ocular distance" in capsys.readouterr().out
     assert fkp("evaluate", trained, "--run", 1, "--calibration", "--by-pose", 3) == 2
 
 
@@ -373,12 +373,12 @@ def test_a_picture_that_is_gone_is_left_out(trained: Path, tmp_path: Path, capsy
     project = tmp_path / "p.fkp"
     assert fkp("import", folder, project) == 0
     (folder / "images" / "1.png").unlink()
-    (folder / "images" / "6.png").write_bytes(b"no picture")
+    (folder / "images" / "6.png").write_bytes(b"no image")
     assert fkp("train", project, *SETTINGS, "--epochs", 1) == 0
     assert "3 train faces with 45 points, 3 val faces" in capsys.readouterr().err
     assert fkp("evaluate", project, "--run", 1, "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["n"], found["left_out"]["picture cannot be read"]) == (3, 1)
+    assert (found["n"], found["left_out"]["image cannot be read"]) == (3, 1)
     shutil.rmtree(folder / "images")
     for words in (("evaluate", project, "--run", 1), ("train", project, *SETTINGS, "--epochs", 1)):
         assert fkp(*words) == 2

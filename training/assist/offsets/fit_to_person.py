@@ -1,6 +1,6 @@
 """Fits a model to one annotator's labels by a constant offset per keypoint.
 
-The offset is the mean of label - prediction in px of the network's input. (As fractions of the interocular distance,
+The offset is the mean of label - prediction in px of the network's input. (As fractions of the inter-ocular distance,
 rotated upright with the face, it was 0.1 to 4 % worse on three pairs of model and labels, and never better.) With few
 faces each keypoint's mean is shrunk towards the common offset, and that towards zero, by empirical Bayes (Efron and
 Morris, 1975), with variances over groups, since faces of one person are not independent.
@@ -59,7 +59,7 @@ class Fit:
         a = self.adjustment
         verdict = "" if self.helps else " It does not help: this model already matches your labels."
         return (
-            f"RMSE {a.before:.2f} → {a.after:.2f} px on faces it was not fitted on "
+            f"RMSE {a.before:.2f} → {a.after:.2f} px on faces it was not calibrated on "
             f"({a.faces:,} faces of {self.groups:,} people or photos, each left out in turn).{verdict}"
         )
 

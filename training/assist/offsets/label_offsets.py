@@ -19,7 +19,7 @@ from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
 from training.storage.runs.events import Trouble
 
-WORTH_TELLING = 0.01  # of the interocular distance: 0.3 px of a face of 96 px
+WORTH_TELLING = 0.01  # of the inter-ocular distance: 0.3 px of a face of 96 px
 _SPREAD = 1.96  # standard deviations to either side of a 95 % interval
 KIND = "label-offset"
 
@@ -43,7 +43,7 @@ class LabelOffset:
 
     @property
     def worth_telling(self) -> bool:
-        """Whether the whole interval exceeds 1 % of the interocular distance, on one side."""
+        """Whether the whole interval exceeds 1 % of the inter-ocular distance, on one side."""
         return min(abs(self.low), abs(self.high)) > WORTH_TELLING * self.interocular and self.low * self.high > 0
 
     def scaled(self, factor: float) -> LabelOffset:

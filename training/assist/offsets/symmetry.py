@@ -17,18 +17,18 @@ import numpy as np
 from training.faces.labels.schema import KeypointSchema
 
 PATCH, REACH = 36, 8  # samples: side of a patch, largest shift searched
-HALF = 0.45  # half a patch's side, in interocular distances
-FRONTAL = 0.12  # largest distance of the midline from the eyes' midpoint, in interocular distances
+HALF = 0.45  # half a patch's side, in inter-ocular distances
+FRONTAL = 0.12  # largest distance of the midline from the eyes' midpoint, in inter-ocular distances
 UPRIGHT = 0.4  # sine of the largest roll
 PATCHES = 8000  # pairs used, at most: a second or two
 ROUNDS = 3
 DRAWS = 200  # of the bootstrap
-APART = 0.007  # of the interocular distance: how far keypoints may differ because of the image content (hair, brows)
+APART = 0.007  # of the inter-ocular distance: how far keypoints may differ because of the image content (hair, brows)
 ALONE = (
-    0.03  # of the interocular distance: a keypoint this far from the others' median hardly counts (shading of a nose)
+    0.03  # of the inter-ocular distance: a keypoint this far from the others' median hardly counts (shading of a nose)
 )
 FEWEST = 60  # faces
-ROOM = 1.0  # of the interocular distance: margin kept around the labels, for patches and their shifts
+ROOM = 1.0  # of the inter-ocular distance: margin kept around the labels, for patches and their shifts
 FINEST = 2.0  # px between samples, at most: larger faces are shrunk, which saves memory and removes fine grain
 
 Picture = Callable[[int], np.ndarray | None]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from training.faces.measures.protocols import Protocol, ProtocolRow
     from training.learning.evaluation.pose import ErrorsByPose
 
-LIMITS = (0.05, 0.10)  # of the interocular distance
+LIMITS = (0.05, 0.10)  # of the inter-ocular distance
 BUDGETS = (0.01, 0.02, 0.05)
 
 
@@ -108,7 +108,7 @@ def calibration_lines(facts: dict[str, Any]) -> list[str]:
     text = [f"{facts['run']} on {facts['split']}: {facts['points']:,} points of {facts['faces']:,} faces"]
     for limit in facts["limits"]:
         beyond = limit["beyond"]
-        text += ["", f"a point counts as wrong if its error exceeds {beyond:.0%} of the interocular distance", ""]
+        text += ["", f"a point counts as wrong if its error exceeds {beyond:.0%} of the inter-ocular distance", ""]
         rows = [(_percent(b["predicted"], 2), _percent(b["real"], 2), f"{b['points']:,}") for b in limit["bins"]]
         text += table(rows, head=("predicted wrong %", "actually wrong %", "points"))
         text += ["", f"expected calibration error {limit['ece']:.2%}, Brier score {limit['brier']:.4f}", ""]

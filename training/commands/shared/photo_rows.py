@@ -45,7 +45,7 @@ def face_rows(files: list[tuple[str, Path]], predictor: Predictor, left_out: lis
             yield [_key(name, n + 1, box) for n, box in enumerate(boxes)], points + corners, confidences
         else:
             left_out.append(
-                f"{path}: no face was found; crop it by hand, or predict the whole image without --faces detect."
+                f"{path}: no face was detected; crop it by hand, or predict the whole image without --faces detect."
             )
         report(done / len(files), "")
 

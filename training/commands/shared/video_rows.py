@@ -43,7 +43,7 @@ def predict_video(
             report(min(1.0, counts["frames"] / max(video.count, 1)), "")
         if not counts["faces"]:
             raise UserError(
-                f"No face was found in the {counts['frames']:,} frames of {path}, so {out} was not written."
+                f"No face was detected in the {counts['frames']:,} frames of {path}, so {out} was not written."
             )
         if video.lacking:
             note(f"{path} is damaged: {video.lacking:,} frames at its end could not be read")

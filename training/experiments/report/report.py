@@ -110,7 +110,7 @@ def main_table(results: Results) -> Table:
         head += [MEASURES[name].title, *(["paper"] if _has_paper(results, name) else [])]
     head += [f"{MEASURES[names[0]].title}, looking to the side"] if turned and names else []
     rows = tuple(tuple(_row(arm, names, results, turned=turned)) for arm in results.arms)
-    return Table(results.experiment.title, (*head, "pictures seen"), rows)
+    return Table(results.experiment.title, (*head, "images seen"), rows)
 
 
 def _has_paper(results: Results, name: str) -> bool:
@@ -171,7 +171,7 @@ def _training_table(results: Results) -> Table:
         "faces",
         "epochs",
         "best",
-        "pictures seen",
+        "images seen",
         "images/s",
         "minutes",
         "format",

@@ -1,1 +1,1 @@
-"""Images: read, measured, cropped; faces found in photos."""
+"""Images: read, measured, cropped; faces detected in photos."""

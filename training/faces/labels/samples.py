@@ -26,7 +26,7 @@ class Split(IntEnum):
 
 
 FLAG_OUTSIDE = "outside"  # a keypoint is outside the image
-FLAG_NO_FACE = "no_face"  # a photo in which no face was found
+FLAG_NO_FACE = "no_face"  # a photo in which no face was detected
 FLAG_HALF_POINT = "half_point"  # only x or only y was given; the point is left unset
 
 

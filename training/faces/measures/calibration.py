@@ -1,7 +1,7 @@
 """Confidence of predictions: the disagreement between views of one image, calibrated to a distribution of the error.
 
-The confidence is the probability that a point's error is at most 10 % of the interocular distance (of the image's width
-if a face has none), the usual failure threshold; `training.faces.measures.error_curve` extends it to any other
+The confidence is the probability that a point's error is at most 10 % of the inter-ocular distance (of the image's
+width if a face has none), the usual failure threshold; `training.faces.measures.error_curve` extends it to any other
 threshold. Both are fitted together on val at the end of a run by complementary log-log regression on the logarithms of
 the point's own disagreement, its face's mean disagreement and the face's predicted size, with an intercept per
 keypoint.
@@ -62,7 +62,7 @@ class Calibration:
         return np.asarray(sure, np.float32)
 
     def wrong(self, disagreement: np.ndarray, sizes: np.ndarray | None = None, *, beyond: float = 0.05) -> np.ndarray:
-        """P(error > beyond), float64 [N, K]; beyond as a fraction of the interocular distance."""
+        """P(error > beyond), float64 [N, K]; beyond as a fraction of the inter-ocular distance."""
         return self.errors.wrong(self.probability(disagreement, sizes), beyond)
 
     def to_json(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Calibration:
 
 
 def face_sizes(points: np.ndarray, schema: KeypointSchema, *, width: float) -> np.ndarray:
-    """Predicted interocular distances [N] as fractions of the image's width; 1 where the schema has no eyes.
+    """Predicted inter-ocular distances [N] as fractions of the image's width; 1 where the schema has no eyes.
 
     points [N, K, 2] in px of a square of this width that the images were stretched to.
     """
@@ -112,7 +112,7 @@ def default_calibration(keypoints: int) -> Calibration:
 
 
 def fit_calibration(disagreement: np.ndarray, errors: np.ndarray, sizes: np.ndarray | None = None) -> Calibration:
-    """disagreement [N, K] and sizes [N] as fractions of the width; errors [N, K] as fractions of the interocular
+    """disagreement [N, K] and sizes [N] as fractions of the width; errors [N, K] as fractions of the inter-ocular
     distance, NaN where unlabelled.
 
     With few labels the fit leans on `default_calibration`; a keypoint with few labels leans on the common intercept.

@@ -11,7 +11,7 @@ from training.faces.measures.error_curve import ErrorCurve
 
 @dataclass(frozen=True)
 class ErrorBudget:
-    """At most this fraction of wrong points, where wrong means an error beyond a fraction of the interocular
+    """At most this fraction of wrong points, where wrong means an error beyond a fraction of the inter-ocular
     distance."""
 
     at_most: float = 0.02
@@ -21,7 +21,7 @@ class ErrorBudget:
         if not 0 < self.at_most < 1:
             raise ValueError("the share of wrong points must be between 0 and 1")
         if not 0 < self.beyond <= 1:
-            raise ValueError("the error limit must be between 0 and the interocular distance")
+            raise ValueError("the error limit must be between 0 and the inter-ocular distance")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Errors follow a proportional-hazards law (Cox, Regression Models and Life-Tables, JRSS B 1972, with the error in place
 of time): P(error > t) = exp(-h(t) * r), where h is the same for all points of a model and r is the point's own. With
-h(10 %) = 1 the confidence c = P(error <= 10 % of the interocular distance) determines r, and so every other threshold:
+h(10 %) = 1 the confidence c = P(error <= 10 % of the inter-ocular distance) determines r, and so every other threshold:
 
 P(error > t) = (1 - c) ** h(t)
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from training.errors import UserError
 
-CLOSE = 0.10  # of the interocular distance: the threshold that defines a confidence
+CLOSE = 0.10  # of the inter-ocular distance: the threshold that defines a confidence
 LIMITS = (
     0.02,
     0.03,
@@ -28,7 +28,7 @@ LIMITS = (
     0.14,
     0.20,
     0.30,
-)  # fractions of the interocular distance at which h is measured
+)  # fractions of the inter-ocular distance at which h is measured
 USUAL_POWER = 1.8  # k of the networks measured in docs/confidence.md
 _SMALLEST = 2.0**-25  # 1 - c: single precision has no confidence closer to one
 
@@ -45,7 +45,7 @@ class ErrorCurve:
             raise ValueError(f"the error curve needs {len(LIMITS)} ascending numbers")
 
     def hazard(self, beyond: float) -> float:
-        """h at an error given as a fraction of the interocular distance; 1 at 10 %."""
+        """h at an error given as a fraction of the inter-ocular distance; 1 at 10 %."""
         return float(np.exp(_line(np.log(beyond), np.log(LIMITS), self.log_hazards)))
 
     def wrong(self, confidences: np.ndarray, beyond: float) -> np.ndarray:
@@ -53,7 +53,7 @@ class ErrorCurve:
         return np.asarray(np.exp(-self.hazard(beyond) * _rate(confidences)))
 
     def error(self, confidences: np.ndarray, *, share: float = 0.5) -> np.ndarray:
-        """The error, as a fraction of the interocular distance, below which `share` of the points with it lie."""
+        """The error, as a fraction of the inter-ocular distance, below which `share` of the points with it lie."""
         wanted = np.log(-np.log1p(-share)) - np.log(_rate(confidences))  # log h
         return np.asarray(np.exp(_line(wanted, self.log_hazards, np.log(LIMITS))))
 

@@ -167,7 +167,7 @@ def measure_rows(
         labelled = np.isfinite(target[chosen]).all(axis=-1).any(axis=1)
         read = np.isfinite(pred[chosen]).all(axis=(1, 2))
         used = np.flatnonzero(chosen)[labelled & read]
-        left_out = {"no label": int((~labelled).sum()), "picture cannot be read": int((labelled & ~read).sum())}
+        left_out = {"no label": int((~labelled).sum()), "image cannot be read": int((labelled & ~read).sum())}
         if not chosen.any():
             left_out["the project has no such faces"] = 0
         part = (pred[used], target[used])

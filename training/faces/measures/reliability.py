@@ -22,7 +22,7 @@ STEPS = 200  # points on the risk curve
 
 @dataclass(frozen=True)
 class Judged:
-    """Labelled points with a prediction. confidences float32 [M], errors float64 [M] (fractions of the interocular
+    """Labelled points with a prediction. confidences float32 [M], errors float64 [M] (fractions of the inter-ocular
     distance), faces: how many they belong to.
     """
 
@@ -63,7 +63,7 @@ def judge(
 ) -> Judged:
     """Predictions [N, K, 2] and [N, K] against labels [N, K, 2] (NaN if missing), px; sizes [N, 2] of the images.
 
-    Where an eye is unlabelled the predicted interocular distance is used; without eyes in the schema, the image's
+    Where an eye is unlabelled the predicted inter-ocular distance is used; without eyes in the schema, the image's
     width.
     """
     widths = sizes[:, 0].astype(np.float64)

@@ -18,7 +18,7 @@ from training.storage.runs.run import Run
 
 _CHUNK = 512
 SPLITS = ("train", "val", "test")
-UNREADABLE = "picture cannot be read"
+UNREADABLE = "image cannot be read"
 
 
 def evaluate_protocol(

@@ -83,4 +83,4 @@ def restore(trainer: Trainer, run: Run) -> None:
         for name, kind in _POSITION.items():
             setattr(trainer, name, kind(state[name]))
     except (KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise UserError(f"The saved state of {run.name} does not fit its settings ({error}); train anew.") from error
+        raise UserError(f"The saved state of {run.name} does not fit its settings ({error}); train again.") from error

@@ -64,7 +64,7 @@ def train_run(
             check_resumable(run)
             cut_events(run)
         elif has_begun(run):
-            raise UserError(f"The run {run.name} has begun before: resume it, or train anew.")
+            raise UserError(f"The run {run.name} was already started: resume it, or train again.")
         stop = run.stop
         if resume:
             stop.unlink(missing_ok=True)
@@ -118,10 +118,10 @@ def check_resumable(run: Run) -> None:
     ends = [e for e in events if isinstance(e, (RunStarted, RunFinished))]
     if ends and isinstance(ends[-1], RunFinished) and ends[-1].reason == "done":
         raise UserError(
-            f"The run {run.name} has used its budget; there is nothing to resume. Train anew with a larger one."
+            f"The run {run.name} has used its budget; there is nothing to resume. Train again with a larger one."
         )
     if not run.resume.is_file():
-        raise UserError(f"The run {run.name} ended before its first save; train anew.")
+        raise UserError(f"The run {run.name} ended before its first save; train again.")
 
 
 def cut_events(run: Run) -> None:
@@ -130,7 +130,7 @@ def cut_events(run: Run) -> None:
     try:
         epoch, batch = int(state["epoch"]), int(state["batch"])
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"The saved state of {run.name} lacks its position ({error}); train anew.") from error
+        raise UserError(f"The saved state of {run.name} lacks its position ({error}); train again.") from error
     path = run.events
     path.touch()  # it may be lost; the saved state is enough to resume
     keep = 0
@@ -196,14 +196,14 @@ def _safely(events: Iterator[Event]) -> Iterator[Event]:
     except Exception as error:
         yield RunFailed(
             f"{type(error).__name__}: {error}",
-            "This is a fault of the program; the log has the details.",
+            "This is an internal error; the log has the details.",
             traceback.format_exc(),
         )
 
 
 def _disk(error: OSError) -> tuple[str, str]:
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
-        return "The disk is full.", "The model saved before is whole. Free some space, then resume the run."
+        return "The disk is full.", "The model saved last is intact. Free some space, then resume the run."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{error.filename or 'The run folder'} cannot be written.", "Check its permissions, then resume the run."
     return f"A file could not be read or written: {error}.", "Check the disk, then resume the run."
@@ -217,8 +217,8 @@ def _hint(error: BaseException) -> str:
         or "can't allocate memory" in text
         or "not enough memory" in text
     ):
-        return "There was not enough memory: take a smaller batch size or input size, or close other programs."
-    return "This is a fault of the program; the log has the details."
+        return "There was not enough memory: use a smaller batch size or input size, or close other programs."
+    return "This is an internal error; the log has the details."
 
 
 @contextmanager

@@ -39,7 +39,7 @@ SAVE_SECONDS = 10.0  # between saves, at least
 _SAVE_SHARE = 0.05  # of the time, at most
 _OFFSET_FACES = 1000  # train faces looked at for labels that are shifted to one side
 
-NAN_HINT = "Resume with nothing changed will fail again: train anew with a learning rate three to ten times smaller."
+NAN_HINT = "Resume with nothing changed will fail again: train again with a learning rate three to ten times smaller."
 
 
 def fit(

@@ -29,9 +29,9 @@ from training.storage.runs.settings.config import RunConfig
 FORMAT = 1
 _KEY = "fkp-studio"
 _NORMALISATION = {  # described for other programs; keyed by the setting pixels
-    "picture": "each picture: mean 0, standard deviation 1",
-    "unit": "light of 0..255, divided by 256",
-    "imagenet": "light of 0..1, less (0.485, 0.456, 0.406), by (0.229, 0.224, 0.225)",
+    "picture": "each image: mean 0, standard deviation 1",
+    "unit": "intensity 0..255, divided by 256",
+    "imagenet": "intensity 0..1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)",
 }
 _FULL = 1 << 20  # bytes free: with less, a failed write is put down to a full disk
 

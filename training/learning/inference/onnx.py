@@ -42,7 +42,7 @@ PICTURES = 64  # images that the file is checked with
 CLOSE = 2e-4  # of the largest coordinate: above this the export is wrong; rounding causes a hundredth of it
 _OPSET = 17  # needs onnx 1.12; grid_sample came with 16
 _EXTRA = ("onnx", "onnxruntime")
-_LICENCE = "unknown: the labels and pictures that the model was trained on decide; ask whoever trained it"
+_LICENCE = "unknown: the labels and images that the model was trained on decide; ask whoever trained it"
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Predictor:
         """Images uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of the images, and confidences [B, K].
 
         schemes: int64 [B], from `schemes_of`; None: `speak`'s for all. A confidence is the probability that a point's
-        error is at most 10 % of the interocular distance; `calibration.errors` extends it to any other threshold.
+        error is at most 10 % of the inter-ocular distance; `calibration.errors` extends it to any other threshold.
         """
         found = [self._predict_batch(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
         if not found:

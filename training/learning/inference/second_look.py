@@ -1,4 +1,4 @@
-"""A second look at rotated faces: the image is turned until the face is upright and predicted again.
+"""A second look at rotated faces: the image is rotated until the face is upright, and predicted again.
 
 Networks learn mostly from upright faces, so they are most accurate on them. The first look only has to find the
 rotation; the second look's points are rotated back. Upright faces cost nothing extra.

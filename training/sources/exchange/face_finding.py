@@ -46,7 +46,7 @@ class FaceFinder:
 
     def notes(self) -> list[str]:
         """Remarks to report when everything is read."""
-        notes = [f"{counted(self.faces, 'face')} found in {counted(self.photos, 'image')}."]
+        notes = [f"{counted(self.faces, 'face')} detected in {counted(self.photos, 'image')}."]
         if self.empty:
             notes.append(
                 f"{counted(self.empty, 'image')} without a detected face: kept whole and flagged; draw a box around "

@@ -28,7 +28,7 @@ _Crop = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A sample of the project. crop: None for the whole file; faceless: no face was found in it."""
+    """A sample of the project. crop: None for the whole file; faceless: no face was detected in it."""
 
     id: int
     crop: _Crop | None

@@ -70,7 +70,7 @@ def _check_filled(values: Values, asked: list[_Asked], locations: np.ndarray) ->
     what = (
         "label it, or give the run whose predictions to send (--run)"
         if values.run is None
-        else "let the run predict first"
+        else "predict with the run first"
     )
     raise UserError(
         f"{first.place.at('Location')}: {who} for {first.feature} of the image with ImageId {first.image}"

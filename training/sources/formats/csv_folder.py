@@ -72,7 +72,7 @@ class CsvFolderReader:
             head = next(table.blocks(_HEAD), None)
             if head is None:
                 raise UserError(
-                    f"{self.path}: there are no rows below the header; copy the file again from where it came."
+                    f"{self.path}: there are no rows below the header; copy the file again from its source."
                 )
             folders = _folders(self.path.parent, images)
             self.mapping = mapping or guess_mapping(table, head, folders=folders)
@@ -114,8 +114,8 @@ class CsvFolderReader:
             seen.setdefault(name, []).append(place)
             if len(seen[name]) > 1 and not self.several:
                 raise UserError(
-                    f"{place.at(column)}: {name} is in row {seen[name][0].row} already; remove or rename one of the "
-                    "two, or cut the faces out of their images (--crop box or --crop points)."
+                    f"{place.at(column)}: {name} is in row {seen[name][0].row} already; remove or rename one of the two,"
+                    " or crop the faces (--crop box or --crop points)."
                 )
             names.append(_Name(name, face_name(name, len(seen[name]))))
         return names

@@ -1,4 +1,4 @@
-"""A folder of pictures: each with a 300-W `.pts` file beside it, or with no labels at all."""
+"""A folder of images: each with a 300-W `.pts` file beside it, or with no labels at all."""
 
 from __future__ import annotations
 

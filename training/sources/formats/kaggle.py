@@ -124,7 +124,7 @@ class _File:
                 yield self._chunk()
         if not found:
             raise UserError(
-                f"{self.table.path}: there are no rows below the header; copy the file again from where it came."
+                f"{self.table.path}: there are no rows below the header; copy the file again from its source."
             )
         if self.lines:
             yield self._chunk()

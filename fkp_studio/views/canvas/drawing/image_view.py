@@ -16,7 +16,7 @@ EMPTY_SIZE = (96, 96)  # px, of the space without an image
 
 
 class ImageView(QGraphicsView):
-    """Shows the picture of `item` through a camera, which stays when the picture changes."""
+    """Shows the image of `item` through a camera, which stays when the image changes."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -164,7 +164,7 @@ def test_a_failed_import_can_go_elsewhere(qtbot: QtBot, empty_session: Session, 
 
 
 def test_bad_rows_are_listed(qtbot: QtBot, empty_session: Session, source: Path, tmp_path: Path) -> None:
-    (source / "3.png").write_bytes(b"not a picture")
+    (source / "3.png").write_bytes(b"not an image")
     dialog = opened(qtbot, empty_session, source)
     dialog.preview.path.setText(str(tmp_path / "most.fkp"))
     dialog.preview.go.click()

@@ -114,7 +114,7 @@ def test_the_import_finds_faces_and_offers_the_starters_points(
     page.path.setText(str(tmp_path / "made"))
     page.go.click()
     qtbot.waitUntil(lambda: dialog.pages.currentWidget() is dialog.report)
-    assert "3 faces found in 2 images." in dialog.report.notes.text()
+    assert "3 faces detected in 2 images." in dialog.report.notes.text()
     dialog.report.open.click()
     assert empty_session.store is not None and empty_session.store.schema == IBUG_68 and len(empty_session.store) == 3
     empty_session.close_project()

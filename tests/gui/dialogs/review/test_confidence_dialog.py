@@ -75,7 +75,7 @@ def test_the_plots_show_predicted_and_real_shares(qtbot: QtBot, session: Session
     with qtbot.waitSignal(jobs.message, check_params_cb=lambda text: text.startswith("Saved")):
         dialog.risk.export(tmp_path / "risk.csv", kind="CSV")
     rows = list(csv.reader((tmp_path / "risk.csv").read_text().splitlines()))
-    assert rows[0] == ["accepted", "really wrong", "predicted wrong"] and rows[-1][:2] == ["1.0", "0.0"]
+    assert rows[0] == ["accepted", "actually wrong", "predicted wrong"] and rows[-1][:2] == ["1.0", "0.0"]
 
 
 def test_without_predictions_it_says_what_to_do(qtbot: QtBot, session: Session, jobs: Jobs) -> None:

@@ -239,7 +239,7 @@ def test_the_menu_copies_the_name(session: Session, panel: GalleryPanel) -> None
     actions["Copy name"].trigger()
     assert opened == [2]
     assert QGuiApplication.clipboard().text() == "face-001"
-    assert "Show file in folder" not in actions  # its picture lies inside the project
+    assert "Show file in folder" not in actions  # its image lies inside the project
 
 
 def test_closing_the_project_empties_the_gallery(qtbot: QtBot, panel: GalleryPanel, session: Session) -> None:

@@ -49,7 +49,7 @@ def test_a_video_is_shown_with_its_points_and_speed(window: LiveWindow, qtbot: Q
     seen = [QColor(image.pixel(x, y)) for x in range(image.width()) for y in range(image.height())]
     line, unsure = QColor(theme.PREDICTION), QColor(theme.SUSPECT)
     assert any(c.blue() - c.red() > (line.blue() - line.red()) / 2 for c in seen)  # the line between two points
-    assert any(c.red() - c.blue() > (unsure.red() - unsure.blue()) / 2 for c in seen)  # the point that is not sure
+    assert any(c.red() - c.blue() > (unsure.red() - unsure.blue()) / 2 for c in seen)  # the point with low confidence
 
 
 def test_a_frame_goes_to_the_project_and_faults_are_told(

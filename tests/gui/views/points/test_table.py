@@ -163,7 +163,7 @@ def test_in_a_narrow_dock_names_stay_readable(qtbot: QtBot, panel: PointsPanel, 
     panel.resize(200, 480)
     assert hidden() == [False, False, True, True]
     assert panel.table.columnWidth(Column.NAME) < wide
-    assert "imported from a file" in long_text(panel, 0, Column.NAME), "what gave way is still told"
+    assert "imported from a file" in long_text(panel, 0, Column.NAME), "what gave way is still shown"
 
 
 def test_names_are_short_and_whole_for_a_screen_reader(panel: PointsPanel) -> None:

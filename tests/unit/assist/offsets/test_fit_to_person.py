@@ -63,7 +63,7 @@ def test_a_keypoint_nobody_labelled_moves_with_the_others() -> None:
 
 
 def test_a_face_is_judged_without_its_own_person() -> None:
-    """Two people with different exact offsets: an offset learnt from one does not help the other."""
+    """Two people with different exact offsets: an offset learned from one does not help the other."""
     residual = np.full((40, 2, 2), 3.0)
     residual[20:] = -3.0
     groups = np.repeat([0, 1], 20)
@@ -127,7 +127,7 @@ def test_a_run_is_fitted_to_the_faces_it_was_not_trained_on(project: Project) ->
     assert fit.adjustment.before == pytest.approx(np.sqrt((1.5**2 + 0.5**2) / 2), abs=1e-4)
     assert fit.adjustment.after == pytest.approx(0, abs=1e-4)
     assert fit.helps
-    assert "1.12 → 0.00 px on faces it was not fitted on (" in fit.sentence
+    assert "1.12 → 0.00 px on faces it was not calibrated on (" in fit.sentence
 
 
 def test_a_gain_that_nobody_sees_is_no_help() -> None:

@@ -120,16 +120,19 @@ def test_a_note_that_is_about_many_trainings_is_told_once() -> None:
         runs = tuple(replace(run(best=best), seed=seed, troubles=what) for seed, what in enumerate(troubles))
         return replace(_arm(name, np.full((8, 1), np.nan), best), runs=runs)
 
-    of_all, few = ("The labels sit to the right.",), ("The labels sit to the right.", "The rate is too high.")
+    of_all, few = (
+        ("The labels are shifted to the right.",),
+        ("The labels are shifted to the right.", "The rate is too high."),
+    )
     told = notes(
         replace(RESULTS, arms=(arm("cnn", of_all, of_all), arm("ml-cnn", few, of_all), arm("ml-resnet", of_all)))
     )
-    assert "All trainings: The labels sit to the right." in told
+    assert "All trainings: The labels are shifted to the right." in told
     assert "ML-CNN, masked, seed 0: The rate is too high." in told
     assert sum("to the right" in note for note in told) == 1
     some = notes(replace(RESULTS, arms=(arm("cnn", of_all, of_all), arm("ml-cnn", (), of_all), arm("ml-resnet", ()))))
     title = MASKED.arm("cnn").title
-    assert f"{title}, seed 0; {title}, seed 1; ML-CNN, masked, seed 1: The labels sit to the right." in some
+    assert f"{title}, seed 0; {title}, seed 1; ML-CNN, masked, seed 1: The labels are shifted to the right." in some
 
 
 def test_many_arms_that_have_hardly_begun_are_counted() -> None:

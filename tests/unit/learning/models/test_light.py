@@ -1,4 +1,4 @@
-"""The light network, learnt label offsets, marking schemes, and self-training."""
+"""The light network, learned label offsets, marking schemes, and self-training."""
 
 from __future__ import annotations
 

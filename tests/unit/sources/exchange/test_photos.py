@@ -39,7 +39,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     jpeg(folder / "a.jpg", photo([0, 2])[0])
     jpeg(folder / "b.jpg", photo([9])[0], orientation=6)
     cv2.imwrite(str(folder / "wall.png"), np.full((90, 120), 200, np.uint8))
-    (folder / "text.jpg").write_text("no picture")
+    (folder / "text.jpg").write_text("no image")
     return folder
 
 
@@ -80,7 +80,7 @@ def test_faces_of_one_photo_stay_in_one_split(project: Project) -> None:
 def test_a_photo_without_a_face_stays_whole_and_is_told(project: Project, imported: tuple[Path, list[str]]) -> None:
     wall = project.sample(project.names().index("wall.png") + 1)
     assert (wall.width, wall.height, wall.flags) == (120, 90, ("no_face",))
-    assert "3 faces found in 3 images." in imported[1]
+    assert "3 faces detected in 3 images." in imported[1]
     assert any(note.startswith("1 image without a detected face") and "draw a box" in note for note in imported[1])
     assert "text.jpg" in read_imports(project.database)[0].problems[0]
 
@@ -132,7 +132,7 @@ def test_a_drawn_box_moves_the_crop_and_leaves_labels_in_their_place(project: Pr
     assert after.crops[0].tolist() == [85 - 45, 75 - 45, 91], "70 px and 15 % of them on each side, about (85, 75)"
     assert np.allclose(project.labels([number]).points[0, 3] + after.crops[0, :2], place)
     assert (project.sample(number).width, project.index().widths[number - 1]) == (91, 91)
-    assert not len(predicted_ids(project.database, "0001-x")), "what was predicted was about another picture"
+    assert not len(predicted_ids(project.database, "0001-x")), "the predictions were of another image"
     assert photo_of(project, number).crop == tuple(after.crops[0])
     undo(project, done.step)
     assert np.array_equal(project.faces([number]).crops, before.crops) and project.labels([number]).same_as(own)
@@ -234,7 +234,7 @@ def test_a_removed_face_is_in_nothing_until_it_is_put_back(photos: Path, tmp_pat
         assert not photo_of(project, first).others
         wall = names.index("wall.png") + 1
         assert accept(project, "0001-x").ids.tolist() == sorted({1, 2, 3, 4} - {second, wall}), (
-            "no face was found on the wall"
+            "no face was detected on the wall"
         )
         assert accept(project, "0001-x", np.array([wall])).points == 15, "a person may say so"
         move_to_split(project, [first], 2)

@@ -236,7 +236,7 @@ def edit(folder: Path, row: int, column: int, text: str) -> None:
         (4, 1, "later", "row 4 (line 5), column split: 'later' is not a split; write train, val or test"),
         (2, 2, '"3,5"', "row 2 (line 3), column left_eye_x: '3,5' is not a number; use a point for decimals"),
         (0, 3, "lefteye", "there is a column left_eye_x but no column left_eye_y"),
-        (0, 2, "image", "the column image is there twice"),
+        (0, 2, "image", "the column image appears twice"),
     ],
 )
 def test_faults_in_a_csv_are_named(tmp_path: Path, row: int, column: int, text: str, words: str) -> None:
@@ -276,7 +276,7 @@ def test_a_folder_of_pictures_without_labels(tmp_path: Path) -> None:
     for i, picture in enumerate(textures(8, side=30)):
         write_picture(tmp_path / "in" / f"{i}.jpg", picture)
         write_picture(tmp_path / "in" / "again" / f"{i}.png", picture[:, ::-1])
-    (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "in" / "bad.png").write_bytes(b"no image")
     report = import_source(tmp_path / "in", tmp_path / "p.fkp")
     assert (report.format, report.count, len(report.left_out)) == ("pictures", 16, 1)
     with Project.open(tmp_path / "p.fkp") as project:
@@ -294,7 +294,7 @@ def test_sources_that_are_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give the folder that holds the images"):
         import_source(write_picture(tmp_path / "a.png", textures(1)[0]), tmp_path / "p.fkp")
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "in" / "bad.png").write_bytes(b"no image")
     with pytest.raises(UserError, match="no image could be read, so nothing was imported"):
         import_source(tmp_path / "in", tmp_path / "p.fkp")
     assert not (tmp_path / "p.fkp").exists()

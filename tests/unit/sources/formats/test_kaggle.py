@@ -253,7 +253,7 @@ def test_a_truncated_file_is_said_to_be_cut_off(tmp_path: Path, share: float) ->
         (b"a,Image\n1,2\n", "ImageId"),
         (",".join(HEADER[2:]).encode() + b"\n", "left_eye_center_x, left_eye_center_y are missing"),
         (",".join([*HEADER[:3], *HEADER[4:]]).encode() + b"\n", "no column right_eye_center_y"),
-        (",".join([*HEADER[:1], *HEADER]).encode() + b"\n", "left_eye_center_x is there twice"),
+        (",".join([*HEADER[:1], *HEADER]).encode() + b"\n", "left_eye_center_x appears twice"),
     ],
 )
 def test_files_that_are_no_training_csv(tmp_path: Path, data: bytes, word: str) -> None:

@@ -74,7 +74,7 @@ def test_discarding_leaves_nothing_not_even_what_was_left_by_one_that_was_killed
         ((), "interrupted"),
         ((RunFinished("done", 1, 1, 4.0, 0.1, 2.0),), "done"),
         ((RunFinished("stopped", 1, 1, 4.0, 0.1, 2.0),), "stopped"),
-        ((RunFailed("It broke.", "Mend it."),), "failed"),
+        ((RunFailed("It broke.", "Fix it."),), "failed"),
         ((RunFinished("stopped", 1, 1, 4.0, 0.1, 2.0), replace(STARTED, epoch=1)), "interrupted"),
     ],
 )
@@ -83,7 +83,7 @@ def test_status_follows_from_the_events(run: Run, last: tuple[Event, ...], statu
     info = read_run(run)
     assert info.status == status
     assert info.best == info.last == EPOCH
-    assert info.message == ("It broke. Mend it." if status == "failed" else "")
+    assert info.message == ("It broke. Fix it." if status == "failed" else "")
 
 
 def test_a_held_lock_is_a_running_training(run: Run) -> None:

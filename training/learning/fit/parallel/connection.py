@@ -38,7 +38,7 @@ _HARMLESS = (  # warnings of DistributedDataParallel
 def joined(count: int = 1) -> Iterator[Ranks]:
     """This process among those of its training: torchrun's, or `count` on this machine, whose others this one starts.
 
-    Raises UserError if they do not find each other within a minute.
+    Raises UserError if they cannot find each other within a minute.
     """
     with ExitStack() as stack:
         ranks = Ranks(place())
@@ -70,7 +70,7 @@ def _connection(ranks: Ranks) -> Iterator[None]:
         _connect(ranks.place, PrefixStore("steps", store), _STEP_TIMEOUT if ranks.leads else _TIMEOUT)
         ranks.patient = dist.new_group(timeout=_TIMEOUT)
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"The processes of this training do not find each other: {error}") from error
+        raise UserError(f"The processes of this training cannot find each other: {error}") from error
     try:
         yield
     finally:
@@ -144,5 +144,7 @@ def _meet(ranks: Ranks, store: Store, where: str) -> None:
                 raise UserError(f"{failure} The training cannot begin.")
             if time.monotonic() > until:
                 seconds = _MEETING_TIMEOUT.total_seconds()
-                raise UserError(f"Process {rank} of {here.count} of this training has not come within {seconds:.0f} s.")
+                raise UserError(
+                    f"Process {rank} of {here.count} of this training did not start within {seconds:.0f} s."
+                )
             time.sleep(0.02)

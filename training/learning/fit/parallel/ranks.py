@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 LOST = (
     "Another process of this training has ended (killed, out of memory, or the connection broke) or no longer answers; "
-    "its own message, if any, stands above. What was saved is whole: resume the run."
+    "its own message, if any, is above. What was saved is intact: resume the run."
 )
 
 
@@ -211,7 +211,7 @@ class Ranks:
     def lost(self) -> str:
         """The message for a broken connection."""
         failure = self.others.lost()
-        return f"{failure} What was saved is whole: resume the run." if failure else LOST
+        return f"{failure} What was saved is intact: resume the run." if failure else LOST
 
     @contextmanager
     def connected(self) -> Iterator[None]:

@@ -246,7 +246,7 @@ class Trainer:
         return rate_at(self.stages.config, self.stages.done(done))
 
     def next_stage(self, done: float) -> None:
-        """Begin the next stage with the averaged weights of the one that is over; optimiser and average start anew.
+        """Begin the next stage with the averaged weights of the one that is over; optimiser and average start afresh.
 
         Depends on the state alone, so that processes that share a run can do it each for itself.
         """

@@ -1,4 +1,4 @@
-"""The base of two-stage models: a first network finds all points, a second one refines them."""
+"""The base of two-stage models: a first network predicts all points, a second one refines them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _COMMON, _CHALLENGE = ("lfpw/testset", "helen/testset"), ("ibug",)
 
 @dataclass(frozen=True)
 class Place300W:
-    """subset: lfpw, helen, afw or ibug; split: as the protocol has it, or val where a part of train was put aside."""
+    """subset: lfpw, helen, afw or ibug; split: as the protocol has it, or val where a part of train was held out."""
 
     subset: str
     split: Split

@@ -30,7 +30,7 @@ def read_pts_cells(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
             raise UserError(f"{path}: the file is too large for a .pts file; replace or remove it.")
         data = path.read_bytes()
     if not data.strip():
-        raise UserError(f"{path}: the file is empty; copy it again from where it came.")
+        raise UserError(f"{path}: the file is empty; copy it again from its source.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

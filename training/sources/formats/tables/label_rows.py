@@ -104,7 +104,7 @@ class LabelRows:
     def _flag(self, i: int, k: int, labels: Labels, *, size: tuple[int, int], findings: Findings) -> None:
         x, y = labels.points[i, k]
         if math.isnan(x):
-            what = "only one of x and y is given, so the keypoint was left without a label; look at it"
+            what = "only one of x and y is given, so the keypoint was left without a label; check it"
         else:
             what = (
                 f"the keypoint lies at ({x:g}, {y:g}), outside the image of {size[0]} x {size[1]} pixels;"

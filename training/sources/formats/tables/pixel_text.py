@@ -40,7 +40,7 @@ def _fault(text: bytes) -> PixelTextError:
         if not token.isdigit():
             return PixelTextError(f"pixel {number} is {_shown(token)}, which is not a whole number from 0 to 255")
         if len(token) > 3 or int(token) > 255:
-            return PixelTextError(f"pixel {number} is {_shown(token)}, but a pixel lies between 0 and 255")
+            return PixelTextError(f"pixel {number} is {_shown(token)}, but a pixel must be between 0 and 255")
     return PixelTextError("the pixels hold characters that are neither digits nor blanks")
 
 

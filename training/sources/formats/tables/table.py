@@ -171,7 +171,7 @@ class Table:
 
     def _check_head(self, line: bytes) -> None:
         if self.size == 0:
-            raise UserError(f"{self.path}: the file is empty; copy it again from where it came.")
+            raise UserError(f"{self.path}: the file is empty; copy it again from its source.")
         if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise UserError(f"{self.path}: the file is in UTF-16; save it as CSV in UTF-8.")
         text = line.decode("utf-8") if _is_utf8(line) else "\0"
@@ -189,7 +189,7 @@ class Table:
         titles = tuple(unquoted(cell).strip() for cell in cells.iloc[0])
         doubles = sorted(title for title, count in Counter(titles).items() if title and count > 1)
         if doubles:
-            raise UserError(f"{self.path}, line 1: the column {doubles[0]} is there twice; rename or remove one.")
+            raise UserError(f"{self.path}, line 1: the column {doubles[0]} appears twice; rename or remove one.")
         return titles
 
     def _misshapen(self, lines: Iterable[Line], *, without: str) -> UserError:
@@ -204,7 +204,7 @@ class Table:
                     what += ", and the file ends there; it was cut off, so copy it again"
                     return UserError(f"{line.place.at()}: {what}.")
                 return UserError(f"{line.place.at()}: {what}; correct this row.")
-        return UserError(f"{self.path}: the rows cannot be told apart; save the file as CSV in UTF-8.")
+        return UserError(f"{self.path}: the rows cannot be distinguished; save the file as CSV in UTF-8.")
 
 
 def _split(text: str, delimiter: bytes) -> pd.DataFrame | None:

@@ -27,7 +27,7 @@ def add_face(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[
     """Add the face in this box (x, y, width, height, px of the file) of the photo of `sample_id`, in its group and
     split.
 
-    If no face had been found in the photo, the sample itself becomes this face. photo: (width, height) of the upright
+    If no face had been detected in the photo, the sample itself becomes this face. photo: (width, height) of the upright
     file. room: margin on each side, as a share of the box's longer side. Raises UserError if the box is invalid,
     outside the photo, or around an existing face.
     """

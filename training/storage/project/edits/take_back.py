@@ -21,4 +21,4 @@ def take_back(project: Project, run: str) -> Edited:
             where = (labels.origins == Origin.MODEL) & (labels.runs == number)
             yield block, labels, cleared(labels, where), where
 
-    return write_changes(project, changes(), verb="take back", ending=f" of {run}")
+    return write_changes(project, changes(), verb="unset", ending=f" of {run}")

@@ -42,7 +42,7 @@ class Sample:
 
 class FileOfSample(NamedTuple):
     """The image file of a sample. folders: where it may be, beside the project and as it was at the import; none where
-    the project keeps the pixels. crop: x, y, side, None for the whole file. faceless: no face was found in it."""
+    the project keeps the pixels. crop: x, y, side, None for the whole file. faceless: no face was detected in it."""
 
     id: int
     name: str
@@ -113,7 +113,7 @@ def find_samples(database: Database, text: str, *, most: int) -> list[tuple[int,
 
 
 def faceless_ids(database: Database) -> np.ndarray:
-    """int64: the photos in which no face was found."""
+    """int64: the photos in which no face was detected."""
     query = "SELECT id FROM samples WHERE flags <> '' AND instr(flags, ?)"
     return database.column(query, (f'"{FLAG_NO_FACE}"',))
 

@@ -21,7 +21,7 @@ from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 _CHUNK = 512
-_SHARE = 0.5  # of the free memory that a run's pictures may take
+_SHARE = 0.5  # of the free memory that a run's images may take
 MAX_VAL = 2000  # images evaluated per epoch; evenly spread if there are more
 
 

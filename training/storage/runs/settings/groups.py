@@ -170,7 +170,7 @@ class Network:
     flip_average: bool = setting(True, "Predict each image and its mirror image and average the two.", group="Model")
     upright: bool = setting(
         False,
-        "Rotate a face that lies on its side upright and predict it again (one-stage models).",
+        "Predict a rotated face again, in the image rotated upright (one-stage models).",
         group="Model",
     )
 

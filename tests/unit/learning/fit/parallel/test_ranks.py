@@ -185,7 +185,7 @@ def test_a_process_that_never_comes_or_cannot_start_is_reported(
     monkeypatch.setattr(connection, "end_with_launcher", lambda: None)
     for name, value in {"RANK": 0, "WORLD_SIZE": 2, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 2}.items():
         monkeypatch.setenv(name, str(value))
-    with pytest.raises(UserError, match="Process 1 of 2 of this training has not come within"), joined():
+    with pytest.raises(UserError, match="Process 1 of 2 of this training did not start within"), joined():
         pass
     monkeypatch.delenv("FKP_MEETING")
     monkeypatch.setattr(connection, "_MEETING_TIMEOUT", timedelta(minutes=1))

@@ -47,7 +47,7 @@ EDITS: dict[str, tuple[Callable[[Project], Edited], str]] = {
         lambda p: change_labels(p, [1], p.labels([1]), moved(p, 1, keypoints=3), text="place three points"),
         "place three points",
     ),
-    "take back": (lambda p: take_back(p, RUN), f"take back 1 point in 1 face of {RUN}"),
+    "take back": (lambda p: take_back(p, RUN), f"unset 1 point in 1 face of {RUN}"),
     "shift": (lambda p: shift_labels(p, 1.0, ids=np.array([1])), "shift 15 points in 1 face by +1.00 px in x"),
     "move": (lambda p: move_to_split(p, [1, 2], 2), "move 2 faces to test"),
     "remove": (lambda p: remove(p, [1]), "remove 1 face"),
