@@ -79,12 +79,12 @@ def ours(spec: str, faces: Faces) -> Guess:
         predictor.speak(scheme)
     if predictor.schema.keypoints != faces.schema.keypoints:
         raise SystemExit(f"{path}: this model has other keypoints than {faces.schema.name}.")
-    pictures = faces.pictures(channels=predictor.info.config.network.channels)
-    points = predictor.predict_points(pictures).astype(np.float64)
+    images = faces.images(channels=predictor.info.config.network.channels)
+    points = predictor.predict_points(images).astype(np.float64)
     times = []
-    for picture in pictures[:60]:
+    for image in images[:60]:
         begun = time.process_time()
-        predictor.predict_points(picture[None])
+        predictor.predict_points(image[None])
         times.append(1000 * (time.process_time() - begun))
     return Guess(name, points, points, np.zeros(len(points), bool), float(np.median(times)))
 

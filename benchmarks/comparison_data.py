@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.faces.images.reading import read_picture
+from training.faces.images.reading import read_image
 from training.faces.labels.samples import Split
 from training.faces.labels.schema import KeypointSchema
 from training.progress import Progress
@@ -57,27 +57,27 @@ class Faces:
         parts = (self.frames[rows], self.points[rows], self.groups[rows], self.val[rows])
         return Faces(self.schema, paths, *parts)
 
-    def pictures(self, *, channels: int = 1) -> np.ndarray:
+    def images(self, *, channels: int = 1) -> np.ndarray:
         """The frames as uint8 [N, 96, 96] or [N, 96, 96, 3]; areas outside an image repeat its border."""
         return np.stack(
             [
-                frame_at(read_picture(path, channels=channels), frame, side=SIDE)
+                frame_at(read_image(path, channels=channels), frame, side=SIDE)
                 for path, frame in zip(self.paths, self.frames, strict=True)
             ]
         )
 
 
-def frame_at(picture: np.ndarray, frame: np.ndarray, *, side: int) -> np.ndarray:
+def frame_at(image: np.ndarray, frame: np.ndarray, *, side: int) -> np.ndarray:
     """The square `frame` of an image, resized to side x side; the image itself if it already is that."""
     x, y, size = frame
-    if (x, y, size) == (0, 0, side) and picture.shape[:2] == (side, side):
-        return picture
+    if (x, y, size) == (0, 0, side) and image.shape[:2] == (side, side):
+        return image
     scale = side / size
     matrix = np.array([[scale, 0, (0.5 - x) * scale - 0.5], [0, scale, (0.5 - y) * scale - 0.5]])
     if scale < 1:  # blur first to avoid aliasing
         sigma = 0.4 * (1 / scale - 1) + 0.2
-        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        image = cv2.GaussianBlur(image, (0, 0), sigma)
+    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def load(name: str, data: Path) -> Faces:
@@ -137,8 +137,8 @@ def write_list(path: Path, faces: Faces) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("picture", "x", "y", "side", "split"))
-        for picture, frame, val in zip(faces.paths, faces.frames, faces.val, strict=True):
-            writer.writerow((picture, *(f"{v:.6g}" for v in frame), "val" if val else "train"))
+        for image, frame, val in zip(faces.paths, faces.frames, faces.val, strict=True):
+            writer.writerow((image, *(f"{v:.6g}" for v in frame), "val" if val else "train"))
 
 
 def main() -> None:

@@ -143,12 +143,12 @@ class Dlib:
         return np.array([(p.x, p.y) for p in shape.parts()]) + 0.5
 
 
-def crop_of(picture: np.ndarray, frame: np.ndarray, side: int) -> np.ndarray:
+def crop_of(image: np.ndarray, frame: np.ndarray, side: int) -> np.ndarray:
     """The frame at side x side px with half a side of margin all around: uint8 [2 * side, 2 * side, 3]."""
     x, y, size = frame
     scale = side / size
     matrix = np.array([[scale, 0, (0.5 - x) * scale - 0.5 + side / 2], [0, scale, (0.5 - y) * scale - 0.5 + side / 2]])
-    return cv2.warpAffine(picture, matrix, (2 * side, 2 * side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(image, matrix, (2 * side, 2 * side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def predict(foreign: Foreign, crop: np.ndarray, args: argparse.Namespace) -> np.ndarray | None:
@@ -200,10 +200,10 @@ def main() -> None:
 
 def measure(foreign: Foreign, row: dict[str, str], args: argparse.Namespace) -> tuple[np.ndarray | None, float]:
     """Points of the face in a row of the list, and their processor time without reading and enlarging."""
-    picture = cv2.imread(row["picture"])
-    if picture is None:
+    image = cv2.imread(row["picture"])
+    if image is None:
         raise SystemExit(f"{row['picture']}: this image cannot be read.")
-    crop = crop_of(picture, np.array([float(row[k]) for k in ("x", "y", "side")]), args.side)
+    crop = crop_of(image, np.array([float(row[k]) for k in ("x", "y", "side")]), args.side)
     crop = np.ascontiguousarray(crop[:, :, ::-1])
     begun = time.process_time()
     found = predict(foreign, crop, args)

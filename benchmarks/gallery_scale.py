@@ -35,7 +35,7 @@ from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KAGGLE_15
 from training.storage.project.project import Project
 
-PICTURES = 256
+IMAGES = 256
 BATCH = 8192
 RUN = "0001-ml-resnet"
 SCROLLS = 150
@@ -46,7 +46,7 @@ def make(path: Path, *, samples: int) -> None:
     random = np.random.default_rng(0)
     folder = path.with_suffix(".pictures")
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{i:03d}.png" for i in range(PICTURES)]
+    files = [folder / f"{i:03d}.png" for i in range(IMAGES)]
     for file in files:
         cv2.imwrite(str(file), cv2.GaussianBlur(random.integers(0, 255, (96, 96), np.uint8), (0, 0), 3))
     template = np.array(KAGGLE_15.template) * 90
@@ -67,7 +67,7 @@ def make(path: Path, *, samples: int) -> None:
                 heights=np.full(count, 96, np.int32),
                 groups=("",) * count,
                 splits=(random.random(count) < 0.15).astype(np.uint8),
-                paths=tuple(files[i % PICTURES] for i in number),
+                paths=tuple(files[i % IMAGES] for i in number),
             )
             ids = importing.add_samples(batch)
             project.write_predictions(RUN, ids, points + random.normal(0, 1, points.shape), random.random((count, 15)))

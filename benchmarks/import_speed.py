@@ -81,9 +81,9 @@ def make_training_csv(path: Path) -> Path:
     with path.open("wb") as file:
         file.write(",".join([*KAGGLE_15.columns, "Image"]).encode() + b"\n")
         for _ in range(ROWS):
-            picture = cv2.resize(rng.integers(0, 256, (12, 12)).astype(np.uint8), (SIDE, SIDE))
+            image = cv2.resize(rng.integers(0, 256, (12, 12)).astype(np.uint8), (SIDE, SIDE))
             cells = [f"{value:.9f}" for value in rng.uniform(5, SIDE - 5, 30)]
-            file.write(",".join(cells).encode() + b"," + pixel_text(picture) + b"\n")
+            file.write(",".join(cells).encode() + b"," + pixel_text(image) + b"\n")
     return path
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.assist.offsets.label_offsets import from_pictures
+from training.assist.offsets.label_offsets import from_images
 from training.assist.offsets.project_check import check_labels
 from training.faces.labels.schema import KAGGLE_15
 from training.storage.project.project import Project
@@ -31,7 +31,7 @@ def main() -> None:
     print("planted px  found px  95 % interval  reported  seconds")
     for dx in PLANTED:
         start = time.process_time()
-        found = from_pictures(lambda n: faces.pictures[n], points + np.array([dx, 0]), KAGGLE_15, groups)
+        found = from_images(lambda n: faces.images[n], points + np.array([dx, 0]), KAGGLE_15, groups)
         if found is not None:
             spent = time.process_time() - start
             print(

@@ -77,9 +77,9 @@ print(json.dumps({"problem": problem, "seconds": passed, "numbers": numbers, "fa
 """
 
 
-def make_video(path: Path, pictures: Path, *, rate: float, frames: int, size: tuple[int, int]) -> None:
+def make_video(path: Path, images: Path, *, rate: float, frames: int, size: tuple[int, int]) -> None:
     """Write a video of FACES real faces that drift and sway."""
-    faces = _faces(pictures, side=round(_SIDE * size[1]))
+    faces = _faces(images, side=round(_SIDE * size[1]))
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, size)
     for number in range(frames):
         frame = np.full((size[1], size[0], 3), (92, 101, 110), np.uint8)
@@ -97,12 +97,12 @@ def _faces(folder: Path, *, side: int) -> list[np.ndarray]:
 
     detector, found = FaceDetector(), []
     for path in sorted(p for p in folder.iterdir() if p.suffix in (".jpg", ".png")):
-        picture = cv2.imread(str(path))
-        if picture is None:
+        image = cv2.imread(str(path))
+        if image is None:
             continue
-        picture = cv2.resize(picture, (side, round(side * picture.shape[0] / picture.shape[1])))
-        if len(detector.find(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))):
-            found.append(picture)
+        image = cv2.resize(image, (side, round(side * image.shape[0] / image.shape[1])))
+        if len(detector.find(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))):
+            found.append(image)
         if len(found) == FACES:
             return found
     raise SystemExit(f"{folder}: no {FACES} images in which a face is detected.")
@@ -130,7 +130,7 @@ def main() -> None:
         for rate in arguments.rates:
             path = Path(folder) / f"{rate:g}.avi"
             frames = round(rate * (arguments.seconds + _WARM_UP + 3))
-            make_video(path, arguments.pictures, rate=rate, frames=frames, size=(width, height))
+            make_video(path, arguments.images, rate=rate, frames=frames, size=(width, height))
             for starter in arguments.starters:
                 _line(starter, rate, path, arguments.seconds, Path(folder) / f"{starter}-{rate:g}")
 

@@ -37,22 +37,22 @@ def main() -> None:
         export_onnx(model, files["8-bit"], mirrored=False, upright=False, int8_from=args.project)
         sessions = {name: session(path) for name, path in files.items()}
         sizes = {name: path.stat().st_size for name, path in files.items()}
-    pictures, labels, scale = val(args.project, plain.shape)
+    images, labels, scale = val(args.project, plain.shape)
     many: dict[str, list[float]] = {name: [] for name in sessions}
     one: dict[str, list[float]] = {name: [] for name in sessions}
     for _ in range(args.repeats):
         for name, made in sessions.items():
-            many[name].append(cost(made, pictures, BATCH))
-            one[name].append(cost(made, pictures[:20], 1))
+            many[name].append(cost(made, images, BATCH))
+            one[name].append(cost(made, images[:20], 1))
     for name, made in sessions.items():
-        points = np.concatenate([found(made, pictures[n : n + BATCH]) for n in range(0, len(pictures), BATCH)])
+        points = np.concatenate([found(made, images[n : n + BATCH]) for n in range(0, len(images), BATCH)])
         error = np.sqrt(np.nanmean(np.square(points * scale - labels)))
         fast, single = 1 / statistics.median(many[name]), 1000 * statistics.median(one[name])
         print(
             f"{name:8s} {sizes[name] / 1e6:5.1f} MB  RMSE {error:.3f} px  {fast:6.0f} faces/s  one face {single:.1f} ms"
         )
     ratio = statistics.median(a / b for a, b in zip(many["float32"], many["8-bit"], strict=True))
-    print(f"8-bit is {ratio:.2f} times as fast on {len(pictures)} val faces")
+    print(f"8-bit is {ratio:.2f} times as fast on {len(images)} val faces")
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
@@ -62,17 +62,17 @@ def session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def found(made: onnxruntime.InferenceSession, pictures: np.ndarray) -> np.ndarray:
+def found(made: onnxruntime.InferenceSession, images: np.ndarray) -> np.ndarray:
     """Points [B, K, 2], px of the images."""
-    return np.asarray(made.run(None, {"pictures": pictures})[0])
+    return np.asarray(made.run(None, {"pictures": images})[0])
 
 
-def cost(made: onnxruntime.InferenceSession, pictures: np.ndarray, batch: int) -> float:
+def cost(made: onnxruntime.InferenceSession, images: np.ndarray, batch: int) -> float:
     """Seconds of processor time per image."""
     start = time.thread_time()
-    for n in range(0, len(pictures), batch):
-        found(made, pictures[n : n + batch])
-    return (time.thread_time() - start) / len(pictures)
+    for n in range(0, len(images), batch):
+        found(made, images[n : n + batch])
+    return (time.thread_time() - start) / len(images)
 
 
 def val(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,10 +80,10 @@ def val(path: Path, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray
     channels, side, _ = shape
     with Project.open(path, read_only=True) as project:
         ids = project.ids()[project.index().splits == 1]
-        pictures = project.pictures(ids, size=side, channels=channels)
+        images = project.images(ids, size=side, channels=channels)
         labels = project.labels(ids).points
-        sizes = np.array([project.picture(int(i)).shape[1::-1] for i in ids], np.float64)
-    planes = pictures[:, None] if channels == 1 else pictures.transpose(0, 3, 1, 2)
+        sizes = np.array([project.image(int(i)).shape[1::-1] for i in ids], np.float64)
+    planes = images[:, None] if channels == 1 else images.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(planes), labels, sizes[:, None] / side
 
 

@@ -63,9 +63,9 @@ def measure(recipe: str, folder: Path) -> None:
     shape = (FACES, config.network.input_size, config.network.input_size) + (
         (3,) if config.network.channels == 3 else ()
     )
-    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     model = to_channels_last(load_model(run)[0])
-    x = prepare(torch.from_numpy(pictures), channels=config.network.channels, pixels=config.network.pixels)
+    x = prepare(torch.from_numpy(images), channels=config.network.channels, pixels=config.network.pixels)
     predictor = Predictor.load(run, "cpu")
     print(f"{recipe}: {config.network.model}, {config.network.input_size} px, {predictor.precision}")
 
@@ -77,15 +77,13 @@ def measure(recipe: str, folder: Path) -> None:
 
     for precision in ("float32", "bfloat16"):
         line(f"bare forward, {precision}", lambda p=precision: bare(x, p), lambda p=precision: bare(x[:1], p))  # type: ignore[misc]
-    line("predict_points", lambda: predictor.predict_points(pictures), lambda: predictor.predict_points(pictures[:1]))
-    line(
-        "predict: points and confidences", lambda: predictor.predict(pictures), lambda: predictor.predict(pictures[:1])
-    )
+    line("predict_points", lambda: predictor.predict_points(images), lambda: predictor.predict_points(images[:1]))
+    line("predict: points and confidences", lambda: predictor.predict(images), lambda: predictor.predict(images[:1]))
     export_onnx(run, folder / "model.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    fed = pictures[:, None] if config.network.channels == 1 else np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+    fed = images[:, None] if config.network.channels == 1 else np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     line(
         "onnxruntime, float32",
         lambda: session.run(None, {"pictures": fed}),

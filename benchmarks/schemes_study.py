@@ -124,9 +124,9 @@ def measured(project: Path, run: Run) -> dict[str, float]:
     val = np.flatnonzero(snapshot.splits == 1)
     ids, truth = snapshot.ids[val], snapshot.points[val]
     with Project.open(project, read_only=True) as opened:
-        pictures = opened.pictures(ids, size=SIDE)
+        images = opened.images(ids, size=SIDE)
         sources = np.array([name.partition("/")[0] for name in opened.names(ids)])
-    points = predictor.predict_points(pictures, predictor.schemes_of(project, ids))
+    points = predictor.predict_points(images, predictor.schemes_of(project, ids))
     return {str(part): rmse(points[sources == part], truth[sources == part]) for part in np.unique(sources)}
 
 

@@ -22,7 +22,7 @@ import torch
 from training.faces.labels.schema import KAGGLE_15
 from training.learning.fit.step.trainer import Trainer
 from training.learning.inference.device import keep_memory, set_threads
-from training.storage.project.network_pixels import MappedPictures
+from training.storage.project.network_pixels import MappedImages
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.settings.recipes import recipe_config
 from training.synthetic.faces import make_faces
@@ -56,7 +56,7 @@ def draw(folder: Path, count: int) -> None:
     np.save(folder / "points.npy", np.resize(faces.points, (count, 15, 2)).astype(np.float32))
     file = np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, (count, 96, 96))
     for start in range(0, count, _DRAWN):
-        file[start : start + _DRAWN] = faces.pictures[: count - start]
+        file[start : start + _DRAWN] = faces.images[: count - start]
     file.flush()
 
 
@@ -67,9 +67,9 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     path, points = args.folder / "pictures.npy", np.load(args.folder / "points.npy")
     in_memory = args.way == "memory"
     rows = np.arange(len(points))
-    pictures = np.load(path) if in_memory else MappedPictures(np.asarray(np.load(path, mmap_mode="r")), rows)
+    images = np.load(path) if in_memory else MappedImages(np.asarray(np.load(path, mmap_mode="r")), rows)
     size = np.full((len(rows), 2), 96, np.int32)
-    trainer = Trainer(config, RunData(pictures, points, size, rows, rows[:8], KAGGLE_15))
+    trainer = Trainer(config, RunData(images, points, size, rows, rows[:8], KAGGLE_15))
     trainer.settle()
     times = []
     own = 0

@@ -22,7 +22,7 @@ def main() -> None:
     began = time.perf_counter()
     make_faces(count)
     print(f"{count} faces in {time.perf_counter() - began:.1f} s on one core")
-    people, pictures, sorts = [], [], []
+    people, images, sorts = [], [], []
     numbers = np.random.default_rng(0).random(100_000)
     for i in range(40):
         start = time.process_time()
@@ -30,11 +30,11 @@ def main() -> None:
         people.append(time.process_time() - start)
         start = time.process_time()
         model.draw(random_scene(1, i))
-        pictures.append(time.process_time() - start)
+        images.append(time.process_time() - start)
         start = time.process_time()
         np.sort(numbers)
         sorts.append(time.process_time() - start)
-    ms = {"one person": people, "one image": pictures, "100,000 numbers sorted (reference)": sorts}
+    ms = {"one person": people, "one image": images, "100,000 numbers sorted (reference)": sorts}
     print("medians: " + ", ".join(f"{name} {statistics.median(took) * 1000:.1f} ms" for name, took in ms.items()))
 
 

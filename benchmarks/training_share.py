@@ -141,7 +141,7 @@ def found(trainer: Trainer) -> list[tuple[nn.Conv2d, torch.Size, int]]:
     with torch.no_grad(), mixed_precision(trainer.device, trainer.precision):
         trainer.model(
             prepare(
-                trainer.pictures[: config.optim.batch_size],
+                trainer.images[: config.optim.batch_size],
                 channels=config.network.channels,
                 pixels=config.network.pixels,
             )

@@ -72,7 +72,7 @@ def measure(name: str, steps: int, rates: dict[str, float]) -> dict[str, object]
 
 def step_operations(trainer: Trainer) -> float:
     """Operations of one forward and backward pass of a batch."""
-    x = prepare(trainer.pictures[: trainer.config.optim.batch_size], channels=trainer.config.network.channels)
+    x = prepare(trainer.images[: trainer.config.optim.batch_size], channels=trainer.config.network.channels)
     with FlopCounterMode(display=False) as counter:
         trainer.model(x).square().mean().backward()
     trainer.optimizer.zero_grad(set_to_none=True)
@@ -86,8 +86,8 @@ def noise(side: int, channels: int, *, count: int) -> RunData:
     points = rng.uniform(0, side, (count, 15, 2)).astype(np.float32)
     points[::2, 4:] = np.nan
     rows = np.arange(count)
-    pictures = rng.integers(0, 256, shape, np.uint8)
-    return RunData(pictures, points, np.full((count, 2), side, np.int32), rows, rows[:8], KAGGLE_15)
+    images = rng.integers(0, 256, shape, np.uint8)
+    return RunData(images, points, np.full((count, 2), side, np.int32), rows, rows[:8], KAGGLE_15)
 
 
 def seconds(work: Callable[[], object], repeats: int, clock: Callable[[], float] = time.perf_counter) -> list[float]:

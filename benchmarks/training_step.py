@@ -118,7 +118,7 @@ def augmentation(trainer: Trainer) -> Step:
     rows = torch.arange(trainer.config.optim.batch_size)
 
     def step() -> object:
-        batch = take(trainer.pictures, rows), trainer.points[rows], trainer.mask[rows]
+        batch = take(trainer.images, rows), trainer.points[rows], trainer.mask[rows]
         generator = torch.Generator().manual_seed(1)
         return augment(*batch, config=trainer.stages.config, flip=trainer.flip, generator=generator)
 
@@ -129,7 +129,7 @@ def bare(trainer: Trainer) -> Step:
     """Forward and backward pass of the trainer's network on a prepared batch."""
     config = trainer.config
     x = prepare(
-        trainer.pictures[: config.optim.batch_size], channels=config.network.channels, pixels=config.network.pixels
+        trainer.images[: config.optim.batch_size], channels=config.network.channels, pixels=config.network.pixels
     )
 
     def step() -> None:
@@ -146,14 +146,14 @@ def plain(trainer: Trainer, config: RunConfig, precision: str) -> Step:
     """A step of the plain loop with tensors in memory."""
     work = Plain(trainer, config, precision)
     rows = torch.arange(config.optim.batch_size)
-    return lambda: work.step(trainer.pictures[rows], trainer.points[rows], trainer.mask[rows])
+    return lambda: work.step(trainer.images[rows], trainer.points[rows], trainer.mask[rows])
 
 
 def naive(trainer: Trainer, config: RunConfig) -> Step:
     """A step of the plain loop in float32, with a DataLoader."""
     work = Plain(trainer, config, "float32")
     loader = DataLoader(
-        TensorDataset(trainer.pictures, trainer.points, trainer.mask), batch_size=config.optim.batch_size, shuffle=True
+        TensorDataset(trainer.images, trainer.points, trainer.mask), batch_size=config.optim.batch_size, shuffle=True
     )
 
     def forever() -> Iterator[list[Tensor]]:
@@ -178,9 +178,9 @@ class Plain:
             else torch.optim.AdamW(weights, lr=1e-4, weight_decay=config.optim.weight_decay)
         )
 
-    def step(self, pictures: Tensor, points: Tensor, mask: Tensor) -> None:
+    def step(self, images: Tensor, points: Tensor, mask: Tensor) -> None:
         """Scale images to 0..1, forward, masked loss, backward, optimiser."""
-        x = pictures.unsqueeze(1) if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
+        x = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
         x = x.float() / 255
         self.optimizer.zero_grad()
         with mixed_precision(torch.device("cpu"), self.precision):

@@ -31,7 +31,7 @@ def make_project(folder: Path, count: int) -> Path:
     from training.faces.labels.schema import KAGGLE_15
     from training.storage.project.project import Project
 
-    files = _pictures(folder / "pictures")
+    files = _images(folder / "pictures")
     random = np.random.default_rng(0)
     points = (np.array(KAGGLE_15.template) * SIDE)[None] + random.normal(0, 3, (BATCH, 15, 2))
     points[random.random((BATCH, 15)) < 0.4] = np.nan
@@ -54,7 +54,7 @@ def make_project(folder: Path, count: int) -> Path:
     return path
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[Path]:
     import cv2
 
     folder.mkdir(exist_ok=True)

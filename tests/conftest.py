@@ -99,10 +99,10 @@ def face(*, seed: int) -> tuple[np.ndarray, np.ndarray]:
     size, centre = random.uniform(60, 72), random.uniform(44, 52, 2)
     points = (np.array(KAGGLE_15.template) - 0.5) * size + centre
     y, x = np.mgrid[:SIDE, :SIDE]
-    picture = np.where(((x - centre[0]) / 0.42) ** 2 + ((y - centre[1]) / 0.5) ** 2 < size**2, 170.0, 60.0)
+    image = np.where(((x - centre[0]) / 0.42) ** 2 + ((y - centre[1]) / 0.5) ** 2 < size**2, 170.0, 60.0)
     for px, py in points:
-        picture -= 90 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 8)
-    return np.clip(picture + random.normal(0, 4, picture.shape), 0, 255).astype(np.uint8), points
+        image -= 90 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 8)
+    return np.clip(image + random.normal(0, 4, image.shape), 0, 255).astype(np.uint8), points
 
 
 def faces(count: int, *, first: int = 0) -> tuple[np.ndarray, Labels]:
@@ -112,7 +112,7 @@ def faces(count: int, *, first: int = 0) -> tuple[np.ndarray, Labels]:
     points[2::3, [i for i in range(15) if i not in (0, 1, 10, 14)]] = np.nan
     labels = Labels.from_points(points)
     labels.states[0, 3] = PointState.OCCLUDED
-    return np.stack([picture for picture, _ in made]), labels
+    return np.stack([image for image, _ in made]), labels
 
 
 def make_project(path: Path, *, count: int = SAMPLES) -> Path:

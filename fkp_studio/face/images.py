@@ -27,7 +27,7 @@ Key = tuple[int, int]  # sample id, largest side (0: full size)
 
 
 @dataclass(frozen=True)
-class Picture:
+class Image:
     """An image ready to show. levels: uint8 [H, W] or [H, W, 3], full size first, then a reduced one.
 
     width, height: of the original in pixels, whatever the levels' sizes. problem: why there are no levels, else "".
@@ -72,7 +72,7 @@ def reduced(pixels: np.ndarray, side: int) -> np.ndarray:
     return (colour[:, :, 0] if pixels.ndim == 2 else colour).copy()  # else a view of memory that the image frees
 
 
-class PictureCache(QObject):
+class ImageCache(QObject):
     """Images of one project by sample id, newest requests first. All methods belong to the interface thread."""
 
     ready = Signal(int)  # sample id
@@ -82,7 +82,7 @@ class PictureCache(QObject):
     def __init__(self, parent: QObject | None = None, *, capacity: int = CACHE_BYTES) -> None:
         super().__init__(parent)
         self._capacity = capacity
-        self._kept: OrderedDict[Key, Picture] = OrderedDict()
+        self._kept: OrderedDict[Key, Image] = OrderedDict()
         self._bytes = 0
         self._queue: _Queue | None = None
         self._generation = 0
@@ -101,12 +101,12 @@ class PictureCache(QObject):
         self._bytes = 0
         self._queue = _Queue(path) if path else None
 
-    def get(self, sample_id: int, *, side: int = 0) -> Picture | None:
+    def get(self, sample_id: int, *, side: int = 0) -> Image | None:
         """The image if it is in the cache."""
-        picture = self._kept.get((sample_id, side))
-        if picture is not None:
+        image = self._kept.get((sample_id, side))
+        if image is not None:
             self._kept.move_to_end((sample_id, side))
-        return picture
+        return image
 
     def request(self, ids: Iterable[int], *, side: int = 0) -> None:
         """Read these images in order, before all earlier requests."""
@@ -127,11 +127,11 @@ class PictureCache(QObject):
             self._queue = None
         self._pool.waitForDone()
 
-    def _on_read(self, key: Key, picture: Picture, generation: int) -> None:
+    def _on_read(self, key: Key, image: Image, generation: int) -> None:
         if generation != self._generation:
             return
-        self._bytes += picture.nbytes - (self._kept[key].nbytes if key in self._kept else 0)
-        self._kept[key] = picture
+        self._bytes += image.nbytes - (self._kept[key].nbytes if key in self._kept else 0)
+        self._kept[key] = image
         self._kept.move_to_end(key)
         while self._bytes > self._capacity and len(self._kept) > 1:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
@@ -176,27 +176,27 @@ class _Queue:
             self._condition.notify()
 
 
-def _read_all(queue: _Queue, cache: PictureCache, generation: int) -> None:
+def _read_all(queue: _Queue, cache: ImageCache, generation: int) -> None:
     """Read with its own connection until the queue is empty. Runs in a background thread."""
     try:
         project = Project.open(queue.path, read_only=True)
     except UserError as error:
         while key := queue.take():
-            cache._read.emit(key, Picture(0, 0, (), str(error)), generation)
+            cache._read.emit(key, Image(0, 0, (), str(error)), generation)
         return
     with project:
         while key := queue.take():
-            cache._read.emit(key, read_picture(project, *key), generation)
+            cache._read.emit(key, read_image(project, *key), generation)
 
 
-def read_picture(project: Project, sample_id: int, side: int) -> Picture:
+def read_image(project: Project, sample_id: int, side: int) -> Image:
     """Read one image with its reduced level, or, if `side` is given, at most that large."""
     try:
-        pixels = project.picture(sample_id)
+        pixels = project.image(sample_id)
     except UserError as error:
-        return Picture(0, 0, (), str(error))
+        return Image(0, 0, (), str(error))
     height, width = pixels.shape[:2]
     if side:
-        return Picture(width, height, (np.array(reduced(pixels, side)),))
+        return Image(width, height, (np.array(reduced(pixels, side)),))
     small = reduced(pixels, REDUCED_SIDE)
-    return Picture(width, height, (np.array(pixels),) if small is pixels else (np.array(pixels), small))
+    return Image(width, height, (np.array(pixels),) if small is pixels else (np.array(pixels), small))

@@ -20,16 +20,16 @@ RIM = 0.9  # px around a disc
 LINE = 1.1  # px, width of a ring
 
 
-def draw_thumbnail(picture: np.ndarray, labels: Labels, predicted: np.ndarray, *, side: int) -> np.ndarray:
+def draw_thumbnail(pixels: np.ndarray, labels: Labels, predicted: np.ndarray, *, side: int) -> np.ndarray:
     """uint8 [h, w, 4] BGRA whose longer side is `side` px.
 
-    picture: uint8 [H, W] or [H, W, 3] RGB. labels: of this one sample. predicted: [K, 2] px of the image, NaN where
+    pixels: uint8 [H, W] or [H, W, 3] RGB. labels: of this one sample. predicted: [K, 2] px of the image, NaN where
     none. Labels are filled discs, occluded ones hollow; predictions are rings; accepted points have both colours.
     """
-    height, width = picture.shape[:2]
+    height, width = pixels.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     image = cv2.cvtColor(small, cv2.COLOR_GRAY2BGRA if small.ndim == 2 else cv2.COLOR_RGB2BGRA)
     factors = np.array(size) / (width, height)
     points, hollow = _placed(labels.points[0], factors), labels.states[0] == PointState.OCCLUDED

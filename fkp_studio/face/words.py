@@ -12,7 +12,7 @@ from training.faces.labels.run_names import run_title
 
 if TYPE_CHECKING:
     from fkp_studio.document.session import Session
-    from fkp_studio.face.images import Picture
+    from fkp_studio.face.images import Image
 
 READING = "Reading the image…"
 STATE_WORDS = {
@@ -23,7 +23,7 @@ STATE_WORDS = {
 }
 
 
-def nothing_here(session: Session, picture: Picture | None) -> str:
+def nothing_here(session: Session, image: Image | None) -> str:
     """The empty state of the canvas: why it shows no face, and what to do."""
     if session.store is None:
         return "No project is open. Open one or import images to see a face here."
@@ -31,8 +31,8 @@ def nothing_here(session: Session, picture: Picture | None) -> str:
         return "This project has no images yet. Import some to see the first face here."
     if session.sample_id < 0:
         return "No face is selected. Click one in the gallery to see it here."
-    if picture is not None and picture.problem:
-        return picture.problem
+    if image is not None and image.problem:
+        return image.problem
     return READING
 
 

@@ -53,10 +53,10 @@ def make_project(folder: Path, project: Path) -> None:
     from training.sources.exchange.import_source import import_source
     from training.synthetic.faces import make_faces
 
-    pictures = make_faces(max(map(max, WALLS)) + 1, seed=SEED).pictures
+    images = make_faces(max(map(max, WALLS)) + 1, seed=SEED).images
     folder.mkdir(exist_ok=True)
     for number, portraits in enumerate(WALLS, start=1):
-        cv2.imwrite(str(folder / f"wall-{number}.png"), wall(pictures[list(portraits)]))
+        cv2.imwrite(str(folder / f"wall-{number}.png"), wall(images[list(portraits)]))
     import_source(folder, project, faces="detect")
 
 

@@ -17,7 +17,7 @@ from fkp_studio.document.settings import Settings, data_folder
 from fkp_studio.look.widgets.error_handling import show_error
 from fkp_studio.window.closing import wait_for_writing
 from training.errors import UserError
-from training.faces.images.reading import PICTURE_SUFFIXES
+from training.faces.images.reading import IMAGE_SUFFIXES
 
 DEMO = "demo.fkp"
 DEMO_SAMPLES = 1000
@@ -46,7 +46,7 @@ class Opener(QObject):
         if path.name == "project.db":
             path = path.parent
         if not (path / "project.db").is_file():
-            self.import_data(path.parent if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() else path)
+            self.import_data(path.parent if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() else path)
             return True
         if not wait_for_writing(self._session.store, self._window):
             return True

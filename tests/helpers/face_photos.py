@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.helpers.label_files import textures, write_picture, write_rows
+from tests.helpers.label_files import textures, write_image, write_rows
 from training.faces.images.crops import CropOptions
 from training.sources.formats.pts.text import pts_number, text_of_cells
 from training.sources.formats.tables.known_columns import AFLW_KEYPOINTS
@@ -33,7 +33,7 @@ def face_points(
 def tree_300w(root: Path, parts: dict[str, int]) -> Path:
     for p, (folder, count) in enumerate(parts.items()):
         for i in range(count):
-            write_picture(root / folder / f"{i}.JPG", photo(100 * p + i))
+            write_image(root / folder / f"{i}.JPG", photo(100 * p + i))
             (root / folder / f"{i}.pts").write_text(pts_text(face_points(100 * p + i)))
     return root
 
@@ -48,12 +48,12 @@ def boxed_table(folder: Path, *, corners: bool = False, crop: str = "", flags: b
     header = ["filename", *box, "split", "frontal", *(f"{n}_{a}" for n in names for a in "XY")]
     header += [f"{n}_visible" for n in names] if flags else []
     rows = []
-    for i, (picture, corner) in enumerate([(0, (2, 3)), (0, (35, 30)), (1, (5, 5)), (1, (30, 8)), (2, (20, 20))]):
-        write_picture(folder / f"{picture}.png", photo(picture))
+    for i, (image, corner) in enumerate([(0, (2, 3)), (0, (35, 30)), (1, (5, 5)), (1, (30, 8)), (2, (20, 20))]):
+        write_image(folder / f"{image}.png", photo(image))
         points = face_points(i, keypoints=19, corner=corner, span=18)
         x, y = corner
         last = [x + 20, y + 20] if corners else [20, 20]
-        cells = [f"{picture}.png", str(x), str(y), *map(str, last), "test" if i == 4 else "train", str(i % 2)]
+        cells = [f"{image}.png", str(x), str(y), *map(str, last), "test" if i == 4 else "train", str(i % 2)]
         cells += [f"{v:.3f}" for v in points.ravel()]
         rows.append(cells + (["0" if k == i else "1" for k in range(19)] if flags else []))
     return write_rows(folder / "faces.csv", rows, header=header)

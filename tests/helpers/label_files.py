@@ -21,18 +21,18 @@ def textures(count: int, *, side: int = 12, seed: int = 0) -> np.ndarray:
     """Images uint8 [count, side, side] that do not resemble each other."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (count, 4, 4)).astype(np.uint8)
-    return np.stack([cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC) for picture in small])
+    return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC) for image in small])
 
 
 def kaggle_cells(count: int, *, side: int = 12, seed: int = 0) -> list[list[str]]:
     """Rows of training.csv as cells; every third has only four keypoints."""
     rng = np.random.default_rng(seed)
     rows = []
-    for i, picture in enumerate(textures(count, side=side, seed=seed)):
+    for i, image in enumerate(textures(count, side=side, seed=seed)):
         labels = [f"{v:.{3 + i % 8}f}" for v in rng.uniform(1, side - 2, 30)]
         if i % 3 == 0:
             labels = [text if k // 2 in (0, 1, 10, 14) else "" for k, text in enumerate(labels)]
-        rows.append([*labels, " ".join(str(v) for v in picture.ravel())])
+        rows.append([*labels, " ".join(str(v) for v in image.ravel())])
     return rows
 
 
@@ -48,10 +48,10 @@ def training_csv(folder: Path, count: int = 10, *, side: int = 12) -> Path:
     return write_rows(folder / "training.csv", kaggle_cells(count, side=side))
 
 
-def write_picture(path: Path, picture: np.ndarray) -> Path:
+def write_image(path: Path, image: np.ndarray) -> Path:
     """Write an image file in the format of its suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    done, data = cv2.imencode(path.suffix, picture)
+    done, data = cv2.imencode(path.suffix, image)
     assert done
     path.write_bytes(data.tobytes())
     return path
@@ -64,8 +64,8 @@ def csv_folder(
     rng = np.random.default_rng(1)
     header = ["image", *extra, "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y"]
     rows = []
-    for i, picture in enumerate(textures(count, side=20)):
-        write_picture(folder / "images" / f"{i}.png", picture)
+    for i, image in enumerate(textures(count, side=20)):
+        write_image(folder / "images" / f"{i}.png", image)
         cells = [f"{v:.3f}" for v in rng.uniform(2, 17, 4)]
         rows.append([f"{i}.png", *(values[i] if values else []), *cells])
     write_rows(folder / "labels.csv", rows, header=header)

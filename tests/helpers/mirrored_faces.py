@@ -22,8 +22,8 @@ def mirrored_faces(count: int, *, seed: int = 0, side: int = 72) -> tuple[np.nda
     """Images uint8 [N, side, side], points [N, 5, 2] and groups [N]: two faces per person, near the middle."""
     random = np.random.default_rng(seed)
     points = _PLACES + random.uniform(28, 42, (count, 1, 2)) + random.normal(0, 0.3, (count, 5, 2))
-    pictures = np.stack([_draw(p, side, random) for p in points])
-    return pictures, points, np.arange(count) // 2
+    images = np.stack([_draw(p, side, random) for p in points])
+    return images, points, np.arange(count) // 2
 
 
 def _draw(points: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:

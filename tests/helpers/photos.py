@@ -24,14 +24,14 @@ def photo(seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
     canvas, points = np.full((240, 60 + 160 * len(seeds)), 128, np.uint8), []
     for n, seed in enumerate(seeds):
         x, y = 50 + 160 * n, 60
-        canvas[y : y + WIDE, x : x + WIDE] = cv2.resize(made.pictures[seed], (WIDE, WIDE))
+        canvas[y : y + WIDE, x : x + WIDE] = cv2.resize(made.images[seed], (WIDE, WIDE))
         points.append((made.points[seed] + 0.5) * WIDE / 96 - 0.5 + (x, y))
     return canvas, np.stack(points)
 
 
-def jpeg(path: Path, picture: np.ndarray, *, orientation: int = 1) -> Path:
+def jpeg(path: Path, image: np.ndarray, *, orientation: int = 1) -> Path:
     """Write an upright image as a rotated camera does: stored rotated, with the EXIF value that undoes it."""
-    turned = {1: picture, 6: np.rot90(picture, 1), 3: np.rot90(picture, 2), 8: np.rot90(picture, -1)}[orientation]
+    turned = {1: image, 6: np.rot90(image, 1), 3: np.rot90(image, 2), 8: np.rot90(image, -1)}[orientation]
     data = cv2.imencode(".jpg", np.ascontiguousarray(turned))[1].tobytes()
     body = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:])

@@ -36,10 +36,10 @@ def _real(folder: Path) -> None:
 
 
 def _drawn(folder: Path) -> None:
-    pictures, labels = faces(TRAIN + VAL)
+    images, labels = faces(TRAIN + VAL)
     rows = []
-    for i, picture in enumerate(pictures):
-        cv2.imwrite(str(folder / "images" / f"{i:05d}.png"), picture)
+    for i, image in enumerate(images):
+        cv2.imwrite(str(folder / "images" / f"{i:05d}.png"), image)
         cells = ["" if v != v else f"{v:.3f}" for v in labels.points[i].ravel()]
         head = {"image": f"{i:05d}.png", "person": f"p{i}", "split": "train" if i < TRAIN else "val"}
         rows.append(head | dict(zip(KAGGLE_15.columns, cells, strict=True)))

@@ -31,19 +31,19 @@ def dots(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     blob = np.exp(-((x - nose[:, :1, None]) ** 2 + (y - nose[:, 1:, None]) ** 2) / 18)
     noise = rng.normal(0, 8, blob.shape)
-    pictures = np.clip(60 + 150 * blob + noise, 0, 255).astype(np.uint8)
-    return pictures, np.stack([nose + np.array([6, -6]), nose + np.array([-6, -6]), nose], axis=1)
+    images = np.clip(60 + 150 * blob + noise, 0, 255).astype(np.uint8)
+    return images, np.stack([nose + np.array([6, -6]), nose + np.array([-6, -6]), nose], axis=1)
 
 
 def make_data(train: int = 48, val: int = 16, *, rows: str = "all") -> tuple[RunData, Snapshot]:
     """Half of the train rows lack their eyes."""
-    pictures, points = dots(train + val)
+    images, points = dots(train + val)
     splits = np.repeat(np.array([0, 1], np.uint8), (train, val))
     points[: train // 2, :2] = np.nan
     sizes = np.full((len(points), 2), SIDE, np.int32)
     chosen, measured = choose_rows(points, splits, rows=rows)
     data = RunData(
-        pictures, points.astype(np.float32), sizes, chosen, measured if val else chosen, SCHEMA, val_is_train=not val
+        images, points.astype(np.float32), sizes, chosen, measured if val else chosen, SCHEMA, val_is_train=not val
     )
     states = np.isfinite(points[..., 0]).astype(np.uint8)
     return data, Snapshot(np.arange(len(points)), points, states, splits, sizes, SCHEMA, "hash")

@@ -20,20 +20,20 @@ def faces(points: np.ndarray, groups: list[str], val: list[bool]) -> Faces:
     )
 
 
-def test_frame_follows_from_points_in_both_pictures() -> None:
+def test_frame_follows_from_points_in_both_images() -> None:
     here = np.array([[10.0, 20], [80, 22], [40, 60], [30, 80], [70, 82]])
     frame = frame_of(np.array([24.5, 12.0]) + here * 150 / 96, here)
     np.testing.assert_allclose(frame, [24.5, 12, 150])
 
 
 def test_crops_put_a_dot_where_its_coordinates_say() -> None:
-    picture = np.zeros((120, 120), np.uint8)
-    picture[60:62, 40:42] = 255  # its middle is 41, 61 from the edge
+    image = np.zeros((120, 120), np.uint8)
+    image[60:62, 40:42] = 255  # its middle is 41, 61 from the edge
     frame = np.array([20.0, 30.0, 60.0])
-    small = frame_at(picture, frame, side=60)
+    small = frame_at(image, frame, side=60)
     assert small[30:32, 20:22].min() == 255
     assert small.sum() == 4 * 255
-    large = crop_of(picture, frame, 240)  # four times as large, 120 px of margin
+    large = crop_of(image, frame, 240)  # four times as large, 120 px of margin
     y, x = np.nonzero(large > 128)
     np.testing.assert_allclose([x.mean() + 0.5, y.mean() + 0.5], [120 + 4 * 21, 120 + 4 * 31], atol=0.1)
 

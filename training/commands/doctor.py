@@ -124,11 +124,11 @@ def _bf16_speed_up() -> float:
     from training.storage.runs.settings.recipes import recipe_config
 
     model = to_channels_last(make_model(recipe_config("ml-resnet"), 15))
-    pictures = torch.randn(32, 1, 96, 96).to(memory_format=torch.channels_last)
+    images = torch.randn(32, 1, 96, 96).to(memory_format=torch.channels_last)
 
     def step(precision: str) -> None:
         with mixed_precision(torch.device("cpu"), precision):
-            model(pictures).sum().backward()
+            model(images).sum().backward()
 
     return _seconds(lambda: step("float32")) / _seconds(lambda: step("bfloat16"))
 

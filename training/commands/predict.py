@@ -16,7 +16,7 @@ from training.commands.shared.predict_all import (
     chunks,
     load_predictor,
     note_unreadable,
-    predict_pictures,
+    predict_images,
     project_batches,
 )
 from training.errors import UserError
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out.is_dir():
         raise UserError(f"{args.out} is a folder; --out takes a file name.")
     video = _video(args)
-    pictures = [] if project or video else find_pictures(args.sources)
-    if args.faces == "detect" and not pictures:
+    images = [] if project or video else find_images(args.sources)
+    if args.faces == "detect" and not images:
         raise UserError(
             "--faces detect applies to images: a project already has its faces, and videos always use detection."
         )
@@ -83,11 +83,11 @@ def run(args: argparse.Namespace) -> int:
         predictor.speak(args.scheme)
     if video:
         return _predict_video(args, video, predictor, model)
-    return _predict_pictures(args, project, pictures, predictor)
+    return _predict_images(args, project, images, predictor)
 
 
-def _predict_pictures(
-    args: argparse.Namespace, project: Path | None, pictures: list[tuple[str, Path]], predictor: Predictor
+def _predict_images(
+    args: argparse.Namespace, project: Path | None, images: list[tuple[str, Path]], predictor: Predictor
 ) -> int:
     unreadable: list[str] = []
     with progress_bar("predict") as report:
@@ -96,13 +96,13 @@ def _predict_pictures(
             (
                 project_rows(project, predictor, unreadable, report)
                 if project
-                else file_rows(pictures, predictor, unreadable, report)
+                else file_rows(images, predictor, unreadable, report)
             ),
         )
         if args.faces == "detect":
             from training.commands.shared import photo_rows
 
-            key, rows = photo_rows.KEY, photo_rows.face_rows(pictures, predictor, unreadable, report)
+            key, rows = photo_rows.KEY, photo_rows.face_rows(images, predictor, unreadable, report)
         count = write_csv(args.out, rows, predictor.schema, key=key)
     note_unreadable(unreadable)
     if not count:
@@ -138,21 +138,21 @@ def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, 
     return 0
 
 
-def find_pictures(sources: list[Path]) -> list[tuple[str, Path]]:
+def find_images(sources: list[Path]) -> list[tuple[str, Path]]:
     """(name, path) of the given image files and of those in folders (named by their path within). Raises UserError."""
-    from training.faces.images.reading import PICTURE_SUFFIXES
+    from training.faces.images.reading import IMAGE_SUFFIXES
 
     found = []
     for source in sources:
         if source.is_dir():
-            inside = sorted(p for p in source.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+            inside = sorted(p for p in source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
             found += [(p.relative_to(source).as_posix(), p) for p in inside]
         elif source.exists():
             found.append((str(source), source))
         else:
             raise UserError(f"There is no file or folder {source}.")
     if not found:
-        raise UserError(f"No images found in {', '.join(map(str, sources))} (supported: {' '.join(PICTURE_SUFFIXES)}).")
+        raise UserError(f"No images found in {', '.join(map(str, sources))} (supported: {' '.join(IMAGE_SUFFIXES)}).")
     return found
 
 
@@ -163,30 +163,30 @@ def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report
     with Project.open(path, read_only=True) as project:
         check_keypoints(predictor, project)
         ids, names = project.kept_ids(), project.names()
-        for part, pictures in project_batches(project, ids, unreadable):
+        for part, images in project_batches(project, ids, unreadable):
             schemes = predictor.schemes_of(project.path, part)
-            points, confidences = predict_pictures(predictor, pictures, schemes)
+            points, confidences = predict_images(predictor, images, schemes)
             yield [(names[i - 1],) for i in part.tolist()], points + project.faces(part).corners, confidences
             report(float(part[-1]) / len(names), "")
 
 
 def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: list[str], report: Report) -> Rows:
     """The predictions of image files; errors of unreadable ones go into `unreadable`."""
-    from training.faces.images.reading import read_picture
+    from training.faces.images.reading import read_image
 
     done = 0
     for part in chunks(files, FILES):
         names: list[tuple[str, ...]] = []
-        pictures = []
+        images = []
         for name, path in part:
             try:
-                pictures.append(read_picture(path, channels=3))
+                images.append(read_image(path, channels=3))
             except UserError as error:
                 unreadable.append(str(error))
             else:
                 names.append((name,))
         if names:
-            yield names, *predict_pictures(predictor, pictures)
+            yield names, *predict_images(predictor, images)
         done += len(part)
         report(done / len(files), "")
 

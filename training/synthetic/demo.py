@@ -72,8 +72,8 @@ def _faces(samples: int, seed: int, step: Progress) -> SyntheticFaces:
 
 
 def _batch(faces: SyntheticFaces) -> SampleBatch:
-    count = len(faces.pictures)
-    side = np.full(count, faces.pictures.shape[1], np.int32)
+    count = len(faces.images)
+    side = np.full(count, faces.images.shape[1], np.int32)
     return SampleBatch(
         names=tuple(f"face-{i + 1:05d}" for i in range(count)),
         sources=(SOURCE,) * count,
@@ -82,5 +82,5 @@ def _batch(faces: SyntheticFaces) -> SampleBatch:
         heights=side,
         groups=tuple(faces.groups),
         splits=np.array([Split[split.upper()] for split in faces.splits], np.uint8),
-        pixels=faces.pictures,
+        pixels=faces.images,
     )

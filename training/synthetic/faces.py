@@ -28,7 +28,7 @@ __all__ = [
     "random_scene",
 ]
 
-PICTURES_PER_PERSON = 5
+IMAGES_PER_PERSON = 5
 _VAL, _TEST = 0.15, 0.10  # shares of the people
 
 
@@ -41,7 +41,7 @@ class SyntheticFaces:
     pitch and roll of the head, degrees, as in `Scene`.
     """
 
-    pictures: np.ndarray
+    images: np.ndarray
     points: np.ndarray
     visible: np.ndarray
     labels: Labels
@@ -67,19 +67,19 @@ def make_faces(
     (of all, or of train) with a gross error. missing: Kaggle's pattern of missing labels over all samples, or none.
     progress is called with the fraction done (0..1); an exception it raises ends the work.
     """
-    pictures = np.empty((count, 96, 96), np.uint8)
+    images = np.empty((count, 96, 96), np.uint8)
     points, visible, poses = np.empty((count, 15, 2)), np.empty((count, 15), bool), np.empty((count, 3))
     model = None
     for i in range(count):
-        if model is None or i % PICTURES_PER_PERSON == 0:
-            model = Model(random_person(seed, i // PICTURES_PER_PERSON))
+        if model is None or i % IMAGES_PER_PERSON == 0:
+            model = Model(random_person(seed, i // IMAGES_PER_PERSON))
         scene = random_scene(seed, i)
         face = model.draw(scene)
-        pictures[i], points[i], visible[i] = face.picture, face.points, face.visible
+        images[i], points[i], visible[i] = face.image, face.points, face.visible
         poses[i] = scene.yaw, scene.pitch, scene.roll
         if progress is not None:
             progress((i + 1) / count)
-    people = [i // PICTURES_PER_PERSON for i in range(count)]
+    people = [i // IMAGES_PER_PERSON for i in range(count)]
     splits = _splits(max(people, default=-1) + 1, np.random.default_rng([seed, 9]))
     rng = np.random.default_rng([seed, 8])
     labels = make_labels(points, visible, noise=label_noise, rng=rng)
@@ -89,7 +89,7 @@ def make_faces(
     wrong = np.sort(rng.choice(rows, round(len(rows) * planted_errors), replace=False))
     planted = plant_errors(labels, wrong, rng=rng)
     groups = [f"person-{p + 1:04d}" for p in people]
-    return SyntheticFaces(pictures, points, visible, labels, groups, [splits[p] for p in people], planted, poses)
+    return SyntheticFaces(images, points, visible, labels, groups, [splits[p] for p in people], planted, poses)
 
 
 def _splits(people: int, rng: np.random.Generator) -> list[str]:

@@ -21,7 +21,7 @@ _HIDDEN = 7.0  # mm: a keypoint this far behind the drawn surface is hidden
 class Face:
     """picture: uint8 [96, 96]. points: float64 [15, 2], exact. visible: bool [15]."""
 
-    picture: np.ndarray
+    image: np.ndarray
     points: np.ndarray
     visible: np.ndarray
 
@@ -48,15 +48,15 @@ class Model:
         camera = _aim(scene, landmarks)
         points, depths = camera.see(landmarks)
         value, depth = self._film(scene, marks, shape, camera).develop()
-        picture = background(scene)
-        torso(picture, person, camera)
+        image = background(scene)
+        torso(image, person, camera)
         cover = np.isfinite(depth)
-        picture[cover] = value[cover]
-        hidden = self._lenses(picture, scene, marks, shape, camera)
-        hidden = np.maximum(hidden, occlude(picture, person, scene, points))
+        image[cover] = value[cover]
+        hidden = self._lenses(image, scene, marks, shape, camera)
+        hidden = np.maximum(hidden, occlude(image, person, scene, points))
         at = np.rint(points * OVER + (OVER - 1) / 2).astype(int)
         visible = (depths < depth[at[:, 1], at[:, 0]] + _HIDDEN) & (hidden[at[:, 1], at[:, 0]] < 0.5)
-        return Face(photograph(picture, scene, skin=person.skin), points, visible)
+        return Face(photograph(image, scene, skin=person.skin), points, visible)
 
     def _film(self, scene: Scene, marks: Features, shape: HeadShape, camera: Camera) -> Film:
         person = self.person
@@ -83,14 +83,12 @@ class Model:
         texture.mouth(whole, person, marks, smile=scene.smile)
         return whole.albedo
 
-    def _lenses(
-        self, picture: np.ndarray, scene: Scene, marks: Features, shape: HeadShape, camera: Camera
-    ) -> np.ndarray:
+    def _lenses(self, image: np.ndarray, scene: Scene, marks: Features, shape: HeadShape, camera: Camera) -> np.ndarray:
         if self.person.glasses == "none":
-            return np.zeros(picture.shape, np.float32)
+            return np.zeros(image.shape, np.float32)
         rim = parts.lens_outline(self.person, marks, shape)
         rims = [camera.see(rim * [side, 1, 1])[0] for side in (1, -1)]
-        return lenses(picture, rims, dark=self.person.glasses == "sun", seed=scene.seed)
+        return lenses(image, rims, dark=self.person.glasses == "sun", seed=scene.seed)
 
 
 def _aim(scene: Scene, landmarks: np.ndarray) -> Camera:

@@ -34,7 +34,7 @@ def _shape(field: np.ndarray, rng: np.random.Generator) -> None:
         cv2.ellipse(field, (x, y), (w // 4 + 3, h // 4 + 3), float(rng.uniform(0, 180)), 0, 360, value, -1)
 
 
-def torso(picture: np.ndarray, person: Person, camera: Camera) -> None:
+def torso(image: np.ndarray, person: Person, camera: Camera) -> None:
     """Draw shoulders, collar and garment onto the background."""
     wide = 195 * person.width
     half = np.array([[50, 118], [56, 140], [95, 158], [wide - 25, 185], [wide, 230], [wide + 10, 420]], float)
@@ -43,16 +43,16 @@ def torso(picture: np.ndarray, person: Person, camera: Camera) -> None:
     shade = person.garment * np.linspace(1.1, 0.7, SIDE, dtype=np.float32)[:, None] * np.ones((1, SIDE), np.float32)
     across = np.linspace(-1, 1, SIDE, dtype=np.float32)
     shade = shade * (1 - 0.25 * across**2)[None]
-    picture += mask * (shade - picture)
+    image += mask * (shade - image)
     if person.collar > 0.45:
         tone = 0.75 if person.collar > 0.7 else person.garment * 0.4
         collar = np.array(
             [[-58, 135], [-40, 150], [0, 168], [40, 150], [58, 135], [62, 158], [8, 230], [-8, 230], [-62, 158]], float
         )
-        picture += _fill(_body(camera, collar, 10)) * (tone * 0.8 - picture)
+        image += _fill(_body(camera, collar, 10)) * (tone * 0.8 - image)
     if person.collar > 0.85:
         tie = np.array([[-7, 172], [7, 172], [13, 260], [-13, 260]], float)
-        picture += _fill(_body(camera, tie, 20)) * (person.garment * 0.6 + 0.05 - picture)
+        image += _fill(_body(camera, tie, 20)) * (person.garment * 0.6 + 0.05 - image)
 
 
 def _body(camera: Camera, points: np.ndarray, z: float) -> np.ndarray:
@@ -67,19 +67,19 @@ def _fill(points: np.ndarray) -> np.ndarray:
     return mask.astype(np.float32) / 255
 
 
-def lenses(picture: np.ndarray, rims: list[np.ndarray], *, dark: bool, seed: int) -> np.ndarray:
+def lenses(image: np.ndarray, rims: list[np.ndarray], *, dark: bool, seed: int) -> np.ndarray:
     """Tint the lenses and lay a reflection on them; returns the cover [SIDE, SIDE] of dark lenses (else zeros)."""
     rng = np.random.default_rng([seed, 5])
     cover = np.maximum(*(_fill(rim) for rim in rims))
-    picture *= 1 - cover * (0.9 if dark else 0.06)
+    image *= 1 - cover * (0.9 if dark else 0.06)
     if dark or rng.random() < 0.4:
         ramp = np.linspace(0, 1, SIDE, dtype=np.float32)
         band = np.exp(-(((ramp[:, None] + ramp[None] * rng.uniform(-1, 1) - rng.uniform(0.2, 0.7)) / 0.08) ** 2))
-        picture += cover * band * (0.10 if dark else 0.16)
+        image += cover * band * (0.10 if dark else 0.16)
     return cover if dark else np.zeros_like(cover)
 
 
-def occlude(picture: np.ndarray, person: Person, scene: Scene, points: np.ndarray) -> np.ndarray:
+def occlude(image: np.ndarray, person: Person, scene: Scene, points: np.ndarray) -> np.ndarray:
     """Draw what is in front of the face; returns its cover [SIDE, SIDE]. points [15, 2]: the keypoints' pixels."""
     rng = np.random.default_rng([scene.seed, 4])
     if scene.occluder == "none":
@@ -91,7 +91,7 @@ def occlude(picture: np.ndarray, person: Person, scene: Scene, points: np.ndarra
     for k, polygon in enumerate(polygons):
         mask = _fill(polygon)
         ramp = cv2.GaussianBlur(mask, (0, 0), 4)
-        picture += mask * (tone * (0.35 + 0.75 * ramp) * (1 - 0.03 * k) - picture)
+        image += mask * (tone * (0.35 + 0.75 * ramp) * (1 - 0.03 * k) - image)
         cover = np.maximum(cover, mask)
     return cover
 
@@ -141,11 +141,11 @@ def _microphone(rng: np.random.Generator, _person: Person, points: np.ndarray) -
     return [_capsule(foot, head, 6.0), _capsule(head + up, head - up, 15.0)], float(rng.uniform(0.01, 0.06))
 
 
-def photograph(picture: np.ndarray, scene: Scene, *, skin: float) -> np.ndarray:
+def photograph(rendered: np.ndarray, scene: Scene, *, skin: float) -> np.ndarray:
     """uint8 [SIZE, SIZE] from linear light [SIDE, SIDE]: exposure, lens, sensor, file."""
     rng = np.random.default_rng([scene.seed, 6])
     metered = (0.42 / (skin + 0.06)) ** 0.6  # a camera brightens a dark face, but not fully
-    light = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA) * (scene.exposure * metered)
+    light = cv2.resize(rendered, (SIZE, SIZE), interpolation=cv2.INTER_AREA) * (scene.exposure * metered)
     if scene.detail < 1:
         small = round(SIZE * scene.detail)
         light = cv2.resize(

@@ -37,7 +37,7 @@ def save_frame(
     path = project.path / FRAMES / f"{name}.png"
     if path.exists():
         raise UserError(f"Frame {frame.number:,} of {video} is already in {project.name}.")
-    _write(path, frame.picture)
+    _write(path, frame.image)
     crops = np.array([square_crop(face.box, ROOM) for face in faces], np.int64)
     try:
         ids = project.add_samples(_batch(project, path, name, crops, faces, video=video), source=video)
@@ -73,8 +73,8 @@ def _batch(
     )
 
 
-def _write(path: Path, picture: np.ndarray) -> None:
-    there, data = cv2.imencode(".png", picture[:, :, ::-1])
+def _write(path: Path, image: np.ndarray) -> None:
+    there, data = cv2.imencode(".png", image[:, :, ::-1])
     if not there:
         raise UserError(f"{path}: the frame cannot be encoded as an image.")
     with writing(path.parent):

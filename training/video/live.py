@@ -3,7 +3,7 @@
 `python -m training live MODEL SOURCE` writes messages to stdout, one JSON line each: - {"event": "opened", "name",
 "width", "height", "rate", "count", "camera", "edges"} or {"event": "failed", "text"} first; - {"event": "frame",
 "number", "seconds", "width", "height", "scale", "speed", "faces": [{"number", "box", "points", "confidences"}],
-"bytes"}, followed by that many raw bytes: [height, width, 4] as from `screen_picture`, scale times the frame's size;
+"bytes"}, followed by that many raw bytes: [height, width, 4] as from `screen_image`, scale times the frame's size;
 points are in px of the frame itself; - {"event": "ended", "lacking"} once, after a file's last frame; lacking: frames
 that should have followed.
 
@@ -40,7 +40,7 @@ from training.storage.project.project import Project
 from training.storage.runs.run import Run
 from training.video.kept_frames import save_frame
 from training.video.points_csv import WriteFaces, video_table
-from training.video.screen_image import fitting_scale, screen_picture
+from training.video.screen_image import fitting_scale, screen_image
 from training.video.source import Frame, Video
 from training.video.tracking import Face, FaceTracker
 
@@ -92,7 +92,7 @@ class Live:
             return
         keeps_all = self._write is not None and not self.video.is_camera
         first = self._last is None
-        faces = self.tracker.follow(frame.picture, wait=first or keeps_all)
+        faces = self.tracker.follow(frame.image, wait=first or keeps_all)
         self._last = frame, faces
         if first:  # it included a search and all set-up; the others are due from here
             self._began = time.monotonic() - frame.number / self.video.rate
@@ -112,21 +112,21 @@ class Live:
             self._began = time.monotonic() - (self._last[0].number + 1 + late * (self._write is None)) / self.video.rate
 
     def _send(self, frame: Frame, faces: list[Face]) -> None:
-        height, width = frame.picture.shape[:2]
+        height, width = frame.image.shape[:2]
         scale = fitting_scale((width, height), self.room)
-        picture = screen_picture(frame.picture, scale)
+        image = screen_image(frame.image, scale)
         message = {
             "event": "frame",
             "number": frame.number,
             "seconds": round(frame.seconds, 3),
-            "width": picture.shape[1],
-            "height": picture.shape[0],
+            "width": image.shape[1],
+            "height": image.shape[0],
             "scale": scale,
             "speed": self._speed(),
             "faces": [_plain(face) for face in faces],
-            "bytes": picture.nbytes,
+            "bytes": image.nbytes,
         }
-        self.say(message, picture)
+        self.say(message, image)
 
     def _speed(self) -> float:
         """Recent frames per second."""
@@ -232,11 +232,11 @@ class Live:
         else:
             self.say({"event": "recorded", "path": str(self._path), "rows": self._rows})
 
-    def say(self, message: dict[str, Any], picture: np.ndarray | None = None) -> None:
+    def say(self, message: dict[str, Any], image: np.ndarray | None = None) -> None:
         """Write a message and its raw bytes."""
         self.out.write(json.dumps(message, allow_nan=False).encode() + b"\n")
-        if picture is not None:
-            self.out.write(picture.data)
+        if image is not None:
+            self.out.write(image.data)
         self.out.flush()
 
 

@@ -29,7 +29,7 @@ class Frame:
 
     number: int
     seconds: float
-    picture: np.ndarray
+    image: np.ndarray
 
 
 def is_video(path: Path) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from training.faces.images.crops import box_of_points, cut, square_crop
 from training.faces.images.face_detector import ROOM, FaceDetector, shared_area
-from training.faces.images.reading import resize_picture, resize_points
+from training.faces.images.reading import resize_image, resize_points
 
 EVERY = 15  # frames between two searches for faces
 _LATE = 6  # frames after which a detected face may have moved
@@ -52,7 +52,7 @@ class _Followed:
 class _Search:
     """A search for faces in a frame. followed: the boxes, by number, of the faces tracked in that frame."""
 
-    picture: np.ndarray
+    image: np.ndarray
     followed: dict[int, np.ndarray]
     found: Future[np.ndarray]  # boxes [F, 4]
 
@@ -71,7 +71,7 @@ class FaceTracker:
         self._count = 0
         self._wait = 0  # frames until the next search
 
-    def follow(self, picture: np.ndarray, *, wait: bool = True) -> list[Face]:
+    def follow(self, image: np.ndarray, *, wait: bool = True) -> list[Face]:
         """The faces of the next frame, uint8 [H, W, 3] RGB. The frame must not be changed afterwards.
 
         A search takes as long as several frames. wait: for its end, so that the same frames always give the same faces.
@@ -79,35 +79,35 @@ class FaceTracker:
         on a busy machine, the next search is waited for.
         """
         asked = [(f, _box(f)) for f in self._followed]
-        asked = [(f, box) for f, box in asked if _is_inside(box, picture.shape)]
+        asked = [(f, box) for f, box in asked if _is_inside(box, image.shape)]
         self._age += 1
         if self._search is None and self._wait <= 0:
             boxes = {f.face.number: box for f, box in asked}
-            self._search = _Search(picture, boxes, self._thread.submit(self._found, picture))
+            self._search = _Search(image, boxes, self._thread.submit(self._found, image))
             self._age = 0
         waits = wait or self._hurry
         ended = self._search if self._search is not None and (waits or self._search.found.done()) else None
         if ended is not None:
             self._search = None
-            asked = self._matched(picture, asked, ended)
+            asked = self._matched(image, asked, ended)
         before = {f.face.number for f in self._followed}
-        self._followed = self._placed(picture, asked)
+        self._followed = self._placed(image, asked)
         self._wait = self._every - 1 if ended is not None and self._followed else self._wait - 1
         lost = before - {f.face.number for f in self._followed}
         if self._hurry or (lost and not wait):  # without waiting, a search holds up nothing
             self._wait = 0
         return [f.face for f in self._followed]
 
-    def _found(self, picture: np.ndarray) -> np.ndarray:
+    def _found(self, image: np.ndarray) -> np.ndarray:
         """Boxes of the largest faces, in image px; searched at a scale that takes less than a frame's time."""
-        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         height, width = gray.shape
         scale = min(1.0, _SEARCHED / max(height, width))
-        small = resize_picture(gray, (max(1, round(width * scale)), max(1, round(height * scale))))
+        small = resize_image(gray, (max(1, round(width * scale)), max(1, round(height * scale))))
         return self._detector.find(small)[:MOST] / scale
 
     def _matched(
-        self, picture: np.ndarray, asked: list[tuple[_Followed, np.ndarray]], search: _Search
+        self, image: np.ndarray, asked: list[tuple[_Followed, np.ndarray]], search: _Search
     ) -> list[tuple[_Followed, np.ndarray]]:
         """Match tracked faces with detections: an unmatched detection is a new face."""
         found = search.found.result()
@@ -123,23 +123,21 @@ class FaceTracker:
             return kept
         fresh = [(self._new(box), box) for box in found[~taken][: MOST - len(kept)]]
         if (
-            search.picture is not picture
+            search.image is not image
         ):  # they may have moved since: keep the box's position relative to their points then
-            fresh = [(face, _box(face)) for face in self._placed(search.picture, fresh)]
+            fresh = [(face, _box(face)) for face in self._placed(search.image, fresh)]
         return kept + fresh
 
     def _new(self, box: np.ndarray) -> _Followed:
         self._count += 1
         return _Followed(Face(self._count, box, np.zeros((0, 2)), np.zeros(0)))
 
-    def _placed(self, picture: np.ndarray, asked: list[tuple[_Followed, np.ndarray]]) -> list[_Followed]:
+    def _placed(self, image: np.ndarray, asked: list[tuple[_Followed, np.ndarray]]) -> list[_Followed]:
         """Place points in these boxes; drop what is no longer a face, and duplicates."""
         if not asked:
             return []
         crops = [square_crop(box, ROOM) for _, box in asked]
-        points, confidences = self._predict(
-            np.stack([resize_picture(cut(picture, crop), self._side) for crop in crops])
-        )
+        points, confidences = self._predict(np.stack([resize_image(cut(image, crop), self._side) for crop in crops]))
         kept: list[_Followed] = []
         for (followed, box), crop, xy, sure in zip(asked, crops, points, confidences, strict=True):
             placed = resize_points(xy, (self._side, self._side), (crop[2], crop[2])) + crop[:2]

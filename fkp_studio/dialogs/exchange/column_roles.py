@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from training.errors import UserError
 from training.sources.formats.tables.columns import ColumnMapping, KeypointColumns
 
-IGNORE, PICTURE, GROUP, SPLIT, SUBSET = "ignore", "image", "group", "split", "subset"
+IGNORE, IMAGE, GROUP, SPLIT, SUBSET = "ignore", "image", "group", "split", "subset"
 BOX, FAR_CORNER = ("box x", "box y", "box width", "box height"), ("box x2", "box y2")
 CROP = ("crop x", "crop y", "crop side")
-ONCE = (PICTURE, GROUP, SPLIT, SUBSET, *BOX, *FAR_CORNER, *CROP)
+ONCE = (IMAGE, GROUP, SPLIT, SUBSET, *BOX, *FAR_CORNER, *CROP)
 X, Y, STATE = "x", "y", "state"
 
 
 def roles_of(columns: Sequence[str], mapping: ColumnMapping) -> list[str]:
     """One role per column: ignore, one of ONCE, 'x of NAME', 'y of NAME', 'state of NAME'."""
-    roles = {mapping.image: PICTURE, mapping.group: GROUP, mapping.split: SPLIT, mapping.subset: SUBSET}
+    roles = {mapping.image: IMAGE, mapping.group: GROUP, mapping.split: SPLIT, mapping.subset: SUBSET}
     box = (*BOX[:2], *FAR_CORNER) if mapping.box_corners else BOX
     roles |= dict(zip((*mapping.box, *mapping.crop), (*(box if mapping.box else ()), *CROP), strict=False))
     for keypoint in mapping.keypoints:
@@ -30,7 +30,7 @@ def choices(roles: Sequence[str], column: str) -> list[str]:
     own = column.removesuffix(f"_{STATE}") if column.endswith(f"_{STATE}") else column[:-1].rstrip("_. -") or column
     names = list(dict.fromkeys([own, *_names(roles)]))
     points = (f"{what} of {name}" for name in names for what in (X, Y, STATE))
-    return [IGNORE, PICTURE, GROUP, SPLIT, *points, *ONCE[ONCE.index(SUBSET) :]]
+    return [IGNORE, IMAGE, GROUP, SPLIT, *points, *ONCE[ONCE.index(SUBSET) :]]
 
 
 def with_role(roles: Sequence[str], place: int, role: str) -> list[str]:
@@ -50,7 +50,7 @@ def mapping_of(columns: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
             raise UserError(f"Column {column}: choose ignore, image, group, split, “x of …”, “y of …” or “state of …”.")
         if role != IGNORE:
             where[role] = column
-    if PICTURE not in where:
+    if IMAGE not in where:
         raise UserError("Choose the column with the image names.")
     names = list(dict.fromkeys(_names(roles)))
     for name in names:
@@ -63,7 +63,7 @@ def mapping_of(columns: Sequence[str], roles: Sequence[str]) -> ColumnMapping:
     )
     corners = any(role in where for role in FAR_CORNER)
     return ColumnMapping(
-        where[PICTURE],
+        where[IMAGE],
         keypoints,
         where.get(GROUP, ""),
         where.get(SPLIT, ""),

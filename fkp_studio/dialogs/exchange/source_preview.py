@@ -107,7 +107,7 @@ def _card(face: PreviewFace, *, side: int) -> FaceCard:
     from fkp_studio.face.thumbnail import draw_thumbnail
 
     labels = Labels.from_points(face.points[None])
-    pixels = draw_thumbnail(face.picture, labels, np.full(face.points.shape, np.nan), side=side)
+    pixels = draw_thumbnail(face.image, labels, np.full(face.points.shape, np.nan), side=side)
     words = [face.name, f"group {face.group}" if face.group else "", face.split]
     return FaceCard(to_image(pixels), Path(face.name).stem, ", ".join(word for word in words if word))
 

@@ -84,26 +84,26 @@ def draw_typical(path: Path, shown: Shown, *, side: int, cancelled: Callable[[],
 def _first_readable(project: Project, ids: np.ndarray, side: int) -> QImage | None:
     for sample_id in ids.tolist():
         try:
-            picture, labels = project.picture(sample_id), project.labels([sample_id])
+            image, labels = project.image(sample_id), project.labels([sample_id])
         except UserError:  # moved or damaged: try another face of the bin
             continue
         from fkp_studio.face.thumbnail import draw_thumbnail
 
         plain = Labels.empty(1, len(project.schema))
         nothing = np.full((len(project.schema), 2), np.nan)
-        return to_image(draw_thumbnail(cut_out(picture, labels.points[0]), plain, nothing, side=side))
+        return to_image(draw_thumbnail(cut_out(image, labels.points[0]), plain, nothing, side=side))
     return None
 
 
-def cut_out(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+def cut_out(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The square around a face's points, clipped to the image; the whole image if too little is left."""
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) < 2:
-        return picture
+        return image
     low, high = points.min(axis=0), points.max(axis=0)
     half = max(float((high - low).max()) * (0.5 + _MARGIN), 8.0)
     (left, top), (right, bottom) = (low + high) / 2 - half, (low + high) / 2 + half
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     x0, x1 = int(max(left, 0)), int(min(right + 1, width))
     y0, y1 = int(max(top, 0)), int(min(bottom + 1, height))
-    return picture[y0:y1, x0:x1] if x1 - x0 >= 8 and y1 - y0 >= 8 else picture
+    return image[y0:y1, x0:x1] if x1 - x0 >= 8 and y1 - y0 >= 8 else image

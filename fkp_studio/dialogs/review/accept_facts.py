@@ -70,7 +70,7 @@ def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[Fa
             where = to_fill(labels, predictions, min_confidence=found.threshold)
             after = fill_labels(labels, predictions, where, number=run_number(run))
             try:
-                pixels = draw_thumbnail(project.picture(sample_id), after, _nothing(labels), side=side)
+                pixels = draw_thumbnail(project.image(sample_id), after, _nothing(labels), side=side)
             except UserError:  # skip images that cannot be read
                 continue
             lowest = predictions.confidences[where].min() if where.any() else np.nan

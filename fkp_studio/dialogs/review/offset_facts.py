@@ -54,13 +54,13 @@ def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int
         for row in rows[np.linspace(0, len(rows) - 1, min(faces, len(rows))).astype(np.int64)].tolist():
             sample = int(ids[row])
             try:
-                picture = project.picture(sample)
+                image = project.image(sample)
             except UserError:  # skip images that cannot be read
                 continue
             now = labels[[row]]
             eyes = [now.points[0, list(group)].mean(axis=0) for group in project.schema.interocular]
             for words, shown in (("current labels", now), ("shifted", shifted(now, dx, to_shift(now)))):
-                part, moved = _cut(picture, shown, np.array(eyes))
+                part, moved = _cut(image, shown, np.array(eyes))
                 if not part.size:  # labels outside the image
                     break
                 drawn = draw_thumbnail(part, moved, np.full(moved.points.shape[1:], np.nan), side=side)
@@ -68,14 +68,14 @@ def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int
     return cards
 
 
-def _cut(picture: np.ndarray, labels: Labels, eyes: np.ndarray) -> tuple[np.ndarray, Labels]:
+def _cut(image: np.ndarray, labels: Labels, eyes: np.ndarray) -> tuple[np.ndarray, Labels]:
     """The square of the image around both eyes, and the labels in it."""
     half = float(np.linalg.norm(eyes[0] - eyes[1])) * ROOM
     x, y = np.maximum(np.floor(eyes.mean(axis=0) - half).astype(int), 0)
     end = np.maximum(np.ceil(eyes.mean(axis=0) + half).astype(int) + 1, 0)
     moved = labels.copy()
     moved.points[:] -= (x, y)
-    part = picture[y : end[1], x : end[0]]
+    part = image[y : end[1], x : end[0]]
     outside = (moved.points < 0).any(axis=-1) | (moved.points > np.array(part.shape[1::-1]) - 1).any(axis=-1)
     moved.points[outside] = np.nan
     return np.ascontiguousarray(part), moved

@@ -42,7 +42,7 @@ class Sheet:
     """pictures: uint8 [N, S, S, C], C 1 or 3. points: [N, K, 2], px of the images. mask: bool [N, K], known points."""
 
     ids: list[int]
-    pictures: np.ndarray
+    images: np.ndarray
     points: np.ndarray
     mask: np.ndarray
 
@@ -50,19 +50,19 @@ class Sheet:
     def of(cls, ids: list[int], reply: dict[str, Any]) -> Sheet:
         """Parse the worker's reply. Raises KeyError, TypeError or ValueError if it is incomplete."""
         size = tuple(int(n) for n in reply["size"])
-        pictures = np.frombuffer(base64.b64decode(reply["pictures"]), np.uint8).reshape(size)
+        images = np.frombuffer(base64.b64decode(reply["pictures"]), np.uint8).reshape(size)
         points, mask = np.array(reply["points"], np.float64), np.array(reply["mask"], bool)
         if len(size) != 4 or len(ids) != size[0] or points.shape != (*mask.shape, 2) or len(mask) != len(ids):
             raise ValueError("the parts of a sheet do not fit together")
-        return cls(ids, pictures, points, mask)
+        return cls(ids, images, points, mask)
 
 
 def plain_sheet(project: Path, ids: list[int], config: RunConfig) -> Sheet:
     """These faces without augmentation, at the network's input size. Raises UserError if an image can't be read."""
     rows, side = np.array(ids, np.int64), config.network.input_size
     with Project.open(project, read_only=True) as opened:
-        pictures = opened.pictures(rows, size=side, channels=config.network.channels)
+        images = opened.images(rows, size=side, channels=config.network.channels)
         labels, samples = opened.labels(rows), [opened.sample(i) for i in ids]
     sides = np.array([(s.width, s.height) for s in samples])
     points = resize_points(np.nan_to_num(labels.points), sides, (side, side)).astype(np.float64)
-    return Sheet(ids, pictures.reshape(len(ids), side, side, config.network.channels), points, labels.mask)
+    return Sheet(ids, images.reshape(len(ids), side, side, config.network.channels), points, labels.mask)

@@ -77,12 +77,12 @@ class FaceGrid(QWidget):
             self._grid.addWidget(card, n // self._columns, n % self._columns)
 
     def _card(self, face: FaceCard) -> QWidget:
-        card, picture, caption = QWidget(), QLabel(), QLabel()
+        card, image, caption = QWidget(), QLabel(), QLabel()
         pixmap = QPixmap.fromImage(face.image)
         pixmap.setDevicePixelRatio(self.devicePixelRatioF())
-        picture.setPixmap(pixmap)
-        picture.setFixedSize(self.side, self.side)
-        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        image.setPixmap(pixmap)
+        image.setFixedSize(self.side, self.side)
+        image.setAlignment(Qt.AlignmentFlag.AlignCenter)
         caption.setProperty("role", "dim")
         caption.setText(caption.fontMetrics().elidedText(face.caption, Qt.TextElideMode.ElideMiddle, self.side - 2))
         card.setToolTip(face.more or face.caption)
@@ -90,7 +90,7 @@ class FaceGrid(QWidget):
         column = QVBoxLayout(card)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(picture)
+        column.addWidget(image)
         column.addWidget(caption)
         return card
 

@@ -17,7 +17,7 @@ from fkp_studio.face.images import REDUCED_SIDE, reduced, to_image
 from fkp_studio.look.style import theme
 from training.errors import UserError
 from training.faces.images.crops import square_crop
-from training.faces.images.reading import read_picture
+from training.faces.images.reading import read_image
 from training.storage.project.edits.cut_again import cut_again, photo_of
 from training.storage.project.project import Project
 from training.storage.runs.model.starters import room_for
@@ -53,7 +53,7 @@ def read_photo(project: Path, sample_id: int) -> ShownPhoto:
     """Read the photo of a sample. Raises UserError. For a background thread."""
     with Project.open(project, read_only=True) as opened:
         photo, room = photo_of(opened, sample_id), room_for(opened.schema)
-    pixels = read_picture(photo.path, channels=3)
+    pixels = read_image(photo.path, channels=3)
     height, width = pixels.shape[:2]
     return ShownPhoto(to_image(reduced(pixels, REDUCED_SIDE)), width, height, photo.crop, photo.others, room)
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from fkp_studio.document.session import neighbours
 from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.face.face import Face
-from fkp_studio.face.images import Picture, PictureCache
+from fkp_studio.face.images import Image, ImageCache
 from fkp_studio.face.words import READING, nothing_here
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ class LoadedFace(QObject):
     leaving = Signal()  # another sample is about to be shown
     changed = Signal()  # face, picture or sentence
 
-    def __init__(self, session: Session, current: CurrentFace, *, pictures: PictureCache, parent: QObject) -> None:
+    def __init__(self, session: Session, current: CurrentFace, *, images: ImageCache, parent: QObject) -> None:
         super().__init__(parent)
-        self._session, self._current, self._pictures = session, current, pictures
+        self._session, self._current, self._images = session, current, images
         self.face: Face | None = None
-        self.picture: Picture | None = None
+        self.image: Image | None = None
         self.sentence = ""
         self._patience = QTimer(self, singleShot=True, interval=PATIENCE_MS)
         self._prefetch_timer = QTimer(self, singleShot=True, interval=0)
@@ -44,7 +44,7 @@ class LoadedFace(QObject):
         session.order_changed.connect(self._prefetch_timer.start)
         current.cut.connect(self._on_cut)
         current.changed.connect(self._on_face_changed)
-        pictures.ready.connect(self._on_picture_ready)
+        images.ready.connect(self._on_image_ready)
 
     def start(self) -> None:
         """Show the current face. Call it once `changed` is connected."""
@@ -58,7 +58,7 @@ class LoadedFace(QObject):
 
     def _on_project_changed(self) -> None:
         store = self._session.store
-        self._pictures.set_project(store.project.path if store is not None else None)
+        self._images.set_project(store.project.path if store is not None else None)
         self._on_face_changed()
 
     def _on_face_changed(self) -> None:
@@ -68,43 +68,43 @@ class LoadedFace(QObject):
         if face is None:
             self._show(None)
             return
-        if self._picture_of(face) is not None:
+        if self._image_of(face) is not None:
             self._show(face)
         else:
-            self._pictures.request([face.sample_id])
+            self._images.request([face.sample_id])
             self._patience.start()
         self._prefetch_timer.start()
 
     def _on_cut(self, ids: np.ndarray) -> None:
         """Drop the images of these faces, which were cropped again."""
-        self._pictures.forget(ids.tolist())
+        self._images.forget(ids.tolist())
         if self.face is not None and self.face.sample_id in ids:
-            self.picture = None
+            self.image = None
             self.changed.emit()
 
-    def _on_picture_ready(self, sample_id: int) -> None:
+    def _on_image_ready(self, sample_id: int) -> None:
         face = self._current.face
         if face is not None and face.sample_id == sample_id and self.face is not face:
             self._show(face)
 
     def _show(self, face: Face | None) -> None:
         self._patience.stop()
-        picture = self._picture_of(face) if face is not None else None
-        readable = picture is not None and not picture.problem
-        self.face, self.picture = face, picture if readable else None
-        self.sentence = "" if readable else nothing_here(self._session, picture)
+        image = self._image_of(face) if face is not None else None
+        readable = image is not None and not image.problem
+        self.face, self.image = face, image if readable else None
+        self.sentence = "" if readable else nothing_here(self._session, image)
         self.changed.emit()
 
-    def _picture_of(self, face: Face) -> Picture | None:
+    def _image_of(self, face: Face) -> Image | None:
         """The face's image if it is loaded; the one on the screen even if the cache has dropped it."""
-        if self.face is not None and self.face.sample_id == face.sample_id and self.picture is not None:
-            return self.picture
-        return self._pictures.get(face.sample_id)
+        if self.face is not None and self.face.sample_id == face.sample_id and self.image is not None:
+            return self.image
+        return self._images.get(face.sample_id)
 
     def _on_patience_lost(self) -> None:
-        self.face = self.picture = None
+        self.face = self.image = None
         self.sentence = READING
         self.changed.emit()
 
     def _on_prefetch(self) -> None:
-        self._pictures.request(neighbours(self._session))
+        self._images.request(neighbours(self._session))

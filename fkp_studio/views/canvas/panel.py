@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from fkp_studio.face.images import PictureCache
+from fkp_studio.face.images import ImageCache
 from fkp_studio.views.canvas.box_page import BoxPage
 from fkp_studio.views.canvas.sheet.contact_sheet import ContactSheet
 from fkp_studio.views.canvas.view import CanvasView
@@ -25,10 +25,10 @@ class CanvasPanel(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        pictures = PictureCache(self)
-        self.view = CanvasView(session, pictures=pictures)
+        images = ImageCache(self)
+        self.view = CanvasView(session, images=images)
         self.walk_bar = WalkBar(session, self.view.editor)
-        self.sheet = ContactSheet(session, pictures=pictures)
+        self.sheet = ContactSheet(session, images=images)
         self.box_page = BoxPage(session)
         self._face = QWidget()
         column = QVBoxLayout(self._face)

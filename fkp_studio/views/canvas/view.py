@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.face.face import Face
 from fkp_studio.face.geometry import clamped
-from fkp_studio.face.images import PictureCache
+from fkp_studio.face.images import ImageCache
 from fkp_studio.face.marks import Display, paint_face
 from fkp_studio.face.words import READING
 from fkp_studio.views.canvas.display_bar import DisplayBar
@@ -39,14 +39,12 @@ class CanvasView(ImageView):
 
     display_changed = Signal(object)  # Display
 
-    def __init__(
-        self, session: Session, parent: QWidget | None = None, *, pictures: PictureCache | None = None
-    ) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None, *, images: ImageCache | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self.current = CurrentFace(session, self)
         self.editor = FaceEditor(session, self.current, self)
-        self.loaded = LoadedFace(session, self.current, pictures=pictures or PictureCache(self), parent=self)
+        self.loaded = LoadedFace(session, self.current, images=images or ImageCache(self), parent=self)
         self._display = Display()
         self._preview: tuple[Face, Place] | None = None  # the face with the dragged point at the mouse
         self._build()
@@ -169,7 +167,7 @@ class CanvasView(ImageView):
         if self.hasFocus():
             paint_focus(painter, self.viewport().rect())
         face, store = self.loaded.face, self._session.store
-        if face is None or store is None or self.loaded.picture is None:
+        if face is None or store is None or self.loaded.image is None:
             return
         place, display = self.to_screen(), self._display
         if self._preview is not None:
@@ -197,7 +195,7 @@ class CanvasView(ImageView):
 
     def _on_loaded(self) -> None:
         face, sentence = self.loaded.face, self.loaded.sentence
-        self.item.show_picture(self.loaded.picture)
+        self.item.show_image(self.loaded.image)
         self.sentence.setText(sentence)
         self.sentence.setVisible(bool(sentence))
         self.bar.setVisible(sentence in ("", READING))

@@ -62,7 +62,7 @@ class ThumbnailDelegate(QStyledItemDelegate):
         selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(box.adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN + BAR), self._selection)
-        self._picture(painter, box, sample_id)
+        self._image(painter, box, sample_id)
         self._confidence(painter, box, sample_id)
         self._marks(painter, box, sample_id)
         if selected and state & QStyle.StateFlag.State_HasFocus:  # the current one of the selected faces
@@ -70,7 +70,7 @@ class ThumbnailDelegate(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(box.adjusted(-2, -2, 2, 2 + BAR))
 
-    def _picture(self, painter: QPainter, box: QRect, sample_id: int) -> None:
+    def _image(self, painter: QPainter, box: QRect, sample_id: int) -> None:
         pixmap = self._thumbnails.get(sample_id)
         if pixmap is not None:
             painter.drawPixmap(_centred(box, pixmap), pixmap)

@@ -256,7 +256,7 @@ def _draw_one(project: Project, sample_id: int, labels: Labels, predicted: np.nd
     from fkp_studio.face.thumbnail import draw_thumbnail
 
     try:
-        pixels = draw_thumbnail(project.picture(sample_id), labels, predicted, side=side)
+        pixels = draw_thumbnail(project.image(sample_id), labels, predicted, side=side)
     except UserError as error:
         return Drawn(sample_id, None, str(error))
     return Drawn(sample_id, to_image(pixels))

@@ -181,7 +181,7 @@ def _outside(sheet: Sheet, rule: str) -> str:
     """What happens to points outside their images, in a sentence."""
     if rule == "mask":
         return "Points outside their image are left out in that step."
-    side = sheet.pictures.shape[2]
+    side = sheet.images.shape[2]
     inside = ((sheet.points >= -0.5) & (sheet.points <= side - 0.5)).all(axis=-1)
     count = int((sheet.mask & ~inside).sum())
     if not count:

@@ -37,7 +37,7 @@ class ImageTiles(QWidget):
     def show_sheet(self, sheet: Sheet) -> None:
         """Show these images and points."""
         self._sheet = sheet
-        self._images = [to_image(picture) for picture in sheet.pictures]
+        self._images = [to_image(image) for image in sheet.images]
         self.update()
 
     def say(self, words: str) -> None:
@@ -67,7 +67,7 @@ class ImageTiles(QWidget):
             self._draw_points(painter, tile, self._sheet, place)
 
     def _draw_points(self, painter: QPainter, tile: QRectF, sheet: Sheet, place: int) -> None:
-        scale = tile.width() / sheet.pictures.shape[2]
+        scale = tile.width() / sheet.images.shape[2]
         points = (sheet.points[place][sheet.mask[place]] + 0.5) * scale
         radius = float(np.clip(tile.width() / 42 * (15 / max(sheet.points.shape[1], 15)) ** 0.4, 1.2, 4.0))
         painter.save()

@@ -39,7 +39,7 @@ class Glimpse:
     path: Path
     count: int
     changed: float
-    picture: np.ndarray | None
+    image: np.ndarray | None
 
 
 def glimpse(path: Path) -> Glimpse:
@@ -49,10 +49,10 @@ def glimpse(path: Path) -> Glimpse:
     with Project.open(path, read_only=True) as project:
         changed, kept = (path / "project.db").stat().st_mtime, project.kept_ids()
         try:
-            picture = project.pictures(kept[:1], size=FACE * 2)[0] if len(kept) else None
+            image = project.images(kept[:1], size=FACE * 2)[0] if len(kept) else None
         except UserError:
-            picture = None
-        return Glimpse(path, len(kept), changed, picture)
+            image = None
+        return Glimpse(path, len(kept), changed, image)
 
 
 def ago(then: float, *, now: float | None = None) -> str:
@@ -107,8 +107,8 @@ class Recent(QPushButton):
         self.setProperty("small", True)
         self.setToolTip(str(path))
         self.setAccessibleName(f"Open {path.stem}")
-        self._picture = QLabel()
-        self._picture.setFixedSize(FACE, FACE)
+        self._image = QLabel()
+        self._image.setFixedSize(FACE, FACE)
         name = QLabel(path.stem)
         name.setText(name.fontMetrics().elidedText(path.stem, Qt.TextElideMode.ElideMiddle, 170))
         name.setFont(theme.font(bold=True))
@@ -117,18 +117,18 @@ class Recent(QPushButton):
         grid = QGridLayout(self)
         grid.setContentsMargins(10, 10, 10, 10)
         grid.setHorizontalSpacing(12)
-        grid.addWidget(self._picture, 0, 0, 2, 1)
+        grid.addWidget(self._image, 0, 0, 2, 1)
         grid.addWidget(name, 0, 1, Qt.AlignmentFlag.AlignBottom)
         grid.addWidget(self._facts, 1, 1, Qt.AlignmentFlag.AlignTop)
         grid.setColumnStretch(1, 1)
-        for label in (self._picture, name, self._facts):
+        for label in (self._image, name, self._facts):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     def show_glimpse(self, found: Glimpse) -> None:
         """Fill in what was read in the background."""
         self._facts.setText(f"{found.count:,} face{'' if found.count == 1 else 's'} · {ago(found.changed)}")
-        if found.picture is not None:
-            self._picture.setPixmap(_rounded(found.picture, self.devicePixelRatioF()))
+        if found.image is not None:
+            self._image.setPixmap(_rounded(found.image, self.devicePixelRatioF()))
 
     def show_fault(self, error: BaseException) -> None:
         """Show that the project cannot be read, in place of its facts."""
@@ -136,10 +136,10 @@ class Recent(QPushButton):
         self.setToolTip(str(error))
 
 
-def _rounded(picture: np.ndarray, ratio: float) -> QPixmap:
+def _rounded(image: np.ndarray, ratio: float) -> QPixmap:
     """A pixmap with rounded corners from an image uint8 [H, W], FACE px at the screen's ratio."""
     side = round(FACE * ratio)
-    scaled = to_image(picture).scaled(side, side, mode=Qt.TransformationMode.SmoothTransformation)
+    scaled = to_image(image).scaled(side, side, mode=Qt.TransformationMode.SmoothTransformation)
     made = QPixmap(side, side)
     made.fill(Qt.GlobalColor.transparent)
     painter = QPainter(made)

@@ -34,7 +34,7 @@ def test_predictions_that_cannot_be_read_are_told(qtbot: QtBot, session: Session
     jobs.close()
 
 
-def test_faces_whose_labels_lie_outside_their_pictures_are_not_drawn(tmp_path: Path) -> None:
+def test_faces_whose_labels_lie_outside_their_images_are_not_drawn(tmp_path: Path) -> None:
     path = make_project(tmp_path, 500.0)
     checked = Checked("drawn", np.arange(1, 121), 600, None)
     assert draw_pairs(path, checked, -1.0, faces=3, side=64) == []
@@ -42,7 +42,7 @@ def test_faces_whose_labels_lie_outside_their_pictures_are_not_drawn(tmp_path: P
     assert len(draw_pairs(near, checked, -1.0, faces=3, side=64)) == 6
 
 
-def test_a_damaged_run_does_not_keep_the_pictures_from_telling(tmp_path: Path) -> None:
+def test_a_damaged_run_does_not_keep_the_images_from_telling(tmp_path: Path) -> None:
     path = make_project(tmp_path, 1.2)
     run = path / "runs" / RUN
     run.mkdir(parents=True)

@@ -107,7 +107,7 @@ def test_time_left_reads_like_a_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
-def test_the_report_is_one_file_with_figures_and_pictures(tmp_path: Path) -> None:
+def test_the_report_is_one_file_with_figures_and_images(tmp_path: Path) -> None:
     shot = tmp_path / "a.png"
     shot.write_bytes(b"\x89PNG")
     facts = {

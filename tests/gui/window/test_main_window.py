@@ -120,7 +120,7 @@ def test_a_folder_dropped_on_the_window_opens(window: MainWindow, project_path: 
     assert window.session.store is not None
 
 
-def test_a_picture_that_is_opened_leads_to_the_import_of_its_folder(window: MainWindow, project_path: Path) -> None:
+def test_a_image_that_is_opened_leads_to_the_import_of_its_folder(window: MainWindow, project_path: Path) -> None:
     folder = project_path.parent / "photos"
     folder.mkdir()
     QImage(8, 8, QImage.Format.Format_Grayscale8).save(str(folder / "one.png"))
@@ -143,7 +143,7 @@ def test_a_demo_that_gets_ready_leaves_the_project_that_was_opened_meanwhile(
     assert opened.session.store is before
 
 
-def test_a_face_opened_in_the_gallery_takes_the_keys_to_the_picture(opened: MainWindow, qtbot: QtBot) -> None:
+def test_a_face_opened_in_the_gallery_takes_the_keys_to_the_image(opened: MainWindow, qtbot: QtBot) -> None:
     opened.canvas.toggle_contact_sheet()
     opened.gallery.setFocus()
     qtbot.keyClick(opened.gallery.view, Qt.Key.Key_Return)

@@ -45,10 +45,10 @@ def draw(mode: str, request: dict[str, Any], memory: Path) -> None:
         print(json.dumps({"id": request["id"], "error": "The image of face 3 is gone."}), flush=True)
         return
     count, side = len(request["ids"]), request["config"]["input_size"]
-    pictures = base64.b64encode(bytes([100 + request["seed"]]) * (count * side * side)).decode()
+    images = base64.b64encode(bytes([100 + request["seed"]]) * (count * side * side)).decode()
     points = [[[request["config"]["rotation"], 5.0]] * KEYPOINTS] * count
     mask = [[True] * 4 + [False] * (KEYPOINTS - 4)] * count
-    reply = {"id": request["id"], "size": [count, side, side, 1], "pictures": pictures, "points": points, "mask": mask}
+    reply = {"id": request["id"], "size": [count, side, side, 1], "pictures": images, "points": points, "mask": mask}
     print(json.dumps(reply), flush=True)
 
 

@@ -201,8 +201,8 @@ def test_import_and_export_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFix
     with (folder / "labels.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "nose_x", "nose_y"])
-        for i, picture in enumerate(pixels):
-            cv2.imwrite(str(folder / f"{i}.png"), picture)
+        for i, image in enumerate(pixels):
+            cv2.imwrite(str(folder / f"{i}.png"), image)
             writer.writerow([f"{i}.png", *(f"{v:.2f}" for v in labels.points[i, 10])])
         writer.writerow(["gone.png", "1", "2"])
     project = tmp_path / "a.fkp"

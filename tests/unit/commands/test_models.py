@@ -183,12 +183,12 @@ def test_evaluate_by_pose(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert fkp("evaluate", project, "--run", 1, "--by-pose", 0) == 2
 
 
-def test_predict_pictures_of_any_size(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predict_images_of_any_size(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "pictures"
     (folder / "deep").mkdir(parents=True)
-    picture = faces(1)[0][0]
-    cv2.imwrite(str(folder / "a.png"), picture)
-    cv2.imwrite(str(folder / "deep" / "b.jpg"), cv2.resize(picture, (200, 300)))
+    image = faces(1)[0][0]
+    cv2.imwrite(str(folder / "a.png"), image)
+    cv2.imwrite(str(folder / "deep" / "b.jpg"), cv2.resize(image, (200, 300)))
     (folder / "c.png").write_bytes(b"not an image")
     out = tmp_path / "out.csv"
     model = trained / "runs" / "0001-cnn-6"
@@ -361,13 +361,13 @@ def test_runs_with_damaged_files(project: Path, capsys: pytest.CaptureFixture[st
     assert f"problem: The run {run} cannot be read" in capsys.readouterr().out
 
 
-def test_a_picture_that_is_gone_is_left_out(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pictures, _ = faces(8)
+def test_a_image_that_is_gone_is_left_out(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, _ = faces(8)
     folder = tmp_path / "in"
     (folder / "images").mkdir(parents=True)
     rows = ["image,split," + ",".join(KAGGLE_15.columns)]
-    for i, picture in enumerate(pictures):
-        cv2.imwrite(str(folder / "images" / f"{i}.png"), picture)
+    for i, image in enumerate(images):
+        cv2.imwrite(str(folder / "images" / f"{i}.png"), image)
         rows.append(f"{i}.png,{'val' if i < 4 else 'train'}," + ",".join(["20"] * 30))
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
     project = tmp_path / "p.fkp"

@@ -21,7 +21,7 @@ def test_the_demo_project_holds_what_was_drawn(tmp_path: Path) -> None:
         assert project.name == "demo"
         labels, index = project.labels(project.ids()), project.index()
         assert labels.same_as(faces.labels)
-        assert np.array_equal(project.picture(7), faces.pictures[6])
+        assert np.array_equal(project.image(7), faces.images[6])
         judged = index.splits > 0
         assert labels.mask[judged].all()
         assert np.abs(labels.points - faces.points)[judged].max() < 4

@@ -15,9 +15,9 @@ FLIP = list(KAGGLE_15.flip)
 NAMES = KAGGLE_15.keypoints
 
 
-def brightness(picture: np.ndarray, point: np.ndarray) -> float:
+def brightness(image: np.ndarray, point: np.ndarray) -> float:
     x, y = np.rint(point).astype(int)
-    return float(picture[y, x])
+    return float(image[y, x])
 
 
 def mirrored(points: np.ndarray) -> np.ndarray:
@@ -30,8 +30,8 @@ def test_eye_centres_lie_on_the_dark_of_the_iris(yaw: float, gaze: float) -> Non
     face = Model(Person(iris=0.02)).draw(replace(PLAIN, yaw=yaw, gaze=(gaze, 0.0), eye_distance=36))
     for centre in range(2):
         x, y = face.points[centre]
-        around = face.picture[int(y) - 3 : int(y) + 4, int(x) - 6 : int(x) + 7]
-        assert brightness(face.picture, face.points[centre]) < around.mean() - 15
+        around = face.image[int(y) - 3 : int(y) + 4, int(x) - 6 : int(x) + 7]
+        assert brightness(face.image, face.points[centre]) < around.mean() - 15
 
 
 def test_brows_and_lips_are_darker_than_the_skin_beside_them() -> None:
@@ -39,15 +39,15 @@ def test_brows_and_lips_are_darker_than_the_skin_beside_them() -> None:
     point = dict(zip(NAMES, face.points, strict=True))
     down = np.array([0.0, 7.0])
     brow = point["right_eyebrow_inner_end"] - [2, 1]
-    assert brightness(face.picture, brow) < brightness(face.picture, brow - down) - 15
+    assert brightness(face.image, brow) < brightness(face.image, brow - down) - 15
     lip = point["mouth_center_bottom_lip"] - [0, 2]
-    assert brightness(face.picture, lip) < brightness(face.picture, lip + down) - 10
+    assert brightness(face.image, lip) < brightness(face.image, lip + down) - 10
 
 
 def test_a_frontal_face_in_frontal_light_is_symmetric() -> None:
     face = Model(Person(hair_kind="bald")).draw(PLAIN)
     assert face.points == pytest.approx(mirrored(face.points), abs=1e-6)
-    inner = face.picture[20:80, 22:74].astype(int)
+    inner = face.image[20:80, 22:74].astype(int)
     assert np.abs(inner - inner[:, ::-1]).mean() < 6
 
 
@@ -78,23 +78,23 @@ def test_sunglasses_hide_the_eyes() -> None:
     assert face.visible[NAMES.index("mouth_left_corner")]
 
 
-def test_pictures_are_faces_of_the_asked_kind() -> None:
+def test_images_are_faces_of_the_asked_kind() -> None:
     faces = make_faces(60, seed=2, missing="none")
-    assert faces.pictures.shape == (60, 96, 96)
-    assert faces.pictures.dtype == np.uint8
+    assert faces.images.shape == (60, 96, 96)
+    assert faces.images.dtype == np.uint8
     assert faces.points.min() >= 1.9
     assert faces.points.max() <= 93.1
-    assert (faces.pictures.std(axis=(1, 2)) > 4).all()
+    assert (faces.images.std(axis=(1, 2)) > 4).all()
     assert np.array_equal(faces.labels.points, faces.points)
     assert faces.labels.mask.all()
 
 
 def test_the_same_seed_gives_the_same_faces_and_another_gives_others() -> None:
     one, again, other = make_faces(12, seed=5), make_faces(12, seed=5), make_faces(12, seed=6)
-    assert np.array_equal(one.pictures, again.pictures)
+    assert np.array_equal(one.images, again.images)
     assert one.labels.same_as(again.labels)
-    assert not np.array_equal(one.pictures, other.pictures)
-    assert np.array_equal(make_faces(7, seed=5).pictures, one.pictures[:7])
+    assert not np.array_equal(one.images, other.images)
+    assert np.array_equal(make_faces(7, seed=5).images, one.images[:7])
 
 
 def test_a_person_is_in_one_split_only() -> None:

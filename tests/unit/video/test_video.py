@@ -26,7 +26,7 @@ from training.storage.runs.settings.config import RunConfig
 from training.video.kept_frames import save_frame
 from training.video.live import Live
 from training.video.points_csv import video_table
-from training.video.screen_image import screen_picture
+from training.video.screen_image import screen_image
 from training.video.source import Frame, Video
 from training.video.tracking import Face, FaceTracker
 
@@ -40,9 +40,9 @@ class Finder:
     def __init__(self) -> None:
         self.looked = 0
 
-    def find(self, picture: np.ndarray) -> np.ndarray:
+    def find(self, image: np.ndarray) -> np.ndarray:
         self.looked += 1
-        ys, xs = np.nonzero(picture > 128)
+        ys, xs = np.nonzero(image > 128)
         return np.array([[xs.min(), ys.min(), np.ptp(xs), np.ptp(xs)]], float) if len(xs) else np.zeros((0, 4))
 
 
@@ -53,16 +53,16 @@ class SlowFinder(Finder):
         super().__init__()
         self.may_end = threading.Event()
 
-    def find(self, picture: np.ndarray) -> np.ndarray:
+    def find(self, image: np.ndarray) -> np.ndarray:
         assert self.may_end.wait(10)
-        return super().find(picture)
+        return super().find(image)
 
 
-def on_disc(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def on_disc(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Stands in for a model: points on the rim of the bright disc; confident if there is one."""
-    points, sure = np.zeros((len(pictures), K, 2)), np.zeros((len(pictures), K), np.float32)
-    for i, picture in enumerate(pictures):
-        ys, xs = np.nonzero(picture[..., 0] > 128)
+    points, sure = np.zeros((len(images), K, 2)), np.zeros((len(images), K), np.float32)
+    for i, image in enumerate(images):
+        ys, xs = np.nonzero(image[..., 0] > 128)
         if len(xs):
             points[i] = (xs.mean(), ys.mean()) + OVAL * np.ptp(xs) / 2
             sure[i] = 0.9
@@ -70,10 +70,10 @@ def on_disc(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def disc(x: float, y: float) -> np.ndarray:
-    picture = np.zeros((120, 160, 3), np.uint8)
+    image = np.zeros((120, 160, 3), np.uint8)
     if x >= 0:
-        cv2.circle(picture, (round(x), round(y)), 20, (255, 255, 255), -1)
-    return picture
+        cv2.circle(image, (round(x), round(y)), 20, (255, 255, 255), -1)
+    return image
 
 
 def tracker() -> tuple[FaceTracker, Finder]:
@@ -129,7 +129,7 @@ def test_the_frames_of_a_file_with_their_times(video: Path) -> None:
         rest = list(opened.frames())
     assert [f.number for f in rest] == list(range(4, 12))
     assert rest[0].seconds == pytest.approx(0.16)
-    ys, xs = np.nonzero(rest[0].picture[..., 0] > 128)
+    ys, xs = np.nonzero(rest[0].image[..., 0] > 128)
     assert (xs.mean(), ys.mean()) == pytest.approx((60, 60), abs=1)
 
 
@@ -143,7 +143,7 @@ def test_going_to_a_frame_gives_that_frame(tmp_path: Path, name: str, code: str)
             frame = opened.next()
             assert frame is not None
             assert (frame.number, frame.seconds) == (number, one_by_one[number].seconds)
-            assert np.array_equal(frame.picture, one_by_one[number].picture)
+            assert np.array_equal(frame.image, one_by_one[number].image)
         assert next(opened.frames()).number == 13
 
 
@@ -226,7 +226,7 @@ def test_the_table_has_a_row_a_face(tmp_path: Path) -> None:
     assert rows[0]["nose_tip_confidence"] == "0.500"
 
 
-def test_a_frame_in_a_project_has_pictures_groups_and_predictions(tmp_path: Path) -> None:
+def test_a_frame_in_a_project_has_images_groups_and_predictions(tmp_path: Path) -> None:
     path = tmp_path / "p.fkp"
     with new_project(path, KAGGLE_15):
         pass
@@ -239,7 +239,7 @@ def test_a_frame_in_a_project_has_pictures_groups_and_predictions(tmp_path: Path
         assert project.groups(ids) == ["video my video.avi"]
         corner = project.faces(ids).corners[0]
         assert project.predictions("starter-15", ids).points[0] + corner == pytest.approx(points, abs=1e-3)
-        assert np.array_equal(project.picture(1, channels=3)[..., 0].max(), 255)
+        assert np.array_equal(project.image(1, channels=3)[..., 0].max(), 255)
         with pytest.raises(UserError, match="already"):
             save_frame(project, frame, [face], video="my video.avi")
         assert len(project) == 1
@@ -317,11 +317,11 @@ def test_frames_come_in_the_size_of_the_window(video: Path) -> None:
     assert small["faces"] == large["faces"]
 
 
-def test_a_picture_for_the_screen_keeps_its_colours_and_places() -> None:
-    picture = np.zeros((100, 200, 3), np.uint8)
-    picture[:50, :100] = (10, 20, 30)
+def test_a_image_for_the_screen_keeps_its_colours_and_places() -> None:
+    image = np.zeros((100, 200, 3), np.uint8)
+    image[:50, :100] = (10, 20, 30)
     for scale in (0.22, 0.5, 1, 1.7):
-        shown = screen_picture(picture, scale)
+        shown = screen_image(image, scale)
         height, width = round(100 * scale), round(200 * scale)
         assert shown.shape == (height, width, 4)
         assert shown[height // 4, width // 4].tolist() == [30, 20, 10, 255]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import safetensors
 
-from training.assist.offsets.symmetry import DRAWS, FEWEST, Picture, mirror_axis
+from training.assist.offsets.symmetry import DRAWS, FEWEST, Image, mirror_axis
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
 from training.storage.runs.events import Trouble
@@ -71,11 +71,9 @@ class LabelOffset:
         )
 
 
-def from_pictures(
-    picture: Picture, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray
-) -> LabelOffset | None:
+def from_images(image: Image, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray) -> LabelOffset | None:
     """The offset from the symmetry of the images; arguments as for `mirror_axis`. None where it can't be determined."""
-    axis = mirror_axis(picture, points, schema, groups)
+    axis = mirror_axis(image, points, schema, groups)
     if axis is None or not math.isfinite(axis.common):
         return None
     half = _SPREAD * float(axis.draws.std())
@@ -181,13 +179,13 @@ def learnt_offsets(model: Path) -> np.ndarray | None:
 
 
 def offset_troubles(
-    picture: Picture, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray, *, scale: float, modelled: bool
+    image: Image, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray, *, scale: float, modelled: bool
 ) -> list[Trouble]:
     """At most one problem to report before training. points: in input px; scale: original px per input px.
 
     modelled: the network learns such an offset separately.
     """
-    found = from_pictures(picture, points, schema, groups)
+    found = from_images(image, points, schema, groups)
     if found is None or not found.worth_telling:
         return []
     more = (

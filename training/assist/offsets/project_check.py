@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.assist.offsets.label_offsets import LabelOffset, from_pictures, from_predictions, learnt_offsets
+from training.assist.offsets.label_offsets import LabelOffset, from_images, from_predictions, learnt_offsets
 from training.assist.offsets.symmetry import FEWEST, frontal_rows
 from training.errors import UserError
 from training.faces.labels.splits import spread_rows
@@ -83,15 +83,15 @@ def _check(project: Project, run: Run | None, ids: np.ndarray, source: str) -> C
         frontal.append(block[frontal_rows(points, project.schema)])
     looked_at = spread_rows(np.concatenate(frontal), LOOKED_AT)
 
-    def picture(row: int) -> np.ndarray | None:
+    def image(row: int) -> np.ndarray | None:
         project.database.progress(row / len(looked_at), "")
         try:
-            return project.picture(int(looked_at[row]), channels=1)
+            return project.image(int(looked_at[row]), channels=1)
         except UserError:  # unreadable images are skipped
             return None
 
     points = _imported(project, looked_at)
-    made = Checked(source, ids, imported, from_pictures(picture, points, project.schema, _groups(project, looked_at)))
+    made = Checked(source, ids, imported, from_images(image, points, project.schema, _groups(project, looked_at)))
     return made if run is None else _with_run(project, run, made)
 
 

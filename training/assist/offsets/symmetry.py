@@ -31,7 +31,7 @@ FEWEST = 60  # faces
 ROOM = 1.0  # of the inter-ocular distance: margin kept around the labels, for patches and their shifts
 FINEST = 2.0  # px between samples, at most: larger faces are shrunk, which saves memory and removes fine grain
 
-Picture = Callable[[int], np.ndarray | None]
+Image = Callable[[int], np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Axis:
     interocular: float
 
 
-def mirror_axis(picture: Picture, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray) -> Axis | None:
+def mirror_axis(image: Image, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray) -> Axis | None:
     """The offset of labels [N, K, 2] (px, NaN if missing); None where mirroring cannot determine it.
 
     picture(row): uint8 [H, W] or [H, W, 3], or None if it cannot be read. groups: [N], equal for one person or photo.
@@ -64,7 +64,7 @@ def mirror_axis(picture: Picture, points: np.ndarray, schema: KeypointSchema, gr
     across, unit = _across(eyes), HALF * 2 / (PATCH - 1)
     scale = np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1) * unit  # px between samples
     parts = [
-        _face(picture(row), points[row], room=ROOM * one / unit, scale=one)
+        _face(image(row), points[row], room=ROOM * one / unit, scale=one)
         for row, one in zip(rows.tolist(), scale.tolist(), strict=True)
     ]
     images, size = [part.image for part in parts], np.array([part.size for part in parts])
@@ -130,14 +130,14 @@ class _Part:
     size: float = 1.0
 
 
-def _face(picture: np.ndarray | None, points: np.ndarray, *, room: float, scale: float) -> _Part:
+def _face(image: np.ndarray | None, points: np.ndarray, *, room: float, scale: float) -> _Part:
     """The face of labels [K, 2] with `room` px around it, since hundreds of whole photos would not fit in memory."""
-    if picture is None:
+    if image is None:
         return _Part(None)
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     low = np.clip(np.floor(np.nanmin(points, axis=0) - room), 0, (width - 1, height - 1)).astype(int)
     high = np.clip(np.ceil(np.nanmax(points, axis=0) + room) + 1, low + 1, (width, height)).astype(int)
-    gray = picture[low[1] : high[1], low[0] : high[0]]
+    gray = image[low[1] : high[1], low[0] : high[0]]
     if gray.ndim == 3:
         gray = cv2.cvtColor(np.ascontiguousarray(gray), cv2.COLOR_RGB2GRAY)
     size = min(1.0, FINEST / scale)

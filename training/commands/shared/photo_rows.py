@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.commands.shared.output import Report
-from training.commands.shared.predict_all import predict_pictures
+from training.commands.shared.predict_all import predict_images
 from training.errors import UserError
 from training.faces.images.crops import cut, square_crop
 from training.faces.images.face_detector import FaceDetector
-from training.faces.images.reading import as_channels, read_picture
+from training.faces.images.reading import as_channels, read_image
 from training.faces.labels.samples import face_name
 from training.storage.runs.model.starters import room_for
 
@@ -33,14 +33,14 @@ def face_rows(files: list[tuple[str, Path]], predictor: Predictor, left_out: lis
     detector, room = FaceDetector(), room_for(predictor.schema)
     for done, (name, path) in enumerate(files, 1):
         try:
-            picture = read_picture(path, channels=3)
+            image = read_image(path, channels=3)
         except UserError as error:
             left_out.append(str(error))
             continue
-        boxes = detector.find(as_channels(picture, 1))
+        boxes = detector.find(as_channels(image, 1))
         if len(boxes):
             crops = [square_crop(box, room) for box in boxes]
-            points, confidences = predict_pictures(predictor, [cut(picture, crop) for crop in crops])
+            points, confidences = predict_images(predictor, [cut(image, crop) for crop in crops])
             corners = np.array(crops)[:, None, :2]
             yield [_key(name, n + 1, box) for n, box in enumerate(boxes)], points + corners, confidences
         else:
@@ -50,5 +50,5 @@ def face_rows(files: list[tuple[str, Path]], predictor: Predictor, left_out: lis
         report(done / len(files), "")
 
 
-def _key(picture: str, number: int, box: np.ndarray) -> tuple[str, ...]:
-    return (picture, face_name(picture, number), *(f"{value:.1f}" for value in box.tolist()))
+def _key(image: str, number: int, box: np.ndarray) -> tuple[str, ...]:
+    return (image, face_name(image, number), *(f"{value:.1f}" for value in box.tolist()))

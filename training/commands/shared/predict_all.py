@@ -32,21 +32,21 @@ def load_predictor(run: Run, device: str) -> Predictor:
     return Predictor.load(run, device)
 
 
-def predict_pictures(
-    predictor: Predictor, pictures: Sequence[np.ndarray], schemes: np.ndarray | None = None
+def predict_images(
+    predictor: Predictor, images: Sequence[np.ndarray], schemes: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points [B, K, 2] in px of each image and confidences [B, K]; the images may differ in size.
 
     schemes: int64 [B], as returned by `Predictor.schemes_of`.
     """
     shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for n, picture in enumerate(pictures):
-        shapes[picture.shape].append(n)
-    points: list[np.ndarray] = [np.empty(0)] * len(pictures)
+    for n, image in enumerate(images):
+        shapes[image.shape].append(n)
+    points: list[np.ndarray] = [np.empty(0)] * len(images)
     confidences = points.copy()
     for rows in shapes.values():
         own = None if schemes is None else schemes[rows]
-        found = predictor.predict(np.stack([pictures[n] for n in rows]), own)
+        found = predictor.predict(np.stack([images[n] for n in rows]), own)
         for n, p, c in zip(rows, *found, strict=True):
             points[n], confidences[n] = p, c
     return np.stack(points), np.stack(confidences)
@@ -60,16 +60,16 @@ def project_batches(
     pixels = int(index.widths.max(initial=1)) * int(index.heights.max(initial=1))
     size = BATCH if pixels < LARGE else 16
     for first in range(0, len(ids), size):
-        kept, pictures = [], []
+        kept, images = [], []
         for sample in ids[first : first + size].tolist():
             try:
-                pictures.append(project.picture(sample))
+                images.append(project.image(sample))
             except UserError as error:
                 unreadable.append(str(error))
             else:
                 kept.append(sample)
         if kept:
-            yield np.array(kept, np.int64), pictures
+            yield np.array(kept, np.int64), images
 
 
 def predict_into(project: Project, run: Run, ids: np.ndarray, *, device: str = "auto") -> list[str]:
@@ -80,8 +80,8 @@ def predict_into(project: Project, run: Run, ids: np.ndarray, *, device: str = "
     unreadable: list[str] = []
     done = 0
     with progress_bar("predict") as report:
-        for part, pictures in project_batches(project, ids, unreadable):
-            found = predict_pictures(predictor, pictures, predictor.schemes_of(project.path, part))
+        for part, images in project_batches(project, ids, unreadable):
+            found = predict_images(predictor, images, predictor.schemes_of(project.path, part))
             project.write_predictions(run.name, part, *found)
             done += len(part)
             report(done / len(ids), "")

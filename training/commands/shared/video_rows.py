@@ -55,4 +55,4 @@ def predict_video(
 def followed(video: Video, predictor: Predictor) -> Iterator[tuple[Frame, list[Face]]]:
     tracker = FaceTracker(predictor.predict, side=predictor.info.config.network.input_size)
     for frame in video.frames():
-        yield frame, tracker.follow(frame.picture)
+        yield frame, tracker.follow(frame.image)

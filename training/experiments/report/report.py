@@ -126,8 +126,8 @@ def _row(arm: ArmResult, names: list[str], results: Results, *, turned: bool) ->
             cells.append(measure.text(arm.arm.paper.get(name, float("nan"))))
     if turned and names:
         cells.append("–" if arm.turned is None else MEASURES[names[0]].text(arm.turned.value))
-    pictures = round(np.mean([run.pictures for run in arm.runs]), -2)
-    return [*cells, f"{pictures:,.0f}"]
+    images = round(np.mean([run.images for run in arm.runs]), -2)
+    return [*cells, f"{images:,.0f}"]
 
 
 def _range(name: str, low: float, high: float) -> str:
@@ -185,7 +185,7 @@ def _training_table(results: Results) -> Table:
             f"{r.train_faces:,}",
             str(r.epochs),
             str(r.best_epoch),
-            f"{r.pictures:,}",
+            f"{r.images:,}",
             f"{r.speed:,.0f}",
             f"{r.minutes:.1f}",
             r.precision,
@@ -289,7 +289,7 @@ def _arm_values(arm: ArmResult) -> dict[str, Any]:
         },
         "turned": None if arm.turned is None else arm.turned.value,
         "runs": [
-            {"seed": r.seed, "run": r.name, "epochs": r.epochs, "pictures": r.pictures, "minutes": r.minutes}
+            {"seed": r.seed, "run": r.name, "epochs": r.epochs, "pictures": r.images, "minutes": r.minutes}
             for r in arm.runs
         ],
     }

@@ -28,7 +28,7 @@ class ArmRun:
     epochs: int
     best_epoch: int
     minutes: float
-    pictures: int
+    images: int
     train_faces: int
     best_rmse: float
     mean_shape_rmse: float
@@ -38,7 +38,7 @@ class ArmRun:
     @property
     def speed(self) -> float:
         """Training speed in images/s, including evaluation."""
-        return self.pictures / max(60 * self.minutes, 1e-9)
+        return self.images / max(60 * self.minutes, 1e-9)
 
     @property
     def hardly_learnt(self) -> bool:
@@ -146,7 +146,7 @@ def describe(info: RunInfo, seed: int) -> ArmRun:
         epochs=last.epoch,
         best_epoch=info.best.epoch if info.best else 0,
         minutes=last.seconds / 60,
-        pictures=round(epochs * faces),
+        images=round(epochs * faces),
         train_faces=faces,
         best_rmse=info.best.rmse if info.best else float("nan"),
         mean_shape_rmse=start.mean_shape_rmse if start else float("nan"),

@@ -146,10 +146,10 @@ def _whom(trainings: Sequence[str], every: int) -> str:
 def _uneven(arms: Sequence[ArmResult]) -> list[str]:
     lines = []
     for arm in arms:
-        pictures = [run.pictures for run in arm.runs]
-        if len(pictures) > 1 and max(pictures) > _SPEED_SPREAD * max(min(pictures), 1):
+        images = [run.images for run in arm.runs]
+        if len(images) > 1 and max(images) > _SPEED_SPREAD * max(min(images), 1):
             lines.append(
-                f"{arm.arm.title}: its trainings saw {min(pictures):,} to {max(pictures):,} images in the same time, "
+                f"{arm.arm.title}: its trainings saw {min(images):,} to {max(images):,} images in the same time, "
                 "so the load of the machine varied."
             )
     return lines

@@ -19,7 +19,7 @@ PADDING = 0.25
 _MOST_PADDING = 3.0
 REDUCED = 8  # largest factor by which a JPEG is shrunk while it is decoded
 _ON_GRID = 256  # px; larger crops are aligned to multiples of REDUCED
-_MOST_OF_PICTURE = 4  # a crop this many times as long as its image is nearly all border
+_MOST_OF_IMAGE = 4  # a crop this many times as long as its image is nearly all border
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def box_fault(box: np.ndarray, size: tuple[int, int], *, padding: float) -> str:
     if x >= size[0] or y >= size[1] or x + width <= 0 or y + height <= 0:
         return f"{where} lies outside the image of {size[0]} x {size[1]} pixels"
     side = max(width, height) * (1 + 2 * padding)
-    if side > _MOST_OF_PICTURE * max(size) or side > MAX_SIDE or side * side > MAX_PIXELS:
+    if side > _MOST_OF_IMAGE * max(size) or side > MAX_SIDE or side * side > MAX_PIXELS:
         return f"{where} is too large for the image of {size[0]} x {size[1]} pixels"
     return ""
 
@@ -101,18 +101,18 @@ def crop_fault(crop: tuple[int, int, int], size: tuple[int, int]) -> str:
     where = f"the crop at ({x}, {y}) of {side} x {side} pixels"
     if x >= size[0] + REDUCED or y >= size[1] + REDUCED or x + side <= -REDUCED or y + side <= -REDUCED:
         return f"{where} lies outside the image of {size[0]} x {size[1]} pixels"
-    if side > _MOST_OF_PICTURE * max(size) + REDUCED or side > MAX_SIDE or side * side > MAX_PIXELS:
+    if side > _MOST_OF_IMAGE * max(size) + REDUCED or side > MAX_SIDE or side * side > MAX_PIXELS:
         return f"{where} is too large for the image of {size[0]} x {size[1]} pixels"
     return ""
 
 
-def cut(picture: np.ndarray, crop: tuple[int, int, int]) -> np.ndarray:
+def cut(image: np.ndarray, crop: tuple[int, int, int]) -> np.ndarray:
     """The crop of an image [H, W(, 3)]: uint8 [side, side(, 3)]. Outside the image its border is repeated."""
     x, y, side = crop
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     left, top = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
     right, bottom = max(min(x + side, width), left + 1), max(min(y + side, height), top + 1)
-    inside = picture[top:bottom, left:right]
+    inside = image[top:bottom, left:right]
     if inside.shape[:2] == (side, side):
         return np.ascontiguousarray(inside)
     margins = (max(0, top - y), max(0, y + side - bottom), max(0, left - x), max(0, x + side - right))

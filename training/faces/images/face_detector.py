@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from training.errors import UserError
-from training.faces.images.reading import resize_picture
+from training.faces.images.reading import resize_image
 
 ROOM = 0.15  # of the box, added on each side, as in the starters' training crops
 _SIDE = 640  # px; larger images are scaled down to this
@@ -50,24 +50,24 @@ _OTHER_PROFILE = _Cascade(
 class FaceDetector:
     """Use from one thread at a time. The first call loads the cascades, which takes 40 ms."""
 
-    def find(self, picture: np.ndarray) -> np.ndarray:
+    def find(self, image: np.ndarray) -> np.ndarray:
         """Boxes float64 [F, 4] (x, y, width, height) in px of an upright gray image uint8 [H, W], largest first.
 
         F is 0 if none is found; no image content or size raises an error.
         """
-        boxes = np.concatenate([self._boxes(picture, cascade) for cascade in (_FRONTAL, _PROFILE, _OTHER_PROFILE)])
+        boxes = np.concatenate([self._boxes(image, cascade) for cascade in (_FRONTAL, _PROFILE, _OTHER_PROFILE)])
         boxes = boxes[_distinct(boxes)]
         return boxes[np.argsort(-boxes[:, 2], kind="stable")]
 
-    def _boxes(self, picture: np.ndarray, cascade: _Cascade) -> np.ndarray:
+    def _boxes(self, image: np.ndarray, cascade: _Cascade) -> np.ndarray:
         """The detections of one cascade as face boxes, most certain first."""
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         scale = min(1.0, cascade.most / max(height, width))
         if scale < 1:
-            picture = resize_picture(picture, (max(1, round(width * scale)), max(1, round(height * scale))))
-        if min(picture.shape) < _SMALLEST:
+            image = resize_image(image, (max(1, round(width * scale)), max(1, round(height * scale))))
+        if min(image.shape) < _SMALLEST:
             return np.zeros((0, 4))
-        seen = np.ascontiguousarray(picture[:, ::-1]) if cascade.mirrored else picture
+        seen = np.ascontiguousarray(image[:, ::-1]) if cascade.mirrored else image
         found, counts = self._classifiers[cascade.file].detectMultiScale2(
             seen, scaleFactor=_STEP, minNeighbors=cascade.neighbours, minSize=(_SMALLEST, _SMALLEST)
         )
@@ -75,7 +75,7 @@ class FaceDetector:
         x, y, side = np.asarray(found, np.float64).reshape(-1, 4)[order, :3].T  # they are square
         middle = x + side * (0.5 + cascade.right)
         if cascade.mirrored:
-            middle = picture.shape[1] - middle
+            middle = image.shape[1] - middle
         low = y + side * (0.5 + cascade.down)
         part = side * cascade.side
         return np.stack([middle - part / 2, low - part / 2, part, part], axis=1) / scale

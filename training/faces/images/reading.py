@@ -16,7 +16,7 @@ from training.errors import UserError
 from training.faces.images.image_header import header_size, is_turned
 from training.files import reading
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff", ".gif")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 120_000_000  # 360 MB as RGB: more than any camera's image, less than a decompression bomb
 MAX_SIDE = 65_535  # px: projects store widths and heights in 16 bits
 _REDUCED_FROM = 4_000_000
@@ -31,12 +31,12 @@ cv2.utils.logging.setLogLevel(
 )  # OpenCV's own messages on stderr add nothing to the UserError
 
 
-def read_picture(path: Path, *, channels: int = 1) -> np.ndarray:
+def read_image(path: Path, *, channels: int = 1) -> np.ndarray:
     """An image file as uint8 [H, W] (channels 1) or [H, W, 3] RGB (channels 3), with EXIF orientation applied.
 
     Raises UserError naming the file where it cannot be read or is not a complete image.
     """
-    return decode_picture(read_picture_bytes(path), name=str(path), channels=channels)
+    return decode_image(read_image_bytes(path), name=str(path), channels=channels)
 
 
 def read_reduced(path: Path, *, channels: int, by: int) -> tuple[np.ndarray, int]:
@@ -45,16 +45,16 @@ def read_reduced(path: Path, *, channels: int, by: int) -> tuple[np.ndarray, int
     Pixel (i, j) of the result covers the pixels from (by * i, by * j). A JPEG with EXIF rotation is read at full size,
     since its blocks would start at another corner.
     """
-    data = read_picture_bytes(path)
+    data = read_image_bytes(path)
     if by == 1 or not data.startswith(b"\xff\xd8") or is_turned(data):
-        return decode_picture(data, name=str(path), channels=channels), 1
+        return decode_image(data, name=str(path), channels=channels), 1
     check_header(data, name=str(path))
     gray, colour = _REDUCED_MODES[by]
-    picture = _decode(data, gray if channels == 1 else colour, str(path))
-    return (picture if channels == 1 else np.ascontiguousarray(picture[:, :, ::-1])), by
+    image = _decode(data, gray if channels == 1 else colour, str(path))
+    return (image if channels == 1 else np.ascontiguousarray(image[:, :, ::-1])), by
 
 
-def read_picture_bytes(path: Path) -> bytes:
+def read_image_bytes(path: Path) -> bytes:
     """The bytes of an image file; refuses files larger than any image within MAX_PIXELS could need."""
     with reading(path):
         size = path.stat().st_size
@@ -63,13 +63,13 @@ def read_picture_bytes(path: Path) -> bytes:
         return path.read_bytes()
 
 
-def decode_picture(data: bytes, *, name: str, channels: int = 1) -> np.ndarray:
+def decode_image(data: bytes, *, name: str, channels: int = 1) -> np.ndarray:
     """As read_picture, from a file's bytes. 16-bit images are scaled to 8 bits."""
     check_header(data, name=name)
     if channels not in (1, 3):
         raise ValueError("channels must be 1 or 3")
-    picture = _decode(data, cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR, name)
-    return picture if channels == 1 else np.ascontiguousarray(picture[:, :, ::-1])
+    image = _decode(data, cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR, name)
+    return image if channels == 1 else np.ascontiguousarray(image[:, :, ::-1])
 
 
 def check_header(data: bytes, *, name: str) -> tuple[int, int]:
@@ -89,7 +89,7 @@ def check_header(data: bytes, *, name: str) -> tuple[int, int]:
     return size
 
 
-def examine_picture(data: bytes, *, name: str) -> tuple[tuple[int, int], np.ndarray]:
+def examine_image(data: bytes, *, name: str) -> tuple[tuple[int, int], np.ndarray]:
     """((upright width, height), a gray uint8 version for hashing, possibly smaller): proves that an image can be read.
 
     Large images are decoded at an eighth of their size, which still reads all their bytes.
@@ -106,33 +106,31 @@ def examine_picture(data: bytes, *, name: str) -> tuple[tuple[int, int], np.ndar
 
 def _decode(data: bytes, mode: int, name: str) -> np.ndarray:
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     except cv2.error:
-        picture = None
-    if picture is None:
+        image = None
+    if image is None:
         raise UserError(f"{name}: the image is damaged or cut off; copy it again or remove it.")
-    return np.asarray(picture, np.uint8)
+    return np.asarray(image, np.uint8)
 
 
-def resize_picture(picture: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+def resize_image(image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
     """[H, W(, 3)] stretched to size x size, or (width, height). Shrinking averages over areas, to avoid aliasing."""
     width, height = (size, size) if isinstance(size, int) else size
-    old_height, old_width = picture.shape[:2]
+    old_height, old_width = image.shape[:2]
     if (old_width, old_height) == (width, height):
-        return picture
+        return image
     shrinks = width < old_width or height < old_height
-    return np.asarray(
-        cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    )
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
 
 
-def resize_pictures(pictures: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray:
+def resize_images(images: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray:
     """B images [H, W] or [H, W, 3] of any sizes -> uint8 [B, size, size(, 3)]."""
-    if len(pictures) == 0:
+    if len(images) == 0:
         return np.zeros((0, size, size), np.uint8)
-    out = np.empty((len(pictures), size, size, *pictures[0].shape[2:]), np.uint8)
-    for i, picture in enumerate(pictures):
-        out[i] = resize_picture(picture, size)
+    out = np.empty((len(images), size, size, *images[0].shape[2:]), np.uint8)
+    for i, image in enumerate(images):
+        out[i] = resize_image(image, size)
     return out
 
 
@@ -148,11 +146,11 @@ def resize_points(
     return (np.asarray(points, np.float64) + 0.5) * scale - 0.5
 
 
-def as_channels(picture: np.ndarray, channels: int | None) -> np.ndarray:
+def as_channels(image: np.ndarray, channels: int | None) -> np.ndarray:
     """An image as gray [H, W] (1), RGB [H, W, 3] (3), or unchanged (None). Gray is ITU-R BT.601."""
-    if channels == 3 and picture.ndim == 2:
-        return np.repeat(picture[..., None], 3, axis=2)
-    if channels == 1 and picture.ndim == 3:
+    if channels == 3 and image.ndim == 2:
+        return np.repeat(image[..., None], 3, axis=2)
+    if channels == 1 and image.ndim == 3:
         weights = np.array([0.299, 0.587, 0.114])
-        return np.rint(picture @ weights).astype(np.uint8)
-    return picture
+        return np.rint(image @ weights).astype(np.uint8)
+    return image

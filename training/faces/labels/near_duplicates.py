@@ -21,11 +21,11 @@ _HASHED = 1024  # images hashed at once
 _MAX_STEPS = 400  # neighbours compared per bucket; only collections unlike faces have larger buckets
 
 
-def looks_of(pictures: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+def looks_of(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Gray images [H, W] of any size -> uint8 [B, 16, 16], averaged over areas."""
-    out = np.empty((len(pictures), LOOK, LOOK), np.uint8)
-    for i, picture in enumerate(pictures):
-        out[i] = cv2.resize(picture, (LOOK, LOOK), interpolation=cv2.INTER_AREA)
+    out = np.empty((len(images), LOOK, LOOK), np.uint8)
+    for i, image in enumerate(images):
+        out[i] = cv2.resize(image, (LOOK, LOOK), interpolation=cv2.INTER_AREA)
     return out
 
 

@@ -98,7 +98,7 @@ class SampleBatch:
         return replace(self, **taken)
 
 
-def face_name(picture: str, number: int) -> str:
+def face_name(image: str, number: int) -> str:
     """The sample's name of an image's n-th face: a.jpg, a#2.jpg, ..."""
-    path = PurePosixPath(picture)
-    return picture if number == 1 else picture[: len(picture) - len(path.suffix)] + f"#{number}{path.suffix}"
+    path = PurePosixPath(image)
+    return image if number == 1 else image[: len(image) - len(path.suffix)] + f"#{number}{path.suffix}"

@@ -13,9 +13,9 @@ from training.learning.augment.photometric import blur, erase, gamma, light, noi
 from training.storage.runs.settings.config import RunConfig
 
 
-def to_float(pictures: Tensor, *, channels: int) -> Tensor:
+def to_float(images: Tensor, *, channels: int) -> Tensor:
     """uint8 [B, S, S] or [B, S, S, 3] -> float32 [B, channels, S, S] in 0..255; converts between gray and colour."""
-    x = pictures.unsqueeze(1) if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
+    x = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
     x = x.float()
     if x.shape[1] == channels:
         return x
@@ -25,13 +25,13 @@ def to_float(pictures: Tensor, *, channels: int) -> Tensor:
     return (x * weights).sum(dim=1, keepdim=True)
 
 
-def prepare(pictures: Tensor, *, channels: int, pixels: str = "picture") -> Tensor:
+def prepare(images: Tensor, *, channels: int, pixels: str = "picture") -> Tensor:
     """The network's input without augmentation: [B, C, S, S], channels last. pixels: as the setting of that name."""
-    return normalise(to_float(pictures, channels=channels), pixels)
+    return normalise(to_float(images, channels=channels), pixels)
 
 
 def augment(
-    pictures: Tensor, points: Tensor, mask: Tensor, *, config: RunConfig, flip: Tensor, generator: torch.Generator
+    images: Tensor, points: Tensor, mask: Tensor, *, config: RunConfig, flip: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Images uint8 [B, S, S(, 3)] with points [B, K, 2] (px) and mask [B, K] -> input [B, C, S, S], points, mask.
 
@@ -39,7 +39,7 @@ def augment(
     missing. Random numbers come from the generator on the CPU, so that a batch is the same on every device and after
     resuming. A point that leaves the image keeps its label, or counts as missing with the setting outside = mask.
     """
-    x = to_float(pictures, channels=config.network.channels)
+    x = to_float(images, channels=config.network.channels)
     mirrored = uniform(len(x), generator=generator) < config.augment.flip
     matrix, offset = (t.to(x.device) for t in random_transform(mirrored, config, generator))
     swap = mirrored.to(x.device)[:, None]

@@ -15,7 +15,7 @@ from torch import Tensor
 from training.faces.images.reading import resize_points
 from training.learning.augment.batch import augment
 from training.storage.project.project import Project
-from training.storage.runs.inputs.data import load_pictures
+from training.storage.runs.inputs.data import load_images
 from training.storage.runs.settings.config import RunConfig
 
 _GRAY, _CONTRAST = 127.5, 52.0  # gray value of a standardised image's mean, and of one standard deviation
@@ -26,7 +26,7 @@ class _Faces:
     project: Project
     ids: list[int]
     size: tuple[int, int]  # input_size, channels
-    pictures: Tensor
+    images: Tensor
     sides: np.ndarray  # [N, 2], width and height of the originals
 
 
@@ -47,7 +47,7 @@ class Sheet:
         generator = torch.Generator().manual_seed(seed)
         flip = torch.tensor(project.schema.flip)
         with _one_thread():
-            x, points, mask = augment(faces.pictures, points, mask, config=config, flip=flip, generator=generator)
+            x, points, mask = augment(faces.images, points, mask, config=config, flip=flip, generator=generator)
             shown = (x * _CONTRAST + _GRAY).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
         return {
             "size": list(shown.shape),
@@ -59,10 +59,10 @@ class Sheet:
     def _read(self, project: Project, ids: list[int], config: RunConfig) -> _Faces:
         size, faces = (config.network.input_size, config.network.channels), self._faces
         if faces is None or faces.project is not project or faces.ids != ids or faces.size != size:
-            pictures = torch.from_numpy(load_pictures(project, np.array(ids, np.int64), config))
+            images = torch.from_numpy(load_images(project, np.array(ids, np.int64), config))
             samples = [project.sample(i) for i in ids]
             sides = np.array([(s.width, s.height) for s in samples]).reshape(-1, 2)
-            faces = self._faces = _Faces(project, ids, size, pictures, sides)
+            faces = self._faces = _Faces(project, ids, size, images, sides)
         return faces
 
 

@@ -32,11 +32,11 @@ def judge_run(
     parts = []
     for start in range(0, len(chosen), _CHUNK):
         rows = chosen[start : start + _CHUNK]
-        pictures, gone = load_readable(project, index.ids[rows], predictor.info.config)
+        images, gone = load_readable(project, index.ids[rows], predictor.info.config)
         rows = rows[~np.isin(index.ids[rows], list(gone))]
         if not len(rows):
             continue
-        points, confidences = predictor.predict(pictures, predictor.schemes_of(project.path, index.ids[rows]))
+        points, confidences = predictor.predict(images, predictor.schemes_of(project.path, index.ids[rows]))
         sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
         points = resize_points(points, (side, side), sizes)
         target = project.labels(index.ids[rows]).vouched_points

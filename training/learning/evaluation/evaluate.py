@@ -99,10 +99,10 @@ def predict_samples(
     unreadable: dict[int, str] = {}
     for start in range(0, len(ids), _CHUNK):
         some = ids[start : start + _CHUNK]
-        pictures, gone = load_readable(project, some, predictor.info.config)
+        images, gone = load_readable(project, some, predictor.info.config)
         unreadable |= gone
-        if len(pictures):
+        if len(images):
             read = ~np.isin(some, list(gone))
-            points = predictor.predict_points(pictures, predictor.schemes_of(project.path, some[read]))
+            points = predictor.predict_points(images, predictor.schemes_of(project.path, some[read]))
             parts.append(resize_points(points, (side, side), sizes[start : start + _CHUNK][read]))
     return np.concatenate(parts) if parts else np.zeros((0, len(predictor.schema), 2)), unreadable

@@ -13,7 +13,7 @@ from training.learning.fit.parallel.ranks import Ranks
 from training.learning.fit.saved_state import info, restore, save, save_best
 from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.troubles.label_scale import label_troubles
-from training.learning.fit.troubles.watch import no_val_split, not_a_number, stage_2_no_better, unreadable_pictures
+from training.learning.fit.troubles.watch import no_val_split, not_a_number, stage_2_no_better, unreadable_images
 from training.learning.fit.validation import calibrate, evaluate
 from training.learning.inference.checkpoint import load_model, save_model
 from training.learning.inference.device import set_threads
@@ -65,7 +65,7 @@ def fit(
     if trainer.data.val_is_train and not resume:
         yield no_val_split(len(trainer.data.val))
     if trainer.data.left_out and not resume:
-        yield unreadable_pictures(trainer.data.left_out)
+        yield unreadable_images(trainer.data.left_out)
     if not resume:
         yield from label_troubles(trainer.data.original_points(), trainer.data.sizes)
         yield from _offset_troubles(trainer)
@@ -264,7 +264,7 @@ def _offset_troubles(trainer: Trainer) -> list[Trouble]:
     rows = spread_rows(data.train, _OFFSET_FACES)
     groups = rows if data.groups is None else data.groups[rows]
     return offset_troubles(
-        lambda n: data.pictures[rows[n : n + 1]][0],
+        lambda n: data.images[rows[n : n + 1]][0],
         data.points[rows],
         data.schema,
         groups,

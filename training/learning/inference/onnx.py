@@ -1,6 +1,6 @@
 """Exports a trained model to ONNX: one graph from images at network size to points, checked against torch.
 
-Input `pictures` [B, C, S, S], uint8 or float32 in 0..255, any B; C is 1 (gray) or 3 (RGB). Output `points` float32 [B,
+Input `images` [B, C, S, S], uint8 or float32 in 0..255, any B; C is 1 (gray) or 3 (RGB). Output `points` float32 [B,
 K, 2], px of the input. Normalisation, label offset and, optionally, averaging with the mirrored view are part of the
 graph.
 """
@@ -38,7 +38,7 @@ from training.storage.runs.inputs.marking_schemes import scheme_number
 from training.storage.runs.model.adjustment import read_adjustment
 from training.storage.runs.run import Run
 
-PICTURES = 64  # images that the file is checked with
+IMAGES = 64  # images that the file is checked with
 CLOSE = 2e-4  # of the largest coordinate: above this the export is wrong; rounding causes a hundredth of it
 _OPSET = 17  # needs onnx 1.12; grid_sample came with 16
 _EXTRA = ("onnx", "onnxruntime")
@@ -47,14 +47,14 @@ _LICENCE = "unknown: the labels and images that the model was trained on decide;
 
 @dataclass(frozen=True)
 class OnnxReport:
-    """What was written. difference: the largest between torch and onnxruntime on `pictures` images, px. moved: how far
+    """What was written. difference: the largest between torch and onnxruntime on `images` images, px. moved: how far
     8-bit numbers move a coordinate, px, RMS over images of the project; None without them.
     """
 
     out: Path
     size: int  # bytes
     difference: float
-    pictures: int
+    images: int
     shape: tuple[int, int, int]  # C, S, S
     keypoints: int
     moved: float | None = None
@@ -67,7 +67,7 @@ class OnnxReport:
         after = "" if self.moved is None else f" They move the project's points by {self.moved:.2f} px (RMS)."
         return (
             f"{self.out}: {self.size / 1e6:.1f} MB, {side} x {side} {kind} images to {self.keypoints} points; the "
-            f"largest difference from torch is {self.difference:.4f} px on {self.pictures} images{before}.{after}"
+            f"largest difference from torch is {self.difference:.4f} px on {self.images} images{before}.{after}"
         )
 
 
@@ -101,26 +101,26 @@ def export_onnx(
         scheme=0 if scheme is None else scheme_number(info.schemes, scheme),
         offset=np.zeros(2) if adjustment is None else adjustment.offset,
     ).eval()
-    example = _pictures(info, 3, input_type)
+    example = _images(info, 3, input_type)
     data = _described(_exported(graph, example), info, graph, input_type)
-    difference = _checked(data, graph, info, _pictures(info, PICTURES, input_type))
+    difference = _checked(data, graph, info, _images(info, IMAGES, input_type))
     moved = None
     if int8_from is not None:
-        data, moved = _quantised(data, _project_pictures(int8_from, info, input_type))
+        data, moved = _quantised(data, _project_images(int8_from, info, input_type))
     with replacing(out) as file:
         file.write(data)
     c, side = info.config.network.channels, info.config.network.input_size
-    return OnnxReport(out, len(data), difference, PICTURES, (c, side, side), len(info.schema), moved)
+    return OnnxReport(out, len(data), difference, IMAGES, (c, side, side), len(info.schema), moved)
 
 
-def _quantised(data: bytes, pictures: np.ndarray) -> tuple[bytes, float]:
+def _quantised(data: bytes, images: np.ndarray) -> tuple[bytes, float]:
     """The graph with 8-bit convolutions, and how far they move a coordinate, px (RMS)."""
-    smaller = int8(data, pictures)
-    change = _found(smaller, pictures) - _found(data, pictures)
+    smaller = int8(data, images)
+    change = _found(smaller, images) - _found(data, images)
     return smaller, float(np.sqrt(np.square(change).mean()))
 
 
-def _project_pictures(path: Path, info: ModelInfo, input_type: str) -> np.ndarray:
+def _project_images(path: Path, info: ModelInfo, input_type: str) -> np.ndarray:
     """Images of the project, evenly spread, in the graph's input format. Raises UserError where it has none."""
     with Project.open(path, read_only=True) as project:
         ids = spread_rows(project.ids(), CALIBRATION)
@@ -169,8 +169,8 @@ class PointGraph(nn.Module):
         self.register_buffer("flip", torch.tensor(info.schema.flip))
         self.register_buffer("offset", torch.from_numpy(offset).float())  # px of the input
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        x = normalise(pictures.float(), self.pixels)
+    def forward(self, images: Tensor) -> Tensor:
+        x = normalise(images.float(), self.pixels)
         points = averaged_points(
             self.model, x, flip=self.flip, flip_average=self.mirrored, upright=self.upright, scheme=self.scheme
         )
@@ -189,7 +189,7 @@ class _OneStage(nn.Module):
         return self.model.refine(x, points) if self.refined else points
 
 
-def _pictures(info: ModelInfo, count: int, input_type: str) -> np.ndarray:
+def _images(info: ModelInfo, count: int, input_type: str) -> np.ndarray:
     """Blurred noise, the same each time."""
     side, channels = info.config.network.input_size, info.config.network.channels
     noise = torch.rand(count, channels, side // 8 + 2, side // 8 + 2, generator=torch.Generator().manual_seed(0))
@@ -247,9 +247,9 @@ def _described(model: Any, info: ModelInfo, graph: PointGraph, input_type: str) 
     return data
 
 
-def _checked(data: bytes, graph: PointGraph, info: ModelInfo, pictures: np.ndarray) -> float:
+def _checked(data: bytes, graph: PointGraph, info: ModelInfo, images: np.ndarray) -> float:
     """The largest difference of the graph's points from the model's, px. Raises UserError where they are not close."""
-    difference, largest = _difference(data, graph, pictures)
+    difference, largest = _difference(data, graph, images)
     if not difference <= CLOSE * largest:
         raise UserError(
             f"The points of the ONNX graph of {info.config.network.model} differ from the model's by {difference:.3f} "
@@ -258,15 +258,15 @@ def _checked(data: bytes, graph: PointGraph, info: ModelInfo, pictures: np.ndarr
     return difference
 
 
-def _difference(data: bytes, graph: PointGraph, pictures: np.ndarray) -> tuple[float, float]:
+def _difference(data: bytes, graph: PointGraph, images: np.ndarray) -> tuple[float, float]:
     """The largest difference of a coordinate between onnxruntime and torch, and the largest coordinate, px."""
-    found = _found(data, pictures)
+    found = _found(data, images)
     with torch.no_grad():
-        wanted = graph(torch.from_numpy(pictures)).numpy()
-    return float(np.abs(found - wanted).max()), max(float(np.abs(wanted).max()), float(pictures.shape[-1]))
+        wanted = graph(torch.from_numpy(images)).numpy()
+    return float(np.abs(found - wanted).max()), max(float(np.abs(wanted).max()), float(images.shape[-1]))
 
 
-def _found(data: bytes, pictures: np.ndarray) -> np.ndarray:
+def _found(data: bytes, images: np.ndarray) -> np.ndarray:
     """Points [B, K, 2] by onnxruntime."""
     import onnxruntime
 
@@ -274,7 +274,7 @@ def _found(data: bytes, pictures: np.ndarray) -> np.ndarray:
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(["points"], {"pictures": pictures})[0])
+    return np.asarray(session.run(["points"], {"pictures": images})[0])
 
 
 @contextmanager

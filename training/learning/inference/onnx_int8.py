@@ -16,7 +16,7 @@ CALIBRATION = 100  # images that the ranges are taken from
 _BATCH = 10
 
 
-def int8(graph: bytes, pictures: np.ndarray) -> bytes:
+def int8(graph: bytes, images: np.ndarray) -> bytes:
     """The graph with 8-bit convolutions (weights with a range per channel). pictures [N, C, S, S]: in its input format.
 
     Everything else is unchanged: normalisation, soft-argmax and offsets need full precision. Raises UserError where
@@ -38,7 +38,7 @@ def int8(graph: bytes, pictures: np.ndarray) -> bytes:
             quantize_static(
                 source,
                 out,
-                _reader(pictures),
+                _reader(images),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
@@ -50,14 +50,14 @@ def int8(graph: bytes, pictures: np.ndarray) -> bytes:
         return out.read_bytes()
 
 
-def _reader(pictures: np.ndarray) -> Any:
+def _reader(images: np.ndarray) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         """Supplies the images batch by batch."""
 
         def __init__(self) -> None:
-            self._batches: Iterator[np.ndarray] = (pictures[n : n + _BATCH] for n in range(0, len(pictures), _BATCH))
+            self._batches: Iterator[np.ndarray] = (images[n : n + _BATCH] for n in range(0, len(images), _BATCH))
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             batch = next(self._batches, None)

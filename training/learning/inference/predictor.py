@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.faces.images.reading import resize_pictures, resize_points
+from training.faces.images.reading import resize_images, resize_points
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import default_calibration, face_sizes
 from training.learning.augment.batch import prepare
@@ -79,31 +79,31 @@ class Predictor:
         at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
         return np.where(known[at] == ids, schemes[at], self.scheme)
 
-    def predict(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, images: np.ndarray, schemes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of the images, and confidences [B, K].
 
         schemes: int64 [B], from `schemes_of`; None: `speak`'s for all. A confidence is the probability that a point's
         error is at most 10 % of the inter-ocular distance; `calibration.errors` extends it to any other threshold.
         """
-        found = [self._predict_batch(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
+        found = [self._predict_batch(x, scheme) for x, scheme in self._inputs(images, schemes)]
         if not found:
             none = np.zeros((0, len(self.info.schema)), np.float32)
             return np.zeros((*none.shape, 2), np.float32), none
         points, spread = (np.concatenate(parts) for parts in zip(*found, strict=True))
         sizes = face_sizes(points, self.schema, width=self.info.config.network.input_size)
-        return self._to_pictures(points, pictures), self.calibration.probability(spread, sizes)
+        return self._to_images(points, images), self.calibration.probability(spread, sizes)
 
-    def predict_points(self, pictures: np.ndarray, schemes: np.ndarray | None = None) -> np.ndarray:
+    def predict_points(self, images: np.ndarray, schemes: np.ndarray | None = None) -> np.ndarray:
         """As `predict`, but the points only, for half the work."""
-        parts = [self._points(x, scheme) for x, scheme in self._inputs(pictures, schemes)]
-        return self._to_pictures(np.concatenate(parts), pictures)
+        parts = [self._points(x, scheme) for x, scheme in self._inputs(images, schemes)]
+        return self._to_images(np.concatenate(parts), images)
 
-    def _inputs(self, pictures: np.ndarray, schemes: np.ndarray | None) -> Iterator[tuple[Tensor, int | Tensor]]:
+    def _inputs(self, images: np.ndarray, schemes: np.ndarray | None) -> Iterator[tuple[Tensor, int | Tensor]]:
         config = self.info.config
-        for start in range(0, len(pictures), _BATCH):
-            part = pictures[start : start + _BATCH]
+        for start in range(0, len(images), _BATCH):
+            part = images[start : start + _BATCH]
             if part.shape[1:3] != (config.network.input_size, config.network.input_size):
-                part = resize_pictures(part, config.network.input_size)
+                part = resize_images(part, config.network.input_size)
             x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
             scheme = (
                 self.scheme if schemes is None else torch.from_numpy(schemes[start : start + _BATCH]).to(self.device)
@@ -139,8 +139,8 @@ class Predictor:
             )
         return points.float().cpu().numpy()
 
-    def _to_pictures(self, points: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-        height, width = pictures.shape[1:3]
+    def _to_images(self, points: np.ndarray, images: np.ndarray) -> np.ndarray:
+        height, width = images.shape[1:3]
         side = self.info.config.network.input_size
         return resize_points(points + self.offset, (side, side), (width, height)).astype(np.float32)
 

@@ -30,7 +30,7 @@ from training.learning.augment.preview import Sheet
 from training.learning.inference.device import keep_memory, set_threads
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
-from training.storage.runs.inputs.data import load_pictures
+from training.storage.runs.inputs.data import load_images
 from training.storage.runs.model.stored_predictions import model_stamp
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
@@ -162,7 +162,7 @@ class Worker:
             raise UserError(f"The model of {request.run.name} has different keypoints from the project {project.name}.")
         config = predictor.info.config
         points, confidences = predictor.predict(
-            load_pictures(project, ids, config), predictor.schemes_of(project.path, ids)
+            load_images(project, ids, config), predictor.schemes_of(project.path, ids)
         )
         if len(ids) == 1:
             sample = project.sample(int(ids[0]))

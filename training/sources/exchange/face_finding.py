@@ -59,10 +59,10 @@ class FaceFinder:
         width, height = int(batch.widths[i]), int(batch.heights[i])
         by = next((by for by in (8, 4, 2) if max(width, height) >= by * _ENOUGH), 1)
         try:
-            picture, by = read_reduced((batch.paths or ())[i], channels=1, by=by)
+            image, by = read_reduced((batch.paths or ())[i], channels=1, by=by)
         except UserError:  # it was readable a moment ago
-            picture = np.zeros((1, 1), np.uint8)
-        boxes = np.round(self._detector.find(picture) * by, 2)  # px
+            image = np.zeros((1, 1), np.uint8)
+        boxes = np.round(self._detector.find(image) * by, 2)  # px
         self.photos += 1
         self.faces += len(boxes)
         self.empty += not len(boxes)

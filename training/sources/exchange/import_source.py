@@ -22,15 +22,15 @@ from training.progress import Cancelled, IsCancelled, Progress, Report
 from training.sources.exchange.cropping import Cropper
 from training.sources.exchange.face_finding import CHUNK as PHOTOS
 from training.sources.exchange.face_finding import FACES, FaceFinder
-from training.sources.exchange.known_images import KnownPictures
-from training.sources.formats.detect_format import IMPORT_FORMATS, PICTURES, detect_format, open_reader
+from training.sources.exchange.known_images import KnownImages
+from training.sources.formats.detect_format import IMAGES, IMPORT_FORMATS, detect_format, open_reader
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.reader import CHUNK, Chunk, Reader
 from training.sources.formats.tables.columns import ColumnMapping
 from training.storage.project.edits.remove import join_photo
 from training.storage.project.new_project import new_project
 from training.storage.project.new_samples import Importing
-from training.storage.project.pixels import PictureFiles
+from training.storage.project.pixels import ImageFiles
 from training.storage.project.project import Project
 from training.storage.project.tables.packed_columns import REMOVED
 from training.storage.runs.model.starters import room_for
@@ -62,7 +62,7 @@ class PreviewFace:
     """
 
     name: str
-    picture: np.ndarray
+    image: np.ndarray
     points: np.ndarray
     group: str
     split: str
@@ -134,17 +134,17 @@ def preview(
 
 
 def _preview_faces(chunk: Chunk) -> list[PreviewFace]:
-    batch, files, shown = chunk.batch, PictureFiles(), []
+    batch, files, shown = chunk.batch, ImageFiles(), []
     for i, name in enumerate(batch.names[:PREVIEW_FACES]):
         x, y, side = (0, 0, 0) if batch.crops is None else batch.crops[i].tolist()
         enough = MAX_SIDE if batch.labels.mask[i].any() else PREVIEW_SIDE
         if batch.pixels is not None:
-            picture = batch.pixels[i]
+            image = batch.pixels[i]
         else:
             crop = (x, y, side) if side else None
-            picture = files.read((batch.paths or ())[i], channels=3, crop=crop, enough=enough)
+            image = files.read((batch.paths or ())[i], channels=3, crop=crop, enough=enough)
         split = Split(int(batch.splits[i])).word if chunk.given[i] else ""
-        shown.append(PreviewFace(name, picture, batch.labels.points[i], batch.groups[i], split, side > 0))
+        shown.append(PreviewFace(name, image, batch.labels.points[i], batch.groups[i], split, side > 0))
     return shown
 
 
@@ -215,7 +215,7 @@ def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSch
         raise UserError(f"The faces of photos can be imported {' or '.join(FACES)}, not {faces!r}.")
     if faces == "whole":
         return None
-    if kind != PICTURES or crop is not None:
+    if kind != IMAGES or crop is not None:
         raise UserError(
             "Faces are detected only in images without labels and without a crop of their own, and this source is "
             f"{kind}: omit --faces or --crop."
@@ -226,7 +226,7 @@ def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSch
 def _fill(
     project: Project, reader: Reader, cropper: Cropper, finder: FaceFinder | None, *, tell: Progress, seed: int
 ) -> Assigned:
-    known, groups = KnownPictures(project), _known_groups(project)
+    known, groups = KnownImages(project), _known_groups(project)
     seen: list[Any] = []
     looks: list[np.ndarray] = []
     with writing(project.path), project.importing(reader.source.name) as importing:
@@ -279,7 +279,7 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
     return whole
 
 
-def _refuse_nothing(reader: Reader, known: KnownPictures) -> None:
+def _refuse_nothing(reader: Reader, known: KnownImages) -> None:
     """Raises UserError where nothing was read, not even images that the project already has."""
     if not known.there:
         first = reader.findings.left_out[0].sentence if reader.findings.left_out else "the source is empty"

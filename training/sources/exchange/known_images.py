@@ -35,7 +35,7 @@ class _Held:
     faceless: bool
 
 
-class KnownPictures:
+class KnownImages:
     """The images that a project had before an import. there: how many samples of the source are already in it."""
 
     def __init__(self, project: Project) -> None:
@@ -112,11 +112,11 @@ class KnownPictures:
         return all(file in self._places.get(before + name, {file}) for name, file in self._seen.items())
 
     def _name(self, name: str, file: _File | None, used: set[str]) -> str:
-        picture, number = name, 2
+        image, number = name, 2
         if name in used and file is not None:
-            picture = (PurePosixPath(name).parent / file[1]).as_posix()  # a.jpg for a#2.jpg
+            image = (PurePosixPath(name).parent / file[1]).as_posix()  # a.jpg for a#2.jpg
         while name in used:
-            name, number = face_name(picture, number), number + 1
+            name, number = face_name(image, number), number + 1
         used.add(name)
         return name
 

@@ -13,7 +13,7 @@ from training.faces.labels.labels import PointState
 from training.files import replacing, writing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks, number_text, safe_names
-from training.sources.formats.image_files import is_picture
+from training.sources.formats.image_files import is_image
 from training.sources.formats.tables.known_columns import CROP_COLUMNS
 from training.storage.project.tables.boxes import Faces
 from training.storage.project.tables.label_table import label_table
@@ -29,7 +29,7 @@ def write_csv(values: Values, out: Path, progress: Progress, *, states: bool = F
     Images that exist only in the project are written to `<name of out>_images/`.
     Raises UserError where other images of the same names are there.
     """
-    with replacing(out) as file, _Pictures(out.with_name(f"{out.stem}_images")) as pictures:
+    with replacing(out) as file, _Images(out.with_name(f"{out.stem}_images")) as images:
         table = _CsvTable(values, states=states)
         file.write(_line(",".join(table.head()), []))
         kept = values.project.kept_ids()
@@ -38,8 +38,8 @@ def write_csv(values: Values, out: Path, progress: Progress, *, states: bool = F
             for i, words, cells in zip((some - 1).tolist(), *table.rows(some), strict=True):
                 file.write(_line(words, cells))
                 if i in table.inside:
-                    pictures.write(table.names[i], values.project.picture(i + 1))
-    return len(kept), table.notes(pictures.folder)
+                    images.write(table.names[i], values.project.image(i + 1))
+    return len(kept), table.notes(images.folder)
 
 
 class _CsvTable:
@@ -94,14 +94,14 @@ class _CsvTable:
         return notes
 
 
-class _Pictures:
+class _Images:
     """Writes images into a folder and leaves other images there alone; after an exception none of its own stay."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._written: list[Path] = []
 
-    def __enter__(self) -> _Pictures:
+    def __enter__(self) -> _Images:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
@@ -109,9 +109,9 @@ class _Pictures:
             with suppress(OSError):
                 path.unlink()
 
-    def write(self, name: str, picture: np.ndarray) -> None:
+    def write(self, name: str, image: np.ndarray) -> None:
         """Raises UserError where another image has this name."""
-        path, data = self.folder / name, png_bytes(picture)
+        path, data = self.folder / name, png_bytes(image)
         with writing(path):
             if path.exists():
                 if path.read_bytes() != data:
@@ -131,7 +131,7 @@ def _image_names(values: Values, ids: np.ndarray) -> tuple[list[str], set[int]]:
     inside = {
         i
         for i, name in enumerate(names)
-        if not is_picture(PurePosixPath(name).suffix.lower()) and _file_of(values, int(ids[i])) is None
+        if not is_image(PurePosixPath(name).suffix.lower()) and _file_of(values, int(ids[i])) is None
     }
     safe = dict(zip(sorted(inside), safe_names([f"{names[i]}.png" for i in sorted(inside)]), strict=True))
     for i in cropped:  # the second face of a.jpg is called a#2.jpg
@@ -161,17 +161,17 @@ def _line(words: str, cells: list[str]) -> bytes:
     return (words + "".join(f",{cell}" for cell in cells) + "\n").encode()
 
 
-def png_bytes(picture: np.ndarray) -> bytes:
+def png_bytes(image: np.ndarray) -> bytes:
     """An image uint8 [H, W] or [H, W, 3] RGB as PNG."""
-    bgr = picture if picture.ndim == 2 else picture[:, :, ::-1]
+    bgr = image if image.ndim == 2 else image[:, :, ::-1]
     done, data = cv2.imencode(".png", np.ascontiguousarray(bgr))
     if not done:
         raise OSError("an image cannot be encoded")
     return data.tobytes()
 
 
-def write_png(path: Path, picture: np.ndarray) -> None:
+def write_png(path: Path, image: np.ndarray) -> None:
     """Write an image as PNG, whatever the path's characters."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png_bytes(picture))
+        path.write_bytes(png_bytes(image))

@@ -28,7 +28,7 @@ def write_kaggle(values: Values, out: Path, progress: Progress) -> tuple[int, li
         for some in in_chunks(ids):
             progress(done / len(ids), f"Writing {out.name}, row {done + 1:,}")
             for sample, cells in zip(some.tolist(), values.cells(some, whole=False), strict=True):
-                pixels = pixel_text(project.picture(sample, channels=1))
+                pixels = pixel_text(project.image(sample, channels=1))
                 file.write(",".join(cells).encode() + b"," + pixels + b"\n")
             done += len(some)
     return len(ids), notes

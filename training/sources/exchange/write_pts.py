@@ -72,24 +72,24 @@ class _Folder:
             for sample, points, cells in found:
                 if np.isnan(points).all():
                     continue
-                picture = self._picture(sample)
-                (self.folder / picture).with_suffix(".pts").write_text(text_of_cells(cells), encoding="ascii")
+                image = self._image(sample)
+                (self.folder / image).with_suffix(".pts").write_text(text_of_cells(cells), encoding="ascii")
                 count, holes = count + 1, holes + bool(np.isnan(points).any())
                 if self.groups[sample - 1]:
-                    persons[picture.parent].append((picture.name, self.groups[sample - 1]))
+                    persons[image.parent].append((image.name, self.groups[sample - 1]))
         for folder, rows in persons.items():
             table = pd.DataFrame(rows, columns=["image", "person"])
             table.to_csv(self.folder / folder / PERSONS, index=False, lineterminator="\n")
         write_keypoints(self.folder, self.values.project.schema)
         return count, holes
 
-    def _picture(self, sample: int) -> PurePosixPath:
+    def _image(self, sample: int) -> PurePosixPath:
         name = PurePosixPath(self.names[sample])
         path = self.values.project.sample(sample).path
         name = name.with_suffix(path.suffix if path is not None else ".png")
         target = self.folder / name
         if path is None:
-            write_png(target, self.values.project.picture(sample))
+            write_png(target, self.values.project.image(sample))
             return name
         target.parent.mkdir(parents=True, exist_ok=True)
         with reading(path):

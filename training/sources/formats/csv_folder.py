@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from training.errors import UserError
-from training.faces.images.reading import PICTURE_SUFFIXES
+from training.faces.images.reading import IMAGE_SUFFIXES
 from training.faces.labels.samples import SampleBatch, face_name
 from training.faces.labels.schema import SCHEMAS, KeypointSchema, schema_from_names
 from training.progress import Progress
@@ -45,7 +45,7 @@ _SUBFOLDERS = ("images", "pictures", "imgs", "img", "faces", "jpg", "png")
 
 
 class _Name(NamedTuple):
-    picture: str  # as in the table
+    image: str  # as in the table
     face: str  # of the sample
 
 
@@ -102,7 +102,7 @@ class CsvFolderReader:
                 names = self._names(rows, seen)
                 labels = LabelRows(rows, self.mapping, schema)
                 self._check_cut(rows)
-                progress(rows.read / table.size, f"Reading {names[-1].picture}")
+                progress(rows.read / table.size, f"Reading {names[-1].image}")
                 yield self._chunk(names, rows, labels)
 
     def _names(self, rows: Rows, seen: dict[str, list[Place]]) -> list[_Name]:
@@ -136,7 +136,7 @@ class CsvFolderReader:
     def _chunk(self, names: list[_Name], rows: Rows, labels: LabelRows) -> Chunk:
         boxes, crops = face_rows.boxes(rows, self.mapping), face_rows.crops(rows, self.mapping)
         subsets = face_rows.subsets(rows, self.mapping)
-        paths = [_existing(self.images, name.picture) for name in names]
+        paths = [_existing(self.images, name.image) for name in names]
         different = list(dict.fromkeys(paths))
         examined = dict(zip(different, examine_files(different), strict=True))
         sizes, kept = [], []
@@ -257,9 +257,9 @@ def _folders(beside: Path, images: Path | None) -> list[Path]:
 def _existing(folder: Path, name: str) -> Path:
     """The image's file; a name without a suffix gets the one that is there."""
     path = folder / name.replace("\\", "/")
-    if path.suffix.lower() in PICTURE_SUFFIXES:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
         return path
-    tries = (path.with_name(path.name + suffix) for suffix in PICTURE_SUFFIXES if path.name)
+    tries = (path.with_name(path.name + suffix) for suffix in IMAGE_SUFFIXES if path.name)
     return next((p for p in tries if _is_there(p)), path)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from training.errors import UserError
 from training.files import reading
 from training.sources.formats.csv_folder import CsvFolderReader
-from training.sources.formats.image_files import files_below, is_picture
+from training.sources.formats.image_files import files_below, is_image
 from training.sources.formats.image_folder import PERSONS, FolderReader
 from training.sources.formats.kaggle import KaggleReader, is_kaggle_header
 from training.sources.formats.pts.layout_300w import is_layout, place_of
@@ -15,8 +15,8 @@ from training.sources.formats.reader import Reader
 from training.sources.formats.tables.columns import ColumnMapping
 from training.sources.formats.tables.table import open_table
 
-KAGGLE, PTS, W300, CSV, PICTURES = "kaggle", "pts", "300-w", "csv", "pictures"
-IMPORT_FORMATS = (KAGGLE, PTS, W300, CSV, PICTURES)
+KAGGLE, PTS, W300, CSV, IMAGES = "kaggle", "pts", "300-w", "csv", "pictures"
+IMPORT_FORMATS = (KAGGLE, PTS, W300, CSV, IMAGES)
 
 
 def detect_format(source: Path) -> str:
@@ -38,8 +38,8 @@ def _detect(source: Path) -> str:
     if folders:
         above = source.absolute().name
         return W300 if is_layout(place_of((above, *f.relative_to(source).parts)) for f in folders) else PTS
-    if next(files_below(source, is_picture), None):
-        return PICTURES
+    if next(files_below(source, is_image), None):
+        return IMAGES
     raise UserError(f"{source}: there are no images and no CSV in this folder; choose another folder.")
 
 
@@ -69,7 +69,7 @@ def open_reader(
 
 def _file_format(source: Path) -> str:
     suffix = source.suffix.lower()
-    if is_picture(suffix) or suffix == ".pts":
+    if is_image(suffix) or suffix == ".pts":
         raise UserError(f"{source}: this is a single file; give the folder that holds the images.")
     with open_table(source) as table:
         return KAGGLE if is_kaggle_header(table.header) else CSV

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import UserError
-from training.faces.images.reading import PICTURE_SUFFIXES, examine_picture, read_picture_bytes
+from training.faces.images.reading import IMAGE_SUFFIXES, examine_image, read_image_bytes
 from training.faces.labels.near_duplicates import looks_of
 from training.faces.labels.samples import Split
 from training.files import reading
@@ -37,7 +37,7 @@ def examine_files(paths: Sequence[Path]) -> list[Examined | UserError]:
 
 def _examine(path: Path) -> Examined | UserError:
     try:
-        (width, height), gray = examine_picture(read_picture_bytes(path), name=str(path))
+        (width, height), gray = examine_image(read_image_bytes(path), name=str(path))
     except UserError as error:
         return error
     return Examined(width, height, looks_of([gray])[0])
@@ -58,9 +58,9 @@ def _raise(error: OSError) -> None:
         raise error
 
 
-def is_picture(suffix: str) -> bool:
+def is_image(suffix: str) -> bool:
     """Whether a lower-case suffix is that of an image."""
-    return suffix in PICTURE_SUFFIXES
+    return suffix in IMAGE_SUFFIXES
 
 
 def folder_split(parts: Iterable[str]) -> Split | None:

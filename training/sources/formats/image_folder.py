@@ -21,7 +21,7 @@ from training.sources.formats.image_files import (
     examine_files,
     files_below,
     folder_split,
-    is_picture,
+    is_image,
 )
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.pts.layout_300w import Place300W, place_of, remarks
@@ -36,7 +36,7 @@ PERSONS = "persons.csv"
 
 @dataclass(frozen=True)
 class _Item:
-    picture: Path
+    image: Path
     points: Path | None
     name: str  # relative to the source, with / on every system
     group: str
@@ -76,20 +76,20 @@ class FolderReader:
             yield self._chunk(list(items), schema)
 
     def _find(self) -> Iterator[_Item]:
-        files = list(files_below(self.source, lambda suffix: is_picture(suffix) or suffix == ".pts"))
+        files = list(files_below(self.source, lambda suffix: is_image(suffix) or suffix == ".pts"))
         points = (
             {path.with_suffix(""): path for path in files if path.suffix.lower() == ".pts"} if self.labelled else {}
         )
-        pictures = [path for path in files if path.suffix.lower() != ".pts"]
-        persons = {folder: _persons(folder / PERSONS) for folder in {path.parent for path in pictures}}
-        for picture in pictures:
-            relative = picture.relative_to(self.source)
-            group = persons[picture.parent].get(picture.name, "")
+        images = [path for path in files if path.suffix.lower() != ".pts"]
+        persons = {folder: _persons(folder / PERSONS) for folder in {path.parent for path in images}}
+        for image in images:
+            relative = image.relative_to(self.source)
+            group = persons[image.parent].get(image.name, "")
             folders = (self.source.absolute().name, *relative.parts[:-1])
             place = place_of(folders) if self.protocol else None
             split = place.split if place else folder_split(folders[::-1])
-            yield _Item(picture, points.get(picture.with_suffix("")), relative.as_posix(), group, split, place)
-        alone = set(points) - {picture.with_suffix("") for picture in pictures}
+            yield _Item(image, points.get(image.with_suffix("")), relative.as_posix(), group, split, place)
+        alone = set(points) - {image.with_suffix("") for image in images}
         for path in sorted(points[stem] for stem in alone):
             sentence = f"{path}: there is no image of this name beside it, so it was left out; add the image."
             self.findings.left_out.append(Problem(sentence, path.name))
@@ -111,7 +111,7 @@ class FolderReader:
         return schema_from_names([f"point_{i}" for i in range(count)], mean=alike.mean(axis=0))
 
     def _chunk(self, items: list[_Item], schema: KeypointSchema) -> Chunk:
-        found = examine_files([item.picture for item in items])
+        found = examine_files([item.image for item in items])
         read = [(item, seen) for item, seen in zip(items, found, strict=True) if isinstance(seen, Examined)]
         for item, seen in zip(items, found, strict=True):
             if isinstance(seen, UserError):
@@ -125,13 +125,13 @@ class FolderReader:
         self._flag(kept, labels, outside)
         batch = SampleBatch(
             names=tuple(item.name for item in kept),
-            sources=tuple((item.points or item.picture).relative_to(self.source).as_posix() for item in kept),
+            sources=tuple((item.points or item.image).relative_to(self.source).as_posix() for item in kept),
             labels=labels,
             widths=widths,
             heights=heights,
             groups=tuple(item.group for item in kept),
             splits=np.array([item.split or 0 for item in kept], np.uint8),
-            paths=tuple(item.picture.absolute() for item in kept),
+            paths=tuple(item.image.absolute() for item in kept),
             flags=flags_of(outside, np.zeros_like(outside)),
             source_cells=tuple(cells for _, cells in points) if self.labelled else None,
             subsets=tuple(item.place.subset if item.place else "" for item in kept) if self.protocol else (),

@@ -136,10 +136,10 @@ class _File:
             pixels = parse_pixels(text)
         except PixelTextError as error:
             raise UserError(f"{place.at(column)}: {error}; correct or remove this row.") from None
-        picture = self.reader.square(pixels, place, column, cut=not line.ended)
+        image = self.reader.square(pixels, place, column, cut=not line.ended)
         if not self.lines:
-            self.pixels = np.empty((min(size, max(1, _CHUNK_PIXELS // picture.size)), *picture.shape), np.uint8)
-        self.pixels[len(self.lines)] = picture
+            self.pixels = np.empty((min(size, max(1, _CHUNK_PIXELS // image.size)), *image.shape), np.uint8)
+        self.pixels[len(self.lines)] = image
         self.lines.append(rest)
 
     def _numbers(self, rows: Rows) -> list[str]:

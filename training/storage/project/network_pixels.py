@@ -20,7 +20,7 @@ import numpy as np
 from training.errors import UserError
 from training.files import reading, replacing, writing
 from training.processes.locks import Lock
-from training.storage.project.pixels import PIXELS, find_picture
+from training.storage.project.pixels import PIXELS, find_image
 from training.storage.project.project import Project
 
 _CHUNK = 256
@@ -28,7 +28,7 @@ _RESERVE = 64 << 20  # bytes to leave free on the disk
 
 
 @dataclass(frozen=True)
-class MappedPictures:
+class MappedImages:
     """Rows of an image file, usable like an array uint8 [N, S, S(, 3)]: len, shape and [rows].
 
     Only requested rows are read, and the system may drop them from memory again.
@@ -52,9 +52,9 @@ class MappedPictures:
         return self.pixels.take(ascending, axis=0)[place]
 
 
-def network_pictures(
+def network_images(
     project: Project, ids: np.ndarray, *, size: int, channels: int
-) -> tuple[MappedPictures, dict[int, str]]:
+) -> tuple[MappedImages, dict[int, str]]:
     """The readable images of the samples, [N, size, size(, 3)], and id -> error for the others.
 
     Writes the file if it does not exist. Raises UserError if the disk is too small or not writable.
@@ -71,7 +71,7 @@ def network_pictures(
                 _remove_others(folder, kind, path)
     pixels, gone = _open(path)
     unreadable = {i: gone[i] for i in ids.tolist() if i in gone}
-    return MappedPictures(pixels, ids[~np.isin(ids, list(unreadable))] - 1), unreadable
+    return MappedImages(pixels, ids[~np.isin(ids, list(unreadable))] - 1), unreadable
 
 
 def _is_there(path: Path) -> bool:
@@ -115,7 +115,7 @@ def _digest(project: Project) -> str:
 def _file_stamp(project: Path, near: str, absolute: str, name: str) -> bytes:
     stamp = (-1, -1)
     with suppress(OSError):
-        about = find_picture(project, near, absolute=absolute, file=name).stat()
+        about = find_image(project, near, absolute=absolute, file=name).stat()
         stamp = (about.st_size, about.st_mtime_ns)
     return f"{absolute}/{name},{stamp}\n".encode("utf-8", "surrogateescape")
 
@@ -128,24 +128,24 @@ def _write(project: Project, path: Path, *, size: int, channels: int) -> None:
     with replacing(path) as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for start in range(0, len(ids), _CHUNK):
-            file.write(read_pictures(project, ids[start : start + _CHUNK], shape[1:], unreadable).data)
+            file.write(read_images(project, ids[start : start + _CHUNK], shape[1:], unreadable).data)
         with replacing(_notes(path)) as notes:  # first, so that the images never exist without the notes
             notes.write(json.dumps(unreadable).encode())
 
 
-def read_pictures(project: Project, ids: np.ndarray, shape: tuple[int, ...], unreadable: dict[int, str]) -> np.ndarray:
+def read_images(project: Project, ids: np.ndarray, shape: tuple[int, ...], unreadable: dict[int, str]) -> np.ndarray:
     """The images [B, *shape] at network size; unreadable ones are black, with id -> error added to `unreadable`."""
     size, channels = shape[0], 1 if len(shape) == 2 else 3
     try:
-        return np.ascontiguousarray(project.pictures(ids, size=size, channels=channels))
+        return np.ascontiguousarray(project.images(ids, size=size, channels=channels))
     except UserError:  # find out which of them
-        pictures = np.zeros((len(ids), *shape), np.uint8)
+        images = np.zeros((len(ids), *shape), np.uint8)
         for n, sample in enumerate(ids.tolist()):
             try:
-                pictures[n] = project.pictures(ids[n : n + 1], size=size, channels=channels)[0]
+                images[n] = project.images(ids[n : n + 1], size=size, channels=channels)[0]
             except UserError as error:
                 unreadable[sample] = str(error)
-        return pictures
+        return images
 
 
 def _check_space(folder: Path, size: int) -> None:

@@ -51,7 +51,7 @@ class Importing:
             )
         ids = np.arange(self._first + self.count, self._first + self.count + count, dtype=np.int64)
         with disk_sentences(self._database.folder):
-            places = self._pictures(batch)
+            places = self._images(batch)
         self._rows(ids, batch, places)
         self.count += count
         return ids
@@ -88,7 +88,7 @@ class Importing:
             flagged=np.array([bool(f) for f in flags]),
         )
 
-    def _pictures(self, batch: SampleBatch) -> list[tuple]:
+    def _images(self, batch: SampleBatch) -> list[tuple]:
         """(pixel_file, pixel_row, folder, file) of each sample; writes the pixels."""
         if batch.pixels is None:
             return [(None, None, *self._file(path)) for path in batch.paths or ()]

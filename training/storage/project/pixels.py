@@ -13,7 +13,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.crops import cut, reduction
-from training.faces.images.reading import read_picture, read_reduced
+from training.faces.images.reading import read_image, read_reduced
 from training.files import reading
 from training.storage.project.database import Database
 
@@ -58,10 +58,10 @@ class PixelWriter:
         self._file.seek(0)
         np.lib.format.write_array_header_1_0(self._file, values)
 
-    def write(self, pictures: np.ndarray) -> None:
+    def write(self, images: np.ndarray) -> None:
         """Append images [B, H, W(, 3)]."""
-        self._file.write(np.ascontiguousarray(pictures, np.uint8).data)
-        self.count += len(pictures)
+        self._file.write(np.ascontiguousarray(images, np.uint8).data)
+        self.count += len(images)
 
     def close(self) -> None:
         """Write the final count and sync to disk."""
@@ -98,7 +98,7 @@ def open_pixels(database: Database, number: int) -> np.ndarray:
     return pixels
 
 
-class PictureFiles:
+class ImageFiles:
     """Reads image files and crops samples from them, caching the last decoded file for photos with many faces."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class PictureFiles:
         suffices.
         """
         if crop is None:
-            return read_picture(path, channels=channels)
+            return read_image(path, channels=channels)
         whole, by = self._whole(path, channels, reduction(crop, enough))
         x, y, side = crop
         return cut(whole, (x // by, y // by, side // by))
@@ -134,7 +134,7 @@ class PictureFiles:
         return self._kept
 
 
-def find_picture(project: Path, near: str, *, absolute: str, file: str) -> Path:
+def find_image(project: Path, near: str, *, absolute: str, file: str) -> Path:
     """The path of an image file: at its location relative to the project (a moved tree), else at its absolute one."""
     beside = Path(os.path.normpath(project.parent / near / file))
     return beside if beside.is_file() else Path(absolute, file)

@@ -14,14 +14,14 @@ from typing import Self
 import numpy as np
 
 from training.errors import UserError
-from training.faces.images.reading import MAX_SIDE, as_channels, resize_pictures
+from training.faces.images.reading import MAX_SIDE, as_channels, resize_images
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
 from training.files import replace
 from training.storage.project.database import BUSY_MS, Database
 from training.storage.project.new_samples import Importing, write_groups
-from training.storage.project.pixels import PictureFiles, disk_sentences, open_pixels
+from training.storage.project.pixels import ImageFiles, disk_sentences, open_pixels
 from training.storage.project.tables import label_table, predictions
 from training.storage.project.tables.boxes import Faces, read_crop, read_faces
 from training.storage.project.tables.label_table import as_ids
@@ -50,7 +50,7 @@ class Project:
         """Use `Project.open` or `Project.create`."""
         self.path, self.database = path, database
         self._pixels: dict[int, np.ndarray] = {}
-        self._files = PictureFiles()
+        self._files = ImageFiles()
         meta = dict(database.all("SELECT key, value FROM meta"))
         try:
             self.name = str(meta["name"])
@@ -154,7 +154,7 @@ class Project:
         more = moved_splits(self.database)
         return label_table.label_hash(self.database, len(self.schema), more=more)
 
-    def picture(self, sample_id: int, *, channels: int | None = None, enough: int = MAX_SIDE) -> np.ndarray:
+    def image(self, sample_id: int, *, channels: int | None = None, enough: int = MAX_SIDE) -> np.ndarray:
         """The image, uint8 [H, W] or [H, W, 3] RGB: as stored (files: RGB), or with `channels` 1 or 3.
 
         enough: a crop may be shrunk, but not below this side. Raises UserError, naming the file, if it is unreadable.
@@ -169,10 +169,10 @@ class Project:
             self._pixels[file] = open_pixels(self.database, file)
         return as_channels(np.array(self._pixels[file][row]), channels)
 
-    def pictures(self, ids: Sequence[int] | np.ndarray, *, size: int, channels: int = 1) -> np.ndarray:
+    def images(self, ids: Sequence[int] | np.ndarray, *, size: int, channels: int = 1) -> np.ndarray:
         """Images stretched to a square, uint8 [B, size, size(, 3)]. Raises UserError if one cannot be read."""
-        pictures = [self.picture(int(i), channels=channels, enough=2 * size) for i in as_ids(ids)]
-        return resize_pictures(pictures, size)
+        images = [self.image(int(i), channels=channels, enough=2 * size) for i in as_ids(ids)]
+        return resize_images(images, size)
 
     def predictions(self, run: str, ids: Sequence[int] | np.ndarray) -> Predictions:
         """What `run` predicted for `ids`; NaN where it has nothing."""

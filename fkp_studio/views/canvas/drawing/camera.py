@@ -16,28 +16,28 @@ class Camera:
     zoom: float = 1.0
     centre: tuple[float, float] = (0.5, 0.5)
 
-    def scale(self, window: tuple[int, int], picture: tuple[int, int]) -> float:
+    def scale(self, window: tuple[int, int], image: tuple[int, int]) -> float:
         """Screen pixels per image pixel."""
-        fit = min((w - 2 * MARGIN) / max(p, 1) for w, p in zip(window, picture, strict=True))
+        fit = min((w - 2 * MARGIN) / max(p, 1) for w, p in zip(window, image, strict=True))
         return max(fit, 0.01) * self.zoom
 
-    def middle(self, picture: tuple[int, int]) -> tuple[float, float]:
+    def middle(self, image: tuple[int, int]) -> tuple[float, float]:
         """The image pixel in the middle of the window."""
-        return self.centre[0] * picture[0] - 0.5, self.centre[1] * picture[1] - 0.5
+        return self.centre[0] * image[0] - 0.5, self.centre[1] * image[1] - 0.5
 
     def zoomed(
-        self, factor: float, *, at: tuple[float, float], window: tuple[int, int], picture: tuple[int, int]
+        self, factor: float, *, at: tuple[float, float], window: tuple[int, int], image: tuple[int, int]
     ) -> Camera:
         """Zoom around `at`, a position in the window."""
-        before = self.scale(window, picture)
+        before = self.scale(window, image)
         fit = before / self.zoom
         zoom = min(max(self.zoom * factor, 0.5), max(LARGEST / fit, 1.0))
         after = fit * zoom
         shift = [(a - w / 2) * (1 / before - 1 / after) for a, w in zip(at, window, strict=True)]
-        return replace(self, zoom=zoom).moved(-shift[0] * after, -shift[1] * after, window=window, picture=picture)
+        return replace(self, zoom=zoom).moved(-shift[0] * after, -shift[1] * after, window=window, image=image)
 
-    def moved(self, dx: float, dy: float, *, window: tuple[int, int], picture: tuple[int, int]) -> Camera:
+    def moved(self, dx: float, dy: float, *, window: tuple[int, int], image: tuple[int, int]) -> Camera:
         """Move the image by screen pixels; the window's middle stays on the image."""
-        scale = self.scale(window, picture)
-        x, y = (min(max(c - d / (scale * p), 0.0), 1.0) for c, d, p in zip(self.centre, (dx, dy), picture, strict=True))
+        scale = self.scale(window, image)
+        x, y = (min(max(c - d / (scale * p), 0.0), 1.0) for c, d, p in zip(self.centre, (dx, dy), image, strict=True))
         return replace(self, centre=(x, y))

@@ -6,31 +6,31 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from fkp_studio.face.images import Picture, to_image
+from fkp_studio.face.images import Image, to_image
 from fkp_studio.face.tone import Tone, apply_tone
 
 
-class PictureItem(QGraphicsItem):
+class ImageItem(QGraphicsItem):
     """Paints a Picture in image pixels: the centre of the first pixel is (0, 0), so it begins at (-0.5, -0.5)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._picture: Picture | None = None
+        self._image: Image | None = None
         self._tone = Tone()
         self._images: dict[int, QImage] = {}  # by level, made on first paint
 
     @property
-    def picture(self) -> Picture | None:
+    def image(self) -> Image | None:
         """The Picture shown."""
-        return self._picture
+        return self._image
 
-    def show_picture(self, picture: Picture | None) -> None:
+    def show_image(self, image: Image | None) -> None:
         """Show this Picture; None clears the item."""
-        if picture is self._picture:
+        if image is self._image:
             return
-        if picture is None or self._picture is None or self._rect(picture) != self._rect(self._picture):
+        if image is None or self._image is None or self._rect(image) != self._rect(self._image):
             self.prepareGeometryChange()
-        self._picture = picture
+        self._image = image
         self._images.clear()
         self.update()
 
@@ -41,30 +41,30 @@ class PictureItem(QGraphicsItem):
             self._images.clear()
             self.update()
 
-    def image(self, scale: float) -> QImage | None:
+    def scaled(self, scale: float) -> QImage | None:
         """The smallest level that suffices for `scale` screen pixels per image pixel; None if there is none."""
-        if self._picture is None or not self._picture.levels:
+        if self._image is None or not self._image.levels:
             return None
-        levels = self._picture.levels
+        levels = self._image.levels
         level = len(levels) - 1
-        while level > 0 and levels[level].shape[1] < self._picture.width * scale:
+        while level > 0 and levels[level].shape[1] < self._image.width * scale:
             level -= 1
         if level not in self._images:
             self._images[level] = to_image(apply_tone(self._tone, levels[level]))
         return self._images[level]
 
     def boundingRect(self) -> QRectF:
-        return self._rect(self._picture) if self._picture is not None else QRectF()
+        return self._rect(self._image) if self._image is not None else QRectF()
 
     def paint(self, painter: QPainter, _option: QStyleOptionGraphicsItem, _widget: QWidget | None = None) -> None:
         scale = painter.worldTransform().m11() * painter.device().devicePixelRatioF()
-        image = self.image(scale)
-        if image is None or self._picture is None:
+        image = self.scaled(scale)
+        if image is None or self._image is None:
             return
-        shrunk = image.width() > self._picture.width * scale
+        shrunk = image.width() > self._image.width * scale
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shrunk)
-        painter.drawImage(self._rect(self._picture), image)
+        painter.drawImage(self._rect(self._image), image)
 
     @staticmethod
-    def _rect(picture: Picture) -> QRectF:
-        return QRectF(-0.5, -0.5, picture.width, picture.height)
+    def _rect(image: Image) -> QRectF:
+        return QRectF(-0.5, -0.5, image.width, image.height)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
 from fkp_studio.face.marks import ToScreen
 from fkp_studio.look.style import theme
 from fkp_studio.views.canvas.drawing.camera import STEP, Camera
-from fkp_studio.views.canvas.drawing.image_item import PictureItem
+from fkp_studio.views.canvas.drawing.image_item import ImageItem
 from fkp_studio.views.canvas.gestures.interactions import Place
 
 EMPTY_SIZE = (96, 96)  # px, of the space without an image
@@ -20,7 +20,7 @@ class ImageView(QGraphicsView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.item = PictureItem()
+        self.item = ImageItem()
         self._camera = Camera()
         self.setScene(QGraphicsScene(self))
         self.scene().addItem(self.item)
@@ -48,7 +48,7 @@ class ImageView(QGraphicsView):
 
     def pan(self, dx: float, dy: float) -> None:
         """Move the image by screen pixels."""
-        self._look(self._camera.moved(dx, dy, window=self._window(), picture=self._size()))
+        self._look(self._camera.moved(dx, dy, window=self._window(), image=self._size()))
 
     def place_image(self) -> None:
         """Apply the camera after the size of the image or of the window has changed."""
@@ -86,11 +86,11 @@ class ImageView(QGraphicsView):
         self.redraw()
 
     def _zoom(self, factor: float, at: Place) -> None:
-        self._look(self._camera.zoomed(factor, at=at, window=self._window(), picture=self._size()))
+        self._look(self._camera.zoomed(factor, at=at, window=self._window(), image=self._size()))
 
     def _size(self) -> tuple[int, int]:
-        picture = self.item.picture
-        return (picture.width, picture.height) if picture is not None else EMPTY_SIZE
+        image = self.item.image
+        return (image.width, image.height) if image is not None else EMPTY_SIZE
 
     def _window(self) -> tuple[int, int]:
         return self.viewport().width(), self.viewport().height()

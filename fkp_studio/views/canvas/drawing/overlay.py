@@ -11,7 +11,7 @@ from fkp_studio.face.marks import Display, ToScreen, caption
 from fkp_studio.face.sprites import draw_marks
 from fkp_studio.face.words import hover_text
 from fkp_studio.look.style import theme
-from fkp_studio.views.canvas.drawing.image_item import PictureItem
+from fkp_studio.views.canvas.drawing.image_item import ImageItem
 from fkp_studio.views.canvas.drawing.loupe import paint_loupe
 
 _RING = QColor(theme.PREDICTION)
@@ -41,14 +41,14 @@ def paint_ellipses(painter: QPainter, face: Face, *, place: ToScreen, display: D
 
 
 def paint_drag(
-    painter: QPainter, item: PictureItem, *, place: ToScreen, at: tuple[float, float], radius: float, limits: QRectF
+    painter: QPainter, item: ImageItem, *, place: ToScreen, at: tuple[float, float], radius: float, limits: QRectF
 ) -> None:
     """Paint the point at `at` (image pixels) above all others, and the magnifier within `limits`, the window."""
     cursor = QPointF(*place(np.array(at)).tolist())
     draw_marks(painter, "label", place(np.array([at])), radius)
-    image = item.image(place.scale)
-    if image is not None and item.picture is not None:
-        width = item.picture.width
+    image = item.scaled(place.scale)
+    if image is not None and item.image is not None:
+        width = item.image.width
         paint_loupe(painter, image, width=width, at=at, cursor=cursor, scale=place.scale, limits=limits)
 
 

@@ -35,7 +35,7 @@ class Cursor:
     """The mouse position on the screen (window pixels) and on the image (image pixels)."""
 
     screen: Place
-    picture: Place
+    image: Place
 
 
 class Gesture(Protocol):
@@ -61,11 +61,11 @@ class PlacePoint:
     def move(self, cursor: Cursor) -> None:
         self._moved = self._moved or _far(self._start, cursor.screen)
         if self._moved:
-            self._stage.preview(self._keypoint, cursor.picture)
+            self._stage.preview(self._keypoint, cursor.image)
 
     def end(self, cursor: Cursor) -> None:
         self._stage.preview(self._keypoint, None)
-        self._editor.place(self._keypoint, cursor.picture)
+        self._editor.place(self._keypoint, cursor.image)
 
     def cancel(self) -> None:
         self._stage.preview(self._keypoint, None)
@@ -76,7 +76,7 @@ class DragPoint:
 
     def __init__(self, stage: Stage, editor: Editor, keypoint: int, *, cursor: Cursor, point: Place) -> None:
         self._stage, self._editor, self._keypoint, self._start = stage, editor, keypoint, cursor.screen
-        self._grip = (point[0] - cursor.picture[0], point[1] - cursor.picture[1])
+        self._grip = (point[0] - cursor.image[0], point[1] - cursor.image[1])
         self._moved = False
 
     def move(self, cursor: Cursor) -> None:
@@ -93,7 +93,7 @@ class DragPoint:
         self._stage.preview(self._keypoint, None)
 
     def _at(self, cursor: Cursor) -> Place:
-        return cursor.picture[0] + self._grip[0], cursor.picture[1] + self._grip[1]
+        return cursor.image[0] + self._grip[0], cursor.image[1] + self._grip[1]
 
 
 class Pan:

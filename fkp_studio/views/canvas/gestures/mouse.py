@@ -105,7 +105,7 @@ class Mouse:
             self._session.set_keypoint(keypoint)
             at = (float(point[0]), float(point[1]))
             return DragPoint(self._canvas, self._editor, keypoint, cursor=cursor, point=at)
-        if target >= 0 and inside(cursor.picture, width=face.width, height=face.height):
+        if target >= 0 and inside(cursor.image, width=face.width, height=face.height):
             self._clicked_ring = target if ring else -1
             return PlacePoint(self._canvas, self._editor, target, cursor=cursor)
         return None

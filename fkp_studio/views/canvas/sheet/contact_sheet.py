@@ -9,7 +9,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from fkp_studio.face.face import Face, read_faces
-from fkp_studio.face.images import PictureCache, to_image
+from fkp_studio.face.images import ImageCache, to_image
 from fkp_studio.face.marks import Display
 from fkp_studio.face.tone import apply_tone
 from fkp_studio.face.words import nothing_here
@@ -30,13 +30,11 @@ class ContactSheet(QWidget):
 
     chosen = Signal()  # a face was clicked and is now the session's current one
 
-    def __init__(
-        self, session: Session, parent: QWidget | None = None, *, pictures: PictureCache | None = None
-    ) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None, *, images: ImageCache | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._own_pictures = pictures is None
-        self._pictures = pictures or PictureCache(self)
+        self._own_images = images is None
+        self._images = images or ImageCache(self)
         self._store: ProjectStore | None = None
         self._count = COUNTS[1]
         self._ids: list[int] = []
@@ -88,7 +86,7 @@ class ContactSheet(QWidget):
         for signal in (self._session.sample_changed, self._session.run_changed, self._session.order_changed):
             signal.connect(self._refresh_later)
         self._session.project_changed.connect(self._on_project_changed)
-        self._pictures.ready.connect(self._on_picture_ready)
+        self._images.ready.connect(self._on_image_ready)
         theme.current().changed.connect(self.grid.update)
 
     def set_count(self, count: int) -> None:
@@ -126,8 +124,8 @@ class ContactSheet(QWidget):
         current = self._ids.index(self._session.sample_id) if self._session.sample_id in self._ids else -1
         schema = store.schema if store is not None else None
         self.grid.show_tiles(self._tiles, schema=schema, across=round(self._count**0.5), current=current)
-        self._pictures.request(order[first + self._count : first + 2 * self._count], side=SIDE)
-        self._pictures.request(self._ids, side=SIDE)
+        self._images.request(order[first + self._count : first + 2 * self._count], side=SIDE)
+        self._images.request(self._ids, side=SIDE)
         self._say(first, len(order))
 
     def _say(self, first: int, total: int) -> None:
@@ -144,14 +142,14 @@ class ContactSheet(QWidget):
             button.setChecked(count == self._count)
 
     def _tile(self, face: Face) -> Tile:
-        picture = self._pictures.get(face.sample_id, side=SIDE)
-        if picture is None:
+        image = self._images.get(face.sample_id, side=SIDE)
+        if image is None:
             return Tile(face)
-        if picture.problem:
+        if image.problem:
             return Tile(face, problem="This image can't be read.")
-        return Tile(face, to_image(apply_tone(self._display.tone, picture.levels[0])))
+        return Tile(face, to_image(apply_tone(self._display.tone, image.levels[0])))
 
-    def _on_picture_ready(self, sample_id: int) -> None:
+    def _on_image_ready(self, sample_id: int) -> None:
         if self.isVisible() and sample_id in self._ids:
             place = self._ids.index(sample_id)
             if self._tiles[place].image is None:
@@ -170,8 +168,8 @@ class ContactSheet(QWidget):
         self._store = self._session.store
         if self._store is not None:
             self._store.changed.connect(self._on_store_changed)
-        if self._own_pictures:
-            self._pictures.set_project(self._store.project.path if self._store is not None else None)
+        if self._own_images:
+            self._images.set_project(self._store.project.path if self._store is not None else None)
         self._refresh_later()
 
     def _on_store_changed(self, changes: Changes) -> None:

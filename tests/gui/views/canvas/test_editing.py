@@ -107,13 +107,13 @@ def test_escape_cancels_a_drag(qtbot: QtBot, view: CanvasView, session: Session)
     assert not store_of(session).undo_stack.canUndo()
 
 
-def test_a_point_cannot_be_dragged_off_the_picture(view: CanvasView, session: Session) -> None:
+def test_a_point_cannot_be_dragged_off_the_image(view: CanvasView, session: Session) -> None:
     start = on_screen(view, point(session, INCOMPLETE, 10))
     drag(view, start, on_screen(view, (-30, 200)))
     assert point(session, INCOMPLETE, 10) == [-0.5, 95.5]
 
 
-def test_a_click_beside_the_picture_places_nothing(view: CanvasView, session: Session) -> None:
+def test_a_click_beside_the_image_places_nothing(view: CanvasView, session: Session) -> None:
     click(view, on_screen(view, (-2, 40)))
     assert state(session, INCOMPLETE, 2) == PointState.UNSET
 
@@ -262,7 +262,7 @@ def test_the_keypoint_stays_on_the_next_face_where_it_is_missing_too(
     assert session.keypoint == 12, "a complete face keeps it as well"
 
 
-def test_nothing_can_be_edited_while_the_picture_is_on_its_way(view: CanvasView, session: Session) -> None:
+def test_nothing_can_be_edited_while_the_image_is_on_its_way(view: CanvasView, session: Session) -> None:
     before = store_of(session).labels([24])
     at = on_screen(view, (60, 40))
     session.set_sample(24)

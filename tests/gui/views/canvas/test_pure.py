@@ -14,7 +14,7 @@ from training.faces.labels.labels import PointState
 from training.faces.labels.schema import IBUG_68, KAGGLE_15, KeypointSchema, schema_from_names
 
 POINTS = np.array([[10.0, 10.0], [14.0, 10.0], [np.nan, np.nan]])
-WINDOW, PICTURE = (640, 480), (96, 96)
+WINDOW, IMAGE = (640, 480), (96, 96)
 
 
 @pytest.mark.parametrize(("at", "hit"), [((10, 10), 0), ((11.9, 10), 0), ((12.1, 10), 1), ((10, 16), -1)])
@@ -27,7 +27,7 @@ def test_a_point_that_does_not_count_is_not_hit() -> None:
     assert nearest(np.zeros((0, 2)), (0, 0), radius=5) == -1
 
 
-def test_the_picture_reaches_half_a_pixel_beyond_its_pixels_centres() -> None:
+def test_the_image_reaches_half_a_pixel_beyond_its_pixels_centres() -> None:
     assert inside((-0.5, 95.5), width=96, height=96)
     assert not inside((-0.6, 0), width=96, height=96)
     assert clamped((-7, 200), width=96, height=64) == (-0.5, 63.5)
@@ -43,10 +43,10 @@ def test_the_walk_goes_round_over_unset_points_only() -> None:
     assert progress(states) == (4, 4)
 
 
-def test_a_neutral_tone_gives_the_picture_itself() -> None:
-    picture = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    assert apply_tone(Tone(), picture) is picture
-    assert (table(Tone(), picture) == np.arange(256)).all()
+def test_a_neutral_tone_gives_the_image_itself() -> None:
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert apply_tone(Tone(), image) is image
+    assert (table(Tone(), image) == np.arange(256)).all()
 
 
 def test_brightness_lifts_contrast_spreads_and_equalise_uses_all_greys() -> None:
@@ -60,17 +60,17 @@ def test_zooming_keeps_the_place_under_the_cursor() -> None:
     at = (500.0, 100.0)
 
     def under(camera: Camera) -> np.ndarray:
-        middle, scale = camera.middle(PICTURE), camera.scale(WINDOW, PICTURE)
+        middle, scale = camera.middle(IMAGE), camera.scale(WINDOW, IMAGE)
         return np.array(middle) + (np.array(at) - np.array(WINDOW) / 2) / scale
 
     before = Camera(zoom=3.0, centre=(0.4, 0.6))
-    after = before.zoomed(1.25, at=at, window=WINDOW, picture=PICTURE)
+    after = before.zoomed(1.25, at=at, window=WINDOW, image=IMAGE)
     assert after.zoom == pytest.approx(3.75)
     assert under(after) == pytest.approx(under(before))
 
 
-def test_the_picture_cannot_be_lost_beside_the_window() -> None:
-    far = Camera().moved(1e6, -1e6, window=WINDOW, picture=PICTURE)
+def test_the_image_cannot_be_lost_beside_the_window() -> None:
+    far = Camera().moved(1e6, -1e6, window=WINDOW, image=IMAGE)
     assert far.centre == (0.0, 1.0)
 
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from fkp_studio.document.session import Session
-from fkp_studio.face.images import PictureCache, read_picture, reduced
+from fkp_studio.face.images import ImageCache, read_image, reduced
 from fkp_studio.face.marks import Display
 from fkp_studio.face.tone import Tone
 from fkp_studio.look.style import theme
@@ -68,10 +68,10 @@ def wheel(view: CanvasView, at: QPointF, steps: int) -> None:
 
 def test_a_pixels_centre_is_at_whole_numbers(view: CanvasView, session: Session) -> None:
     view.set_display(Display(edges=False, point_size=4))
-    picture = store_of(session).project.picture(1)
+    image = store_of(session).project.image(1)
     for x, y in ((0, 0), (95, 95), (20, 60)):
         shade = colour_at(view, on_screen(view, (x, y))).red()
-        assert abs(shade - int(picture[y, x])) <= 1
+        assert abs(shade - int(image[y, x])) <= 1
     outside = colour_at(view, on_screen(view, (-0.8, 40)))
     assert near(outside, theme.colours().canvas)
 
@@ -147,15 +147,15 @@ def test_the_middle_button_pans(view: CanvasView) -> None:
     assert (after.x() - start.x(), after.y() - start.y()) == pytest.approx((-60, 25), abs=1.5)
 
 
-def test_brightness_changes_what_is_shown_and_never_the_picture(view: CanvasView, session: Session) -> None:
-    before = store_of(session).project.picture(1).copy()
+def test_brightness_changes_what_is_shown_and_never_the_image(view: CanvasView, session: Session) -> None:
+    before = store_of(session).project.image(1).copy()
     at = on_screen(view, (20, 60))
     dark = colour_at(view, at).red()
     view.bar.toggle_adjust()
     assert view.bar.adjust.isVisible()
     view.bar.adjust.brightness.setValue(40)
     assert colour_at(view, at).red() > dark + 20
-    assert (store_of(session).project.picture(1) == before).all()
+    assert (store_of(session).project.image(1) == before).all()
     view.bar.adjust.reset.click()
     assert view.display.tone == Tone()
     assert colour_at(view, at).red() == dark
@@ -173,14 +173,14 @@ def test_a_name_appears_after_the_mouse_has_rested_on_a_point(qtbot: QtBot, view
 
 
 def test_the_neighbours_are_there_before_they_are_asked_for(qtbot: QtBot, view: CanvasView, session: Session) -> None:
-    cache = view.loaded._pictures
+    cache = view.loaded._images
     qtbot.waitUntil(lambda: all(cache.get(i) is not None for i in (2, 3, 4)))
     session.next_sample(1)
     assert view.shown_face is not None and view.shown_face.sample_id == 2, "painted with the key press, no waiting"
 
 
 def test_the_cache_keeps_within_its_bounds(qtbot: QtBot, project_path: Path) -> None:
-    cache = PictureCache(capacity=3 * 96 * 96)
+    cache = ImageCache(capacity=3 * 96 * 96)
     cache.set_project(project_path)
     cache.request([1])
     qtbot.waitUntil(lambda: cache.get(1) is not None)
@@ -228,7 +228,7 @@ def test_an_empty_project_says_so(qtbot: QtBot, empty_session: Session, tmp_path
     empty_session.close_project()
 
 
-def test_a_picture_that_is_gone_is_named_and_the_others_work(
+def test_a_image_that_is_gone_is_named_and_the_others_work(
     qtbot: QtBot, empty_session: Session, tmp_path: Path
 ) -> None:
     from PySide6.QtGui import QImage
@@ -261,11 +261,11 @@ def test_a_picture_that_is_gone_is_named_and_the_others_work(
     shown(qtbot, panel.view, 2)
     assert not panel.view.sentence.isVisible()
     with Project.open(tmp_path / "photos.fkp", read_only=True) as project:
-        assert read_picture(project, 2, 0).width == 64
+        assert read_image(project, 2, 0).width == 64
     empty_session.close_project()
 
 
-def test_another_project_shows_its_own_pictures(
+def test_another_project_shows_its_own_images(
     qtbot: QtBot, view: CanvasView, session: Session, tmp_path: Path, project_path: Path
 ) -> None:
     other = tmp_path / "other.fkp"
@@ -314,7 +314,7 @@ def test_the_contact_sheet_by_keys(qtbot: QtBot, panel: CanvasPanel, session: Se
     assert not panel.shows_sheet
 
 
-def test_tiles_show_their_pictures_and_errors(qtbot: QtBot, panel: CanvasPanel, session: Session) -> None:
+def test_tiles_show_their_images_and_errors(qtbot: QtBot, panel: CanvasPanel, session: Session) -> None:
     predict(qtbot, session)
     panel.toggle_contact_sheet()
     tiles = panel.sheet.grid._tiles

@@ -53,7 +53,7 @@ def test_any_face_of_a_million_can_be_shown(view: GridView) -> None:
 
 def test_opening_decodes_nothing(qtbot: QtBot, project_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    monkeypatch.setattr(Project, "picture", lambda self, sample_id, **_: read.append(sample_id))
+    monkeypatch.setattr(Project, "image", lambda self, sample_id, **_: read.append(sample_id))
     thumbnails = Thumbnails()
     thumbnails.set_project(project_path)
     thumbnails.want([])
@@ -87,7 +87,7 @@ def test_what_was_scrolled_away_is_not_drawn(qtbot: QtBot, project_path: Path, m
     assert work[0] == [21, 22]
 
 
-def test_an_unreadable_picture_is_told_and_not_tried_for_ever(
+def test_an_unreadable_image_is_told_and_not_tried_for_ever(
     qtbot: QtBot, project_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from training.errors import UserError
@@ -98,7 +98,7 @@ def test_an_unreadable_picture_is_told_and_not_tried_for_ever(
         tries.append(sample_id)
         raise UserError("face.png cannot be read; copy it again.")
 
-    monkeypatch.setattr(Project, "picture", broken)
+    monkeypatch.setattr(Project, "image", broken)
     thumbnails = Thumbnails()
     thumbnails.set_project(project_path)
     with qtbot.waitSignal(thumbnails.ready):

@@ -84,7 +84,7 @@ def test_a_worker_that_crashes_is_told(qtbot: QtBot, session: Session) -> None:
     window.close()
 
 
-def test_a_press_on_the_picture_pauses_and_what_is_lost_is_told(window: LiveWindow, qtbot: QtBot) -> None:
+def test_a_press_on_the_image_pauses_and_what_is_lost_is_told(window: LiveWindow, qtbot: QtBot) -> None:
     play(window, qtbot)
     qtbot.mouseClick(window.view, Qt.MouseButton.LeftButton)
     assert window.pause.text() == "Resume"

@@ -49,7 +49,7 @@ class Look:
 
         def drawn() -> bool:
             sheet = self.dialog.view.sheet
-            return sheet is not None and sheet.points[0, 0, 0] == rotation and sheet.pictures[0, 0, 0, 0] == light
+            return sheet is not None and sheet.points[0, 0, 0] == rotation and sheet.images[0, 0, 0, 0] == light
 
         self.qtbot.waitUntil(drawn)
 
@@ -97,7 +97,7 @@ def test_a_wrong_value_is_told_and_cannot_be_used(look: Look) -> None:
     assert look.dialog.config().augment.flip == 0
 
 
-def test_points_outside_their_pictures_are_told(look: Look) -> None:
+def test_points_outside_their_images_are_told(look: Look) -> None:
     look.type("rotation", "120")  # x of all points from this test's worker: right of 96 px
     look.wait_for(rotation=120)
     assert f"{4 * TILES} points lie outside their images" in look.dialog.about.text()
@@ -111,7 +111,7 @@ def test_the_faces_are_shown_as_they_are_while_the_worker_starts(session: Sessio
     try:
         qtbot.waitUntil(lambda: dialog.view.sheet is not None)
         sheet, store = dialog.view.sheet, session.store
-        assert sheet.pictures.shape == (TILES, 48, 48, 1)
+        assert sheet.images.shape == (TILES, 48, 48, 1)
         labels = store.project.labels(np.array(sheet.ids))
         assert (sheet.mask == labels.mask).all()
         width = store.project.sample(sheet.ids[0]).width

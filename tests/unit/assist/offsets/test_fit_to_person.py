@@ -73,7 +73,7 @@ def test_a_face_is_judged_without_its_own_person() -> None:
 
 
 def test_offsets_are_pixels_of_the_network_input() -> None:
-    moved = Adjustment(np.array([(1.0, 2.0)]), 20, 2.0, 1.0).in_pictures(np.array([(96, 96), (192, 48)]), 96)
+    moved = Adjustment(np.array([(1.0, 2.0)]), 20, 2.0, 1.0).in_images(np.array([(96, 96), (192, 48)]), 96)
     assert moved.tolist() == [[[1.0, 2.0]], [[2.0, 1.0]]]
 
 
@@ -157,7 +157,7 @@ def test_using_a_fit_makes_stored_predictions_old_and_undoing_it_too(project: Pr
     assert len(lacking(project, run, project.ids())) == len(project)
     with pytest.raises(UserError, match="predict all faces first"):
         fit_run(project, run)
-    adjusted = raw + fit.adjustment.in_pictures(np.full((len(project), 2), 96), tiny_config().network.input_size)
+    adjusted = raw + fit.adjustment.in_images(np.full((len(project), 2), 96), tiny_config().network.input_size)
     project.write_predictions(run.name, project.ids(), adjusted, np.full(raw.shape[:2], 0.9))
     note_predicted(run, model_stamp(run))
     assert raw_predictions(project, run, project.ids()) == pytest.approx(raw, abs=1e-3)
@@ -216,12 +216,12 @@ def test_too_few_labelled_faces_are_said_so(project: Project) -> None:
 def test_the_predictor_adds_it_and_can_leave_it(tmp_path: Path) -> None:
     run, config = Run(tmp_path), tiny_config()
     save_model(run.model, make_model(config, 3).state_dict(), ModelInfo(config, SCHEMA, "float32"))
-    pictures = np.random.default_rng(0).integers(0, 255, (3, 48, 96), np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (3, 48, 96), np.uint8)
     plain = Predictor.load(run, "cpu")
-    points, sure = plain.predict(pictures)
+    points, sure = plain.predict(images)
     write_adjustment(run, Adjustment(np.tile([1.0, -2.0], (len(plain.schema), 1)), 20, 2.0, 1.0))
-    moved, as_sure = Predictor.load(run, "cpu").predict(pictures)
+    moved, as_sure = Predictor.load(run, "cpu").predict(images)
     side = plain.info.config.network.input_size
     assert moved - points == pytest.approx(np.broadcast_to([96 / side, -2.0 * 48 / side], points.shape), abs=1e-3)
     assert np.array_equal(sure, as_sure)
-    assert Predictor.load(run, "cpu", adjusted=False).predict(pictures)[0] == pytest.approx(points, abs=1e-4)
+    assert Predictor.load(run, "cpu", adjusted=False).predict(images)[0] == pytest.approx(points, abs=1e-4)

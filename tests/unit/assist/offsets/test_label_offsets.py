@@ -14,7 +14,7 @@ from tests.helpers.mirrored_faces import FIVE, mirrored_faces
 from training.assist.offsets.label_offsets import (
     KIND,
     LabelOffset,
-    from_pictures,
+    from_images,
     from_predictions,
     learnt_offsets,
     offset_troubles,
@@ -35,14 +35,14 @@ def faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def found_in(faces: tuple[np.ndarray, np.ndarray, np.ndarray], dx: float) -> LabelOffset:
-    pictures, points, groups = faces
-    found = from_pictures(lambda n: pictures[n], points + np.array([dx, 0]), FIVE, groups)
+    images, points, groups = faces
+    found = from_images(lambda n: images[n], points + np.array([dx, 0]), FIVE, groups)
     assert found is not None
     return found
 
 
 @pytest.mark.parametrize("dx", [1.2, -0.8])
-def test_a_planted_offset_is_found_in_the_pictures(faces: tuple[np.ndarray, np.ndarray, np.ndarray], dx: float) -> None:
+def test_a_planted_offset_is_found_in_the_images(faces: tuple[np.ndarray, np.ndarray, np.ndarray], dx: float) -> None:
     found = found_in(faces, dx)
     assert found.worth_telling
     assert found.common == pytest.approx(dx, abs=0.15)
@@ -59,13 +59,13 @@ def test_right_labels_raise_no_alarm(faces: tuple[np.ndarray, np.ndarray, np.nda
     assert abs(found.common) < 0.15
     assert not found.worth_telling
     assert "agree with the mirrored faces" in found.sentence
-    pictures, points, groups = faces
-    assert offset_troubles(lambda n: pictures[n], points, FIVE, groups, scale=1.0, modelled=False) == []
+    images, points, groups = faces
+    assert offset_troubles(lambda n: images[n], points, FIVE, groups, scale=1.0, modelled=False) == []
 
 
 def test_a_shift_downwards_cannot_be_told(faces: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-    pictures, points, groups = faces
-    found = from_pictures(lambda n: pictures[n], points + np.array([0, 1.5]), FIVE, groups)
+    images, points, groups = faces
+    found = from_images(lambda n: images[n], points + np.array([0, 1.5]), FIVE, groups)
     assert found is not None
     assert not found.worth_telling
 
@@ -73,9 +73,9 @@ def test_a_shift_downwards_cannot_be_told(faces: tuple[np.ndarray, np.ndarray, n
 def test_before_a_training_it_is_told_in_pixels_of_the_originals(
     faces: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
-    pictures, points, groups = faces
+    images, points, groups = faces
     troubles = offset_troubles(
-        lambda n: pictures[n], points + np.array([1.2, 0]), FIVE, groups, scale=2.0, modelled=False
+        lambda n: images[n], points + np.array([1.2, 0]), FIVE, groups, scale=2.0, modelled=False
     )
     assert [t.kind for t in troubles] == [KIND]
     one = found_in(faces, 1.2)
@@ -84,27 +84,27 @@ def test_before_a_training_it_is_told_in_pixels_of_the_originals(
 
 
 def test_nothing_is_told_without_partners_eyes_or_faces(faces: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-    pictures, points, groups = faces
+    images, points, groups = faces
     alone = replace(FIVE, flip=(0, 1, 2, 3, 4))
     blind = replace(FIVE, interocular=((), ()), interpupil=((), ()))
     for schema in (alone, blind):
-        assert from_pictures(lambda n: pictures[n], points + 2.0, schema, groups) is None
+        assert from_images(lambda n: images[n], points + 2.0, schema, groups) is None
         widths = np.full(len(points), 72.0)
         assert from_predictions(points, points + 2.0, schema, groups, widths=widths, by="run") is None
-    assert from_pictures(lambda n: pictures[n], points[:20], FIVE, groups[:20]) is None
+    assert from_images(lambda n: images[n], points[:20], FIVE, groups[:20]) is None
 
 
 def test_large_faces_in_larger_photos_tell_the_same(faces: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     """Only the face of a photo is checked, scaled down: in px of the photo the offset is larger by the same factor."""
-    pictures, points, groups = faces
+    images, points, groups = faces
     times, corner = 6, (40, 25)
 
     def photo(row: int) -> np.ndarray:
-        large = cv2.resize(pictures[row], None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+        large = cv2.resize(images[row], None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
         return cv2.copyMakeBorder(large, corner[1], 90, corner[0], 120, cv2.BORDER_CONSTANT, value=90)
 
     placed = (points + np.array([1.2, 0]) + 0.5) * times - 0.5 + corner
-    found = from_pictures(photo, placed, FIVE, groups)
+    found = from_images(photo, placed, FIVE, groups)
     assert found is not None
     assert found.common == pytest.approx(times * 1.2, abs=times * 0.15)
 
@@ -162,8 +162,8 @@ def test_what_a_model_has_learnt_is_read_without_torch(tmp_path: Path) -> None:
 
 
 def make_project(folder: Path, dx: float) -> Path:
-    pictures, points, groups = mirrored_faces(120)
-    count = len(pictures)
+    images, points, groups = mirrored_faces(120)
+    count = len(images)
     labels = Labels.from_points(points + np.array([dx, 0]))
     labels.origins[0, 0], labels.origins[1, 1] = Origin.PERSON, Origin.MODEL
     with Project.create(folder / "p.fkp", FIVE) as project:
@@ -176,7 +176,7 @@ def make_project(folder: Path, dx: float) -> Path:
                 heights=np.full(count, 72, np.int32),
                 groups=tuple(f"p{g}" for g in groups),
                 splits=np.zeros(count, np.uint8),
-                pixels=pictures,
+                pixels=images,
             ),
             source="drawn",
         )

@@ -76,24 +76,24 @@ def test_a_group_in_two_given_splits_goes_to_train_and_is_told() -> None:
     assert assigned.splits.tolist() == [0, 0, 1, 0] and "such as a" in assigned.notes[0]
 
 
-def altered(picture: np.ndarray, seed: int) -> np.ndarray:
+def altered(image: np.ndarray, seed: int) -> np.ndarray:
     """The same image, saved again as a low-quality JPEG, a little brighter."""
     rng = np.random.default_rng(seed)
-    brighter = np.clip(picture.astype(float) * 1.05 + 4 + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+    brighter = np.clip(image.astype(float) * 1.05 + 4 + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
     return np.asarray(cv2.imdecode(cv2.imencode(".jpg", brighter, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], 0))
 
 
 def test_repeats_and_mirrored_copies_are_one_group_and_others_are_not() -> None:
-    pictures = textures(300, side=96)
-    copies = [altered(p, i) for i, p in enumerate(pictures[:100])]
-    mirrored = [altered(p[:, ::-1], i) for i, p in enumerate(pictures[50:150])]
-    roots = group_near_duplicates(looks_of([*pictures, *copies, *mirrored]))
+    images = textures(300, side=96)
+    copies = [altered(p, i) for i, p in enumerate(images[:100])]
+    mirrored = [altered(p[:, ::-1], i) for i, p in enumerate(images[50:150])]
+    roots = group_near_duplicates(looks_of([*images, *copies, *mirrored]))
     assert roots[:300].tolist() == list(range(300))
     assert roots[300:400].tolist() == list(range(100))
     assert roots[400:].tolist() == list(range(50, 150))
 
 
-def test_flat_pictures_are_only_alike_when_equal() -> None:
+def test_flat_images_are_only_alike_when_equal() -> None:
     flat = np.stack([np.full((16, 16), value, np.uint8) for value in (0, 0, 90, 255)])
     assert group_near_duplicates(flat).tolist() == [0, 0, 2, 3]
     assert group_near_duplicates(flat[:0]).tolist() == []
@@ -107,8 +107,8 @@ def test_mirror_images_are_found_among_thousands() -> None:
 
 
 def test_near_duplicates_stay_in_one_split_through_assign() -> None:
-    pictures = textures(200, side=48)
-    looks = looks_of([*pictures, *pictures[:, :, ::-1]])
+    images = textures(200, side=48)
+    looks = looks_of([*images, *images[:, :, ::-1]])
     assigned = assign([""] * 400, np.zeros(400, np.uint8), given=np.zeros(400, bool), looks=looks)
     assert assigned.splits[:200].tolist() == assigned.splits[200:].tolist()
     assert (assigned.splits == Split.VAL).sum() == 60 and all(assigned.groups)

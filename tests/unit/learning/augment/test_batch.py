@@ -17,13 +17,13 @@ STILL = {"flip": "0", "rotation": "0", "scale": "0", "shift": "0", "brightness":
 
 
 def run(settings: dict[str, str], count: int = 16) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    pictures, points = dots(count)
+    images, points = dots(count)
     mask = torch.ones(count, 3, dtype=torch.bool)
     mask[0, 0] = False
     config = tiny_config(**{**STILL, **settings})
     before = torch.from_numpy(points).float()
     generator = torch.Generator().manual_seed(1)
-    return before, *augment(torch.from_numpy(pictures), before, mask, config=config, flip=FLIP, generator=generator)
+    return before, *augment(torch.from_numpy(images), before, mask, config=config, flip=FLIP, generator=generator)
 
 
 def brightest(x: Tensor) -> np.ndarray:
@@ -36,16 +36,16 @@ def brightest(x: Tensor) -> np.ndarray:
 
 def test_without_changes_the_batch_is_the_plain_input() -> None:
     before, x, points, mask = run({})
-    pictures, _ = dots(16)
-    assert torch.equal(x, prepare(torch.from_numpy(pictures), channels=1))
+    images, _ = dots(16)
+    assert torch.equal(x, prepare(torch.from_numpy(images), channels=1))
     assert torch.allclose(points, before, atol=1e-4)
     assert not mask[0, 0]
 
 
-def test_a_mirrored_picture_swaps_left_and_right() -> None:
+def test_a_mirrored_image_swaps_left_and_right() -> None:
     before, x, points, mask = run({"flip": "1"})
-    pictures, _ = dots(16)
-    plain = prepare(torch.from_numpy(pictures), channels=1).flip(-1)
+    images, _ = dots(16)
+    plain = prepare(torch.from_numpy(images), channels=1).flip(-1)
     assert torch.allclose(x, plain, atol=1e-5)  # not a pixel is blurred
     assert torch.allclose(points[:, 0, 0], SIDE - 1 - before[:, 1, 0], atol=1e-4)
     assert torch.allclose(points[:, 2, 1], before[:, 2, 1], atol=1e-4)
@@ -62,7 +62,7 @@ def test_points_move_with_the_content(settings: dict[str, str]) -> None:
     assert np.abs(brightest(x) - points[:, 2].numpy()).max() < 1.2
 
 
-def test_light_changes_each_picture_on_its_own() -> None:
+def test_light_changes_each_image_on_its_own() -> None:
     _, x, _, _ = run({"brightness": "0.5", "contrast": "0.5"})
     assert x.mean(dim=(1, 2, 3)).std() > 0.1
     assert x.std(dim=(1, 2, 3)).std() > 0.1
@@ -90,9 +90,9 @@ class BrightestPixel(nn.Module):
         return torch.stack([nose + torch.tensor([6.0, -6.0]), nose + torch.tensor([-6.0, -6.0]), nose], dim=1)
 
 
-def test_views_are_brought_back_to_the_picture() -> None:
-    pictures, points = dots(8)
-    x = prepare(torch.from_numpy(pictures), channels=1)
+def test_views_are_brought_back_to_the_image() -> None:
+    images, points = dots(8)
+    x = prepare(torch.from_numpy(images), channels=1)
     averaged = averaged_points(BrightestPixel(), x, flip=FLIP, flip_average=True)
     found, disagreement = points_and_disagreement(BrightestPixel(), x, flip=FLIP, flip_average=True)
     assert np.abs(found.numpy() - points).max() < 1

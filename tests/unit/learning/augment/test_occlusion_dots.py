@@ -42,15 +42,15 @@ def faces(channels: int) -> tuple[Tensor, Tensor]:
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     distance = (x - points[..., 0, None, None]) ** 2 + (y - points[..., 1, None, None]) ** 2  # [B, 3, 64, 64]
     light = (np.array([220, 160, 110])[:, None, None] * np.exp(-distance / 8)).sum(axis=1)
-    pictures = torch.from_numpy(np.round(light).astype(np.uint8))
-    return (pictures if channels == 1 else pictures[..., None].expand(-1, -1, -1, 3)), torch.from_numpy(points).float()
+    images = torch.from_numpy(np.round(light).astype(np.uint8))
+    return (images if channels == 1 else images[..., None].expand(-1, -1, -1, 3)), torch.from_numpy(points).float()
 
 
 def run(config: RunConfig, *, seed: int = 1, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    pictures, points = faces(config.network.channels)
+    images, points = faces(config.network.channels)
     mask = torch.ones(COUNT, 3, dtype=torch.bool) if mask is None else mask
     generator = torch.Generator().manual_seed(seed)
-    return points, *augment(pictures, points, mask, config=config, flip=FLIP, generator=generator)
+    return points, *augment(images, points, mask, config=config, flip=FLIP, generator=generator)
 
 
 def dots(x: Tensor, near: Tensor) -> Tensor:
@@ -103,10 +103,10 @@ def test_a_flip_swaps_pairs_and_their_masks() -> None:
 def test_box_corners_move_the_edges_each_on_its_own() -> None:
     """The new positions of the old image's corners give the new box: its edges moved by up to 5 % of the side."""
     corners = torch.tensor([[-0.5, -0.5], [SIDE - 0.5, SIDE - 0.5], [-0.5, SIDE - 0.5]]).expand(512, 3, 2)
-    pictures, mask = torch.zeros(512, SIDE, SIDE, dtype=torch.uint8), torch.ones(512, 3, dtype=torch.bool)
+    images, mask = torch.zeros(512, SIDE, SIDE, dtype=torch.uint8), torch.ones(512, 3, dtype=torch.bool)
     generator = torch.Generator().manual_seed(1)
     config = settings(box_corners="0.05")
-    _, points, _ = augment(pictures, corners, mask, config=config, flip=FLIP, generator=generator)
+    _, points, _ = augment(images, corners, mask, config=config, flip=FLIP, generator=generator)
     size = SIDE**2 / (points[:, 1] - points[:, 0])  # px of the old image shown by the new one
     first = -(points[:, 0] + 0.5) * size / SIDE  # of the old image's edge
     last = first + size - SIDE
@@ -151,10 +151,10 @@ def test_erasing_grays_out_one_rectangle_and_keeps_the_points() -> None:
     _, still, _, _ = run(settings())
     assert torch.allclose(points, before, atol=1e-3)
     assert mask.all()
-    for picture, old in zip(x[:, 0], still[:, 0], strict=True):
-        gone = (picture != old).nonzero()
+    for image, old in zip(x[:, 0], still[:, 0], strict=True):
+        gone = (image != old).nonzero()
         first, last = gone.amin(dim=0), gone.amax(dim=0)
-        rectangle = picture[first[0] : last[0] + 1, first[1] : last[1] + 1]
+        rectangle = image[first[0] : last[0] + 1, first[1] : last[1] + 1]
         assert rectangle.std() < 1e-6
         assert 0.01 < rectangle.numel() / SIDE**2 < 0.25
     _, some, _, _ = run(settings(erasing="0.5"))

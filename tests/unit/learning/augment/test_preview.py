@@ -49,12 +49,12 @@ def test_with_all_settings_at_0_the_faces_are_as_they_are(worker: Worker, projec
     assert drawn["pictures"].shape == (4, 48, 48, 1)
     with Project.open(project_path, read_only=True) as project:
         labels = project.labels(np.array(IDS))
-        pictures = project.pictures(np.array(IDS), size=48, channels=1).astype(float)
+        images = project.images(np.array(IDS), size=48, channels=1).astype(float)
     assert np.array_equal(drawn["mask"], labels.mask)
     points = (np.array(drawn["points"]) + 0.5) * 2 - 0.5  # px of the 96 px image
     assert np.abs(points - labels.points)[labels.mask].max() < 0.02
-    for shown, picture in zip(drawn["pictures"], pictures, strict=True):
-        assert np.corrcoef(shown.ravel(), picture.ravel())[0, 1] > 0.98
+    for shown, image in zip(drawn["pictures"], images, strict=True):
+        assert np.corrcoef(shown.ravel(), image.ravel())[0, 1] > 0.98
         assert shown.mean() == pytest.approx(127, abs=8)
 
 

@@ -289,7 +289,7 @@ def test_lost_events_do_not_keep_a_run_from_going_on(tmp_path: Path) -> None:
     assert read_run(run).status == "done"
 
 
-def test_pictures_that_cannot_be_read_are_told_once(tmp_path: Path) -> None:
+def test_images_that_cannot_be_read_are_told_once(tmp_path: Path) -> None:
     data, snapshot = make_data()
     run = make_run(tmp_path, tiny_config(epochs="1"), snapshot)
     events = list(fit(run, data=replace(data, left_out=("a.png is gone.", "b.png is gone."))))

@@ -51,11 +51,11 @@ def test_a_graph_of_any_batch_gives_the_predictors_points(tmp_path: Path, recipe
     assert "on 64 images" in report.sentence
     colour = recipe == "cnn-6-7"
     shape = (5, side, side, 3) if colour else (5, side, side)
-    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
-    fed = pictures.transpose(0, 3, 1, 2) if colour else pictures[:, None]
+    fed = images.transpose(0, 3, 1, 2) if colour else images[:, None]
     points = session.run(["points"], {"pictures": fed})[0]
-    wanted = Predictor.load(Run(source)).predict_points(pictures)
+    wanted = Predictor.load(Run(source)).predict_points(images)
     assert points.shape == (5, 3, 2)
     assert np.allclose(points, wanted, atol=1e-2)
     about = session.get_modelmeta().custom_metadata_map
@@ -66,17 +66,17 @@ def test_a_graph_of_any_batch_gives_the_predictors_points(tmp_path: Path, recipe
     assert "unknown" in about["licence_of_training_data"]
 
 
-def test_float_pictures_and_one_view(tmp_path: Path) -> None:
+def test_float_images_and_one_view(tmp_path: Path) -> None:
     source = model_file(tmp_path / "m.safetensors", "fast", 32)
     out = tmp_path / "m.onnx"
     assert main(["export", str(source), str(out), "--format", "onnx", "--no-mirrored", "--input", "float32"]) == 0
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
-    pictures = np.random.default_rng(0).uniform(0, 255, (1, 1, 32, 32)).astype(np.float32)
-    points = session.run(None, {"pictures": pictures})[0]
+    images = np.random.default_rng(0).uniform(0, 255, (1, 1, 32, 32)).astype(np.float32)
+    points = session.run(None, {"pictures": images})[0]
     predictor = Predictor.load(Run(source))
     graph = PointGraph(predictor.model, predictor.info, mirrored=False, offset=np.zeros(2))
     with torch.no_grad():
-        assert np.allclose(points, graph(torch.from_numpy(pictures)).numpy(), atol=1e-2)
+        assert np.allclose(points, graph(torch.from_numpy(images)).numpy(), atol=1e-2)
 
 
 def test_eight_bit_convolutions_stay_near_the_model(
@@ -90,9 +90,9 @@ def test_eight_bit_convolutions_stay_near_the_model(
     nodes = [node.op_type for node in onnx.load(small).graph.node]
     assert "DequantizeLinear" in nodes
     with Project.open(project_path, read_only=True) as project:
-        pictures = project.pictures(project.ids(), size=32)[:, None]
+        images = project.images(project.ids(), size=32)[:, None]
     one, other = (onnxruntime.InferenceSession(f, providers=["CPUExecutionProvider"]) for f in (plain, small))
-    change = other.run(None, {"pictures": pictures})[0] - one.run(None, {"pictures": pictures})[0]
+    change = other.run(None, {"pictures": images})[0] - one.run(None, {"pictures": images})[0]
     moved = float(np.sqrt(np.square(change).mean()))
     assert 0 < moved < 1 and report.moved == pytest.approx(moved, rel=0.05)
     assert f"move the project's points by {report.moved:.2f} px" in report.sentence
@@ -101,7 +101,7 @@ def test_eight_bit_convolutions_stay_near_the_model(
     assert "give a project, and its model with --run" in capsys.readouterr().err
 
 
-def test_eight_bits_need_convolutions_and_pictures(tmp_path: Path, project_path: Path) -> None:
+def test_eight_bits_need_convolutions_and_images(tmp_path: Path, project_path: Path) -> None:
     source = model_file(tmp_path / "m.safetensors", "mlp", 32)
     with pytest.raises(UserError, match="no convolutions"):
         export_onnx(Run(source), tmp_path / "m.onnx", int8_from=project_path)

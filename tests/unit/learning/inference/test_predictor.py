@@ -87,22 +87,22 @@ def test_the_saved_state_is_read_without_running_anything(tmp_path: Path) -> Non
         load_resume(path)
 
 
-def test_predictions_are_in_pixels_of_the_given_picture(model_file: Path) -> None:
+def test_predictions_are_in_pixels_of_the_given_image(model_file: Path) -> None:
     predictor = Predictor.load(Run(model_file), "cpu")
-    pictures, _ = dots(5)
-    points, confidences = predictor.predict(pictures)
+    images, _ = dots(5)
+    points, confidences = predictor.predict(images)
     assert points.shape == (5, 3, 2)
     assert points.dtype == confidences.dtype == np.float32
     assert ((confidences >= 0) & (confidences <= 1)).all()
-    twice = np.repeat(np.repeat(pictures, 2, axis=1), 2, axis=2)
+    twice = np.repeat(np.repeat(images, 2, axis=1), 2, axis=2)
     larger, _ = predictor.predict(twice)
     assert np.allclose(larger, 2 * points + 0.5, atol=0.2)
-    assert np.allclose(predictor.predict_points(pictures), points, atol=1e-3)
-    colour, _ = predictor.predict(np.repeat(pictures[..., None], 3, axis=-1))
+    assert np.allclose(predictor.predict_points(images), points, atol=1e-3)
+    colour, _ = predictor.predict(np.repeat(images[..., None], 3, axis=-1))
     assert np.allclose(colour, points, atol=0.05)
-    alone = np.concatenate([predictor.predict(pictures[i : i + 1])[0] for i in range(5)])
+    alone = np.concatenate([predictor.predict(images[i : i + 1])[0] for i in range(5)])
     assert np.allclose(alone, points, atol=1e-3)
-    assert predictor.predict(pictures[:0])[0].shape == (0, 3, 2)
+    assert predictor.predict(images[:0])[0].shape == (0, 3, 2)
 
 
 def test_confidence_is_a_probability_that_comes_true() -> None:
@@ -149,7 +149,7 @@ def test_the_doctor_names_a_network_that_gives_the_mean_shape() -> None:
     assert "4.90 px" in found[4][0].sentence
 
 
-def test_the_doctor_names_the_same_points_whatever_the_picture() -> None:
+def test_the_doctor_names_the_same_points_whatever_the_image() -> None:
     watch = TroubleWatch(5.0)
     target = np.random.default_rng(0).normal(50, 5, (20, 3, 2))
     mask = np.ones((20, 3), bool)

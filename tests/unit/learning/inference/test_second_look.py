@@ -71,16 +71,16 @@ class Careless:
         self.seen += len(x)
         upright = dots(SHAPE)
         places = []
-        for picture in x:
-            if (picture - upright).abs().mean() < 1:
+        for image in x:
+            if (image - upright).abs().mean() < 1:
                 places.append(SHAPE)
             else:
-                places.append(turned(SHAPE * 0.9 + 3, self.nearest(picture)))
+                places.append(turned(SHAPE * 0.9 + 3, self.nearest(image)))
         wrong = torch.tensor([0.0 if p is SHAPE else 1.0 for p in places])
         return torch.stack(places), wrong[:, None].expand(-1, 5)
 
-    def nearest(self, picture: torch.Tensor) -> float:
-        return min((60.0, 180.0, -90.0), key=lambda d: float((picture - dots(turned(SHAPE, d))).abs().mean()))
+    def nearest(self, image: torch.Tensor) -> float:
+        return min((60.0, 180.0, -90.0), key=lambda d: float((image - dots(turned(SHAPE, d))).abs().mean()))
 
 
 def test_faces_on_their_side_are_seen_upright_and_turned_back() -> None:
@@ -138,17 +138,17 @@ def test_the_graph_looks_again_as_the_predictor_does(tmp_path: Path) -> None:
     model, config = leaning_model(), recipe_config("fast").changed(upright=True)
     run = Run(tmp_path / "m.safetensors")
     save_model(run.model, model.state_dict(), ModelInfo(config, KAGGLE_15, "float32"))
-    pictures = np.random.default_rng(0).integers(0, 256, (6, 96, 96), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (6, 96, 96), np.uint8)
     files = {name: tmp_path / f"{name}.onnx" for name in ("upright", "plain")}
     export_onnx(run, files["upright"])
     export_onnx(run, files["plain"], upright=False)
     found = {}
     for name, file in files.items():
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-        found[name] = session.run(None, {"pictures": pictures[:, None]})[0]
+        found[name] = session.run(None, {"pictures": images[:, None]})[0]
         assert session.get_modelmeta().custom_metadata_map["turned_upright"] == str(name == "upright").lower()
     predictor = Predictor.load(run)
-    assert np.allclose(found["upright"], predictor.predict_points(pictures), atol=1e-2)
+    assert np.allclose(found["upright"], predictor.predict_points(images), atol=1e-2)
     assert np.abs(found["upright"] - found["plain"]).max() > 5
 
 

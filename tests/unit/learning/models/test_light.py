@@ -121,31 +121,31 @@ def others(model: nn.Module) -> nn.Parameter:
     return found
 
 
-def test_an_offset_turns_and_mirrors_with_the_picture() -> None:
+def test_an_offset_turns_and_mirrors_with_the_image() -> None:
     """A left eye at (9, 10) labelled 1 px too far right, mirrored at 32 px: a right eye at 31 - 9."""
     model = Offsets()
     model.offsets.common.data = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
     labels = torch.tensor([[[10.0, 10.0], [20.0, 10.0], [15.0, 20.0]]])
     config = tiny(flip="1", rotation="0", scale="0", shift="0")
-    pictures, mask = torch.zeros(1, 32, 32, dtype=torch.uint8), torch.ones(1, 3, dtype=torch.bool)
+    images, mask = torch.zeros(1, 32, 32, dtype=torch.uint8), torch.ones(1, 3, dtype=torch.bool)
     generator = torch.Generator().manual_seed(0)
     places = unlabelled(model, labels, 0)
-    _, points, _ = augment(pictures, places, mask, config=config, flip=FLIP, generator=generator)
+    _, points, _ = augment(images, places, mask, config=config, flip=FLIP, generator=generator)
     torch.testing.assert_close(points[0], torch.tensor([[11.0, 8.0], [22.0, 10.0], [16.0, 20.0]]))
 
 
-def test_an_offset_of_the_labels_is_found_though_pictures_are_turned_and_mirrored() -> None:
+def test_an_offset_of_the_labels_is_found_though_images_are_turned_and_mirrored() -> None:
     """The network is exact: what remains is 1.2 px to the right, and half a px down for the nose."""
     model, truth = Offsets(), torch.tensor([[1.2, 0.0], [1.2, 0.0], [1.2, 0.5]])
     places = torch.rand(64, 3, 2, generator=torch.Generator().manual_seed(1)) * 20 + 6
     noise = torch.randn(64, 3, 2, generator=torch.Generator().manual_seed(2))
-    pictures, mask = torch.zeros(64, 32, 32, dtype=torch.uint8), torch.ones(64, 3, dtype=torch.bool)
+    images, mask = torch.zeros(64, 32, 32, dtype=torch.uint8), torch.ones(64, 3, dtype=torch.bool)
     config = tiny(rotation="30")
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     for step in range(60):
         both = [places, unlabelled(model, places + truth + noise - noise.mean(dim=0), 0)]
         pred, target = (
-            augment(pictures, p, mask, config=config, flip=FLIP, generator=torch.Generator().manual_seed(step))[1]
+            augment(images, p, mask, config=config, flip=FLIP, generator=torch.Generator().manual_seed(step))[1]
             for p in both
         )
         optimizer.zero_grad()
@@ -344,14 +344,14 @@ def test_a_run_goes_on_exactly_and_its_model_speaks_its_schemes(tmp_path: Path) 
     assert known is not None
     assert known.tolist() == [1, 0, 0]
     assert predictor.schemes_of(tmp_path, np.array([0])) is None
-    pictures = data.pictures[np.arange(2)]
-    default = predictor.predict_points(pictures)
-    both = predictor.predict_points(pictures, np.array([0, 1]))
+    images = data.images[np.arange(2)]
+    default = predictor.predict_points(images)
+    both = predictor.predict_points(images, np.array([0, 1]))
     np.testing.assert_allclose(both[0], default[0], atol=1e-4)
     added = others(model).detach().numpy()[0]
     np.testing.assert_allclose(both[1] - default[1], added, atol=1e-4)
     predictor.speak("1 point")
-    np.testing.assert_allclose(predictor.predict_points(pictures) - default, np.stack([added] * 2), atol=1e-4)
+    np.testing.assert_allclose(predictor.predict_points(images) - default, np.stack([added] * 2), atol=1e-4)
     with pytest.raises(UserError, match='it knows "3 points" and "1 point"'):
         predictor.speak("another")
 

@@ -109,7 +109,7 @@ def test_imagenet_weights_are_loaded_but_for_the_classes(imagenet: State, tmp_pa
     assert torch.equal(net.output.weight, output)
 
 
-def test_a_gray_picture_gives_what_it_gives_three_times(imagenet: State, tmp_path: Path) -> None:
+def test_a_gray_image_gives_what_it_gives_three_times(imagenet: State, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     safetensors.torch.save_file(imagenet, path)
     colour, gray = network(3), network(1)
@@ -209,7 +209,7 @@ def test_a_run_starts_from_the_weights_of_its_file(imagenet: State, tmp_path: Pa
     assert "Only resnet-50" in failed.message
 
 
-def test_the_light_of_pictures_as_the_setting_says() -> None:
+def test_the_light_of_images_as_the_setting_says() -> None:
     gray = torch.tensor([[[0, 128], [64, 255]]], dtype=torch.uint8)
     assert prepare(gray, channels=1, pixels="unit").flatten().tolist() == [0, 0.5, 0.25, 255 / 256]
     colour = prepare(gray[..., None].expand(-1, -1, -1, 3), channels=3, pixels="imagenet")

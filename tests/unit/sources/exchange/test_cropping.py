@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.helpers.face_photos import ALL_300W, BY_BOX, BY_POINTS, boxed_table, face_points, photo, pts_text, tree_300w
-from tests.helpers.label_files import all_labels, sentence_of, textures, write_picture, write_rows
+from tests.helpers.label_files import all_labels, sentence_of, textures, write_image, write_rows
 from training.errors import UserError
 from training.faces.images.crops import box_of_points, cut, square_crop
-from training.faces.images.reading import read_picture, resize_picture
+from training.faces.images.reading import read_image, resize_image
 from training.faces.labels.labels import Origin
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import import_source
@@ -30,11 +30,11 @@ def test_a_square_with_room_about_a_box() -> None:
 
 
 def test_a_crop_over_the_border_repeats_it() -> None:
-    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert cut(picture, (1, 1, 2)).tolist() == [[5, 6], [9, 10]]
-    assert cut(picture, (-1, -1, 3)).tolist() == [[0, 0, 1], [0, 0, 1], [4, 4, 5]]
-    assert cut(picture, (3, 2, 2)).tolist() == [[11, 11], [11, 11]]
-    colour = np.repeat(picture[..., None], 3, axis=2)
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert cut(image, (1, 1, 2)).tolist() == [[5, 6], [9, 10]]
+    assert cut(image, (-1, -1, 3)).tolist() == [[0, 0, 1], [0, 0, 1], [4, 4, 5]]
+    assert cut(image, (3, 2, 2)).tolist() == [[11, 11], [11, 11]]
+    colour = np.repeat(image[..., None], 3, axis=2)
     assert cut(colour, (-2, 0, 3)).shape == (3, 3, 3)
 
 
@@ -45,29 +45,29 @@ def test_crops_by_points_keep_pixels_colours_and_points(tmp_path: Path) -> None:
         sample = project.sample(1)
         x, y, side = project.faces([1]).crops[0].tolist()
         assert side == round(21 * 1.5) == sample.width == sample.height
-        whole = read_picture(source / sample.name, channels=3)
-        assert np.array_equal(project.picture(1), whole[y : y + side, x : x + side])
-        assert project.picture(1, channels=1).shape == (side, side)
+        whole = read_image(source / sample.name, channels=3)
+        assert np.array_equal(project.image(1), whole[y : y + side, x : x + side])
+        assert project.image(1, channels=1).shape == (side, side)
         wanted = read_pts((source / sample.name).with_suffix(".pts")) - [x, y]
         assert np.array_equal(project.labels([1]).points[0], wanted)
-        assert project.pictures([1, 2], size=16, channels=3).shape == (2, 16, 16, 3)
+        assert project.images([1, 2], size=16, channels=3).shape == (2, 16, 16, 3)
 
 
 def test_a_large_crop_looks_the_same_however_it_is_read(tmp_path: Path) -> None:
-    write_picture(tmp_path / "in" / "a.jpg", cv2.resize(photo(1), (1200, 900)))
+    write_image(tmp_path / "in" / "a.jpg", cv2.resize(photo(1), (1200, 900)))
     (tmp_path / "in" / "a.pts").write_text(pts_text(face_points(0, corner=(203, 151), span=350)))
     import_source(tmp_path / "in", tmp_path / "p.fkp", crop=BY_POINTS)
     with Project.open(tmp_path / "p.fkp") as project:
         crop = project.faces([1]).crops[0]
         assert (crop % 8 == 0).all() and abs(int(crop[2]) - 351 * 1.5) <= 4
-        whole, small = project.picture(1), project.picture(1, enough=100)
+        whole, small = project.image(1), project.image(1, enough=100)
         assert whole.shape[0] == crop[2] and small.shape[0] == crop[2] // 4
         for size in (32, 64, 96):
-            wanted = resize_picture(whole, size).astype(float)
-            assert np.abs(project.pictures([1], size=size, channels=3)[0] - wanted).mean() < 2
+            wanted = resize_image(whole, size).astype(float)
+            assert np.abs(project.images([1], size=size, channels=3)[0] - wanted).mean() < 2
 
 
-def test_a_point_moved_in_a_crop_is_written_where_it_is_in_the_picture(tmp_path: Path) -> None:
+def test_a_point_moved_in_a_crop_is_written_where_it_is_in_the_image(tmp_path: Path) -> None:
     source = tree_300w(tmp_path / "in", ALL_300W)
     import_source(source, tmp_path / "p.fkp", crop=BY_POINTS)
     with Project.open(tmp_path / "p.fkp") as project:
@@ -101,7 +101,7 @@ def test_a_table_of_crops_comes_back_as_it_was(tmp_path: Path) -> None:
             assert all_labels(b).same_as(all_labels(a)) and b.names() == a.names()
             assert np.array_equal(b.faces().crops, a.faces().crops) and b.faces().subsets == a.faces().subsets
             assert np.array_equal(b.faces().boxes, a.faces().boxes)
-            assert (b.index().splits == a.index().splits).all() and np.array_equal(a.picture(2), b.picture(2))
+            assert (b.index().splits == a.index().splits).all() and np.array_equal(a.image(2), b.image(2))
     first = (tmp_path / "in" / "faces.csv").read_text().splitlines()[1].split(",")
     cells = (tmp_path / "in" / "out.csv").read_text().splitlines()[1].split(",")
     assert first[7:45] == cells[11:49]  # the label cells, byte by byte
@@ -113,19 +113,19 @@ CROPS = ["image", "crop_x", "crop_y", "crop_side", "nose_x", "nose_y", "chin_x",
 def crop_table(folder: Path, crops: list[list[str]]) -> Path:
     """One photo of 60 x 60 per row, with two points and these crop cells."""
     for i in range(len(crops)):
-        write_picture(folder / f"{i}.png", photo(i))
+        write_image(folder / f"{i}.png", photo(i))
     rows = [[f"{i}.png", *crop, "20", "20", "25", "30"] for i, crop in enumerate(crops)]
     return write_rows(folder / "crops.csv", rows, header=CROPS)
 
 
-def test_a_table_may_have_crops_and_whole_pictures(tmp_path: Path) -> None:
+def test_a_table_may_have_crops_and_whole_images(tmp_path: Path) -> None:
     table = crop_table(tmp_path / "in", [["10", "8", "30"], ["", "", ""], ["-5", "0", "70"]])
     report = import_source(table, tmp_path / "a.fkp")
     assert (report.count, report.left_out) == (3, ())
     with Project.open(tmp_path / "a.fkp") as a:
         assert [a.sample(i).width for i in (1, 2, 3)] == [30, 60, 70]
         assert a.labels([1, 2, 3]).points[:, 0].tolist() == [[10, 12], [20, 20], [25, 20]]
-        assert np.array_equal(a.picture(2), photo(1)[..., ::-1])
+        assert np.array_equal(a.image(2), photo(1)[..., ::-1])
         export_project(a, tmp_path / "in" / "out.csv", format="csv")
         import_source(tmp_path / "in" / "out.csv", tmp_path / "b.fkp")
         with Project.open(tmp_path / "b.fkp") as b:
@@ -133,7 +133,7 @@ def test_a_table_may_have_crops_and_whole_pictures(tmp_path: Path) -> None:
             assert np.array_equal(b.faces().crops, a.faces().crops)
 
 
-def test_crops_that_a_picture_cannot_have_are_left_out(tmp_path: Path) -> None:
+def test_crops_that_a_image_cannot_have_are_left_out(tmp_path: Path) -> None:
     table = crop_table(tmp_path / "in", [["10", "8", "30"], ["5000", "8", "30"], ["0", "0", "900000"]])
     report = import_source(table, tmp_path / "a.fkp")
     assert report.count == 1
@@ -169,8 +169,8 @@ def test_a_file_with_a_number_sign_is_not_taken_for_a_row(tmp_path: Path) -> Non
 
 def test_faces_of_a_photo_stay_together_where_only_a_later_face_has_a_group(tmp_path: Path) -> None:
     photos, table = textures(130, side=16), tmp_path / "in" / "faces.csv"
-    for i, picture in enumerate(photos):
-        write_picture(table.parent / f"{i}.png", picture)
+    for i, image in enumerate(photos):
+        write_image(table.parent / f"{i}.png", image)
     rows = [
         [f"{i % 130}.png", *("2", "2", "9", "9"), "4", "4", "6", "6", "Ann" if i == 259 else ""] for i in range(260)
     ]

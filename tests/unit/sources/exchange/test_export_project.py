@@ -20,7 +20,7 @@ from tests.helpers.label_files import (
     sentence_of,
     textures,
     training_csv,
-    write_picture,
+    write_image,
     write_rows,
 )
 from tests.unit.sources.formats.test_folders import pts_folder
@@ -67,7 +67,7 @@ def test_kaggle_and_csv_read_back_any_points(tmp_path_factory: pytest.TempPathFa
             import_source(folder / f"{name}.csv", folder / f"{name}.fkp", format=kind)
             with Project.open(folder / f"{name}.fkp") as again:
                 assert np.array_equal(all_labels(again).points, all_labels(project).points, equal_nan=True)
-                assert np.array_equal(again.picture(1, channels=1), project.picture(1))
+                assert np.array_equal(again.image(1, channels=1), project.image(1))
 
 
 def test_csv_gives_back_the_cells_of_a_csv(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_csv_gives_back_the_cells_of_a_csv(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
-def test_pts_reads_back_with_pictures_groups_and_splits(tmp_path: Path, suffix: str) -> None:
+def test_pts_reads_back_with_images_groups_and_splits(tmp_path: Path, suffix: str) -> None:
     pts_folder(tmp_path / "in" / "train", suffix=suffix)
     pts_folder(tmp_path / "in" / "val", 3, suffix=suffix)
     write_rows(tmp_path / "in" / "val" / "persons.csv", [[f"1{suffix}", "eve"]], header=["image", "person"])
@@ -101,12 +101,12 @@ def test_pts_reads_back_with_pictures_groups_and_splits(tmp_path: Path, suffix: 
             assert again.names() == project.names() and again.groups() == project.groups()
             assert all_labels(again).same_as(all_labels(project))
             assert np.array_equal(again.index().splits, project.index().splits)
-            assert np.array_equal(again.picture(2), project.picture(2))
+            assert np.array_equal(again.image(2), project.image(2))
     with Project.open(tmp_path / "p.fkp") as project, pytest.raises(UserError, match="give a new or empty folder"):
         export_project(project, tmp_path / "out", format="pts")
 
 
-def test_pts_of_kaggle_faces_have_pictures_and_say_what_is_missing(tmp_path: Path) -> None:
+def test_pts_of_kaggle_faces_have_images_and_say_what_is_missing(tmp_path: Path) -> None:
     import_source(training_csv(tmp_path, 6), tmp_path / "p.fkp")
     with Project.open(tmp_path / "p.fkp") as project:
         labels = project.labels([2]).copy()
@@ -148,9 +148,9 @@ def test_pixels_of_a_file_with_a_dot_in_its_name_are_written(tmp_path: Path) -> 
     assert import_source(tmp_path / "out.csv", tmp_path / "q.fkp").count == 3
 
 
-def test_kaggle_export_needs_square_pictures(tmp_path: Path) -> None:
-    for i, picture in enumerate(textures(3, side=30)):
-        write_picture(tmp_path / "in" / f"{i}.png", picture[:, : 30 - i])
+def test_kaggle_export_needs_square_images(tmp_path: Path) -> None:
+    for i, image in enumerate(textures(3, side=30)):
+        write_image(tmp_path / "in" / f"{i}.png", image[:, : 30 - i])
     import_source(tmp_path / "in", tmp_path / "p.fkp")
     with Project.open(tmp_path / "p.fkp") as project, pytest.raises(UserError, match=r"1.png has 29 x 30 pixels"):
         export_project(project, tmp_path / "out.csv", format="kaggle")
@@ -178,7 +178,7 @@ def lookup(folder: Path, asked: list[tuple[str, str]]) -> Path:
     return write_rows(folder / "IdLookupTable.csv", rows, header=["RowId", "ImageId", "FeatureName", "Location"])
 
 
-def test_submission_answers_each_row_in_order_inside_the_picture(competition: Project, tmp_path: Path) -> None:
+def test_submission_answers_each_row_in_order_inside_the_image(competition: Project, tmp_path: Path) -> None:
     asked = [("2", "nose_tip_x"), ("4", "nose_tip_y"), ("9", "right_eye_center_y"), ("9", HEADER[0]), ("4", HEADER[28])]
     out = tmp_path / "sub.csv"
     report = export_project(competition, out, format="submission", lookup=lookup(tmp_path, asked), run="0001-cnn")
@@ -270,8 +270,8 @@ def test_a_full_disk_while_importing_leaves_nothing(
 
     written: list[int] = []
 
-    def full(self: PixelWriter, pictures: np.ndarray) -> None:
-        written.append(len(pictures))
+    def full(self: PixelWriter, images: np.ndarray) -> None:
+        written.append(len(images))
         if len(written) == 2:
             raise OSError(number, os.strerror(number))
 

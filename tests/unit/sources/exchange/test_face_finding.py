@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.face_photos import ALL_300W, BY_BOX, BY_POINTS, boxed_table, face_points, photo, pts_text, tree_300w
-from tests.helpers.label_files import all_labels, sentence_of, write_picture, write_rows
+from tests.helpers.label_files import all_labels, sentence_of, write_image, write_rows
 from training.errors import UserError
 from training.faces.images.crops import CropOptions
 from training.faces.labels.labels import PointState
@@ -113,7 +113,7 @@ def test_several_faces_of_a_photo_are_cut_out_by_their_boxes(tmp_path: Path, cor
         assert splits[0] == splits[1] and splits[2] == splits[3] and splits[4] == Split.TEST
         first = face_points(1, keypoints=19, corner=(35, 30), span=18).round(3) - [30, 25]
         assert np.allclose(project.labels([2]).points[0], first)
-        assert project.picture(2).shape == (30, 30, 3)
+        assert project.image(2).shape == (30, 30, 3)
 
 
 def test_a_photo_in_two_rows_asks_for_crops(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_points_outside_a_tight_crop_are_flagged_and_small_faces_told(tmp_path: 
 
 def visibility_table(folder: Path, flags: list[str], *, column: str = "vis{}", points: int = 29) -> Path:
     """One image with numbered points and flags for the first ones."""
-    write_picture(folder / "a.png", photo(3))
+    write_image(folder / "a.png", photo(3))
     header = [
         "image",
         *(f"{a}{k}" for k in range(1, points + 1) for a in "xy"),
@@ -236,7 +236,7 @@ def test_a_hidden_point_at_the_placeholder_is_unset(tmp_path: Path) -> None:
 def test_each_schema_comes_back_from_each_format(tmp_path: Path, schema: KeypointSchema, kind: str) -> None:
     rows = []
     for i in range(3):
-        write_picture(tmp_path / "in" / f"{i}.png", photo(i))
+        write_image(tmp_path / "in" / f"{i}.png", photo(i))
         rows.append([f"{i}.png", *(f"{v:.3f}" for v in face_points(i, keypoints=len(schema)).ravel())])
     import_source(
         write_rows(tmp_path / "in" / "labels.csv", rows, header=["image", *schema.columns]), tmp_path / "a.fkp"
@@ -255,7 +255,7 @@ def test_each_schema_comes_back_from_each_format(tmp_path: Path, schema: Keypoin
 
 def test_a_damaged_list_of_keypoints_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "in"
-    write_picture(folder / "0.png", photo(0))
+    write_image(folder / "0.png", photo(0))
     (folder / "0.pts").write_text(pts_text(face_points(0, keypoints=15)))
     (folder / "keypoints.json").write_text('{"name": 1')
     with pytest.raises(UserError, match=r"keypoints.json: this is not a list of keypoints"):
@@ -269,7 +269,7 @@ def test_a_damaged_list_of_keypoints_is_named(tmp_path: Path) -> None:
 # leftovers of exports
 
 
-def test_an_export_sweeps_old_parts_and_leaves_other_pictures(tmp_path: Path, make_pixels: Path) -> None:
+def test_an_export_sweeps_old_parts_and_leaves_other_images(tmp_path: Path, make_pixels: Path) -> None:
     import os
 
     stale, fresh = tmp_path / ".out.csv.abcdefgh.part", tmp_path / ".out.csv.ijklmnop.part"

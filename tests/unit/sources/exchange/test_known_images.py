@@ -19,7 +19,7 @@ from training.storage.project.project import Project
 from training.storage.project.tables.imports import read_imports
 
 
-def pictures(folder: Path, names: list[str], *, seed: int) -> Path:
+def images(folder: Path, names: list[str], *, seed: int) -> Path:
     """Write small, distinct images of noise."""
     random = np.random.default_rng(seed)
     for name in names:
@@ -36,8 +36,8 @@ def names(path: Path) -> list[str]:
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[Path, Path, Path]:
     """Two folders with images of the same names, and a project of both."""
-    first = pictures(tmp_path / "monday", ["00000.png", "00001.png"], seed=1)
-    second = pictures(tmp_path / "tuesday", ["00000.png", "extra.png"], seed=2)
+    first = images(tmp_path / "monday", ["00000.png", "00001.png"], seed=1)
+    second = images(tmp_path / "tuesday", ["00000.png", "extra.png"], seed=2)
     import_source(first, tmp_path / "p.fkp")
     import_source(second, tmp_path / "p.fkp")
     return first, second, tmp_path / "p.fkp"
@@ -48,12 +48,12 @@ def test_two_folders_with_the_same_file_names(two: tuple[Path, Path, Path]) -> N
     assert names(path) == ["00000.png", "00001.png", "tuesday/00000.png", "tuesday/extra.png"]
     with Project.open(path) as project:
         assert project.sample(3).path == second / "00000.png"
-        assert np.array_equal(project.picture(3, channels=1), cv2.imread(str(second / "00000.png"), 0))
-        assert np.array_equal(project.picture(1, channels=1), cv2.imread(str(first / "00000.png"), 0))
+        assert np.array_equal(project.image(3, channels=1), cv2.imread(str(second / "00000.png"), 0))
+        assert np.array_equal(project.image(1, channels=1), cv2.imread(str(first / "00000.png"), 0))
 
 
 def test_folders_of_the_same_name_tell_the_one_above_too(two: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    report = import_source(pictures(tmp_path / "more" / "tuesday", ["00000.png"], seed=3), two[2])
+    report = import_source(images(tmp_path / "more" / "tuesday", ["00000.png"], seed=3), two[2])
     assert names(two[2])[4:] == ["more/tuesday/00000.png"]
     assert any("begin with more/tuesday/" in note for note in report.notes)
 
@@ -69,7 +69,7 @@ def test_a_folder_again_adds_what_is_new_and_leaves_labels(two: tuple[Path, Path
         assert report.count == 0 and report.notes == (
             "2 images that the project already has are unchanged, with their labels.",
         )
-    pictures(second, ["00001.png", "new.png"], seed=4)
+    images(second, ["00001.png", "new.png"], seed=4)
     link = path.parent / "link"
     link.symlink_to(second)
     assert import_source(link, path).count == 2
@@ -78,7 +78,7 @@ def test_a_folder_again_adds_what_is_new_and_leaves_labels(two: tuple[Path, Path
         assert project.labels([3]).same_as(labels) and len(read_imports(project.database)) == imports + 1
 
 
-def test_a_project_that_moved_with_its_pictures_knows_them(two: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_a_project_that_moved_with_its_images_knows_them(two: tuple[Path, Path, Path], tmp_path: Path) -> None:
     (tmp_path / "moved").mkdir()
     for part in two:
         shutil.move(part, tmp_path / "moved" / part.name)
@@ -95,9 +95,9 @@ def test_the_command_says_what_is_there(two: tuple[Path, Path, Path], capsys: py
 def people(tmp_path: Path) -> Path:
     """A project of one photo with two faces, only one of them detected."""
     (tmp_path / "in").mkdir()
-    picture, _ = photo([0, 2])
-    picture[:, 200:] = 128
-    jpeg(tmp_path / "in" / "a.jpg", picture)
+    image, _ = photo([0, 2])
+    image[:, 200:] = 128
+    jpeg(tmp_path / "in" / "a.jpg", image)
     jpeg(tmp_path / "in" / "b.jpg", photo([9])[0])
     import_source(tmp_path / "in", tmp_path / "p.fkp", faces="detect")
     assert names(tmp_path / "p.fkp") == ["a.jpg", "b.jpg"]
@@ -127,7 +127,7 @@ def test_boxes_of_a_table_add_the_faces_that_were_missed(people: Path) -> None:
     assert cli.main([str(word) for word in words]) == 0 and len(names(people)) == 4
 
 
-def test_a_face_of_a_picture_that_is_there_as_a_whole_is_there(two: tuple[Path, Path, Path]) -> None:
+def test_a_face_of_a_image_that_is_there_as_a_whole_is_there(two: tuple[Path, Path, Path]) -> None:
     first, _, path = two
     (first / "boxes.csv").write_text("image,box_x,box_y,box_w,box_h\n00000.png,4,4,12,12\n")
     assert import_source(first, path).count == 0

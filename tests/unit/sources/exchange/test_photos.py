@@ -67,7 +67,7 @@ def test_each_face_of_a_photo_is_a_sample(project: Project) -> None:
         inside = [((p >= (x, y)) & (p <= (x + side - 1, y + side - 1))).all() for p in points[name[0]]]
         assert sum(inside) == 1, "all points of one face, upright, and of no other"
         seen.append((name[0], inside.index(True)))
-        assert project.picture(row + 1, channels=1).shape == (side, side)
+        assert project.image(row + 1, channels=1).shape == (side, side)
         assert (project.sample(row + 1).width, project.sample(row + 1).height) == (side, side)
     assert sorted(seen) == [("a", 0), ("a", 1), ("b", 0)]
 
@@ -85,7 +85,7 @@ def test_a_photo_without_a_face_stays_whole_and_is_told(project: Project, import
     assert "text.jpg" in read_imports(project.database)[0].problems[0]
 
 
-def test_by_default_pictures_stay_whole(photos: Path, tmp_path: Path) -> None:
+def test_by_default_images_stay_whole(photos: Path, tmp_path: Path) -> None:
     import_source(photos, tmp_path / "p.fkp")
     with Project.open(tmp_path / "p.fkp") as whole:
         assert whole.names() == ["a.jpg", "b.jpg", "wall.png"] and not whole.faces().crops.any()
@@ -100,17 +100,17 @@ def test_faces_are_not_looked_for_where_labels_say_where_they_are(tmp_path: Path
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (27, 400), (3000, 4)])
-def test_odd_pictures_have_no_faces(shape: tuple[int, int]) -> None:
+def test_odd_images_have_no_faces(shape: tuple[int, int]) -> None:
     assert FaceDetector().find(np.random.default_rng(0).integers(0, 255, shape, np.uint8)).shape == (0, 4)
 
 
-def test_a_picture_that_a_face_fills_stays_whole(tmp_path: Path) -> None:
-    picture, points = photo([0])
+def test_a_image_that_a_face_fills_stays_whole(tmp_path: Path) -> None:
+    image, points = photo([0])
     low, high = points[0].min(axis=0), points[0].max(axis=0)
     (x, y), side = (low + high) / 2 - (45, 38), 90
     (tmp_path / "in").mkdir()
     cv2.imwrite(
-        str(tmp_path / "in" / "a.png"), cv2.resize(picture[int(y) : int(y) + side, int(x) : int(x) + side], (180, 180))
+        str(tmp_path / "in" / "a.png"), cv2.resize(image[int(y) : int(y) + side, int(x) : int(x) + side], (180, 180))
     )
     import_source(tmp_path / "in", tmp_path / "p.fkp", faces="detect")
     with Project.open(tmp_path / "p.fkp") as made:
@@ -141,7 +141,7 @@ def test_a_drawn_box_moves_the_crop_and_leaves_labels_in_their_place(project: Pr
     undo(project, done.step)
 
 
-def test_a_box_round_the_face_unflags_a_whole_picture(project: Project) -> None:
+def test_a_box_round_the_face_unflags_a_whole_image(project: Project) -> None:
     number = project.names().index("wall.png") + 1
     done = cut_again(project, number, np.array([10.0, 10, 40, 40]), photo=(120, 90), room=ROOM)
     assert project.sample(number).flags == () and not project.index().flagged[number - 1]

@@ -22,7 +22,7 @@ from tests.helpers.label_files import (
     names_in,
     sentence_of,
     textures,
-    write_picture,
+    write_image,
     write_rows,
 )
 from training.errors import UserError
@@ -37,8 +37,8 @@ from training.storage.project.tables.imports import read_imports
 def pts_folder(folder: Path, count: int = 5, *, points: int = 68, suffix: str = ".png") -> Path:
     """Write images 40 x 40 with .pts files; returns the folder."""
     rng = np.random.default_rng(2)
-    for i, picture in enumerate(textures(count, side=40)):
-        write_picture(folder / f"{i}{suffix}", picture)
+    for i, image in enumerate(textures(count, side=40)):
+        write_image(folder / f"{i}{suffix}", image)
         (folder / f"{i}.pts").write_text(pts_text(np.round(rng.uniform(1, 38, (points, 2)), 3)))
     return folder
 
@@ -107,7 +107,7 @@ def test_faults_in_a_pts_file_are_named(tmp_path: Path, text: str, words: str) -
     assert names_in(tmp_path) == {"in", "home"}
 
 
-def test_pictures_and_points_without_each_other(tmp_path: Path) -> None:
+def test_images_and_points_without_each_other(tmp_path: Path) -> None:
     folder = pts_folder(tmp_path / "in")
     (folder / "1.png").unlink()
     (folder / "2.pts").unlink()
@@ -147,7 +147,7 @@ def test_csv_folder_takes_over_groups_and_splits(tmp_path: Path) -> None:
         assert [str(v) for v in project.labels([3]).points.ravel()] == [str(float(c)) for c in row[3:]]
 
 
-def test_the_csv_itself_with_its_pictures_elsewhere(tmp_path: Path) -> None:
+def test_the_csv_itself_with_its_images_elsewhere(tmp_path: Path) -> None:
     folder = csv_folder(tmp_path / "in")
     table = tmp_path / "elsewhere.csv"
     (folder / "labels.csv").rename(table)
@@ -172,7 +172,7 @@ def test_preview_tells_the_mapping_and_takes_another(tmp_path: Path) -> None:
     seen = preview(folder)
     assert seen.mapping is not None and seen.count == 6 and seen.exact and len(seen.faces) == 6
     assert (seen.mapping.image, seen.mapping.group, seen.mapping.split) == ("image", "person", "usage")
-    assert seen.columns[:3] == ("image", "person", "usage") and seen.faces[0].picture.shape == (20, 20, 3)
+    assert seen.columns[:3] == ("image", "person", "usage") and seen.faces[0].image.shape == (20, 20, 3)
     assert names_in(tmp_path) == {"in", "home"}
     swapped = replace(
         seen.mapping, group="", split="", keypoints=(KeypointColumns("pupil", "right_eye_x", "right_eye_y"),)
@@ -186,7 +186,7 @@ def test_preview_tells_the_mapping_and_takes_another(tmp_path: Path) -> None:
         preview(folder, mapping=replace(swapped, group="nobody"))
 
 
-def test_the_picture_column_is_found_by_its_files(tmp_path: Path) -> None:
+def test_the_image_column_is_found_by_its_files(tmp_path: Path) -> None:
     folder = csv_folder(tmp_path / "in")
     text = (folder / "labels.csv").read_text().replace("image,", "Bild,", 1)
     (folder / "labels.csv").write_text(text)
@@ -205,7 +205,7 @@ def test_an_id_that_numbers_the_rows_is_no_group(tmp_path: Path) -> None:
     assert preview(folder).faces[0].group == ""
 
 
-def test_an_unreadable_picture_is_left_out_and_listed(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_left_out_and_listed(tmp_path: Path) -> None:
     folder = csv_folder(tmp_path / "in")
     data = (folder / "images" / "2.png").read_bytes()
     (folder / "images" / "2.png").write_bytes(data[: len(data) // 2])
@@ -272,10 +272,10 @@ def test_a_csv_cut_off_in_its_last_row(tmp_path: Path, cut: int) -> None:
 # images alone
 
 
-def test_a_folder_of_pictures_without_labels(tmp_path: Path) -> None:
-    for i, picture in enumerate(textures(8, side=30)):
-        write_picture(tmp_path / "in" / f"{i}.jpg", picture)
-        write_picture(tmp_path / "in" / "again" / f"{i}.png", picture[:, ::-1])
+def test_a_folder_of_images_without_labels(tmp_path: Path) -> None:
+    for i, image in enumerate(textures(8, side=30)):
+        write_image(tmp_path / "in" / f"{i}.jpg", image)
+        write_image(tmp_path / "in" / "again" / f"{i}.png", image[:, ::-1])
     (tmp_path / "in" / "bad.png").write_bytes(b"no image")
     report = import_source(tmp_path / "in", tmp_path / "p.fkp")
     assert (report.format, report.count, len(report.left_out)) == ("pictures", 16, 1)
@@ -292,7 +292,7 @@ def test_sources_that_are_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file or folder"):
         import_source(tmp_path / "nowhere", tmp_path / "p.fkp")
     with pytest.raises(UserError, match="give the folder that holds the images"):
-        import_source(write_picture(tmp_path / "a.png", textures(1)[0]), tmp_path / "p.fkp")
+        import_source(write_image(tmp_path / "a.png", textures(1)[0]), tmp_path / "p.fkp")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.png").write_bytes(b"no image")
     with pytest.raises(UserError, match="no image could be read, so nothing was imported"):
@@ -301,8 +301,8 @@ def test_sources_that_are_nothing(tmp_path: Path) -> None:
 
 
 def test_a_closed_folder_below_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_picture(tmp_path / "in" / "a.png", textures(1)[0])
-    write_picture(tmp_path / "in" / "closed" / "b.png", textures(1)[0])
+    write_image(tmp_path / "in" / "a.png", textures(1)[0])
+    write_image(tmp_path / "in" / "closed" / "b.png", textures(1)[0])
     scan = os.scandir
 
     def scandir(path: str) -> Any:

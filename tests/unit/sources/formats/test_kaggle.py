@@ -36,8 +36,8 @@ Cells = list[list[str]]
 
 @given(st.lists(st.integers(0, 255), max_size=200), st.sampled_from([b" ", b"  ", b"\t", b" \n"]))
 def test_pixel_text_reads_back(values: list[int], blank: bytes) -> None:
-    picture = np.array(values, np.uint8)
-    assert np.array_equal(parse_pixels(pixel_text(picture).replace(b" ", blank)), picture)
+    image = np.array(values, np.uint8)
+    assert np.array_equal(parse_pixels(pixel_text(image).replace(b" ", blank)), image)
 
 
 @given(st.lists(st.one_of(st.integers(0, 2000).map(str), st.text("0123456789ax-.", max_size=4)), max_size=12))
@@ -51,7 +51,7 @@ def test_pixel_text_accepts_what_python_would_and_nothing_else(tokens: list[str]
             parse_pixels(text.encode())
 
 
-def test_large_pictures_come_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_images_come_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kaggle, "_CHUNK_PIXELS", 3 * 12 * 12)
     reader = kaggle.KaggleReader(training_csv(tmp_path, 10))
     assert reader.schema is not None
@@ -68,7 +68,7 @@ def test_import_keeps_pixels_labels_and_order(tmp_path: Path) -> None:
         wanted = np.array([[float(c or "nan") for c in row[:30]] for row in rows]).reshape(10, 15, 2)
         assert np.array_equal(labels.points, wanted, equal_nan=True)
         assert labels.mask.sum(axis=1).tolist() == [4, 15, 15, 4, 15, 15, 4, 15, 15, 4]
-        assert all(np.array_equal(project.picture(i + 1), picture) for i, picture in enumerate(textures(10)))
+        assert all(np.array_equal(project.image(i + 1), image) for i, image in enumerate(textures(10)))
         assert project.names()[:2] == ["training-00001", "training-00002"]
         assert report.train + report.val == 10 and report.val >= 1
 
@@ -108,13 +108,13 @@ def test_quotes_byte_order_mark_and_a_missing_last_line_end_are_fine(tmp_path: P
     assert import_source(path, tmp_path / "p.fkp").count == 4
 
 
-def test_large_quoted_pictures_and_quoted_delimiters(tmp_path: Path) -> None:
+def test_large_quoted_images_and_quoted_delimiters(tmp_path: Path) -> None:
     rows = [[*row[:30], f'"{row[30]}"', '"a, b"'] for row in kaggle_cells(3, side=300)]
     path = write_rows(tmp_path / "training.csv", rows, header=[*HEADER, "person"])
     import_source(path, tmp_path / "p.fkp", format="kaggle")
     with Project.open(tmp_path / "p.fkp") as project:
         assert project.groups() == ["a, b"] * 3
-        assert np.array_equal(project.picture(3), textures(3, side=300)[2])
+        assert np.array_equal(project.image(3), textures(3, side=300)[2])
 
 
 def test_columns_in_another_order_find_their_keypoints(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_preview_shows_first_faces_and_imports_nothing(tmp_path: Path) -> None:
     seen = preview(source)
     assert (seen.format, seen.schema.name, len(seen.faces)) == ("kaggle", "kaggle-15", 9)
     assert abs(seen.count - 30) <= 3
-    assert np.array_equal(seen.faces[2].picture, textures(30)[2])
+    assert np.array_equal(seen.faces[2].image, textures(30)[2])
     assert names_in(tmp_path) == before
 
 

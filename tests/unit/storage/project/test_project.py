@@ -130,7 +130,7 @@ def test_a_project_of_the_first_format_is_upgraded_when_it_is_opened(first_forma
 
 def test_a_project_of_the_first_format_can_be_looked_at_without_changing_it(first_format: Path) -> None:
     with Project.open(first_format, read_only=True) as project:
-        assert set(project.faces().subsets) == {""} and project.picture(1).shape == (96, 96)
+        assert set(project.faces().subsets) == {""} and project.image(1).shape == (96, 96)
         assert project.database.one("PRAGMA user_version") == (1,)
 
 
@@ -151,7 +151,7 @@ def test_write_protection_is_told_and_reading_works(project_path: Path, monkeypa
             project.write_labels([1], project.labels([1]))
 
 
-def test_pictures_and_rows_come_back(tmp_path: Path) -> None:
+def test_images_and_rows_come_back(tmp_path: Path) -> None:
     with Project.create(tmp_path / "a.fkp", KAGGLE_15) as project:
         parts = [batch(5), batch(4, first=5), batch(3, first=9)]
         with project.importing("training.csv") as importing:
@@ -161,10 +161,10 @@ def test_pictures_and_rows_come_back(tmp_path: Path) -> None:
             importing.problems.append("row 3 was left out")
     with Project.open(tmp_path / "a.fkp") as project:
         assert project.names() == [f"face-{i}" for i in range(12)]
-        assert np.array_equal(project.picture(6), parts[1].pixels[0])
-        assert project.picture(6, channels=3).shape == (96, 96, 3)
-        assert project.pictures([1, 12], size=48).shape == (2, 48, 48)
-        assert project.pictures([1], size=48, channels=3).shape == (1, 48, 48, 3)
+        assert np.array_equal(project.image(6), parts[1].pixels[0])
+        assert project.image(6, channels=3).shape == (96, 96, 3)
+        assert project.images([1, 12], size=48).shape == (2, 48, 48)
+        assert project.images([1], size=48, channels=3).shape == (1, 48, 48, 3)
         assert source_cells(project.database, [12, 1]) == [("11.50", ""), ("0.50", "")]
         sample = project.sample(2)
         assert (sample.name, sample.source, sample.group, sample.split) == ("face-1", "training.csv#1", "new", "test")
@@ -194,8 +194,8 @@ def test_pixels_of_several_imports_and_sizes(tmp_path: Path) -> None:
         project.add_samples(batch(3))
         small = batch(2, first=3, side=64)
         project.add_samples(small)
-        assert np.array_equal(project.picture(5), small.pixels[1])
-        assert project.pictures([1, 4], size=32).shape == (2, 32, 32)
+        assert np.array_equal(project.image(5), small.pixels[1])
+        assert project.images([1, 4], size=32).shape == (2, 32, 32)
         assert project.index().widths.tolist() == [96] * 3 + [64] * 2
 
 
@@ -212,12 +212,12 @@ def test_a_broken_import_leaves_nothing(project_path: Path, error: BaseException
         assert len(project.index()) == 24
         assert len(read_imports(project.database)) == 1
         assert project.add_samples(batch(2, first=100)).tolist() == [25, 26]
-        assert np.array_equal(project.picture(26), batch(2, first=100).pixels[1])
+        assert np.array_equal(project.image(26), batch(2, first=100).pixels[1])
     assert files(project_path) - before == {"pixels/0002.npy"}
 
 
 def test_a_full_disk_while_pixels_are_written(project_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: PixelWriter, pictures: np.ndarray) -> None:
+    def full(self: PixelWriter, images: np.ndarray) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     before = files(project_path)
@@ -255,7 +255,7 @@ def test_a_missing_pixel_file_is_named(project_path: Path) -> None:
     (project_path / "pixels" / "0001.npy").unlink()
     with Project.open(project_path) as project:
         with pytest.raises(UserError, match=r"0001\.npy is missing"):
-            project.picture(1)
+            project.image(1)
         assert project.labels([1]).mask.all()
 
 
@@ -264,53 +264,53 @@ def test_a_damaged_pixel_file_is_named(project_path: Path, keep: int) -> None:
     path = project_path / "pixels" / "0001.npy"
     path.write_bytes(path.read_bytes()[:keep])
     with Project.open(project_path) as project, pytest.raises(UserError, match=r"0001\.npy"):
-        project.picture(1)
+        project.image(1)
 
 
 def test_pixels_are_never_unpickled(project_path: Path) -> None:
     np.save(project_path / "pixels" / "0001.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with Project.open(project_path) as project, pytest.raises(UserError, match=r"0001\.npy cannot be read"):
-        project.picture(1)
+        project.image(1)
 
 
 @pytest.fixture
 def with_files(tmp_path: Path) -> Path:
     """A folder with images, and a project of them beside it."""
-    pictures = tmp_path / "data" / "images"
-    pictures.mkdir(parents=True)
+    images = tmp_path / "data" / "images"
+    images.mkdir(parents=True)
     source = batch(4)
-    for i, picture in enumerate(source.pixels):
-        cv2.imwrite(str(pictures / f"{i}.png"), picture)
-    paths = tuple(pictures / f"{i}.png" for i in range(4))
+    for i, image in enumerate(source.pixels):
+        cv2.imwrite(str(images / f"{i}.png"), image)
+    paths = tuple(images / f"{i}.png" for i in range(4))
     with Project.create(tmp_path / "data" / "a.fkp", KAGGLE_15) as project:
         project.add_samples(batch(4, paths=paths))
     return tmp_path / "data"
 
 
-def test_picture_files_are_found_after_the_tree_moved(with_files: Path, tmp_path: Path) -> None:
+def test_image_files_are_found_after_the_tree_moved(with_files: Path, tmp_path: Path) -> None:
     with_files.rename(tmp_path / "moved")
     with Project.open(tmp_path / "moved" / "a.fkp") as project:
         assert project.sample(2).path == tmp_path / "moved" / "images" / "1.png"
-        assert np.array_equal(project.picture(2)[..., 0], batch(4).pixels[1])
-        assert project.picture(2).shape == (96, 96, 3)
-        assert np.array_equal(project.picture(2, channels=1), batch(4).pixels[1])
+        assert np.array_equal(project.image(2)[..., 0], batch(4).pixels[1])
+        assert project.image(2).shape == (96, 96, 3)
+        assert np.array_equal(project.image(2, channels=1), batch(4).pixels[1])
 
 
-def test_picture_files_are_found_after_only_the_project_moved(with_files: Path, tmp_path: Path) -> None:
+def test_image_files_are_found_after_only_the_project_moved(with_files: Path, tmp_path: Path) -> None:
     (tmp_path / "x" / "y").mkdir(parents=True)
     shutil.move(with_files / "a.fkp", tmp_path / "x" / "y" / "a.fkp")
     with Project.open(tmp_path / "x" / "y" / "a.fkp") as project:
-        assert project.picture(1, channels=1).shape == (96, 96)
+        assert project.image(1, channels=1).shape == (96, 96)
 
 
-def test_a_vanished_picture_is_named_and_the_rest_works(with_files: Path) -> None:
+def test_a_vanished_image_is_named_and_the_rest_works(with_files: Path) -> None:
     (with_files / "images" / "2.png").unlink()
     with Project.open(with_files / "a.fkp") as project:
         with pytest.raises(UserError, match=r"2\.png"):
-            project.picture(3)
+            project.image(3)
         with pytest.raises(UserError, match=r"2\.png"):
-            project.pictures(project.ids(), size=32)
-        assert project.picture(4).shape == (96, 96, 3)
+            project.images(project.ids(), size=32)
+        assert project.image(4).shape == (96, 96, 3)
         assert project.labels(project.ids()).states.shape == (4, 15)
 
 

@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.storage.project.network_pixels import MappedPictures
+from training.storage.project.network_pixels import MappedImages
 
 _AHEAD = 2  # batches read while a step is computed
 _SHARE = 0.5  # of the free memory that a run's images may use
 
 
-class StreamedPictures:
+class StreamedImages:
     """Stands in for a tensor uint8 [N, S, S(, 3)] on the device: len, shape and [rows].
 
     A thread reads the batches of `expect` ahead of the steps that use them; other rows are read when requested.
     """
 
-    def __init__(self, source: np.ndarray | MappedPictures, device: torch.device) -> None:
+    def __init__(self, source: np.ndarray | MappedImages, device: torch.device) -> None:
         self.source, self.device = source, device
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="pictures")
         self._coming: deque[np.ndarray] = deque()
@@ -61,15 +61,15 @@ class StreamedPictures:
         return torch.from_numpy(self.source[rows]).to(self.device)
 
 
-def take(pictures: Tensor | StreamedPictures, rows: Tensor) -> Tensor:
+def take(images: Tensor | StreamedImages, rows: Tensor) -> Tensor:
     """pictures[rows]; for a tensor several times faster than indexing, which locates each element."""
-    return pictures[rows] if isinstance(pictures, StreamedPictures) else pictures.index_select(0, rows)
+    return images[rows] if isinstance(images, StreamedImages) else images.index_select(0, rows)
 
 
-def on_device(pictures: np.ndarray | MappedPictures, device: torch.device) -> Tensor | StreamedPictures:
+def on_device(images: np.ndarray | MappedImages, device: torch.device) -> Tensor | StreamedImages:
     """The images for training: on the device, or streamed where they are in a file or the device is too small."""
-    if isinstance(pictures, MappedPictures):
-        return StreamedPictures(pictures, device)
-    if device.type == "cuda" and pictures.nbytes > _SHARE * torch.cuda.mem_get_info(device)[0]:
-        return StreamedPictures(pictures, device)
-    return torch.from_numpy(pictures).to(device)
+    if isinstance(images, MappedImages):
+        return StreamedImages(images, device)
+    if device.type == "cuda" and images.nbytes > _SHARE * torch.cuda.mem_get_info(device)[0]:
+        return StreamedImages(images, device)
+    return torch.from_numpy(images).to(device)

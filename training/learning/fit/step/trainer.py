@@ -19,7 +19,7 @@ from training.learning.fit.step.losses import HardPoints, divisor, make_loss
 from training.learning.fit.step.optim import WeightAverage, make_optimizer, rate_at, set_rate
 from training.learning.fit.step.self_training import SelfTraining
 from training.learning.fit.step.stages import Stages
-from training.learning.fit.step.streaming import StreamedPictures, on_device, take
+from training.learning.fit.step.streaming import StreamedImages, on_device, take
 from training.learning.fit.troubles.watch import TroubleWatch
 from training.learning.inference.device import (
     choose_device,
@@ -94,7 +94,7 @@ class Trainer:
 
     def _put_data_on_device(self) -> None:
         data = self.data
-        self.pictures = on_device(data.pictures, self.device)
+        self.images = on_device(data.images, self.device)
         self.points = torch.from_numpy(np.nan_to_num(data.points)).to(self.device)
         self.mask = torch.from_numpy(data.mask).to(self.device)
         self.weight = None if data.weight is None else torch.from_numpy(data.weight * data.mask).to(self.device)
@@ -117,7 +117,7 @@ class Trainer:
         if isinstance(trial, StagedNet):
             trial.begin(self.stages.count)  # the stage that costs most
         x = prepare(
-            self.pictures[: min(self.config.optim.batch_size, _TRIAL)],
+            self.images[: min(self.config.optim.batch_size, _TRIAL)],
             channels=self.config.network.channels,
             pixels=self.config.network.pixels,
         )
@@ -155,8 +155,8 @@ class Trainer:
         else:
             order = torch.multinomial(weights, len(train), replacement=True, generator=generator)
         batches = list(train[order].tensor_split(self.batches))
-        if isinstance(self.pictures, StreamedPictures):
-            self.pictures.expect(rows[self.ranks.slice(len(rows))] for rows in batches[self.batch :])
+        if isinstance(self.images, StreamedImages):
+            self.images.expect(rows[self.ranks.slice(len(rows))] for rows in batches[self.batch :])
         return batches
 
     def train_step(self, rows: Tensor, *, done: float) -> None:
@@ -171,7 +171,7 @@ class Trainer:
         generator = self.ranks.generator(seed)
         points, mask = self._labels(rows)
         x, points, mask = augment(
-            take(self.pictures, rows),
+            take(self.images, rows),
             unlabelled(self.model, points, self.schemes[rows]),
             mask,
             config=self.stages.config,
@@ -279,7 +279,7 @@ class Trainer:
             yield self._input(part), self.schemes[part]
 
     def _input(self, rows: Tensor) -> Tensor:
-        return prepare(self.pictures[rows], channels=self.config.network.channels, pixels=self.config.network.pixels)
+        return prepare(self.images[rows], channels=self.config.network.channels, pixels=self.config.network.pixels)
 
 
 def _seed(seed: int, epoch: int, batch: int) -> int:

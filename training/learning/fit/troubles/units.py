@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from training.learning.models.staged.patches import GroupedReLU
 
-_PICTURES = 256  # are enough
+_IMAGES = 256  # are enough
 _FEWEST = 20  # images before a unit that has never fired counts as dead
 
 
@@ -23,7 +23,7 @@ class Layer:
     """
 
     largest: Tensor
-    pictures: int
+    images: int
     groups: int = 1
 
     @property
@@ -34,7 +34,7 @@ class Layer:
     @property
     def dead(self) -> float:
         """The fraction of units that never fired; with several networks, of the one that has the most of them."""
-        if self.pictures < _FEWEST:
+        if self.images < _FEWEST:
             return 0.0
         return float((self.largest <= 0).float().view(self.groups, -1).mean(dim=1).max())
 
@@ -63,14 +63,14 @@ class Units:
     def add(self, name: str, output: Tensor, *, groups: int = 1) -> None:
         """Record the outputs [B, units] or [B, units, H, W] of a layer that `groups` networks share."""
         known = self.layers.get(name)
-        if known is not None and known.pictures >= _PICTURES:
+        if known is not None and known.images >= _IMAGES:
             return
         largest = output.amax(dim=tuple(i for i in range(output.ndim) if i != 1)).float()
         if known is None:
             self.layers[name] = Layer(largest, len(output), groups)
         elif known.largest.shape == largest.shape:
             known.largest = torch.maximum(known.largest, largest)
-            known.pictures += len(output)
+            known.images += len(output)
 
 
 @contextmanager

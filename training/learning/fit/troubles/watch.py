@@ -224,7 +224,7 @@ def stage_2_no_better(share: float) -> Trouble:
     )
 
 
-def unreadable_pictures(sentences: tuple[str, ...]) -> Trouble:
+def unreadable_images(sentences: tuple[str, ...]) -> Trouble:
     """Some samples were skipped. sentences: why, one per sample; the first is quoted."""
     if len(sentences) == 1:
         return Trouble("unreadable", f"1 image was skipped because it cannot be read: {sentences[0]}")

@@ -48,9 +48,9 @@ def _shown(token: bytes) -> str:
     return repr(token[:20].decode("ascii", "backslashreplace")) + ("..." if len(token) > 20 else "")
 
 
-def pixel_text(picture: np.ndarray) -> bytes:
+def pixel_text(image: np.ndarray) -> bytes:
     """The text of a uint8 image, row by row with single blanks, as Kaggle writes it."""
-    return b" ".join(_NUMBERS[picture.ravel()])
+    return b" ".join(_NUMBERS[image.ravel()])
 
 
 _NUMBERS = np.array([str(value).encode() for value in range(256)], dtype=object)

@@ -73,10 +73,10 @@ def _insert(project: Project, sample_id: int, path: Path, crop: tuple[int, int, 
 
 def _free_name(project: Project, sample_id: int, path: Path) -> str:
     """The first of a.jpg, a#2.jpg, ... that is not taken."""
-    picture, number = (PurePosixPath(project.sample(sample_id).name).parent / path.name).as_posix(), 2
-    while project.database.one("SELECT 1 FROM samples WHERE name = ?", (face_name(picture, number),)):
+    image, number = (PurePosixPath(project.sample(sample_id).name).parent / path.name).as_posix(), 2
+    while project.database.one("SELECT 1 FROM samples WHERE name = ?", (face_name(image, number),)):
         number += 1
-    return face_name(picture, number)
+    return face_name(image, number)
 
 
 def _put_in(project: Project, number: int) -> Edited:

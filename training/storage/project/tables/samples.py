@@ -14,7 +14,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.samples import FLAG_NO_FACE
 from training.storage.project.database import Database
-from training.storage.project.pixels import find_picture
+from training.storage.project.pixels import find_image
 from training.storage.project.tables.label_table import as_ids
 from training.storage.project.tables.packed_columns import read_rows, split_word
 
@@ -81,7 +81,7 @@ def read_sample(database: Database, sample_id: int) -> Sample:
 def file_path(database: Database, folder: int, file: str) -> Path:
     """Where an image file is now; folder: its number."""
     near, absolute = database.one("SELECT near, absolute FROM folders WHERE id = ?", (folder,)) or ("", "")
-    return find_picture(database.folder, near, absolute=absolute, file=file)
+    return find_image(database.folder, near, absolute=absolute, file=file)
 
 
 def read_texts(

@@ -13,7 +13,7 @@ from training.faces.images.reading import resize_points
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import KeypointSchema
 from training.faces.labels.splits import numbered, spread_rows
-from training.storage.project.network_pixels import MappedPictures, network_pictures, read_pictures
+from training.storage.project.network_pixels import MappedImages, network_images, read_images
 from training.storage.project.project import Project
 from training.storage.runs.inputs.memory import free_memory
 from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
@@ -38,7 +38,7 @@ class RunData:
     scheme_names; None if there is one.
     """
 
-    pictures: np.ndarray | MappedPictures
+    images: np.ndarray | MappedImages
     points: np.ndarray
     sizes: np.ndarray
     train: np.ndarray
@@ -56,7 +56,7 @@ class RunData:
     @property
     def side(self) -> int:
         """S, in pixels."""
-        return int(self.pictures.shape[1])
+        return int(self.images.shape[1])
 
     @property
     def mask(self) -> np.ndarray:
@@ -65,8 +65,8 @@ class RunData:
 
     def fingerprint(self) -> str:
         """Identifies the labels, the rows and some of the images: equal if two processes train on the same data."""
-        found = hashlib.sha256(repr((self.pictures.shape, self.left_out)).encode())
-        for values in (self.points, self.sizes, self.train, self.val, self.pictures[:16], self.pictures[-16:]):
+        found = hashlib.sha256(repr((self.images.shape, self.left_out)).encode())
+        for values in (self.points, self.sizes, self.train, self.val, self.images[:16], self.images[-16:]):
             found.update(np.ascontiguousarray(values).data)
         return found.hexdigest()
 
@@ -96,7 +96,7 @@ def load_run_data(run: Run, config: RunConfig, *, memory: int | None = None) -> 
     train, val = choose_rows(points, snapshot.splits, rows=config.data.rows)
     used = np.union1d(train, val if len(val) else train[:0])
     with Project.open(run.path.parent.parent, read_only=True) as project:
-        pictures, unreadable = _run_pictures(project, snapshot.ids[used], config, memory=memory)
+        images, unreadable = _run_images(project, snapshot.ids[used], config, memory=memory)
         groups = numbered(project.groups())[snapshot.ids[used] - 1]
     gone = np.array(list(unreadable), np.int64)
     groups = groups[~np.isin(snapshot.ids[used], gone)]
@@ -109,7 +109,7 @@ def load_run_data(run: Run, config: RunConfig, *, memory: int | None = None) -> 
     train, val = np.searchsorted(used, train), np.searchsorted(used, val)
     fallback = spread_rows(train, MAX_VAL) if not len(val) else val
     return RunData(
-        pictures,
+        images,
         scaled,
         snapshot.sizes[used],
         train,
@@ -141,32 +141,32 @@ def choose_rows(points: np.ndarray, splits: np.ndarray, *, rows: str) -> tuple[n
     return train, spread_rows(np.flatnonzero((splits == 1) & present.any(axis=1)), MAX_VAL)
 
 
-def _run_pictures(
+def _run_images(
     project: Project, ids: np.ndarray, config: RunConfig, *, memory: int | None
-) -> tuple[np.ndarray | MappedPictures, dict[int, str]]:
+) -> tuple[np.ndarray | MappedImages, dict[int, str]]:
     """As `load_readable`; from a file if the images would take too much memory, which is estimated beforehand."""
     if math.prod(_shape(len(ids), config)) <= (_SHARE * free_memory() if memory is None else memory):
         return load_readable(project, ids, config)
-    return network_pictures(project, ids, size=config.network.input_size, channels=config.network.channels)
+    return network_images(project, ids, size=config.network.input_size, channels=config.network.channels)
 
 
 def load_readable(project: Project, ids: np.ndarray, config: RunConfig) -> tuple[np.ndarray, dict[int, str]]:
     """The images at network size of the samples whose image can be read, and id -> reason for the others."""
-    pictures = np.empty(_shape(len(ids), config), np.uint8)
+    images = np.empty(_shape(len(ids), config), np.uint8)
     unreadable: dict[int, str] = {}
     for start in range(0, len(ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        pictures[rows] = read_pictures(project, ids[rows], pictures.shape[1:], unreadable)
-    return (pictures[~np.isin(ids, list(unreadable))] if unreadable else pictures), unreadable
+        images[rows] = read_images(project, ids[rows], images.shape[1:], unreadable)
+    return (images[~np.isin(ids, list(unreadable))] if unreadable else images), unreadable
 
 
-def load_pictures(project: Project, ids: np.ndarray, config: RunConfig) -> np.ndarray:
+def load_images(project: Project, ids: np.ndarray, config: RunConfig) -> np.ndarray:
     """The images at network size, uint8 [N, S, S] or [N, S, S, 3]."""
-    pictures = np.empty(_shape(len(ids), config), np.uint8)
+    images = np.empty(_shape(len(ids), config), np.uint8)
     for start in range(0, len(ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        pictures[rows] = project.pictures(ids[rows], size=config.network.input_size, channels=config.network.channels)
-    return pictures
+        images[rows] = project.images(ids[rows], size=config.network.input_size, channels=config.network.channels)
+    return images
 
 
 def _shape(count: int, config: RunConfig) -> tuple[int, ...]:

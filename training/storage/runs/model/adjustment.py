@@ -32,7 +32,7 @@ class Adjustment:
     before: float
     after: float
 
-    def in_pictures(self, sizes: np.ndarray, side: int) -> np.ndarray:
+    def in_images(self, sizes: np.ndarray, side: int) -> np.ndarray:
         """[N, K, 2]: the offsets in px of images of sizes [N, 2] (width, height), for a network with inputs of
         `side`."""
         return np.asarray(self.offset * (np.asarray(sizes, np.float64) / side)[:, None])

@@ -80,7 +80,7 @@ def raw_predictions(project: Project, run: Run, ids: np.ndarray) -> np.ndarray:
         return points
     index = project.index()
     sizes = np.stack([index.widths, index.heights], axis=1)[ids - 1]
-    return points - adjustment.in_pictures(sizes, model_config(run).network.input_size)
+    return points - adjustment.in_images(sizes, model_config(run).network.input_size)
 
 
 def model_config(run: Run) -> RunConfig:

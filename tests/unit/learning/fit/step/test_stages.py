@@ -52,8 +52,8 @@ def data(name: str) -> RunData:
     found = make_data()[0]
     if name == "cascade":
         return found
-    assert isinstance(found.pictures, np.ndarray)
-    return replace(found, pictures=found.pictures.repeat(2, axis=1).repeat(2, axis=2), points=2 * found.points + 0.5)
+    assert isinstance(found.images, np.ndarray)
+    return replace(found, images=found.images.repeat(2, axis=1).repeat(2, axis=2), points=2 * found.points + 0.5)
 
 
 def train(run: Run, name: str, **options: object) -> list[Event]:
@@ -89,7 +89,7 @@ def test_stop_and_resume_is_the_uninterrupted_run_in_each_stage(
     for batches in stops:
         parts = new_run(tmp_path / f"parts{batches}", name)
         train(parts, name, should_stop=stop_after(batches))
-        assert Predictor.load(parts).predict_points(data(name).pictures[:2]).shape == (2, 3, 2)
+        assert Predictor.load(parts).predict_points(data(name).images[:2]).shape == (2, 3, 2)
         train(parts, name, resume=True)
         assert curve(parts) == curve(whole)
         resumed = load_resume(parts.resume)

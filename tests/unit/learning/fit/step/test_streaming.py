@@ -18,10 +18,10 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KAGGLE_15
-from training.learning.fit.step.streaming import StreamedPictures
+from training.learning.fit.step.streaming import StreamedImages
 from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
-from training.storage.project.network_pixels import MappedPictures
+from training.storage.project.network_pixels import MappedImages
 from training.storage.project.project import Project
 from training.storage.runs.events import EpochDone, RunFinished
 from training.storage.runs.folder import load_config, read_events
@@ -57,8 +57,8 @@ def test_the_losses_are_those_of_a_run_in_memory_bit_for_bit(project_path: Path,
     whole, parts = (new_run(project_path, batch_size="5", epochs="2", channels=channels) for _ in range(2))
     assert isinstance(train_run(whole), RunFinished)
     data = streamed(parts)
-    assert isinstance(data.pictures, MappedPictures)
-    assert isinstance(data.pictures.pixels.base, np.memmap)  # nothing was loaded
+    assert isinstance(data.images, MappedImages)
+    assert isinstance(data.images.pixels.base, np.memmap)  # nothing was loaded
     assert data.fingerprint() == load_run_data(whole, load_config(whole)).fingerprint()
     assert isinstance(train_run(parts, data=data), RunFinished)
     assert curve(parts) == curve(whole)
@@ -71,27 +71,27 @@ def test_a_run_streams_where_half_of_the_free_memory_is_too_little(
     config = load_config(run)
     size = 24 * 32 * 32
     monkeypatch.setattr(rundata, "free_memory", lambda: 2 * size)
-    assert isinstance(load_run_data(run, config).pictures, np.ndarray)
+    assert isinstance(load_run_data(run, config).images, np.ndarray)
     monkeypatch.setattr(rundata, "free_memory", lambda: 2 * size - 2)
-    assert isinstance(load_run_data(run, config).pictures, MappedPictures)
+    assert isinstance(load_run_data(run, config).images, MappedImages)
 
 
 def test_batches_are_read_ahead_in_the_order_of_the_epoch(project_path: Path) -> None:
     run = new_run(project_path, batch_size="5")
     data = streamed(run)
     trainer = Trainer(load_config(run), data)
-    pictures = trainer.pictures
-    assert isinstance(pictures, StreamedPictures)
+    images = trainer.images
+    assert isinstance(images, StreamedImages)
     batches = trainer.epoch_rows()
     asked: list[int] = []
-    read = pictures.source[:]
+    read = images.source[:]
     for rows in batches:
-        assert [len(ahead) for ahead, _ in pictures._read][:1] == [len(rows)]
-        assert torch.equal(pictures[data.val], torch.from_numpy(read[data.val]))  # others do not interfere
-        assert torch.equal(pictures[rows], torch.from_numpy(read[rows.numpy()]))
+        assert [len(ahead) for ahead, _ in images._read][:1] == [len(rows)]
+        assert torch.equal(images[data.val], torch.from_numpy(read[data.val]))  # others do not interfere
+        assert torch.equal(images[rows], torch.from_numpy(read[rows.numpy()]))
         asked.append(len(rows))
     assert sum(asked) == len(data.train)
-    assert not pictures._read
+    assert not images._read
 
 
 def test_the_file_serves_later_runs_and_is_replaced_when_samples_come(project_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_file_serves_later_runs_and_is_replaced_when_samples_come(project_pa
         project.write_labels([1], Labels.from_points(np.full((1, 15, 2), 40.0)))
     streamed(new_run(project_path))
     assert path.stat().st_mtime_ns == before
-    pictures, labels = np.zeros((1, 96, 96), np.uint8), Labels.from_points(np.full((1, 15, 2), 40.0))
+    images, labels = np.zeros((1, 96, 96), np.uint8), Labels.from_points(np.full((1, 15, 2), 40.0))
     with Project.open(project_path) as project:
         project.add_samples(
             SampleBatch(
@@ -115,16 +115,16 @@ def test_the_file_serves_later_runs_and_is_replaced_when_samples_come(project_pa
                 heights=np.full(1, 96),
                 groups=("new",),
                 splits=np.zeros(1, np.uint8),
-                pixels=pictures,
+                pixels=images,
             )
         )
-    assert len(streamed(new_run(project_path)).pictures) == 25
+    assert len(streamed(new_run(project_path)).images) == 25
     assert len(files(project_path)) == 2
     assert files(project_path) != kept
-    assert len(first.pictures[:]) == 24  # a running training keeps its data
+    assert len(first.images[:]) == 24  # a running training keeps its data
 
 
-def test_pictures_that_cannot_be_read_are_left_out_and_seen_again_when_they_are_back(tmp_path: Path) -> None:
+def test_images_that_cannot_be_read_are_left_out_and_seen_again_when_they_are_back(tmp_path: Path) -> None:
     paths = [tmp_path / f"{n}.png" for n in range(4)]
     for n, path in enumerate(paths):
         cv2.imwrite(str(path), np.full((40, 40), 50 + 10 * n, np.uint8))
@@ -146,11 +146,11 @@ def test_pictures_that_cannot_be_read_are_left_out_and_seen_again_when_they_are_
     run = new_run(tmp_path / "p.fkp")
     for _ in range(2):  # written, then read
         data = streamed(run)
-        assert data.pictures[:].mean(axis=(1, 2)).tolist() == [50, 70, 80]
+        assert data.images[:].mean(axis=(1, 2)).tolist() == [50, 70, 80]
         assert len(data.left_out) == 1 and "1.png" in data.left_out[0]
         assert np.allclose(data.points[1], (points[2] + 0.5) * 32 / 40 - 0.5, atol=1e-4)
     away.rename(paths[1])
-    assert streamed(run).pictures[:].mean(axis=(1, 2)).tolist() == [50, 60, 70, 80]
+    assert streamed(run).images[:].mean(axis=(1, 2)).tolist() == [50, 60, 70, 80]
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
@@ -184,10 +184,10 @@ def test_little_of_a_large_file_is_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.npy"
     np.lib.format.open_memmap(path, "w+", np.uint8, (20_000, 100, 100)).flush()
     pixels = np.asarray(np.load(path, mmap_mode="r"))
-    pictures = StreamedPictures(MappedPictures(pixels, np.arange(20_000)), torch.device("cpu"))
+    images = StreamedImages(MappedImages(pixels, np.arange(20_000)), torch.device("cpu"))
     before = own_memory()
     for rows in torch.arange(0, 20_000, 10).split(32):
-        assert not pictures[rows].any()
+        assert not images[rows].any()
     assert own_memory() - before < 50 << 20
 
 

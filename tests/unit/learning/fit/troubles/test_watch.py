@@ -17,7 +17,7 @@ from training.learning.fit.train_run import train_run
 from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.steps import Pulse
 from training.learning.fit.troubles.units import Layer, watched_units
-from training.learning.fit.troubles.watch import TroubleWatch, not_a_number, unreadable_pictures
+from training.learning.fit.troubles.watch import TroubleWatch, not_a_number, unreadable_images
 from training.learning.fit.validation import evaluate
 from training.learning.models.plain_cnn import CNN6
 from training.learning.models.staged.patches import PatchNets
@@ -128,10 +128,10 @@ def test_the_alarm_comes_in_the_events_of_a_run(tmp_path: Path) -> None:
 
 
 def test_labels_in_fractions_are_told_before_the_training(tmp_path: Path) -> None:
-    pictures, points = dots(40)
+    images, points = dots(40)
     points = (points / SIDE).astype(np.float32)
     rows, sizes = np.arange(40), np.full((40, 2), SIDE, np.int32)
-    data = RunData(pictures, points, sizes, rows[:30], rows[30:], SCHEMA)
+    data = RunData(images, points, sizes, rows[:30], rows[30:], SCHEMA)
     events: list[Event] = []
     config = tiny_config(model="mlp", epochs="1")
     train_run(make_run(tmp_path, config, make_data(train=4)[1]), data=data, on_event=events.append)
@@ -152,7 +152,7 @@ def labels() -> np.ndarray:
     return points
 
 
-def test_labels_at_the_scale_of_their_pictures_hear_nothing(labels: np.ndarray) -> None:
+def test_labels_at_the_scale_of_their_images_hear_nothing(labels: np.ndarray) -> None:
     assert label_kinds(labels) == []
     assert label_kinds(labels[:5] / 96) == []  # too few to judge
     varied = labels * np.exp(np.random.default_rng(0).uniform(-1.2, 0, (40, 1, 1)))  # all sizes of faces in photographs
@@ -180,11 +180,11 @@ def test_small_faces_of_large_photographs_are_not_taken_for_a_scale(labels: np.n
     assert "10 faces are about 6 times larger" in label_kinds(mixed)[0]
 
 
-def test_pictures_that_cannot_be_read_are_counted() -> None:
-    assert unreadable_pictures(("a.png is cut off.",)).sentence == (
+def test_images_that_cannot_be_read_are_counted() -> None:
+    assert unreadable_images(("a.png is cut off.",)).sentence == (
         "1 image was skipped because it cannot be read: a.png is cut off."
     )
-    assert unreadable_pictures(("a.png is cut off.", "b")).sentence == (
+    assert unreadable_images(("a.png is cut off.", "b")).sentence == (
         "2 images were skipped because they cannot be read; the first: a.png is cut off."
     )
 
@@ -206,7 +206,7 @@ def test_dead_units_are_counted_per_layer() -> None:
         net(torch.rand(10, 1, 2, 2))  # no longer watched
     assert list(units.layers) == ["1", "4"]
     assert units.layers["1"].dead == 0.5
-    assert units.layers["1"].pictures == 30
+    assert units.layers["1"].images == 30
 
 
 def test_one_dead_network_of_several_in_one_is_seen() -> None:

@@ -85,7 +85,7 @@ UPRIGHT = np.array([[20.0, 24.0], [44.0, 24.0], [32.0, 44.0]])
 
 
 @pytest.mark.parametrize("degrees", [-40.0, 0.0, 25.0, 90.0])
-def test_a_turned_picture_comes_out_upright(degrees: float) -> None:
+def test_a_turned_image_comes_out_upright(degrees: float) -> None:
     angle, middle = math.radians(degrees), (SIDE - 1) / 2
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     turned = (UPRIGHT - middle) @ turn.T + middle + np.array([3.0, -2.0])

@@ -69,7 +69,7 @@ def test_stage_1_sees_the_mean_of_four_pixels_and_answers_in_pixels_of_the_input
     assert [p.shape for p in model.stage_points(x)] == [(2, 4, 2)]
 
 
-def test_the_second_picture_is_upright_whatever_the_faces_turn() -> None:
+def test_the_second_image_is_upright_whatever_the_faces_turn() -> None:
     """A spot at the last point of a rotated face moves to its place in the mean shape, and points map back."""
     model = two_stage()
     face = turned(SHAPE, 35, grown=0.8)
@@ -85,7 +85,7 @@ def test_the_second_picture_is_upright_whatever_the_faces_turn() -> None:
     assert torch.allclose(centre, upright(model)[3], atol=0.1)
 
 
-def test_the_second_picture_holds_the_face_with_room_round_it() -> None:
+def test_the_second_image_holds_the_face_with_room_round_it() -> None:
     found = upright(two_stage())
     low, high = found.amin(dim=0), found.amax(dim=0)
     assert float((high - low).max()) == pytest.approx(0.7 * 64, abs=1e-3)
@@ -128,7 +128,7 @@ def test_stage_2_learns_on_faces_put_off_as_stage_1_does() -> None:
     assert 0.9 < grown.min() < 1 < grown.max() < 1.12
 
 
-def test_a_point_outside_the_second_picture_counts_only_where_the_setting_keeps_it() -> None:
+def test_a_point_outside_the_second_image_counts_only_where_the_setting_keeps_it() -> None:
     model = two_stage()
     model.begin(2)
     x, mask = torch.rand(2, 1, 64, 64), torch.ones(2, 4)

@@ -72,7 +72,7 @@ def test_unknown_ids_are_refused(project_path: Path) -> None:
     with Project.open(project_path) as project:
         for call in (
             project.sample,
-            project.picture,
+            project.image,
             lambda i: project.labels([i]),
             lambda i: project.labels([1, 2, i]),
         ):

@@ -35,10 +35,10 @@ def turning_faces(*, few: int = 0) -> RunData:
     points[:, 10, 0] += turn
     points[:, [13, 14], 0] += 0.5 * turn[:, None]
     points[:few, [k for k in range(15) if k not in FOUR]] = np.nan
-    pictures = rng.integers(0, 255, (56, SIDE, SIDE), np.uint8)
+    images = rng.integers(0, 255, (56, SIDE, SIDE), np.uint8)
     sizes = np.full((56, 2), SIDE, np.int32)
     return RunData(
-        pictures, points.astype(np.float32), sizes, np.arange(48), np.arange(48, 56), KAGGLE_15, ids=np.arange(56) + 1
+        images, points.astype(np.float32), sizes, np.arange(48), np.arange(48, 56), KAGGLE_15, ids=np.arange(56) + 1
     )
 
 

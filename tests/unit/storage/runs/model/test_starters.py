@@ -77,9 +77,9 @@ def test_a_starter_that_is_not_there_is_told(project_path: Path, capsys: pytest.
 def test_a_compact_model_predicts_the_same(starter: Path, tmp_path: Path) -> None:
     size = write_compact(Run(starter), tmp_path / "small.safetensors")
     assert size < 0.62 * starter.stat().st_size
-    pictures = np.random.default_rng(0).integers(0, 255, (3, 40, 40), np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (3, 40, 40), np.uint8)
     whole, small = (
-        Predictor.load(Run(path), "cpu").predict(pictures)[0] for path in (starter, tmp_path / "small.safetensors")
+        Predictor.load(Run(path), "cpu").predict(images)[0] for path in (starter, tmp_path / "small.safetensors")
     )
     assert np.abs(whole - small).max() < 0.02, "px of 40"
     assert all(
