@@ -23,7 +23,7 @@ from training.sources.exchange.cropping import Cropper
 from training.sources.exchange.face_finding import CHUNK as PHOTOS
 from training.sources.exchange.face_finding import FACES, FaceFinder
 from training.sources.exchange.known_images import KnownImages
-from training.sources.formats.detect_format import IMAGES, IMPORT_FORMATS, detect_format, open_reader
+from training.sources.formats.detect_format import FORMATS, IMAGES, detect_format, open_reader
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.reader import CHUNK, Chunk, Reader
 from training.sources.formats.tables.columns import ColumnMapping
@@ -36,7 +36,7 @@ from training.storage.project.tables.packed_columns import REMOVED
 from training.storage.runs.model.starters import room_for
 
 __all__ = [
-    "IMPORT_FORMATS",
+    "FORMATS",
     "Cancelled",
     "ColumnMapping",
     "ImportReport",
