@@ -56,7 +56,7 @@ _READ = 0.9  # fraction of an import's time spent reading
 
 @dataclass(frozen=True)
 class PreviewFace:
-    """One of the first samples. picture: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where missing.
+    """One of the first samples. image: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where missing.
 
     cut: the image is a part of its file; without labels it may be smaller than that part.
     """
