@@ -64,7 +64,7 @@ class EpochDone(Event):
     auc: float  # at 0.08
     failure_rate: float  # at 0.10
     per_keypoint: tuple[float, ...]  # mean point error per keypoint, px
-    learning_rate: float
+    learning_rate: float  # at the end of the epoch: 0 after the last one of a finished schedule
     images_per_second: float
     seconds: float  # of training so far, including before resumes
     best: bool  # the best rmse so far: this model is kept
