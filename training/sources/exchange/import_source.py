@@ -260,16 +260,21 @@ def _fill(
 
 def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any], looks: list[np.ndarray]) -> np.ndarray:
     """Add chunk by chunk; returns the ids of all samples. Memory holds one chunk, plus 256 bytes per sample."""
-    ids = [np.zeros(0, np.int64)]
-    for chunk in chunks:
+
+    def add(chunk: Chunk) -> np.ndarray:
         batch = chunk.batch
-        if len(batch):
-            ids.append(importing.add_samples(batch))
-            cut_out = batch.crops is not None and batch.paths is not None
-            files = [path.name for path in batch.paths or ()] if cut_out else [""] * len(batch)
-            seen.append((batch.groups, files, batch.splits, chunk.given))
-            looks.append(chunk.looks)
-    return np.concatenate(ids)
+        if not len(batch):
+            return np.zeros(0, np.int64)
+        ids = importing.add_samples(batch)
+        cut_out = batch.crops is not None and batch.paths is not None
+        files = [path.name for path in batch.paths or ()] if cut_out else [""] * len(batch)
+        seen.append((batch.groups, files, batch.splits, chunk.given))
+        looks.append(chunk.looks)
+        return ids
+
+    return np.concatenate(
+        [np.zeros(0, np.int64), *map(add, chunks)]
+    )  # a loop would hold a chunk while it reads the next
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
