@@ -61,8 +61,8 @@ def group_near_duplicates(looks: np.ndarray) -> np.ndarray:
 
 
 def _unique(looks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The index of each different image's first copy, and for all images which of the different ones they are. As
-    np.unique with axis=0 gives them, in a quarter of its time and without its two copies of everything."""
+    """(index of the first copy of each distinct image, for every image the number of its distinct one), as np.unique gives
+    them with axis=0, but without copying the images."""
     whole = np.ascontiguousarray(looks).reshape(len(looks), -1).view(f"V{LOOK * LOOK}")[:, 0]
     order = whole.argsort(kind="stable")
     new = np.ones(len(looks), bool)
