@@ -15,6 +15,7 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.schema import KeypointSchema
 from training.files import safe_name
 from training.sources.exchange.import_source import (
+    FORMATS,
     ColumnMapping,
     ImportReport,
     PreviewFace,
@@ -23,14 +24,8 @@ from training.sources.exchange.import_source import (
     preview,
 )
 from training.storage.runs.model.starters import room_for
+from training.words import counted
 
-FORMAT_WORDS = {
-    "kaggle": "Kaggle's facial keypoints (images as text in a CSV)",
-    "pts": "images with 300-W .pts files",
-    "300-w": "the 300-W folders, with the protocol's split",
-    "csv": "images with a CSV of points",
-    "pictures": "images without labels",
-}
 PLAIN_NAMES = {"training", "train", "test", "labels", "label", "data", "points", "keypoints", "images", "annotations"}
 
 
@@ -131,14 +126,14 @@ def suggested_project(source: Path) -> Path:
 def about(found: SourcePreview) -> str:
     """Format, number of faces and keypoints in one line."""
     points = f"{len(found.schema)} keypoints ({found.schema.name})"
-    return f"{FORMAT_WORDS.get(found.format, found.format)} · {count_words(found)} · {points}"
+    return f"{FORMATS[found.format].words} · {count_words(found)} · {points}"
 
 
 def count_words(found: SourcePreview) -> str:
     """'7,049 faces', 'about 7,000 faces'."""
     noun = "image" if found.format == "pictures" else "face"
     if found.exact:
-        return f"{found.count:,} {noun}{'' if found.count == 1 else 's'}"
+        return counted(found.count, noun)
     rounded = round(found.count, -max(len(str(found.count)) - 2, 0))
     return f"about {rounded:,} {noun}s"
 
@@ -167,5 +162,4 @@ def keeps(found: SourcePreview) -> str:
 def report_words(report: ImportReport) -> str:
     """The result of an import in a sentence."""
     parts = [f"{n:,} {word}" for n, word in ((report.train, "train"), (report.val, "val"), (report.test, "test")) if n]
-    faces = f"{report.count:,} face{'' if report.count == 1 else 's'}"
-    return f"{faces} imported in {report.seconds:.1f} s: {', '.join(parts)}."
+    return f"{counted(report.count, 'face')} imported in {report.seconds:.1f} s: {', '.join(parts)}."

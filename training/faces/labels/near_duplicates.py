@@ -92,18 +92,22 @@ def _near_pairs(hashes: np.ndarray, which: np.ndarray, *, looks: np.ndarray) -> 
     for shift in range(0, 64, bits):
         key = hashes >> np.uint64(shift) & np.uint64((1 << bits) - 1)
         order = np.lexsort((hashes, key))
-        sorted_key, sorted_hash = key[order], hashes[order]
-        rows, proposed = np.arange(len(order)), [np.zeros((0, 2), np.int64)]
-        following = np.searchsorted(sorted_key, sorted_key, side="right") - rows  # in the bucket, itself included
-        for step in range(1, _MAX_STEPS + 1):
-            rows = rows[following[rows] > step]
-            if not len(rows):
-                break
-            near = rows[np.bitwise_count(sorted_hash[rows] ^ sorted_hash[rows + step]) <= MAX_BITS]
-            pairs = which[order[near[:, None] + (0, step)]]
-            proposed.append(pairs[pairs.min(axis=1) < len(looks)])
-        found.append(_alike(looks, np.concatenate(proposed)))
+        pairs = which[order[_near_rows(key[order], hashes[order])]]
+        found.append(_alike(looks, pairs[pairs.min(axis=1) < len(looks)]))
     return np.concatenate(found)
+
+
+def _near_rows(key: np.ndarray, hashes: np.ndarray) -> np.ndarray:
+    """Pairs [P, 2] of rows that have the same key (sorted) and hashes of few different bits."""
+    following = np.searchsorted(key, key, side="right") - np.arange(1, len(key) + 1)  # rows with the same key
+    rows = np.argsort(-following, kind="stable")
+    own, counts = hashes[rows], np.bincount(following)[::-1].cumsum()[::-1]
+    first, second = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for step, count in enumerate(counts[1 : _MAX_STEPS + 1].tolist(), start=1):
+        near = rows[:count][np.bitwise_count(own[:count] ^ hashes[rows[:count] + step]) <= MAX_BITS]
+        first.append(near)
+        second.append(near + step)
+    return np.stack([np.concatenate(first), np.concatenate(second)], axis=1)
 
 
 def _alike(looks: np.ndarray, pairs: np.ndarray) -> np.ndarray:
