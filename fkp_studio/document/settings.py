@@ -35,7 +35,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("thumbnail_size", "Thumbnails", "M", "Size of the faces in the gallery", "Appearance",
             choices=(("S", "Small"), ("M", "Medium"), ("L", "Large"))),
     Setting("minutes", "Training time", 6.0, "Default training time of a run", "Training", 0.1, 600, " min"),
-    Setting("device", "Device", "auto", "For training and prediction; automatic uses a GPU if there is one", "Training",
+    Setting("device", "Device", "auto", "Automatic uses a GPU if there is one", "Training",
             choices=(("auto", "Automatic"), ("cpu", "CPU"), ("cuda", "NVIDIA GPU (cuda)"), ("mps", "Apple GPU (mps)"))),
 )  # fmt: skip
 BY_KEY: dict[str, Setting] = {s.key: s for s in SETTINGS}

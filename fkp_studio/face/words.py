@@ -9,6 +9,7 @@ import numpy as np
 from fkp_studio.face.face import Face
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.run_names import run_title
+from training.words import counted
 
 if TYPE_CHECKING:
     from fkp_studio.document.session import Session
@@ -57,7 +58,7 @@ def hover_text(face: Face, keypoint: int, title: str, *, ring: bool) -> str:
 def given_words(face: Face) -> str:
     """The number of labels the predictions are conditioned on: ` given 4 labels`; "" if none."""
     count = 0 if face.given is None else int(face.labels.vouched[0].sum())
-    return f" given {count} label{'s' if count > 1 else ''}" if count else ""
+    return f" given {counted(count, 'label')}" if count else ""
 
 
 def maker(face: Face, keypoint: int) -> str:

@@ -7,6 +7,7 @@ import time
 
 from fkp_studio.jobs.run_curves import RunHistory
 from training.storage.runs.events import EpochDone, Progress
+from training.words import counted
 
 PRECISIONS = {"bfloat16": "bf16", "float32": "fp32"}
 STATUSES = {
@@ -37,8 +38,7 @@ def ago(then: float, *, now: float) -> str:
     for size, name in ((3600, "min"), (86_400, "h")):
         if seconds < size:
             return f"{int(seconds // (size / (60 if name == 'min' else 24)))} {name} ago"
-    days = int(seconds // 86_400)
-    return f"{days} day{'' if days == 1 else 's'} ago"
+    return f"{counted(int(seconds // 86_400), 'day')} ago"
 
 
 def exactly(then: float) -> str:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
 
+from fkp_studio.look.widgets.desktop import keep_on_screen
 from fkp_studio.window.contents import Contents
 from training import __version__
 
@@ -170,6 +171,7 @@ def open_dialog(window: Contents, action: str) -> None:
     if dialog is None:
         return
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    keep_on_screen(dialog)
     if isinstance(dialog, QDialog) and not opening.beside:
         dialog.open()
     else:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.session import Session
 from fkp_studio.document.settings import Settings, data_folder
+from fkp_studio.look.widgets.desktop import keep_on_screen
 from fkp_studio.look.widgets.error_handling import show_error
 from fkp_studio.window.closing import wait_for_writing
 from training.errors import UserError
@@ -33,6 +34,7 @@ class Opener(QObject):
         super().__init__(window)
         self._session, self._settings, self._window = session, settings, window
         self._making: Task | None = None
+        self._stopped = False
         session.project_changed.connect(self._remember)
 
     def open(self, path: Path) -> bool:
@@ -77,7 +79,9 @@ class Opener(QObject):
         """Show the import dialog, for `source` if given."""
         from fkp_studio.dialogs.exchange.import_dialog import ImportDialog
 
-        ImportDialog(self._session, source, self._window).open()
+        dialog = ImportDialog(self._session, source, self._window)
+        keep_on_screen(dialog)
+        dialog.open()
 
     def choose_photos(self) -> None:
         """Ask for a folder of photos and import it."""
@@ -106,7 +110,7 @@ class Opener(QObject):
 
     def stop(self) -> None:
         """Cancel making the demo and keep the open project for the next start. For when the window closes."""
-        self._session.project_changed.disconnect(self._remember)
+        self._stopped = True
         if self._making is not None:
             self._making.cancel()
 
@@ -135,6 +139,8 @@ class Opener(QObject):
         return str(recent[0].parent if recent else Path.home())
 
     def _remember(self) -> None:
+        if self._stopped:
+            return
         store = self._session.store
         path = store.project.path if store is not None else None
         self._settings.set_last_project(path)

@@ -16,6 +16,7 @@ from training.experiments.papers.definition import Arm, Budget, Experiment, arm_
 from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.settings.config import RunConfig
+from training.words import counted
 
 FOLDER = "experiments"  # in the project: one folder per experiment
 LOCK = "lock"  # in an experiment's folder: held and signed by the process that conducts it
@@ -147,6 +148,6 @@ def plan_sentence(experiment: Experiment, options: Options) -> str:
     seconds = expected_seconds(plan, side_by_side=options.side_by_side)
     arms, seeds = len(experiment.trained), options.budget.seeds
     takes = f", about {duration_text(seconds)} in total" if seconds is not None else ""
-    each = f"{arms} networks, {seeds} seed{'s' if seeds != 1 else ''} each"
+    each = f"{arms} networks, {counted(seeds, 'seed')} each"
     per = " per network" if any(arm.networks > 1 for arm in experiment.trained) else ""
     return f"{len(plan)} trainings ({each}) of {options.budget.words}{per}, {options.side_by_side} at a time{takes}."

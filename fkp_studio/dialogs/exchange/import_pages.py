@@ -51,7 +51,7 @@ class ChoosePage(QWidget):
             ),
             (
                 "A folder",
-                "of images with .pts files (such as 300-W), images with a CSV, or just photos: faces are detected.",
+                "Images with .pts files (such as 300-W), images with a CSV, or just photos: faces are detected.",
             ),
         ):
             column.addWidget(QLabel(title))

@@ -24,6 +24,7 @@ from training.sources.exchange.import_source import (
     preview,
 )
 from training.storage.runs.model.starters import room_for
+from training.words import counted
 
 PLAIN_NAMES = {"training", "train", "test", "labels", "label", "data", "points", "keypoints", "images", "annotations"}
 
@@ -132,7 +133,7 @@ def count_words(found: SourcePreview) -> str:
     """'7,049 faces', 'about 7,000 faces'."""
     noun = "image" if found.format == "pictures" else "face"
     if found.exact:
-        return f"{found.count:,} {noun}{'' if found.count == 1 else 's'}"
+        return counted(found.count, noun)
     rounded = round(found.count, -max(len(str(found.count)) - 2, 0))
     return f"about {rounded:,} {noun}s"
 
@@ -161,5 +162,4 @@ def keeps(found: SourcePreview) -> str:
 def report_words(report: ImportReport) -> str:
     """The result of an import in a sentence."""
     parts = [f"{n:,} {word}" for n, word in ((report.train, "train"), (report.val, "val"), (report.test, "test")) if n]
-    faces = f"{report.count:,} face{'' if report.count == 1 else 's'}"
-    return f"{faces} imported in {report.seconds:.1f} s: {', '.join(parts)}."
+    return f"{counted(report.count, 'face')} imported in {report.seconds:.1f} s: {', '.join(parts)}."

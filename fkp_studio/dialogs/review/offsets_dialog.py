@@ -20,6 +20,7 @@ from training.errors import UserError
 
 FACES, SIDE = 3, 120  # faces shown twice; px
 STAYS = "One step, undone with Ctrl+Z. Only imported labels move; points set by you or a model stay."
+_WAYS = {"pictures": "images"}  # words for what the offset was measured by; a run has its name
 
 
 class OffsetsDialog(QDialog):
@@ -131,7 +132,7 @@ class OffsetsDialog(QDialog):
         store = self._session.store
         titles = store.schema.titles if store is not None and ways else ()
         self.table.horizontalHeader().setVisible(bool(ways))
-        self.table.set_head(["px to the right", *(f"  by {found.by}" for found in ways)])
+        self.table.set_head(["px to the right", *(f"  by {_WAYS.get(found.by, found.by)}" for found in ways)])
         self.table.show_rows([(title, *(_margin(found, k) for found in ways)) for k, title in enumerate(titles)])
 
     def _mend(self) -> None:

@@ -21,6 +21,7 @@ from training.storage.runs.listing import RunInfo
 from training.storage.runs.model.starters import starters
 from training.storage.runs.run import Run
 from training.video.source import VIDEO_SUFFIXES
+from training.words import counted
 
 CAMERAS = 3  # offered by number; probing would switch each one on
 FILE = "file"
@@ -271,7 +272,7 @@ class LiveWindow(QDialog):
         if self._ended and not self._notice.isActive():
             self.about.setText("The video has ended")
         elif not self._notice.isActive():
-            self.about.setText(f"frame {frame.number + 1:,}{of}   {faces} face{'' if faces == 1 else 's'}")
+            self.about.setText(f"frame {frame.number + 1:,}{of}   {counted(faces, 'face')}")
         self.speed.setText(f"  {frame.speed:.0f} frames/s" if frame.speed and not self._ended else "")
 
     def _say(self, answer: str) -> None:
@@ -289,7 +290,7 @@ class LiveWindow(QDialog):
             self.problem.setText(str(message["text"]))
         elif event == "saved":
             faces = int(message["faces"])
-            self._say(f"{faces} face{'' if faces == 1 else 's'} of this frame saved to the project")
+            self._say(f"{counted(faces, 'face')} of this frame saved to the project")
         elif event in ("recording", "recorded"):
             self._recording = event == "recording"
             if event == "recorded":

@@ -15,6 +15,7 @@ from training.faces.labels.run_names import is_starter
 from training.storage.runs.events import EpochDone
 from training.storage.runs.inputs.marking_schemes import scheme_words
 from training.storage.runs.listing import RunInfo
+from training.words import counted
 
 Index = QModelIndex | QPersistentModelIndex
 STARTER = "came with the program"
@@ -151,7 +152,7 @@ class RunsModel(QAbstractListModel):
         else:
             last = history.last or info.last
             parts += [
-                f"{last.epoch} epoch{'' if last.epoch == 1 else 's'} in {clock(last.seconds)}" if last else "",
+                f"{counted(last.epoch, 'epoch')} in {clock(last.seconds)}" if last else "",
                 ago(info.created, now=time.time()),
             ]
         return " · ".join(part for part in parts if part)

@@ -25,6 +25,7 @@ from fkp_studio.views.runs.delegate import RunsDelegate, RunsView
 from fkp_studio.views.runs.log import LogDialog
 from fkp_studio.views.runs.model import RunsModel
 from training.assist.offsets.label_offsets import KIND
+from training.words import counted
 
 CAN_RESUME = ("stopped", "interrupted", "failed", "waiting")
 TRAINS = ("starting", "running", "stopping")
@@ -231,7 +232,7 @@ class RunsPanel(QWidget):
         self.list.setVisible(bool(self.model.names()))
         self.empty.setVisible(not self.model.names())
         trials, act = self.model.trials(), "Hide" if self.trials_button.isChecked() else "Show"
-        self.trials_button.setText(f"{act} {trials} trial{'' if trials == 1 else 's'} of searches")
+        self.trials_button.setText(f"{act} {counted(trials, 'trial')} of searches")
         self.trials_button.setVisible(trials > 0)
         name = self._in_question()
         info, status = self._jobs.book.info(name), self._jobs.status(name)

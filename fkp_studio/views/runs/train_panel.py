@@ -22,12 +22,14 @@ from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.training_words import live_line
 from fkp_studio.look.style import assets, theme
+from fkp_studio.look.widgets.desktop import keep_on_screen
 from fkp_studio.views.runs.augmentation_dialog import AugmentationDialog
 from fkp_studio.views.runs.can_train import Facts, warning, why_not
 from fkp_studio.views.runs.compare_dialog import CompareDialog
 from fkp_studio.views.runs.config_form import ConfigDialog
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
+from training.words import counted
 
 MINUTES, EPOCHS = "min", "epochs"
 TRAIN_TIP = "Train this recipe on the current labels (Ctrl+T)"
@@ -106,6 +108,7 @@ class TrainingPanel(QWidget):
         dialog = AugmentationDialog(self._session, self._jobs, self.config(), self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._take(dialog.config(), train=False))
+        keep_on_screen(dialog)
         dialog.open()
 
     def show_compare(self) -> None:
@@ -234,7 +237,7 @@ class TrainingPanel(QWidget):
         recipe, custom = RECIPES[name], self._custom.get(name)
         self.recipe.setToolTip(self.recipe.currentData(Qt.ItemDataRole.ToolTipRole))
         changed = _changes(custom) if custom else 0
-        words = f"{changed} setting{'' if changed == 1 else 's'} changed. " if changed else ""
+        words = f"{counted(changed, 'setting')} changed. " if changed else ""
         words = "The paper's values. " + words if custom and custom.variant == "paper" else words
         self.about.setText(refused or warning(self._facts) or words + recipe.summary)
         self._fitting.start()

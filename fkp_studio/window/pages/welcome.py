@@ -26,6 +26,7 @@ from fkp_studio.background.tasks import run_task
 from fkp_studio.face.images import to_image
 from fkp_studio.look.style import assets, theme
 from training.errors import UserError
+from training.words import counted
 
 WIDTH = 880  # px, the page's largest width
 FACE = 56  # px
@@ -126,7 +127,7 @@ class Recent(QPushButton):
 
     def show_glimpse(self, found: Glimpse) -> None:
         """Fill in what was read in the background."""
-        self._facts.setText(f"{found.count:,} face{'' if found.count == 1 else 's'} · {ago(found.changed)}")
+        self._facts.setText(f"{counted(found.count, 'face')} · {ago(found.changed)}")
         if found.image is not None:
             self._image.setPixmap(_rounded(found.image, self.devicePixelRatioF()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,9 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from fkp_studio.document.settings import Settings
 from fkp_studio.window.closing import ask_to_leave
+from fkp_studio.window.main_window import MainWindow
 
 
 @dataclass
@@ -64,3 +67,15 @@ def test_the_question_has_three_answers(qtbot: QtBot, word: str, leaves: bool, s
 
 def test_nothing_is_asked_when_nothing_trains(qtbot: QtBot) -> None:
     assert ask_to_leave(Busy([]), QWidget())
+
+
+def test_a_window_can_be_closed_twice_and_still_knows_its_project(qtbot: QtBot, project_path: Path) -> None:
+    """Even one that was never shown: Qt sends it a close event each time."""
+    settings = Settings()
+    settings.set_last_project(None)
+    window = MainWindow(settings)
+    qtbot.addWidget(window)
+    assert window.opener.open(project_path)
+    assert window.close()
+    assert window.close()
+    assert settings.last_project() == project_path

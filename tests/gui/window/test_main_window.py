@@ -21,6 +21,7 @@ from fkp_studio.dialogs.poses.dialog import PosesDialog
 from fkp_studio.dialogs.search.dialog import RandomSearchDialog
 from fkp_studio.document.settings import Settings
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.desktop import BORDER, TITLE_BAR, keep_on_screen
 from fkp_studio.views.live.window import LiveWindow
 from fkp_studio.window import later_panels, main_window
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
@@ -356,3 +357,14 @@ import sys, {", ".join(modules)}
 assert not {{"torch", "pandas"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_dialog_too_large_for_the_screen_is_fitted_to_it(window: MainWindow, qtbot: QtBot) -> None:
+    dialog = QDialog(window)
+    room = window.screen().availableGeometry()
+    dialog.resize(5000, 5000)
+    keep_on_screen(dialog)
+    assert (dialog.width(), dialog.height()) == (max(room.width(), 1024) - BORDER, room.height() - TITLE_BAR)
+    dialog.resize(300, 200)
+    keep_on_screen(dialog)
+    assert (dialog.width(), dialog.height()) == (300, 200)

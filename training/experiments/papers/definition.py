@@ -9,6 +9,7 @@ from typing import Literal
 from training.errors import UserError
 from training.storage.runs.settings.config import RunConfig, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
+from training.words import counted
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Budget:
     def words(self) -> str:
         """`3 minutes` or `10 epochs`."""
         if self.epochs is not None:
-            return f"{self.epochs} epoch{'s' if self.epochs != 1 else ''}"
+            return counted(self.epochs, "epoch")
         return f"{self.minutes:g} minute{'s' if self.minutes != 1 else ''}"
 
 

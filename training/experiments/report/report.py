@@ -25,6 +25,7 @@ from training.experiments.report.results import ArmResult, Results, keypoint_err
 from training.experiments.report.words import VERDICTS
 from training.storage.runs.inputs.snapshot import Snapshot
 from training.storage.runs.settings.config import SETTINGS
+from training.words import counted
 
 _MANY_KEYPOINTS = 30
 _OWN = ("recipe", "variant", "seed", "epochs", "minutes")  # reported elsewhere
@@ -243,7 +244,7 @@ def machine_facts() -> dict[str, str]:
         except PackageNotFoundError:  # run from unpacked wheels without metadata
             continue
     return {
-        "machine": f"{platform.system()} {platform.machine()}, {cores} core{'s' if cores != 1 else ''}",
+        "machine": f"{platform.system()} {platform.machine()}, {counted(cores, 'core')}",
         "versions": ", ".join(versions),
         "date": time.strftime("%Y-%m-%d %H:%M"),
     }

@@ -26,6 +26,7 @@ from training.errors import UserError
 from training.learning.augment.batch_random import BatchGenerator
 from training.learning.fit.parallel.launch import Others, Place
 from training.learning.fit.parallel.shared_layers import share_layers
+from training.words import counted
 
 T = TypeVar("T")
 
@@ -246,6 +247,6 @@ def check_device(ranks: Ranks, device: torch.device) -> None:
     there = torch.cuda.device_count() if device.type == "cuda" else 1
     if ranks.place.locals > there:
         raise UserError(
-            f"{ranks.place.locals} processes cannot share {there} {device.type} device{'s' if there > 1 else ''}; "
+            f"{ranks.place.locals} processes cannot share {counted(there, f'{device.type} device')}; "
             f"start as many as there are devices, or set device=cpu."
         )
