@@ -1,7 +1,8 @@
 """The tests of what changed since the last commit, for `make check`.
 
 Tests mirror the packages: training/a/b.py and fkp_studio/a/b.py are tested by tests/unit/a/test_b*.py and
-tests/gui/a/test_b*.py. A changed test file is run itself.
+tests/gui/a/test_b*.py; without such a file, by all test files of the nearest folder above that has any. A changed test
+file is run itself.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
-PACKAGES = ("training", "fkp_studio")
-TESTS = ("tests/unit", "tests/gui")
+TESTS = {"training": "tests/unit", "fkp_studio": "tests/gui"}
 
 
 def changed_tests(root: Path) -> list[str]:
@@ -25,12 +25,14 @@ def tests_of(name: str, root: Path) -> list[str]:
     if path.suffix != ".py" or len(path.parts) < 2:
         return []
     if path.name.startswith("test_"):
-        return [name] if name.startswith(TESTS) and (root / path).exists() else []
-    if path.parts[0] not in PACKAGES or path.name == "__init__.py":
+        return [name] if name.startswith(tuple(TESTS.values())) and (root / path).exists() else []
+    if path.parts[0] not in TESTS or path.name == "__init__.py":
         return []
-    inner = path.relative_to(path.parts[0])
-    found = [file for tests in TESTS for file in (root / tests / inner.parent).glob(f"test_{path.stem}*.py")]
-    return [file.relative_to(root).as_posix() for file in found]
+    tests, inner = root / TESTS[path.parts[0]], path.relative_to(path.parts[0])
+    named = list((tests / inner.parent).glob(f"test_{path.stem}*.py"))
+    folders = [tests / folder for folder in inner.parents][:-1]  # the last one is all tests
+    nearest = next((found for folder in folders if (found := list(folder.glob("test_*.py")))), [])
+    return [file.relative_to(root).as_posix() for file in named or nearest]
 
 
 def _changed(root: Path) -> list[str]:

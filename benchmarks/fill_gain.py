@@ -28,7 +28,7 @@ from training.faces.measures.calibration import CLOSE
 from training.faces.measures.metrics import normaliser
 from training.storage.project.project import Project
 from training.storage.project.tables.packed_columns import read_sizes
-from training.storage.runs.model.stored_predictions import lacking
+from training.storage.runs.model.prediction_stamp import lacking
 from training.storage.runs.run import Run
 
 ROUNDS, FOLDS = 1000, 5

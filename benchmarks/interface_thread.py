@@ -61,7 +61,7 @@ def add_run(path: Path, name: str) -> None:
     from training.storage.runs.events import RunFinished, to_line
     from training.storage.runs.inputs.snapshot import Snapshot
     from training.storage.runs.model.model_header import HEADER
-    from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+    from training.storage.runs.model.prediction_stamp import model_stamp, note_predicted
     from training.storage.runs.new_run import write_run
     from training.storage.runs.run import Run
     from training.storage.runs.settings.recipes import recipe_config

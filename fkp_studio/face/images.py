@@ -77,7 +77,7 @@ class ImageCache(QObject):
 
     ready = Signal(int)  # sample id
 
-    _read = Signal(object, object, int)  # Key, Picture, generation
+    _read = Signal(object, object, int)  # Key, Image, generation
 
     def __init__(self, parent: QObject | None = None, *, capacity: int = CACHE_BYTES) -> None:
         super().__init__(parent)

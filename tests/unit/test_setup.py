@@ -91,7 +91,11 @@ def test_tests_mirror_packages(ci: None, tmp_path: Path) -> None:
         (tmp_path / "tests" / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "tests" / file).touch()
     found = sorted(changed_tests.tests_of("training/a/b.py", tmp_path))
-    assert found == ["tests/gui/a/test_b.py", "tests/unit/a/test_b.py", "tests/unit/a/test_b_more.py"]
+    assert found == ["tests/unit/a/test_b.py", "tests/unit/a/test_b_more.py"]
+    assert changed_tests.tests_of("fkp_studio/a/b.py", tmp_path) == ["tests/gui/a/test_b.py"]
+    nearest = sorted(changed_tests.tests_of("training/a/deep/d.py", tmp_path))
+    assert nearest == ["tests/unit/a/test_b.py", "tests/unit/a/test_b_more.py", "tests/unit/a/test_c.py"]
+    assert changed_tests.tests_of("training/elsewhere/d.py", tmp_path) == []
     assert changed_tests.tests_of("tests/unit/a/test_c.py", tmp_path) == ["tests/unit/a/test_c.py"]
     for other in (
         "training/a/__init__.py",

@@ -147,7 +147,7 @@ def _predict_missing(project: Project, run: Run, *, asked_only: bool) -> None:
     """asked_only: only the samples that a submission can ask for."""
     from training.sources.exchange.write_submission import samples_by_id
     from training.storage.project.project import Project
-    from training.storage.runs.model.stored_predictions import lacking
+    from training.storage.runs.model.prediction_stamp import lacking
 
     wanted = project.ids()[sorted(samples_by_id(project).values())] if asked_only else project.kept_ids()
     missing = lacking(project, run, wanted)

@@ -54,7 +54,7 @@ def _predicted(project: Project, name: str) -> Run:
     """The run, after it has predicted every face."""
     from training.commands.shared.find_run import find_own_run
     from training.commands.shared.predict_all import note_unreadable, predict_into
-    from training.storage.runs.model.stored_predictions import lacking
+    from training.storage.runs.model.prediction_stamp import lacking
 
     run = find_own_run(name, project)
     missing = lacking(project, run, project.kept_ids())

@@ -197,7 +197,7 @@ def _write(
 def _measure_speed(
     experiment: Experiment, project: Project, folder: Path, *, tell: Tell, stop: threading.Event
 ) -> None:
-    from training.experiments.report.network_speed import measure_speed, speed_report
+    from training.experiments.report.network_speed import measure_networks, speed_report
     from training.experiments.report.write import write_report
 
     sentence = (
@@ -205,7 +205,7 @@ def _measure_speed(
         "Takes a minute or two on an idle machine."
     )
     tell(ExperimentStarted(experiment.name, experiment.title, (), sentence, 60.0))
-    found = measure_speed(experiment, len(project.schema), report=_reporter(tell, stop))
+    found = measure_networks(experiment, len(project.schema), report=_reporter(tell, stop))
     report = speed_report(experiment, found, len(project.schema), project=project.name)
     page = write_report(report, folder)
     tell(_done(report, page))

@@ -7,6 +7,8 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from training.files import strict
+
 
 @dataclass(frozen=True)
 class ExperimentEvent:
@@ -74,7 +76,7 @@ _EVENTS = {c.__name__: c for c in (ExperimentStarted, RunProgress, Measuring, Ex
 
 def to_line(event: ExperimentEvent) -> str:
     """One line of strict JSON."""
-    return json.dumps(_strict({"event": type(event).__name__, **asdict(event)}), allow_nan=False, ensure_ascii=False)
+    return json.dumps(strict({"event": type(event).__name__, **asdict(event)}), allow_nan=False, ensure_ascii=False)
 
 
 def from_line(line: str) -> ExperimentEvent:
@@ -97,11 +99,3 @@ def _value(value: Any, kind: str) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {k: _strict(v) for k, v in value.items()}
-    return [_strict(v) for v in value] if isinstance(value, (list, tuple)) else value

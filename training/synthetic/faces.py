@@ -34,7 +34,7 @@ _VAL, _TEST = 0.15, 0.10  # shares of the people
 
 @dataclass(frozen=True)
 class SyntheticFaces:
-    """pictures: uint8 [N, 96, 96]. points: float64 [N, 15, 2], exact, px. visible: bool [N, 15]: not occluded.
+    """images: uint8 [N, 96, 96]. points: float64 [N, 15, 2], exact, px. visible: bool [N, 15]: not occluded.
 
     labels: as an annotator would leave them: `points` with noise, gaps and planted errors. groups: one name per person.
     splits: "train", "val" or "test", a single one per person. planted: every planted error. poses: float64 [N, 3], yaw,

@@ -19,7 +19,7 @@ _HIDDEN = 7.0  # mm: a keypoint this far behind the drawn surface is hidden
 
 @dataclass(frozen=True)
 class Face:
-    """picture: uint8 [96, 96]. points: float64 [15, 2], exact. visible: bool [15]."""
+    """image: uint8 [96, 96]. points: float64 [15, 2], exact. visible: bool [15]."""
 
     image: np.ndarray
     points: np.ndarray

@@ -23,7 +23,7 @@ _UNREAD = 30  # consecutive failed frames after which a camera counts as gone
 
 @dataclass(frozen=True)
 class Frame:
-    """picture: uint8 [H, W, 3], RGB. number: from 0. seconds: since the first, by the file's frame rate or the camera's
+    """image: uint8 [H, W, 3], RGB. number: from 0. seconds: since the first, by the file's frame rate or the camera's
     clock.
     """
 

@@ -15,6 +15,7 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.schema import KeypointSchema
 from training.files import safe_name
 from training.sources.exchange.import_source import (
+    FORMATS,
     ColumnMapping,
     ImportReport,
     PreviewFace,
@@ -24,13 +25,6 @@ from training.sources.exchange.import_source import (
 )
 from training.storage.runs.model.starters import room_for
 
-FORMAT_WORDS = {
-    "kaggle": "Kaggle's facial keypoints (images as text in a CSV)",
-    "pts": "images with 300-W .pts files",
-    "300-w": "the 300-W folders, with the protocol's split",
-    "csv": "images with a CSV of points",
-    "pictures": "images without labels",
-}
 PLAIN_NAMES = {"training", "train", "test", "labels", "label", "data", "points", "keypoints", "images", "annotations"}
 
 
@@ -131,7 +125,7 @@ def suggested_project(source: Path) -> Path:
 def about(found: SourcePreview) -> str:
     """Format, number of faces and keypoints in one line."""
     points = f"{len(found.schema)} keypoints ({found.schema.name})"
-    return f"{FORMAT_WORDS.get(found.format, found.format)} · {count_words(found)} · {points}"
+    return f"{FORMATS[found.format].words} · {count_words(found)} · {points}"
 
 
 def count_words(found: SourcePreview) -> str:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from fkp_studio.background.tasks import Task, run_task
-from fkp_studio.dialogs.poses.facts import PoseFacts, Shown, balance_now, draw_typical, read_poses, read_run
+from fkp_studio.dialogs.poses.facts import PoseFacts, Shown, balance_now, draw_typical, read_poses, read_run_balance
 from fkp_studio.dialogs.poses.histogram import PoseHistogram
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
@@ -117,7 +117,7 @@ class PosesDialog(QDialog):
         run, store = self.which.currentData(), self._session.store
         self.spin.setEnabled(not run)
         if run and store is not None:
-            self._task("shown", read_run, store.path, run, done=self._show)
+            self._task("shown", read_run_balance, store.path, run, done=self._show)
         else:
             self._show_now()
 

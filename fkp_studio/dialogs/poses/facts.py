@@ -62,7 +62,7 @@ def balance_now(poses: ProjectPoses, bins: int) -> Shown:
     return Shown(poses.ids, poses.balanced(bins=bins))
 
 
-def read_run(path: Path, run: str) -> Shown:
+def read_run_balance(path: Path, run: str) -> Shown:
     """The balance of a run. Raises UserError if it did not balance by pose."""
     found = read_balance(Run(path / "runs" / run))
     if found is None:

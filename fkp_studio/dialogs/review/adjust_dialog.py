@@ -21,7 +21,7 @@ from training.assist.offsets.fit_to_person import Fit, fit_run, from_json, undo_
 from training.progress import Cancelled, Progress
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment
-from training.storage.runs.model.stored_predictions import NotPredictedError
+from training.storage.runs.model.prediction_stamp import NotPredictedError
 from training.storage.runs.run import Run
 
 ADJUST = (*FKP, "adjust")

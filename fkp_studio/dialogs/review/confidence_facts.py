@@ -11,7 +11,7 @@ from training.faces.measures.reliability import Judged, Reliability, RiskCurve, 
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import read_adjustment
 from training.storage.runs.model.model_header import run_curve
-from training.storage.runs.model.stored_predictions import judge_stored
+from training.storage.runs.model.prediction_stamp import judge_stored
 from training.storage.runs.run import Run
 
 

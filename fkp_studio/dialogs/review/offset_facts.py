@@ -16,7 +16,7 @@ from training.faces.labels.splits import spread_rows
 from training.progress import Progress
 from training.storage.project.edits.shift import shifted, to_shift
 from training.storage.project.project import Project
-from training.storage.runs.model.stored_predictions import is_predicted, model_config
+from training.storage.runs.model.prediction_stamp import is_predicted, model_config
 from training.storage.runs.run import Run
 
 LOOKED_AT = 2000  # evenly spread faces to choose the drawn ones from

@@ -39,7 +39,7 @@ class SheetRequest:
 
 @dataclass(frozen=True)
 class Sheet:
-    """pictures: uint8 [N, S, S, C], C 1 or 3. points: [N, K, 2], px of the images. mask: bool [N, K], known points."""
+    """images: uint8 [N, S, S, C], C 1 or 3. points: [N, K, 2], px of the images. mask: bool [N, K], known points."""
 
     ids: list[int]
     images: np.ndarray

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import predicted_ids
-from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
+from training.storage.runs.model.prediction_stamp import model_stamp, stored_stamp
 from training.storage.runs.run import Run
 
 

@@ -16,7 +16,7 @@ from fkp_studio.jobs.prediction.augmentation_preview import Sheet, SheetRequest
 from fkp_studio.jobs.prediction.freshness import Freshness
 from training.errors import UserError
 from training.processes.children import last_line
-from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.model.prediction_stamp import model_stamp, note_predicted
 from training.storage.runs.run import Run
 
 SERVE: tuple[str, ...] = (sys.executable, "-m", "training", "serve")

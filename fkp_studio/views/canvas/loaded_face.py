@@ -23,12 +23,12 @@ PATIENCE_MS = 200  # how long the last face stays while the next image is read
 class LoadedFace(QObject):
     """Requests the current face's image and those of its neighbours.
 
-    face: to paint, None if there is none. picture: its image, None if it is not readable. sentence: why there is no
+    face: to paint, None if there is none. image: its image, None if it is not readable. sentence: why there is no
     image, else "".
     """
 
     leaving = Signal()  # another sample is about to be shown
-    changed = Signal()  # face, picture or sentence
+    changed = Signal()  # face, image or sentence
 
     def __init__(self, session: Session, current: CurrentFace, *, images: ImageCache, parent: QObject) -> None:
         super().__init__(parent)

@@ -20,7 +20,7 @@ from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
 GROUP = "Augmentation"
 TILES = 24
-NAMES = tuple(f.name for f in SETTINGS.values() if f.metadata["group"] == GROUP)
+NAMES = tuple(f.name for f in SETTINGS.values() if f.metadata["page"] == GROUP)
 SLIDERS = {  # upper end of each slider; larger values can be typed
     "flip": 1.0,
     "rotation": 45.0,

@@ -29,7 +29,7 @@ from fkp_studio.look.style import theme
 from training.errors import UserError
 from training.storage.runs.settings.config import SETTINGS, RunConfig, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
-from training.storage.runs.settings.setting import GROUPS
+from training.storage.runs.settings.setting import PAGES
 
 FIXED = ("recipe", "variant")  # chosen above the form
 LARGEST_SPIN = 2**31 - 1
@@ -49,7 +49,7 @@ class ConfigForm(QWidget):
         config: RunConfig,
         parent: QWidget | None = None,
         *,
-        groups: Sequence[str] = GROUPS,
+        groups: Sequence[str] = PAGES,
         sliders: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(parent)
@@ -57,7 +57,7 @@ class ConfigForm(QWidget):
         self._labels: dict[str, QLabel] = {}
         self._editors: dict[str, QWidget] = {}
         self._base = self._config = config
-        pages = {g: self._page([f for f in SETTINGS.values() if f.metadata["group"] == g]) for g in groups}
+        pages = {g: self._page([f for f in SETTINGS.values() if f.metadata["page"] == g]) for g in groups}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(_tabs(pages) if len(pages) > 1 else pages[groups[0]])

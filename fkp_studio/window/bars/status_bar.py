@@ -9,19 +9,12 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWi
 
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from fkp_studio.jobs.training_words import stage_text
+from fkp_studio.jobs.training_words import clock, stage_text
 from fkp_studio.look.style import theme
 from training.storage.runs.events import Event, Progress, RunFailed, RunFinished, RunStarted
 
 HINT_MS = 6000
 PATIENCE_MS = 400  # large changes that take longer are shown
-
-
-def clock(seconds: float) -> str:
-    """The duration as `0:05`, `1:20` or `1:02:03`."""
-    whole = max(0, round(seconds))
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 class StatusBar(QStatusBar):

@@ -34,7 +34,7 @@ SHOWN = 6  # recent projects
 
 @dataclass(frozen=True)
 class Glimpse:
-    """What the start page shows of a project. picture: uint8, grey, of its first face; None if it is unreadable."""
+    """What the start page shows of a project. image: uint8, grey, of its first face; None if it is unreadable."""
 
     path: Path
     count: int

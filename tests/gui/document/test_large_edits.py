@@ -27,7 +27,7 @@ from training.storage.project.edits.shift import shift_labels
 from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
 from training.storage.project.tables import label_table
-from training.storage.runs.model.stored_predictions import model_stamp
+from training.storage.runs.model.prediction_stamp import model_stamp
 from training.storage.runs.run import Run
 
 

@@ -15,10 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from fkp_studio.app import main, parse
 from fkp_studio.jobs.run_curves import RunHistory
+from fkp_studio.jobs.training_words import clock
 from fkp_studio.look.widgets.crash import CrashDialog
 from fkp_studio.look.widgets.error_handling import CrashReporter
 from fkp_studio.tour.report import RunResult, Shot, write_report
-from fkp_studio.window.bars.status_bar import clock
 from fkp_studio.window.pages.welcome import ago
 from training.errors import UserError
 

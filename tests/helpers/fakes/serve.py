@@ -14,7 +14,7 @@ CHUNK = 8
 
 
 def stamp(run: Path) -> str:
-    """A copy of `training.storage.runs.model.stored_predictions.model_stamp`, which takes a while to import."""
+    """A copy of `training.storage.runs.model.prediction_stamp.model_stamp`, which takes a while to import."""
     found = [path.stat() for path in (run / "model.safetensors", run / "adjust.json") if path.exists()]
     return "+".join(f"{status.st_mtime_ns}-{status.st_size}" for status in found)
 

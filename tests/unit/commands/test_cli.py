@@ -17,6 +17,8 @@ from tests.conftest import faces
 from training import __version__, cli
 from training.commands import info
 from training.faces.labels.labels import PointState
+from training.sources.exchange.export_project import EXPORT_FORMATS
+from training.sources.formats.detect_format import FORMATS
 from training.storage.project.project import Project
 from training.storage.runs.known_speeds import REFERENCE_MACHINE
 
@@ -31,6 +33,13 @@ def sentence(capsys: pytest.CaptureFixture[str]) -> str:
     assert text.count("\n") == 1
     assert "Traceback" not in text
     return text
+
+
+def test_every_format_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fkp("import", "--help") == 0
+    assert f"--format {{{','.join(FORMATS)}}}" in capsys.readouterr().out
+    assert fkp("export", "--help") == 0
+    assert f"--format {{{','.join((*EXPORT_FORMATS, 'onnx', 'model'))}}}" in capsys.readouterr().out
 
 
 def test_every_command_is_in_the_table_and_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:

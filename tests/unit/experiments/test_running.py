@@ -252,12 +252,12 @@ def test_events_come_back_from_their_lines() -> None:
 
 
 def test_the_speed_of_networks_is_measured_and_written(project_path: Path) -> None:
-    from training.experiments.report.network_speed import measure_speed, speed_report
+    from training.experiments.report.network_speed import measure_networks, speed_report
     from training.experiments.report.write import write_report
 
     experiment = find_experiment("table-7-speed")
     few = replace(experiment, arms=(experiment.arm("cnn-6"), experiment.arm("mlp")), claims=())
-    found = measure_speed(few, 68, report=lambda _done: None, rounds=1, seconds=0.0)
+    found = measure_networks(few, 68, report=lambda _done: None, rounds=1, seconds=0.0)
     assert found[0].parameters == 3_806_152
     assert found[0].megabytes == pytest.approx(4 * 3_806_152 / 2**20, rel=0.001)
     assert all((s.one_by_one > 0).all() and (s.batched > 0).all() for s in found)

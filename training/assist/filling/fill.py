@@ -16,7 +16,7 @@ from training.faces.measures.error_budget import Affordable, ErrorBudget, afford
 from training.storage.project.edits.step import Edited
 from training.storage.project.project import Project
 from training.storage.runs.model.model_header import run_curve
-from training.storage.runs.model.stored_predictions import lacking
+from training.storage.runs.model.prediction_stamp import lacking
 from training.storage.runs.run import Run
 
 Predict = Callable[

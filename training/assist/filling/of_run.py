@@ -15,7 +15,7 @@ from training.storage.project.project import Project
 from training.storage.project.tables.packed_columns import read_sizes
 from training.storage.runs.folder import is_running
 from training.storage.runs.inputs.data import MAX_VAL
-from training.storage.runs.model.stored_predictions import lacking
+from training.storage.runs.model.prediction_stamp import lacking
 from training.storage.runs.run import Run
 
 VAL = 1

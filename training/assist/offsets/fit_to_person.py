@@ -22,7 +22,7 @@ from training.storage.project.tables.label_table import blocks
 from training.storage.project.tables.packed_columns import read_sizes
 from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.model.adjustment import Adjustment, remove_adjustment, write_adjustment
-from training.storage.runs.model.stored_predictions import (
+from training.storage.runs.model.prediction_stamp import (
     NotPredictedError,
     model_config,
     note_predicted,

@@ -18,7 +18,7 @@ from training.storage.project.project import Project
 from training.storage.project.tables.imports import import_numbers, read_imports
 from training.storage.project.tables.label_table import blocks
 from training.storage.project.tables.packed_columns import REMOVED, read_sizes
-from training.storage.runs.model.stored_predictions import model_config, raw_predictions
+from training.storage.runs.model.prediction_stamp import model_config, raw_predictions
 from training.storage.runs.run import Run
 
 LOOKED_AT = 20_000  # faces, evenly spread, at most: a few hundred determine an offset to a tenth of a pixel

@@ -53,7 +53,7 @@ class Axis:
 def mirror_axis(image: Image, points: np.ndarray, schema: KeypointSchema, groups: np.ndarray) -> Axis | None:
     """The offset of labels [N, K, 2] (px, NaN if missing); None where mirroring cannot determine it.
 
-    picture(row): uint8 [H, W] or [H, W, 3], or None if it cannot be read. groups: [N], equal for one person or photo.
+    image(row): uint8 [H, W] or [H, W, 3], or None if it cannot be read. groups: [N], equal for one person or photo.
     """
     rows = frontal_rows(points, schema)
     pairs = [k for k, partner in enumerate(schema.flip) if partner >= k]

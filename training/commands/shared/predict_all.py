@@ -12,7 +12,7 @@ import numpy as np
 from training.commands.shared.output import note, progress_bar
 from training.errors import UserError
 from training.progress import Progress
-from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.model.prediction_stamp import model_stamp, note_predicted
 from training.storage.runs.run import Run
 
 if TYPE_CHECKING:

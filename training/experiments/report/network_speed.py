@@ -26,7 +26,7 @@ _CAPTION = "Faces/s on one core, one at a time and in batches; error bars show t
 
 
 @dataclass(frozen=True)
-class Speed:
+class NetworkSpeed:
     """One network. megabytes: its float32 weights, in 2^20 bytes. Timings: faces/s on one core, float [rounds].
 
     one_by_one: float32, batches of one. batched: float32, batches of 16. bfloat16: the same in bfloat16.
@@ -42,14 +42,14 @@ class Speed:
     bfloat16: np.ndarray
 
 
-def measure_speed(
+def measure_networks(
     experiment: Experiment,
     keypoints: int,
     *,
     report: Callable[[float], None],
     rounds: int = _ROUNDS,
     seconds: float = _SECONDS,
-) -> list[Speed]:
+) -> list[NetworkSpeed]:
     """Measure all networks of the experiment with this many keypoints, interleaved so that noise affects all alike."""
     set_threads(1)
     models = [_make(arm, keypoints) for arm in experiment.arms]
@@ -70,11 +70,11 @@ def _make(arm: Arm, keypoints: int) -> nn.Module:
     return to_channels_last(model).eval()
 
 
-def _speed(arm: Arm, model: nn.Module, timings: list[tuple[float, float, float]]) -> Speed:
+def _speed(arm: Arm, model: nn.Module, timings: list[tuple[float, float, float]]) -> NetworkSpeed:
     config = network_config(arm)
     weights = sum(v.numel() * v.element_size() for v in model.state_dict().values())
     one, batched, half = np.array(timings[1:]).T
-    return Speed(
+    return NetworkSpeed(
         arm,
         config.network.input_size,
         config.network.channels,
@@ -107,7 +107,7 @@ def _rate(arm: Arm, model: nn.Module, batch: int, precision: str, *, seconds: fl
     return count * batch / spent
 
 
-def speed_report(experiment: Experiment, found: list[Speed], keypoints: int, *, project: str) -> Report:
+def speed_report(experiment: Experiment, found: list[NetworkSpeed], keypoints: int, *, project: str) -> Report:
     return Report(
         experiment=experiment,
         table=_table(experiment, found),
@@ -145,7 +145,7 @@ def speed_report(experiment: Experiment, found: list[Speed], keypoints: int, *, 
     )
 
 
-def _table(experiment: Experiment, found: list[Speed]) -> Table:
+def _table(experiment: Experiment, found: list[NetworkSpeed]) -> Table:
     head = (
         "network",
         "input",
@@ -180,7 +180,7 @@ def _paper(arm: Arm, name: str, factor: float = 1.0, unit: str = "") -> str:
     return f"{arm.paper[name] * factor:g}{unit}" if name in arm.paper else "–"
 
 
-def _claim(claim: Claim, found: list[Speed]) -> Said:
+def _claim(claim: Claim, found: list[NetworkSpeed]) -> Said:
     """Test that `better` is faster. Clear if the slowest timing of one network beats the fastest of the other."""
     fast, slow = (next(s for s in found if s.arm.name == name) for name in (claim.better, claim.worse))
     times = float(np.median(fast.one_by_one) / np.median(slow.one_by_one))
@@ -193,7 +193,7 @@ def _claim(claim: Claim, found: list[Speed]) -> Said:
     return Said(verdict, sentence, f"The paper: {claim.says}, {theirs:.2g} times.")
 
 
-def _draw(found: list[Speed]) -> Figure:
+def _draw(found: list[NetworkSpeed]) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure, axes = new_figure(height=1.2 + 0.42 * len(found))
         rows = np.arange(len(found))[::-1]

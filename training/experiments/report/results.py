@@ -19,7 +19,7 @@ HARDLY = 0.6  # of the mean shape's error: a network above this has hardly begun
 
 @dataclass(frozen=True)
 class ArmRun:
-    """One training of an arm. pictures: images seen. curve: its epochs. best_rmse, mean_shape_rmse: px, on val."""
+    """One training of an arm. images: images seen. curve: its epochs. best_rmse, mean_shape_rmse: px, on val."""
 
     seed: int
     name: str

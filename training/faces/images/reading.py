@@ -40,7 +40,7 @@ def read_image(path: Path, *, channels: int = 1) -> np.ndarray:
 
 
 def read_reduced(path: Path, *, channels: int, by: int) -> tuple[np.ndarray, int]:
-    """As read_picture, for a JPEG shrunk by 1, 2, 4 or 8; returns the factor too. Other formats are read at full size.
+    """As read_image, for a JPEG shrunk by 1, 2, 4 or 8; returns the factor too. Other formats are read at full size.
 
     Pixel (i, j) of the result covers the pixels from (by * i, by * j). A JPEG with EXIF rotation is read at full size,
     since its blocks would start at another corner.
@@ -64,7 +64,7 @@ def read_image_bytes(path: Path) -> bytes:
 
 
 def decode_image(data: bytes, *, name: str, channels: int = 1) -> np.ndarray:
-    """As read_picture, from a file's bytes. 16-bit images are scaled to 8 bits."""
+    """As read_image, from a file's bytes. 16-bit images are scaled to 8 bits."""
     check_header(data, name=name)
     if channels not in (1, 3):
         raise ValueError("channels must be 1 or 3")

@@ -23,19 +23,19 @@ def grouped_split(groups: Sequence[str], *, val: float = DEFAULT_VAL, test: floa
     """
     units, members = _units(groups)
     sizes = np.bincount(members, minlength=len(units))
-    order = sorted(range(len(units)), key=lambda i: _draw(units[i], seed))
+    order = np.array(sorted(range(len(units)), key=lambda i: _draw(units[i], seed)), np.int64)
     chosen = np.zeros(len(units), np.uint8)
     for split, share in ((Split.VAL, val), (Split.TEST, test)):
         _take(chosen, order, sizes=sizes, split=split, room=round(share * len(members)), needed=share > 0)
     return chosen[members] if len(units) else np.zeros(0, np.uint8)
 
 
-def _take(chosen: np.ndarray, order: list[int], *, sizes: np.ndarray, split: Split, room: int, needed: bool) -> None:
-    free = [i for i in order if chosen[i] == Split.TRAIN]
-    for unit in free:
-        if sizes[unit] <= room:
+def _take(chosen: np.ndarray, order: np.ndarray, *, sizes: np.ndarray, split: Split, room: int, needed: bool) -> None:
+    free = order[chosen[order] == Split.TRAIN].tolist()
+    for unit, size in zip(free, sizes[free].tolist(), strict=True):
+        if size <= room:
             chosen[unit] = split
-            room -= int(sizes[unit])
+            room -= size
     if needed and len(free) > 1 and not (chosen == split).any():
         chosen[min(free, key=lambda unit: sizes[unit])] = split
 

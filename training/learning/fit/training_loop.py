@@ -14,7 +14,7 @@ from training.learning.fit.saved_state import info, restore, save, save_best
 from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.watch import no_val_split, not_a_number, stage_2_no_better, unreadable_images
-from training.learning.fit.validation import calibrate, evaluate
+from training.learning.fit.validation import calibrate, validate
 from training.learning.inference.checkpoint import load_model, save_model
 from training.learning.inference.device import set_threads
 from training.learning.models.registry import count_parameters
@@ -188,7 +188,7 @@ class _Loop:
         if not self.trainer.train_loss < float("inf"):
             yield from self._fail()
             return
-        result = self._evaluate()
+        result = self._validate()
         yield result
         yield from self.trainer.watch.check(result, done=self._done())
         self.trainer.end_epoch()
@@ -200,9 +200,9 @@ class _Loop:
         if begins or self._done() >= 1 or self._is_time_to_save():
             yield self._save()
 
-    def _evaluate(self) -> EpochDone:
+    def _validate(self) -> EpochDone:
         done = self._done()
-        return evaluate(self.trainer, rate=self.trainer.rate(done), speed=self.speed)
+        return validate(self.trainer, rate=self.trainer.rate(done), speed=self.speed)
 
     def _is_time_to_save(self) -> bool:
         waited = time.perf_counter() - self.last_save
@@ -233,7 +233,7 @@ class _Loop:
         if self.stopped:
             yield self._save()
             if trainer.best_epoch == 0:
-                yield self._evaluate()
+                yield self._validate()
         if trainer.best is not None:
             save_best(trainer, self.run)
         if not self.stopped and 0 < trainer.best_epoch <= trainer.stages.first_epoch:

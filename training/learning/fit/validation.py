@@ -38,7 +38,7 @@ def predict_val(trainer: Trainer) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def evaluate(trainer: Trainer, *, rate: float, speed: float) -> EpochDone:
+def validate(trainer: Trainer, *, rate: float, speed: float) -> EpochDone:
     """Measure the averaged model on val; the best so far is kept in memory for the next save."""
     with watched_units(trainer.average.average) as trainer.watch.units:
         pred = predict_val(trainer)

@@ -17,7 +17,7 @@ _BATCH = 10
 
 
 def int8(graph: bytes, images: np.ndarray) -> bytes:
-    """The graph with 8-bit convolutions (weights with a range per channel). pictures [N, C, S, S]: in its input format.
+    """The graph with 8-bit convolutions (weights with a range per channel). images [N, C, S, S]: in its input format.
 
     Everything else is unchanged: normalisation, soft-argmax and offsets need full precision. Raises UserError where
     there is no convolution.

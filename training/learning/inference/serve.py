@@ -31,7 +31,7 @@ from training.learning.inference.device import keep_memory, set_threads
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_images
-from training.storage.runs.model.stored_predictions import model_stamp
+from training.storage.runs.model.prediction_stamp import model_stamp
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 

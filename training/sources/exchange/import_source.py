@@ -23,7 +23,7 @@ from training.sources.exchange.cropping import Cropper
 from training.sources.exchange.face_finding import CHUNK as PHOTOS
 from training.sources.exchange.face_finding import FACES, FaceFinder
 from training.sources.exchange.known_images import KnownImages
-from training.sources.formats.detect_format import IMAGES, IMPORT_FORMATS, detect_format, open_reader
+from training.sources.formats.detect_format import FORMATS, IMAGES, detect_format, open_reader
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.reader import CHUNK, Chunk, Reader
 from training.sources.formats.tables.columns import ColumnMapping
@@ -36,7 +36,7 @@ from training.storage.project.tables.packed_columns import REMOVED
 from training.storage.runs.model.starters import room_for
 
 __all__ = [
-    "IMPORT_FORMATS",
+    "FORMATS",
     "Cancelled",
     "ColumnMapping",
     "ImportReport",
@@ -56,7 +56,7 @@ _READ = 0.9  # fraction of an import's time spent reading
 
 @dataclass(frozen=True)
 class PreviewFace:
-    """One of the first samples. picture: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where missing.
+    """One of the first samples. image: uint8 [H, W] or [H, W, 3]; points: float64 [K, 2], NaN where missing.
 
     cut: the image is a part of its file; without labels it may be smaller than that part.
     """
@@ -260,16 +260,21 @@ def _fill(
 
 def _add_all(chunks: Iterable[Chunk], importing: Importing, *, seen: list[Any], looks: list[np.ndarray]) -> np.ndarray:
     """Add chunk by chunk; returns the ids of all samples. Memory holds one chunk, plus 256 bytes per sample."""
-    ids = [np.zeros(0, np.int64)]
-    for chunk in chunks:
+
+    def add(chunk: Chunk) -> np.ndarray:
         batch = chunk.batch
-        if len(batch):
-            ids.append(importing.add_samples(batch))
-            cut_out = batch.crops is not None and batch.paths is not None
-            files = [path.name for path in batch.paths or ()] if cut_out else [""] * len(batch)
-            seen.append((batch.groups, files, batch.splits, chunk.given))
-            looks.append(chunk.looks)
-    return np.concatenate(ids)
+        if not len(batch):
+            return np.zeros(0, np.int64)
+        ids = importing.add_samples(batch)
+        cut_out = batch.crops is not None and batch.paths is not None
+        files = [path.name for path in batch.paths or ()] if cut_out else [""] * len(batch)
+        seen.append((batch.groups, files, batch.splits, chunk.given))
+        looks.append(chunk.looks)
+        return ids
+
+    return np.concatenate(
+        [np.zeros(0, np.int64), *map(add, chunks)]
+    )  # a loop would hold a chunk while it reads the next
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import UserError
@@ -16,11 +18,44 @@ from training.sources.formats.tables.columns import ColumnMapping
 from training.sources.formats.tables.table import open_table
 
 KAGGLE, PTS, W300, CSV, IMAGES = "kaggle", "pts", "300-w", "csv", "pictures"
-IMPORT_FORMATS = (KAGGLE, PTS, W300, CSV, IMAGES)
+
+
+@dataclass(frozen=True)
+class Format:
+    """words: what the source is, for people. open: its reader; raises UserError where its header is wrong."""
+
+    words: str
+    open: Callable[[Path, Options], Reader]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may say of a source. several: an image may hold several faces; None: as the source says."""
+
+    images: Path | None = None
+    mapping: ColumnMapping | None = None
+    several: bool | None = None
+
+
+FORMATS: dict[str, Format] = {
+    KAGGLE: Format(
+        "Kaggle's facial keypoints (images as text in a CSV)",
+        lambda path, given: KaggleReader(path, mapping=given.mapping),
+    ),
+    PTS: Format("images with 300-W .pts files", lambda path, _: FolderReader(path, labelled=True)),
+    W300: Format(
+        "the 300-W folders, with the protocol's split", lambda path, _: FolderReader(path, labelled=True, protocol=True)
+    ),
+    CSV: Format(
+        "images with a CSV of points",
+        lambda path, given: CsvFolderReader(path, images=given.images, mapping=given.mapping, several=given.several),
+    ),
+    IMAGES: Format("images without labels", lambda path, _: FolderReader(path, labelled=False)),
+}
 
 
 def detect_format(source: Path) -> str:
-    """One of IMPORT_FORMATS. Raises UserError where the source is none of them."""
+    """A key of FORMATS. Raises UserError where the source is none of them."""
     with reading(source):  # we may not be allowed to read the folder
         return _detect(source)
 
@@ -56,15 +91,11 @@ def open_reader(
     Raises UserError where its header is wrong.
     """
     kind = format or detect_format(source)
-    if kind not in IMPORT_FORMATS:
-        raise UserError(f"There is no import format {kind!r}; choose one of {', '.join(IMPORT_FORMATS)}.")
+    if kind not in FORMATS:
+        raise UserError(f"There is no import format {kind!r}; choose one of {', '.join(FORMATS)}.")
     if not source.exists():
         raise UserError(f"{source}: there is no such file or folder; check the path.")
-    if kind == KAGGLE:
-        return kind, KaggleReader(source, mapping=mapping)
-    if kind == CSV:
-        return kind, CsvFolderReader(source, images=images, mapping=mapping, several=several)
-    return kind, FolderReader(source, labelled=kind in (PTS, W300), protocol=kind == W300)
+    return kind, FORMATS[kind].open(source, Options(images, mapping, several))
 
 
 def _file_format(source: Path) -> str:

@@ -30,7 +30,7 @@ from training.sources.formats.tables.table import Line, Rows, Table, open_table
 
 PIXELS = "image"
 IMAGE_ID = "imageid"
-_CHUNK_PIXELS = 1 << 20  # per chunk, of which two are in memory at once: 114 images of 96 x 96, or a large one
+_CHUNK_PIXELS = 2 << 20  # per chunk: 227 images of 96 x 96, or a large one
 IMAGE_ID_MARK = "ImageId="  # in a sample's source: what a submission's table calls the image
 
 

@@ -7,6 +7,8 @@ import math
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
+from training.files import strict
+
 
 @dataclass(frozen=True)
 class Event:
@@ -62,7 +64,7 @@ class EpochDone(Event):
     auc: float  # at 0.08
     failure_rate: float  # at 0.10
     per_keypoint: tuple[float, ...]  # mean point error per keypoint, px
-    learning_rate: float
+    learning_rate: float  # at the end of the epoch: 0 after the last one of a finished schedule
     images_per_second: float
     seconds: float  # of training so far, including before resumes
     best: bool  # the best rmse so far: this model is kept
@@ -115,7 +117,7 @@ EVENTS: dict[str, type[Event]] = {
 def to_line(event: Event, *, time: float) -> str:
     """One line of strict JSON: non-finite numbers become null."""
     values = {"event": type(event).__name__, "time": round(time, 3), **asdict(event)}
-    return json.dumps(_finite(values), allow_nan=False, separators=(",", ":"))
+    return json.dumps(strict(values), allow_nan=False, separators=(",", ":"))
 
 
 def from_line(line: str) -> Event:
@@ -140,13 +142,3 @@ def _value(value: Any, kind: str) -> Any:
     if value is None and "None" not in kind:
         return math.nan
     return tuple(math.nan if v is None else v for v in value) if isinstance(value, list) else value
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return value

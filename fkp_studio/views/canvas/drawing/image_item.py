@@ -11,7 +11,7 @@ from fkp_studio.face.tone import Tone, apply_tone
 
 
 class ImageItem(QGraphicsItem):
-    """Paints a Picture in image pixels: the centre of the first pixel is (0, 0), so it begins at (-0.5, -0.5)."""
+    """Paints an Image in image pixels: the centre of the first pixel is (0, 0), so it begins at (-0.5, -0.5)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,11 +21,11 @@ class ImageItem(QGraphicsItem):
 
     @property
     def image(self) -> Image | None:
-        """The Picture shown."""
+        """The Image shown."""
         return self._image
 
     def show_image(self, image: Image | None) -> None:
-        """Show this Picture; None clears the item."""
+        """Show this Image; None clears the item."""
         if image is self._image:
             return
         if image is None or self._image is None or self._rect(image) != self._rect(self._image):
@@ -35,7 +35,7 @@ class ImageItem(QGraphicsItem):
         self.update()
 
     def set_tone(self, tone: Tone) -> None:
-        """Show the image in this tone; the Picture itself is unchanged."""
+        """Show the image in this tone; the Image itself is unchanged."""
         if tone != self._tone:
             self._tone = tone
             self._images.clear()

@@ -17,7 +17,7 @@ from fkp_studio.jobs.jobs import Jobs
 from training.assist.offsets.fit_to_person import Fit, undo_fit, use_fit
 from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.model.adjustment import Adjustment
-from training.storage.runs.model.stored_predictions import model_stamp, stored_stamp
+from training.storage.runs.model.prediction_stamp import model_stamp, stored_stamp
 from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import recipe_config

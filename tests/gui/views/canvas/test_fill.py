@@ -20,7 +20,7 @@ from fkp_studio.views.points.model import Column
 from fkp_studio.views.points.table import PointsPanel
 from tests.helpers.canvas import RUN, move, on_screen, point, predict, press, release, shown, store_of
 from training.assist.filling.model import FillModel
-from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.model.prediction_stamp import model_stamp, note_predicted
 from training.storage.runs.run import Run
 
 INCOMPLETE = 3  # has eye centres, nose tip and lower lip: keypoints 0, 1, 10, 14

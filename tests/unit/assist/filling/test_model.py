@@ -18,7 +18,7 @@ from training.faces.labels.labels import Labels, Origin, PointState
 from training.storage.project.edits.take_back import take_back
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import Predictions
-from training.storage.runs.model.stored_predictions import model_stamp, note_predicted
+from training.storage.runs.model.prediction_stamp import model_stamp, note_predicted
 from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig

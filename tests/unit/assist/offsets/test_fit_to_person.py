@@ -29,7 +29,7 @@ from training.learning.models.registry import make_model
 from training.storage.project.project import Project
 from training.storage.runs.inputs.snapshot import snapshot_project
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment, write_adjustment
-from training.storage.runs.model.stored_predictions import (
+from training.storage.runs.model.prediction_stamp import (
     NotPredictedError,
     lacking,
     model_stamp,

@@ -62,7 +62,7 @@ class StreamedImages:
 
 
 def take(images: Tensor | StreamedImages, rows: Tensor) -> Tensor:
-    """pictures[rows]; for a tensor several times faster than indexing, which locates each element."""
+    """images[rows]; for a tensor several times faster than indexing, which locates each element."""
     return images[rows] if isinstance(images, StreamedImages) else images.index_select(0, rows)
 
 

@@ -14,7 +14,7 @@ class PixelTextError(ValueError):
 
 def parse_pixels(text: bytes) -> np.ndarray:
     """Values 0..255 between blanks -> uint8 [n]. Raises PixelTextError naming the first value that is none."""
-    raw = np.frombuffer(b"   " + text, np.uint8)  # three blanks, so that every byte has three before it
+    raw = np.frombuffer(b"   " + text + b" ", np.uint8)  # so that every byte has three before it and one behind
     digits = raw - np.uint8(48)
     is_digit = digits < 10
     good = np.count_nonzero(is_digit) + np.count_nonzero(raw == 32)
@@ -24,15 +24,15 @@ def parse_pixels(text: bytes) -> np.ndarray:
     two = is_digit[1:] & is_digit[:-1]  # a byte and the one before it
     three = two[1:] & two[:-1]
     hundreds = digits[:-2] * three.view(np.uint8)
-    values = digits[2:] + digits[1:-1] * np.uint8(10)  # the number up to each byte, so far without hundreds
-    most = hundreds.max(initial=0)
-    too_large = most > 2 or (most == 2 and ((hundreds == 2) & (values > 55)).any())
-    if too_large or (three[1:] & is_digit[:-3]).any():
+    too_large = hundreds.max(initial=0) > 2
+    hundreds *= np.uint8(100)
+    values = digits[1:-1] * np.uint8(10)
+    values += digits[2:]
+    values += hundreds  # the number that ends at each byte; 256..299 wrap to 0..43
+    if too_large or (values < hundreds).any() or (three[1:] & two[:-2]).any():
         raise _fault(text)
-    values += hundreds * np.uint8(100)
-    is_end = is_digit[2:].copy()
-    is_end[:-1] &= ~is_digit[3:]
-    return values.take(is_end.nonzero()[0])
+    ends = is_digit[2:-1] > is_digit[3:]
+    return values[:-1].take(ends.nonzero()[0])
 
 
 def _fault(text: bytes) -> PixelTextError:

@@ -84,7 +84,8 @@ class Rows:
         cells, shape = self.raw(columns), (len(self), len(columns))
         if not "".join(map("".join, cells)).encode().translate(None, _PLAIN):
             with suppress(ValueError):
-                return np.array([[float(cell or "nan") for cell in row] for row in cells], np.float64).reshape(shape)
+                flat = [float(cell) if cell else math.nan for row in cells for cell in row]
+                return np.array(flat, np.float64).reshape(shape)
         rows = zip(self.places, cells, strict=True)
         values = [[_number(c, place, name) for c, name in zip(row, columns, strict=True)] for place, row in rows]
         return np.array(values, np.float64).reshape(shape)

@@ -29,7 +29,7 @@ MAX_VAL = 2000  # images evaluated per epoch; evenly spread if there are more
 class RunData:
     """N samples with side S.
 
-    pictures: uint8 [N, S, S] or [N, S, S, 3]; a stand-in for images larger than memory supports only len, shape and
+    images: uint8 [N, S, S] or [N, S, S, 3]; a stand-in for images larger than memory supports only len, shape and
     [rows]. points: float32 [N, K, 2], px of the image at side S, NaN where unlabelled. sizes: int32 [N, 2], width and
     height of the originals. train, val: int64 rows. val_is_train: there is no val split, so val holds rows of train.
     left_out: a sentence per sample whose image cannot be read. weight: float32 [N, K], loss weight of each point; None:

@@ -1,4 +1,4 @@
-"""The settings of a run, in groups by concern; flat in files, on `--set` and in forms."""
+"""The settings of a run, in sections by concern; flat in files, on `--set` and in forms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from training.errors import UserError
-from training.storage.runs.settings.groups import Augment, Budget, Data, Machine, Network, Objective, Optim
+from training.storage.runs.settings.sections import Augment, Budget, Data, Machine, Network, Objective, Optim
 from training.storage.runs.settings.setting import check, setting, typed
 
 
@@ -18,14 +18,14 @@ class RunConfig:
     Raises UserError when a value is out of range.
     """
 
-    recipe: str = setting("ml-resnet", "Recipe that these settings come from.", group="Training")
+    recipe: str = setting("ml-resnet", "Recipe that these settings come from.", page="Training")
     variant: str = setting(
-        "default", "Our values, tuned for a CPU, or the paper's.", group="Training", choices=("default", "paper")
+        "default", "Our values, tuned for a CPU, or the paper's.", page="Training", choices=("default", "paper")
     )
     budget: Budget = field(default_factory=Budget)
     optim: Optim = field(default_factory=Optim)
     seed: int = setting(
-        0, "Runs with the same seed see the same images in the same order.", group="Training", low=0, high=2**31 - 1
+        0, "Runs with the same seed see the same images in the same order.", page="Training", low=0, high=2**31 - 1
     )
     machine: Machine = field(default_factory=Machine)
     network: Network = field(default_factory=Network)
@@ -39,9 +39,11 @@ class RunConfig:
     @classmethod
     def of(cls, **values: Any) -> RunConfig:
         """The config with these settings, by their flat names; the others have their defaults."""
-        groups = {name: kind(**{n: values[n] for n in names if n in values}) for name, (kind, names) in _GROUPS.items()}
+        sections = {
+            name: kind(**{n: values[n] for n in names if n in values}) for name, (kind, names) in _SECTIONS.items()
+        }
         own = {name: value for name, value in values.items() if _of_known(name) is None}
-        return cls(**own, **groups)
+        return cls(**own, **sections)
 
     def changed(self, **values: Any) -> RunConfig:
         """The config with these settings changed, by their flat names. Raises UserError."""
@@ -49,8 +51,8 @@ class RunConfig:
 
     def value(self, name: str) -> Any:
         """A setting by its flat name."""
-        group = _of_known(name)
-        return getattr(self if group is None else getattr(self, group), name)
+        section = _of_known(name)
+        return getattr(self if section is None else getattr(self, section), name)
 
     def to_json(self) -> dict[str, Any]:
         """Flat: setting -> value, in the order of SETTINGS."""
@@ -65,7 +67,7 @@ class RunConfig:
 
 
 def _flat() -> Iterator[tuple[str | None, Field[Any]]]:
-    """(group, field) of every setting, in order; the group is None for RunConfig's own."""
+    """(section, field) of every setting, in order; the section is None for RunConfig's own."""
     kinds = get_type_hints(RunConfig)
     for own in fields(RunConfig):
         if own.metadata:
@@ -74,20 +76,20 @@ def _flat() -> Iterator[tuple[str | None, Field[Any]]]:
             yield from ((own.name, inner) for inner in fields(kinds[own.name]))
 
 
-_GROUP_OF = {found.name: group for group, found in _flat()}
-_GROUPS: dict[str, tuple[type, tuple[str, ...]]] = {
-    name: (kind, tuple(n for n, group in _GROUP_OF.items() if group == name))
+_SECTION_OF = {found.name: section for section, found in _flat()}
+_SECTIONS: dict[str, tuple[type, tuple[str, ...]]] = {
+    name: (kind, tuple(n for n, section in _SECTION_OF.items() if section == name))
     for name, kind in get_type_hints(RunConfig).items()
-    if name not in _GROUP_OF
+    if name not in _SECTION_OF
 }
 SETTINGS: dict[str, Field[Any]] = {found.name: found for _, found in _flat()}  # all settings by their flat names
 
 
 def _of_known(name: str) -> str | None:
-    """The group of a setting, None for RunConfig's own. Raises UserError where there is no such setting."""
-    if name not in _GROUP_OF:
+    """The section of a setting, None for RunConfig's own. Raises UserError where there is no such setting."""
+    if name not in _SECTION_OF:
         raise UserError(f"There is no setting {name!r}; the settings are {', '.join(SETTINGS)}.")
-    return _GROUP_OF[name]
+    return _SECTION_OF[name]
 
 
 def with_overrides(config: RunConfig, texts: Mapping[str, str]) -> RunConfig:

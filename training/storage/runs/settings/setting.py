@@ -9,20 +9,20 @@ from typing import Any
 
 from training.errors import UserError
 
-GROUPS = ("Training", "Model", "Loss", "Augmentation")  # pages of the form
+PAGES = ("Training", "Model", "Loss", "Augmentation")  # pages of the form
 
 
 def setting(
     default: Any,
     help: str,  # noqa: A002  - the word used by argparse and by Qt's forms
     *,
-    group: str,
+    page: str,
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A field of a group of settings. low and high are inclusive; choices: the only values allowed."""
-    return field(default=default, metadata={"help": help, "group": group, "low": low, "high": high, "choices": choices})
+    """A field of a section. page: of the form. low and high are inclusive; choices: the only values allowed."""
+    return field(default=default, metadata={"help": help, "page": page, "low": low, "high": high, "choices": choices})
 
 
 def typed(name: str, value: Any, kind: str) -> Any:  # kind: the annotation as text

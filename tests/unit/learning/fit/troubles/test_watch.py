@@ -18,7 +18,7 @@ from training.learning.fit.troubles.label_scale import label_troubles
 from training.learning.fit.troubles.steps import Pulse
 from training.learning.fit.troubles.units import Layer, watched_units
 from training.learning.fit.troubles.watch import TroubleWatch, not_a_number, unreadable_images
-from training.learning.fit.validation import evaluate
+from training.learning.fit.validation import validate
 from training.learning.models.plain_cnn import CNN6
 from training.learning.models.staged.patches import PatchNets
 from training.storage.runs.events import EpochDone, Event, RunFailed, Trouble
@@ -76,7 +76,7 @@ def troubles(**settings: str) -> Iterator[Trouble]:
             yield from trainer.watch.alarm()
         if not np.isfinite(trainer.train_loss):
             return
-        yield from trainer.watch.check(evaluate(trainer, rate=0.0, speed=0.0), done=(epoch + 1) / epochs)
+        yield from trainer.watch.check(validate(trainer, rate=0.0, speed=0.0), done=(epoch + 1) / epochs)
         trainer.end_epoch()
 
 

@@ -11,13 +11,13 @@ from training.learning.fit.step.losses import LOSSES
 from training.learning.models.registry import MODELS
 from training.storage.runs.settings.config import SETTINGS, RunConfig, with_budget, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
-from training.storage.runs.settings.setting import GROUPS
+from training.storage.runs.settings.setting import PAGES
 
 
 def test_each_setting_has_help_a_group_and_limits() -> None:
     for field in SETTINGS.values():
         assert field.metadata["help"].endswith(".")
-        assert field.metadata["group"] in GROUPS
+        assert field.metadata["page"] in PAGES
         if field.type not in ("str", "bool"):
             assert field.metadata["low"] < field.metadata["high"]
 

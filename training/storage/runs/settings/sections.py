@@ -1,4 +1,4 @@
-"""The settings of a run in groups, one per concern. Out of range: UserError naming the setting."""
+"""The settings of a run in sections, one per concern. Out of range: UserError naming the setting."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Budget:
     """How long to train. Raises UserError where there is no limit at all."""
 
     epochs: int | None = setting(
-        None, "Stop after this many passes over the data.", group="Training", low=1, high=1_000_000
+        None, "Stop after this many passes over the data.", page="Training", low=1, high=1_000_000
     )
     minutes: float | None = setting(
-        5.0, "Stop after this many minutes of training.", group="Training", low=0.01, high=100_000
+        5.0, "Stop after this many minutes of training.", page="Training", low=0.01, high=100_000
     )
 
     def __post_init__(self) -> None:
@@ -29,33 +29,33 @@ class Budget:
 class Optim:
     """How the weights are moved."""
 
-    batch_size: int = setting(32, "Images per step.", group="Training", low=1, high=65_536)
+    batch_size: int = setting(32, "Images per step.", page="Training", low=1, high=65_536)
     optimizer: str = setting(
-        "adamw", "Optimiser that updates the weights.", group="Training", choices=("adamw", "adam", "sgd")
+        "adamw", "Optimiser that updates the weights.", page="Training", choices=("adamw", "adam", "sgd")
     )
-    learning_rate: float = setting(1e-3, "Peak learning rate.", group="Training", low=1e-12, high=100)
-    final_rate: float = setting(0.0, "Final learning rate as a fraction of the peak.", group="Training", low=0, high=1)
+    learning_rate: float = setting(1e-3, "Peak learning rate.", page="Training", low=1e-12, high=100)
+    final_rate: float = setting(0.0, "Final learning rate as a fraction of the peak.", page="Training", low=0, high=1)
     schedule: str = setting(
         "cosine",
         "How the learning rate decays over the budget.",
-        group="Training",
+        page="Training",
         choices=("cosine", "geometric", "constant"),
     )
     warmup: float = setting(
         0.03,
         "Fraction of the budget over which the learning rate rises to its peak.",
-        group="Training",
+        page="Training",
         low=0,
         high=0.5,
     )
     weight_decay: float = setting(
-        5e-4, "Weight decay: pulls the weights towards zero.", group="Training", low=0, high=10
+        5e-4, "Weight decay: pulls the weights towards zero.", page="Training", low=0, high=10
     )
-    momentum: float = setting(0.9, "Momentum of SGD.", group="Training", low=0, high=0.9999)
+    momentum: float = setting(0.9, "Momentum of SGD.", page="Training", low=0, high=0.9999)
     ema: float = setting(
         0.995,
         "Decay of the running average of the weights, which is evaluated and saved; 0 turns it off.",
-        group="Training",
+        page="Training",
         low=0,
         high=0.99999,
     )
@@ -71,20 +71,20 @@ class Machine:
     device: str = setting(
         "auto",
         "Where to compute; auto takes the first available of cuda, mps and cpu.",
-        group="Training",
+        page="Training",
         choices=("auto", "cpu", "cuda", "mps"),
     )
     precision: str = setting(
         "auto",
         "Number format of the network; auto measures which one is faster.",
-        group="Training",
+        page="Training",
         choices=("auto", "float32", "bfloat16"),
     )
-    threads: int = setting(0, "CPU threads; 0 uses all cores.", group="Training", low=0, high=4096)
+    threads: int = setting(0, "CPU threads; 0 uses all cores.", page="Training", low=0, high=4096)
     processes: int = setting(
         0,
         "Processes that share each batch, with the same result as one; 0: one per GPU, or a single one without GPUs.",
-        group="Training",
+        page="Training",
         low=0,
         high=1024,
     )
@@ -100,78 +100,78 @@ class Network:
     model: str = setting(
         "ml-resnet",
         "The network.",
-        group="Model",
+        page="Model",
         choices=("ml-resnet", "ml-cnn", "cnn-6", "cnn-7", "mlp", "resnet-50", "cnn-6-7", "cascade", "light"),
     )
-    width: float = setting(1.0, "Multiplies the channel counts of the network light.", group="Model", low=0.1, high=8)
+    width: float = setting(1.0, "Multiplies the channel counts of the network light.", page="Model", low=0.1, high=8)
     label_offset: bool = setting(
         False,
         "Learn a constant label offset per keypoint, the same in all images (a wrong origin, rounding), separately "
         "from the network, which such an offset would confuse on mirrored images.",
-        group="Model",
+        page="Model",
     )
     schemes: str = setting(
         "one",
         "With label_offset: different sources may follow different labelling rules, so each source gets its own "
         "offsets. import: each import (or part of one) is a source; pattern: rows with exactly the same few "
         "keypoints form one; auto: both.",
-        group="Model",
+        page="Model",
         choices=("one", "auto", "import", "pattern"),
     )
     stage_split: float = setting(
         0.4,
         "Two-stage models: fraction of the budget spent on the first stage.",
-        group="Training",
+        page="Training",
         low=0.05,
         high=0.95,
     )
     stage_rate: float = setting(
         1.0,
         "Two-stage models: learning rate of the second stage as a multiple of the first's.",
-        group="Training",
+        page="Training",
         low=1e-3,
         high=100,
     )
-    input_size: int = setting(96, "Side length of the network's input in pixels.", group="Model", low=16, high=1024)
-    channels: int = setting(1, "1 for grayscale, 3 for colour.", group="Model", low=1, high=3)
+    input_size: int = setting(96, "Side length of the network's input in pixels.", page="Model", low=16, high=1024)
+    channels: int = setting(1, "1 for grayscale, 3 for colour.", page="Model", low=1, high=3)
     dropout: float = setting(
-        0.1, "Fraction of features dropped before the output during training.", group="Model", low=0, high=0.95
+        0.1, "Fraction of features dropped before the output during training.", page="Model", low=0, high=0.95
     )
     init: str = setting(
         "he",
         "Weight initialisation: He, Xavier, or N(0, 0.02) as in the masked-loss paper.",
-        group="Model",
+        page="Model",
         choices=("he", "xavier", "normal"),
     )
     pretrained: str = setting(
         "",
         "File with ImageNet weights for ResNet-50 (.pth or .safetensors) to start from.",
-        group="Model",
+        page="Model",
     )
     start_from: str = setting(
         "",
         "Weights to start from: starter (the model that ships with the program), auto (the starter if fewer than 1,000 "
         "labelled faces are in train), or a model.safetensors of the same network; empty: none.",
-        group="Model",
+        page="Model",
     )
     pixels: str = setting(
         "picture",
         "How pixels are normalised. picture: each image to mean 0 and standard deviation 1; unit: value / 256; "
         "imagenet: by ImageNet's mean and standard deviation, as ImageNet weights expect.",
-        group="Model",
+        page="Model",
         choices=("picture", "unit", "imagenet"),
     )
     targets: str = setting(
         "offset",
         "What the network outputs: offsets from the mean shape, or the points themselves.",
-        group="Model",
+        page="Model",
         choices=("offset", "points"),
     )
-    flip_average: bool = setting(True, "Predict each image and its mirror image and average the two.", group="Model")
+    flip_average: bool = setting(True, "Predict each image and its mirror image and average the two.", page="Model")
     upright: bool = setting(
         False,
         "Predict a rotated face again, in the image rotated upright (one-stage models).",
-        group="Model",
+        page="Model",
     )
 
     def __post_init__(self) -> None:
@@ -185,29 +185,29 @@ class Objective:
     """What is minimised."""
 
     loss: str = setting(
-        "mse", "The loss, over labelled coordinates.", group="Loss", choices=("mse", "l2", "l1", "smooth_l1", "wing")
+        "mse", "The loss, over labelled coordinates.", page="Loss", choices=("mse", "l2", "l1", "smooth_l1", "wing")
     )
     wing_w: float = setting(
         10.0,
         "Wing: errors below this many input pixels count logarithmically.",
-        group="Loss",
+        page="Loss",
         low=1e-3,
         high=1000,
     )
     wing_epsilon: float = setting(
-        2.0, "Wing: curvature of the logarithmic part, in pixels.", group="Loss", low=1e-3, high=1000
+        2.0, "Wing: curvature of the logarithmic part, in pixels.", page="Loss", low=1e-3, high=1000
     )
     reduction: str = setting(
         "mean",
         "mean: over labelled coordinates; masked-eq4: over all, missing ones counting 0 (masked-loss paper, Eq. 4); "
         "wing-eq3: sum over coordinates, mean over images (Wing paper, Eq. 3).",
-        group="Loss",
+        page="Loss",
         choices=("mean", "masked-eq4", "wing-eq3"),
     )
     model_weight: float = setting(
         1.0,
         "Loss weight of points accepted from a model: 1 as for a person's labels, 0 to leave them out.",
-        group="Loss",
+        page="Loss",
         low=0,
         high=1,
     )
@@ -215,14 +215,14 @@ class Objective:
         0.0,
         "After a third of the budget, unlabelled points are learned from the predictions of the averaged weights, "
         "with up to this loss weight depending on their confidence.",
-        group="Loss",
+        page="Loss",
         low=0,
         high=1,
     )
     hard_points: float = setting(
         0.0,
         "Weight keypoints by (error / mean error) to this power, so that hard ones count more; 0: all alike.",
-        group="Loss",
+        page="Loss",
         low=0,
         high=4,
     )
@@ -238,25 +238,25 @@ class Data:
     rows: str = setting(
         "all",
         "Train on all rows, masking missing labels, or on complete rows only.",
-        group="Loss",
+        page="Loss",
         choices=("all", "complete"),
     )
     sampling: str = setting(
         "labels",
         "How often a row is drawn. rows: all equally often; labels: in proportion to its number of labels.",
-        group="Training",
+        page="Training",
         choices=("rows", "labels"),
     )
     balance: str = setting(
         "none",
         "pose: draw turned faces more often, until all poses are equally frequent (Wing paper, section 5).",
-        group="Training",
+        page="Training",
         choices=("none", "pose"),
     )
     balance_bins: int = setting(
         9,
         "Number of pose bins for balance; the Wing paper uses 17 for AFLW and 9 for 300-W.",
-        group="Training",
+        page="Training",
         low=2,
         high=100,
     )
@@ -270,47 +270,47 @@ class Augment:
     """How images are changed at each step."""
 
     flip: float = setting(
-        0.5, "Fraction of images mirrored, with left and right points swapped.", group="Augmentation", low=0, high=1
+        0.5, "Fraction of images mirrored, with left and right points swapped.", page="Augmentation", low=0, high=1
     )
-    rotation: float = setting(10.0, "Largest rotation in degrees.", group="Augmentation", low=0, high=180)
+    rotation: float = setting(10.0, "Largest rotation in degrees.", page="Augmentation", low=0, high=180)
     box_corners: float = setting(
         0.0,
         "Move the crop's upper left and lower right corners, each by up to this fraction of the side (Wing paper).",
-        group="Augmentation",
+        page="Augmentation",
         low=0,
         high=0.3,
     )
-    scale: float = setting(0.08, "Largest change of scale as a fraction.", group="Augmentation", low=0, high=0.9)
-    shift: float = setting(0.04, "Largest shift as a fraction of the side.", group="Augmentation", low=0, high=0.9)
+    scale: float = setting(0.08, "Largest change of scale as a fraction.", page="Augmentation", low=0, high=0.9)
+    shift: float = setting(0.04, "Largest shift as a fraction of the side.", page="Augmentation", low=0, high=0.9)
     brightness: float = setting(
-        0.15, "Largest change of brightness, in standard deviations of the image.", group="Augmentation", low=0, high=5
+        0.15, "Largest change of brightness, in standard deviations of the image.", page="Augmentation", low=0, high=5
     )
-    contrast: float = setting(0.15, "Largest change of contrast as a fraction.", group="Augmentation", low=0, high=0.95)
+    contrast: float = setting(0.15, "Largest change of contrast as a fraction.", page="Augmentation", low=0, high=0.95)
     gamma: float = setting(
         0.0,
         "Largest change of gamma: 0.5 gives exponents from 1/1.5 to 1.5.",
-        group="Augmentation",
+        page="Augmentation",
         low=0,
         high=5,
     )
     noise: float = setting(
         0.0,
         "Largest Gaussian noise, in standard deviations of the image.",
-        group="Augmentation",
+        page="Augmentation",
         low=0,
         high=5,
     )
     erasing: float = setting(
-        0.0, "Fraction of images with a random rectangle grayed out.", group="Augmentation", low=0, high=1
+        0.0, "Fraction of images with a random rectangle grayed out.", page="Augmentation", low=0, high=1
     )
     outside: str = setting(
         "keep",
         "Points that leave the augmented image: keep their labels, or mask them in that step.",
-        group="Augmentation",
+        page="Augmentation",
         choices=("keep", "mask"),
     )
     blur: float = setting(
-        0.0, "Fraction of images blurred with a Gaussian of 1 pixel.", group="Augmentation", low=0, high=1
+        0.0, "Fraction of images blurred with a Gaussian of 1 pixel.", page="Augmentation", low=0, high=1
     )
 
     def __post_init__(self) -> None:
