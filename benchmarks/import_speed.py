@@ -35,7 +35,7 @@ unit = 1 if sys.platform == "darwin" else 1024
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 begun = time.perf_counter()
 with Project.open(Path(sys.argv[2])) as project:
-    project.index(), project.labels([1]), project.picture(1)
+    project.index(), project.labels([1]), project.image(1)
 print(json.dumps([report.seconds, cpu, peak, report.count, time.perf_counter() - begun]))
 """
 
