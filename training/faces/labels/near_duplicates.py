@@ -29,11 +29,6 @@ def looks_of(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     return out
 
 
-def difference_hash(looks: np.ndarray) -> np.ndarray:
-    """uint8 [N, 16, 16] -> uint64 [N]."""
-    return _hash(_row_pairs(looks))
-
-
 def _row_pairs(looks: np.ndarray) -> np.ndarray:
     """Sums of two rows each, int16 [N, 8, 16]."""
     return np.add(looks[:, 0::2], looks[:, 1::2], dtype=np.int16)
