@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.assist.filling.fill_of_run import make_fill
 from training.assist.filling.model import fit_fill, given_labels
-from training.assist.filling.of_run import make_fill
 from training.commands.shared.find_run import find_own_run
 from training.commands.shared.predict_all import predict_into
 from training.errors import UserError

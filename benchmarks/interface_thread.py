@@ -55,7 +55,7 @@ def add_run(path: Path, name: str) -> None:
     """The folder of a run whose predictions are stored in the project."""
     from safetensors.numpy import save_file
 
-    from training.assist.filling.of_run import make_fill
+    from training.assist.filling.fill_of_run import make_fill
     from training.faces.measures.calibration import default_calibration
     from training.storage.project.project import Project
     from training.storage.runs.events import RunFinished, to_line

@@ -21,11 +21,11 @@ import torch
 from training.faces.labels.schema import KAGGLE_15
 from training.faces.measures.calibration import default_calibration
 from training.learning.augment.batch import prepare
+from training.learning.inference.averaged_views import views_of
 from training.learning.inference.checkpoint import ModelInfo, load_model, save_model
 from training.learning.inference.device import keep_memory, mixed_precision, to_channels_last
 from training.learning.inference.onnx import export_onnx
 from training.learning.inference.predictor import Predictor
-from training.learning.inference.views import views_of
 from training.learning.models.registry import make_model
 from training.storage.runs.run import Run
 from training.storage.runs.settings.recipes import recipe_config

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fkp_studio.face.suspects import suspects
+from training.assist.filling.fill_of_run import usable_fill
 from training.assist.filling.model import FillModel, expected_error, given_labels
-from training.assist.filling.of_run import usable_fill
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.storage.project.tables.predictions import Predictions
 from training.storage.runs.run import Run

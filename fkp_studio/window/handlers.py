@@ -18,7 +18,7 @@ from fkp_studio.window.bars.menus import Handler
 from fkp_studio.window.contents import Contents
 from fkp_studio.window.dialogs import DIALOGS, open_dialog
 from training.faces.labels.labels import PointState
-from training.storage.project.edits.take_back import take_back
+from training.storage.project.edits.unset_accepted import unset_accepted
 
 if TYPE_CHECKING:
     from fkp_studio.document.store import ProjectStore
@@ -77,7 +77,7 @@ def _point(window: Contents) -> dict[str, Handler]:
         "unset": partial(editor.set_state, PointState.UNSET),
         "accept_point": editor.accept_current,
         "accept_face": editor.accept_missing,
-        "take_back": _of_store(window, lambda store: store.edit(partial(take_back, run=window.session.run))),
+        "take_back": _of_store(window, lambda store: store.edit(partial(unset_accepted, run=window.session.run))),
     }
 
 

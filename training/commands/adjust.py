@@ -41,7 +41,7 @@ def _predict(project: Project, run: Run, ids: np.ndarray) -> np.ndarray:
 
 def run(args: argparse.Namespace) -> int:
     """Predict the labelled faces that lack predictions, fit, report, and use the fit if it helps."""
-    from training.assist.offsets.fit_to_person import fit_run, to_json, undo_fit, use_fit
+    from training.assist.offsets.calibrate_to_labels import fit_run, to_json, undo_fit, use_fit
     from training.storage.project.project import Project
 
     with Project.open(args.project, read_only=True) as project:

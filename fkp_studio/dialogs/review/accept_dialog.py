@@ -34,7 +34,7 @@ from training.errors import UserError
 from training.faces.measures.error_budget import ErrorBudget
 from training.faces.measures.error_curve import ErrorCurve
 from training.storage.project.edits.step import Edited
-from training.storage.project.edits.take_back import take_back
+from training.storage.project.edits.unset_accepted import unset_accepted
 from training.storage.project.project import Project
 from training.storage.runs.model.model_header import run_curve
 from training.storage.runs.run import Run
@@ -227,7 +227,7 @@ class AcceptDialog(QDialog):
 
     def _take_back(self) -> None:
         run = self.run
-        self._edit(lambda project: take_back(project, run))
+        self._edit(lambda project: unset_accepted(project, run))
 
     def _edit(self, act: Callable[[Project], Edited]) -> None:
         """Apply the edit and close; the status bar reports the outcome."""

@@ -12,7 +12,7 @@ import numpy as np
 from fkp_studio.look.widgets.dialog_parts import FaceCard
 from training.assist.filling.accept import fill_labels, fill_of, read_given, to_fill
 from training.assist.filling.candidates import Candidates, read_candidates
-from training.assist.filling.of_run import make_fill
+from training.assist.filling.fill_of_run import make_fill
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.labels.run_names import run_number

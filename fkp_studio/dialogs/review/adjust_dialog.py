@@ -17,7 +17,7 @@ from fkp_studio.document.session import Session
 from fkp_studio.jobs.prediction.predictions import Predictions
 from fkp_studio.look.widgets.dialog_parts import button, row, text_label
 from fkp_studio.look.widgets.fact_table import FactTable, signed
-from training.assist.offsets.fit_to_person import Fit, fit_run, from_json, undo_fit, use_fit
+from training.assist.offsets.calibrate_to_labels import Fit, fit_run, from_json, undo_fit, use_fit
 from training.progress import Cancelled, Progress
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
-from training.assist.filling.of_run import make_fill, run_fill
+from training.assist.filling.fill_of_run import make_fill, run_fill
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
 

@@ -18,7 +18,7 @@ from fkp_studio.look.style import theme
 from training.errors import UserError
 from training.faces.images.crops import square_crop
 from training.faces.images.reading import read_image
-from training.storage.project.edits.cut_again import cut_again, photo_of
+from training.storage.project.edits.crop_again import crop_again, photo_of
 from training.storage.project.project import Project
 from training.storage.runs.model.starters import room_for
 
@@ -132,7 +132,7 @@ class BoxPage(QWidget):
             if self._adding:
                 sample = add(store, sample, box, photo=size, room=room)
             else:
-                store.edit(lambda project: cut_again(project, sample, box, photo=size, room=room), samples=1)
+                store.edit(lambda project: crop_again(project, sample, box, photo=size, room=room), samples=1)
         except UserError as error:
             self.refused.emit(str(error))
         else:

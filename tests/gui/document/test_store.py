@@ -21,7 +21,7 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.storage.project import journal
 from training.storage.project.edits.change import change_labels
-from training.storage.project.edits.take_back import take_back
+from training.storage.project.edits.unset_accepted import unset_accepted
 from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import prediction_runs
@@ -56,7 +56,7 @@ def accept_all(store: ProjectStore, *, sure: float = 0.0) -> int | None:
 
 
 def take_all_back(store: ProjectStore) -> int | None:
-    return store.edit(lambda project: take_back(project, RUN))
+    return store.edit(lambda project: unset_accepted(project, RUN))
 
 
 EDITS: dict[str, Callable[[ProjectStore], object]] = {

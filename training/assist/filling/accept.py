@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from training.assist.filling.fill_of_run import usable_fill
 from training.assist.filling.model import FillModel, given_labels
-from training.assist.filling.of_run import usable_fill
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.run_names import run_number
 from training.storage.project.edits.step import Change, Edited, write_changes

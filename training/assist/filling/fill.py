@@ -10,7 +10,7 @@ import numpy as np
 
 from training.assist.filling.accept import accept
 from training.assist.filling.candidates import read_candidates
-from training.assist.filling.of_run import make_fill
+from training.assist.filling.fill_of_run import make_fill
 from training.errors import UserError
 from training.faces.measures.error_budget import Affordable, ErrorBudget, affordable
 from training.storage.project.edits.step import Edited

@@ -165,7 +165,7 @@ def _intercepts(squares: np.ndarray, sums: np.ndarray, weights: np.ndarray) -> n
     return np.asarray(np.linalg.solve(a, b[..., None])[..., 0, 0])
 
 
-def learnt_offsets(model: Path) -> np.ndarray | None:
+def learned_offsets(model: Path) -> np.ndarray | None:
     """[K, 2], input px: the offsets label - position that a model with label offsets learned; None for other models.
 
     Raises UserError where the file cannot be read.

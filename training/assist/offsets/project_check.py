@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from training.assist.offsets.label_offsets import LabelOffset, from_images, from_predictions, learnt_offsets
+from training.assist.offsets.label_offsets import LabelOffset, from_images, from_predictions, learned_offsets
 from training.assist.offsets.symmetry import FEWEST, frontal_rows
 from training.errors import UserError
 from training.faces.labels.splits import spread_rows
@@ -123,7 +123,7 @@ def _with_run(project: Project, run: Run, made: Checked) -> Checked:
     if np.isfinite(points).any(axis=(1, 2)).sum() < 2 * FEWEST:
         ids = spread_rows(_kept(project, made.ids), LOOKED_AT)
         points = _imported(project, ids)
-    learnt = learnt_offsets(run.model)
+    learnt = learned_offsets(run.model)
     pred = raw_predictions(project, run, ids)
     widths = read_sizes(project.database, ids)[:, 0]
     if learnt is not None:  # the positions without the label offset that the model learned

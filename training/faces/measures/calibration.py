@@ -22,7 +22,7 @@ from training.faces.measures.hazard_fit import fit_hazards
 
 Views = Literal[
     "moved", "heads"
-]  # which views are compared: `training.learning.inference.views.points_and_disagreement`
+]  # which views are compared: `training.learning.inference.averaged_views.points_and_disagreement`
 
 _FLOOR = 1e-4  # of the width: the disagreement never falls below this
 _SMALLEST_FACE = 0.02  # of the width

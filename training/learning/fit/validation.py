@@ -14,8 +14,8 @@ from training.faces.measures import metrics
 from training.faces.measures.calibration import Calibration, face_sizes, fit_calibration
 from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.troubles.units import watched_units
+from training.learning.inference.averaged_views import averaged_points, points_and_disagreement, views_of
 from training.learning.inference.device import mixed_precision
-from training.learning.inference.views import averaged_points, points_and_disagreement, views_of
 from training.storage.runs.events import EpochDone
 
 

@@ -27,10 +27,10 @@ from training.errors import UserError
 from training.faces.labels.splits import spread_rows
 from training.files import replacing
 from training.learning.augment.photometric import normalise
+from training.learning.inference.averaged_views import averaged_points
 from training.learning.inference.checkpoint import ModelInfo, load_model
 from training.learning.inference.fused import for_inference
 from training.learning.inference.onnx_int8 import CALIBRATION, int8
-from training.learning.inference.views import averaged_points
 from training.learning.models.staged.base import StagedNet
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_readable

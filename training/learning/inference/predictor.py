@@ -13,10 +13,10 @@ from training.faces.images.reading import resize_images, resize_points
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import default_calibration, face_sizes
 from training.learning.augment.batch import prepare
+from training.learning.inference.averaged_views import averaged_points, points_and_disagreement
 from training.learning.inference.checkpoint import ModelInfo, load_model
 from training.learning.inference.device import choose_device, choose_precision, mixed_precision, to_channels_last
 from training.learning.inference.fused import for_inference, halve_weights
-from training.learning.inference.views import averaged_points, points_and_disagreement
 from training.storage.runs.inputs.marking_schemes import scheme_number
 from training.storage.runs.inputs.snapshot import load_schemes
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment

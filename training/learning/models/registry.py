@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import UserError
-from training.learning.models.learnt_offsets import LabelOffsets, offset_parameters
+from training.learning.models.learned_offsets import LabelOffsets, offset_parameters
 from training.learning.models.light import LightPoints, light_networks, light_parameters
 from training.learning.models.ml_resnet import MLResNet, ml_resnet_parameters
 from training.learning.models.mlp import MLP, mlp_parameters

@@ -30,7 +30,7 @@ from tests.helpers.windows import in_window
 from training.faces.labels.labels import Origin
 from training.faces.labels.schema import IBUG_68
 from training.sources.exchange.import_source import import_source
-from training.storage.project.edits.take_back import take_back
+from training.storage.project.edits.unset_accepted import unset_accepted
 from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.run import starters_folder
 
@@ -86,7 +86,7 @@ def test_what_is_accepted_from_a_starter_says_so(jobs: Jobs, session: Session, q
     assert accept_face(session.store, STARTER, 3) == 11
     labels = session.store.labels([3])
     assert set(labels.runs[labels.origins == Origin.MODEL].tolist()) == {-15}
-    assert session.store.edit(lambda project: take_back(project, STARTER)) == 11
+    assert session.store.edit(lambda project: unset_accepted(project, STARTER)) == 11
 
 
 def test_the_import_finds_faces_and_offers_the_starters_points(

@@ -17,8 +17,8 @@ from fkp_studio.dialogs.review.confidence_dialog import ConfidenceDialog
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from training.assist.filling.accept import accept
+from training.assist.filling.fill_of_run import run_fill
 from training.assist.filling.model import FillModel
-from training.assist.filling.of_run import run_fill
 from training.faces.measures.error_curve import usual_curve
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
 from training.storage.runs.run import Run

@@ -16,9 +16,9 @@ from fkp_studio.dialogs.review.adjust_dialog import AdjustDialog
 from fkp_studio.dialogs.review.offsets_dialog import OffsetsDialog
 from fkp_studio.document.session import Session
 from tests.helpers.project_data import batch
-from tests.unit.assist.offsets.test_fit_to_person import make_run_in
+from tests.unit.assist.offsets.test_calibrate_to_labels import make_run_in
 from tests.unit.assist.offsets.test_label_offsets import make_project
-from training.assist.offsets.fit_to_person import Fit, to_json
+from training.assist.offsets.calibrate_to_labels import Fit, to_json
 from training.faces.labels.schema import KAGGLE_15
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment

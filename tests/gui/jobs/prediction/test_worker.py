@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
-from training.assist.offsets.fit_to_person import Fit, undo_fit, use_fit
+from training.assist.offsets.calibrate_to_labels import Fit, undo_fit, use_fit
 from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.model.adjustment import Adjustment
 from training.storage.runs.model.prediction_stamp import model_stamp, stored_stamp

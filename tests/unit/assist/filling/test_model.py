@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from training.assist.filling.accept import accept
+from training.assist.filling.fill_of_run import make_fill, run_fill, usable_fill
 from training.assist.filling.model import FillModel, expected_error, fit_fill, given_labels
-from training.assist.filling.of_run import make_fill, run_fill, usable_fill
 from training.cli import main
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
-from training.storage.project.edits.take_back import take_back
+from training.storage.project.edits.unset_accepted import unset_accepted
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import Predictions
 from training.storage.runs.model.prediction_stamp import model_stamp, note_predicted
@@ -235,7 +235,7 @@ def test_accepting_fills_given_the_labels_or_plainly_when_told(project_path: Pat
         plain = np.abs(says.points - 48)[before.missing].mean()
         assert given < 0.5 * plain
         assert (after.confidences[before.missing] > 0.5).all()
-        take_back(project, run.name)
+        unset_accepted(project, run.name)
         accept(project, run.name, plain=True)
         assert after.states[before.missing].tolist() == [PointState.VISIBLE] * int(before.missing.sum())
         assert np.array_equal(project.labels(ids).points[before.missing], says.points[before.missing].astype(float))
@@ -251,12 +251,12 @@ def test_the_command_makes_the_fill_model_of_a_run_of_before(
     assert "plain predictions" in capsys.readouterr().out
     assert not run.fill.exists()
     with Project.open(project_path) as project:
-        take_back(project, run.name)
+        unset_accepted(project, run.name)
     assert main(["fill", str(project_path), "--run", "1"]) == 0
     assert "conditioned on their labels" in capsys.readouterr().out
     assert run.fill.is_file()
     with Project.open(project_path) as project:
-        take_back(project, run.name)
+        unset_accepted(project, run.name)
     run.fill.write_bytes(b"torn")
     assert main(["fill", str(project_path), "--run", "1"]) == 0
     said = capsys.readouterr()

@@ -16,7 +16,7 @@ from training.assist.offsets.label_offsets import (
     LabelOffset,
     from_images,
     from_predictions,
-    learnt_offsets,
+    learned_offsets,
     offset_troubles,
 )
 from training.assist.offsets.symmetry import frontal_rows
@@ -154,11 +154,11 @@ def test_partners_that_lie_apart_are_no_offset() -> None:
 def test_what_a_model_has_learnt_is_read_without_torch(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     save_file({"network.weight": np.zeros(3, np.float32), "offsets.common": np.full((5, 2), 1.5, np.float32)}, file)
-    learnt = learnt_offsets(file)
+    learnt = learned_offsets(file)
     assert learnt is not None
     assert learnt.tolist() == [[1.5, 1.5]] * 5
     save_file({"network.weight": np.zeros(3, np.float32)}, file)
-    assert learnt_offsets(file) is None
+    assert learned_offsets(file) is None
 
 
 def make_project(folder: Path, dx: float) -> Path:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.helpers.training_data import SCHEMA, SIDE, dots, tiny_config
 from training.learning.augment.batch import augment, mirror_points, prepare, to_float
 from training.learning.augment.photometric import standardise
-from training.learning.inference.views import averaged_points, points_and_disagreement
+from training.learning.inference.averaged_views import averaged_points, points_and_disagreement
 
 FLIP = torch.tensor(SCHEMA.flip)
 STILL = {"flip": "0", "rotation": "0", "scale": "0", "shift": "0", "brightness": "0", "contrast": "0", "blur": "0"}

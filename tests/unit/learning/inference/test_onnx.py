@@ -18,7 +18,7 @@ from training.errors import UserError
 from training.learning.inference.checkpoint import ModelInfo, save_model
 from training.learning.inference.onnx import PointGraph, export_onnx
 from training.learning.inference.predictor import Predictor
-from training.learning.models.learnt_offsets import offsets_of
+from training.learning.models.learned_offsets import offsets_of
 from training.learning.models.registry import make_model
 from training.learning.models.staged.base import StagedNet
 from training.storage.project.project import Project

@@ -13,11 +13,11 @@ import torch
 from training.faces.labels.schema import KAGGLE_15
 from training.learning.augment.batch import to_float
 from training.learning.augment.geometry import transform_points, warp
+from training.learning.inference.averaged_views import averaged_points, points_and_disagreement
 from training.learning.inference.checkpoint import ModelInfo, save_model
 from training.learning.inference.onnx import export_onnx
 from training.learning.inference.predictor import Predictor
 from training.learning.inference.second_look import LIMIT, look_twice, shape_of, tilt
-from training.learning.inference.views import averaged_points, points_and_disagreement
 from training.learning.models.light import LightPoints
 from training.learning.models.registry import make_model
 from training.storage.runs.run import Run

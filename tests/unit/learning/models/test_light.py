@@ -17,10 +17,15 @@ from training.learning.fit.step.losses import l1
 from training.learning.fit.step.optim import make_optimizer, set_rate
 from training.learning.fit.step.self_training import SelfTraining
 from training.learning.fit.train_run import train_run
+from training.learning.inference.averaged_views import (
+    averaged_points,
+    points_and_disagreement,
+    points_and_spread,
+    views_of,
+)
 from training.learning.inference.checkpoint import load_model, load_resume
 from training.learning.inference.predictor import Predictor
-from training.learning.inference.views import averaged_points, points_and_disagreement, points_and_spread, views_of
-from training.learning.models.learnt_offsets import LabelOffsets, labelled, offsets_of, unlabelled
+from training.learning.models.learned_offsets import LabelOffsets, labelled, offsets_of, unlabelled
 from training.learning.models.light import (
     LightPoints,
     each_head,

@@ -20,7 +20,7 @@ from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import import_source
 from training.storage.project.edits.add_face import add_face
 from training.storage.project.edits.change import change_labels
-from training.storage.project.edits.cut_again import cut_again, photo_of
+from training.storage.project.edits.crop_again import crop_again, photo_of
 from training.storage.project.edits.move import move_to_split
 from training.storage.project.edits.remove import put_back, remove
 from training.storage.project.edits.undo import redo, undo
@@ -127,7 +127,7 @@ def test_a_drawn_box_moves_the_crop_and_leaves_labels_in_their_place(project: Pr
     change_labels(project, [number], project.labels([number]), labels, text="place")
     project.write_predictions("0001-x", [number], np.zeros((1, 15, 2)), np.ones((1, 15)))
     before, own = project.faces([number]), project.labels([number])
-    done = cut_again(project, number, np.array([60.0, 40, 50, 70]), photo=(380, 240), room=ROOM)
+    done = crop_again(project, number, np.array([60.0, 40, 50, 70]), photo=(380, 240), room=ROOM)
     after = project.faces([number])
     assert after.crops[0].tolist() == [85 - 45, 75 - 45, 91], "70 px and 15 % of them on each side, about (85, 75)"
     assert np.allclose(project.labels([number]).points[0, 3] + after.crops[0, :2], place)
@@ -143,12 +143,12 @@ def test_a_drawn_box_moves_the_crop_and_leaves_labels_in_their_place(project: Pr
 
 def test_a_box_round_the_face_unflags_a_whole_image(project: Project) -> None:
     number = project.names().index("wall.png") + 1
-    done = cut_again(project, number, np.array([10.0, 10, 40, 40]), photo=(120, 90), room=ROOM)
+    done = crop_again(project, number, np.array([10.0, 10, 40, 40]), photo=(120, 90), room=ROOM)
     assert project.sample(number).flags == () and not project.index().flagged[number - 1]
     undo(project, done.step)
     assert project.sample(number).flags == ("no_face",) and not project.faces([number]).crops.any()
     with pytest.raises(UserError, match="outside the image"):
-        cut_again(project, number, np.array([500.0, 10, 40, 40]), photo=(120, 90), room=ROOM)
+        crop_again(project, number, np.array([500.0, 10, 40, 40]), photo=(120, 90), room=ROOM)
 
 
 def test_the_room_for_68_points_is_what_their_starter_expects() -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from tests.helpers.project_data import batch
-from tests.unit.assist.offsets.test_fit_to_person import predicted_run
+from tests.unit.assist.offsets.test_calibrate_to_labels import predicted_run
 from tests.unit.assist.offsets.test_label_offsets import make_project
 from training.assist.filling.accept import accept
 from training.assist.filling.candidates import read_candidates
-from training.assist.filling.of_run import make_fill
-from training.assist.offsets import fit_to_person, project_check
-from training.assist.offsets.fit_to_person import fit_run
+from training.assist.filling.fill_of_run import make_fill
+from training.assist.offsets import calibrate_to_labels as fit_to_person
+from training.assist.offsets import project_check
+from training.assist.offsets.calibrate_to_labels import fit_run
 from training.assist.offsets.project_check import check_labels
 from training.commands.shared import predict_all
 from training.faces.labels.labels import Labels

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.learning.models.learnt_offsets import OFFSET_RATE, SCHEME_DECAY, offsets_of
+from training.learning.models.learned_offsets import OFFSET_RATE, SCHEME_DECAY, offsets_of
 from training.storage.runs.settings.config import RunConfig
 
 _AVERAGE_EVERY = 4  # steps: averaging every step costs a third of the optimiser's memory traffic

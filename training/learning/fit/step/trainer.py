@@ -21,6 +21,7 @@ from training.learning.fit.step.self_training import SelfTraining
 from training.learning.fit.step.stages import Stages
 from training.learning.fit.step.streaming import StreamedImages, on_device, take
 from training.learning.fit.troubles.watch import TroubleWatch
+from training.learning.inference.averaged_views import points_and_spread
 from training.learning.inference.device import (
     choose_device,
     choose_precision,
@@ -28,8 +29,7 @@ from training.learning.inference.device import (
     mixed_precision,
     to_channels_last,
 )
-from training.learning.inference.views import points_and_spread
-from training.learning.models.learnt_offsets import unlabelled
+from training.learning.models.learned_offsets import unlabelled
 from training.learning.models.light import each_head
 from training.learning.models.registry import make_model
 from training.learning.models.staged.base import Lesson, StagedNet

@@ -14,7 +14,7 @@ from training.errors import UserError
 from training.faces.images.crops import box_fault, same_square, square_crop
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import FLAG_NO_FACE, SampleBatch, face_name
-from training.storage.project.edits.cut_again import cut_again, faces_of, photo_of
+from training.storage.project.edits.crop_again import crop_again, faces_of, photo_of
 from training.storage.project.edits.remove import join_photo
 from training.storage.project.edits.step import Edited
 from training.storage.project.journal import StepWriter
@@ -32,7 +32,7 @@ def add_face(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[
     outside the photo, or around an existing face.
     """
     if FLAG_NO_FACE in project.sample(sample_id).flags:
-        return cut_again(project, sample_id, box, photo=photo, room=room)
+        return crop_again(project, sample_id, box, photo=photo, room=room)
     fault = box_fault(box, photo, padding=room)
     if fault:
         raise UserError(f"The face cannot be cropped: {fault}; draw the box again.")

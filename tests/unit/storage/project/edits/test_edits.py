@@ -15,8 +15,8 @@ from training.storage.project.edits.move import move_to_split
 from training.storage.project.edits.remove import put_back, remove
 from training.storage.project.edits.shift import shift_labels
 from training.storage.project.edits.step import Edited
-from training.storage.project.edits.take_back import take_back
 from training.storage.project.edits.undo import redo, undo
+from training.storage.project.edits.unset_accepted import unset_accepted
 from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
 
@@ -47,14 +47,14 @@ EDITS: dict[str, tuple[Callable[[Project], Edited], str]] = {
         lambda p: change_labels(p, [1], p.labels([1]), moved(p, 1, keypoints=3), text="place three points"),
         "place three points",
     ),
-    "take back": (lambda p: take_back(p, RUN), f"unset 1 point in 1 face of {RUN}"),
+    "take back": (lambda p: unset_accepted(p, RUN), f"unset 1 point in 1 face of {RUN}"),
     "shift": (lambda p: shift_labels(p, 1.0, ids=np.array([1])), "shift 15 points in 1 face by +1.00 px in x"),
     "move": (lambda p: move_to_split(p, [1, 2], 2), "move 2 faces to test"),
     "remove": (lambda p: remove(p, [1]), "remove 1 face"),
     "put back": (lambda p: put_back(p, [GONE]), "put back 1 face"),
 }
 NOTHING: dict[str, Callable[[Project], Edited]] = {
-    "take back": lambda p: take_back(p, "0009-other"),
+    "take back": lambda p: unset_accepted(p, "0009-other"),
     "shift": lambda p: shift_labels(p, 1.0, ids=np.zeros(0, np.int64)),
     "move": lambda p: move_to_split(p, [1], int(p.splits([1])[0])),
     "remove": lambda p: remove(p, [GONE]),

@@ -11,8 +11,8 @@ from training.assist.filling.accept import accept
 from training.errors import UserError
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.run_names import run_number
-from training.storage.project.edits.take_back import take_back
 from training.storage.project.edits.undo import redo, undo
+from training.storage.project.edits.unset_accepted import unset_accepted
 from training.storage.project.journal import read_steps
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import delete_predictions, predicted_ids, prediction_runs, run_columns
@@ -84,17 +84,17 @@ def test_take_back_touches_only_its_run(project_path: Path) -> None:
         accept(project, ONE, keypoints=[5, 6])
         accept(project, TWO)
         between = project.labels(project.ids())
-        done = take_back(project, TWO)
+        done = unset_accepted(project, TWO)
         after = project.labels(project.ids())
         assert done.points == 8 * 9
         assert (after.runs[after.origins == Origin.MODEL] == 1).all()
         assert not after.missing[:, [5, 6]].any()
         undo(project, done.step or 0)
         assert project.labels(project.ids()).same_as(between)
-        take_back(project, TWO)
-        take_back(project, ONE)
+        unset_accepted(project, TWO)
+        unset_accepted(project, ONE)
         assert project.labels(project.ids()).same_as(start)
-        assert take_back(project, ONE).step is None
+        assert unset_accepted(project, ONE).step is None
 
 
 def test_accept_by_confidence_and_ids(project_path: Path) -> None:

@@ -19,7 +19,7 @@ from training.learning.fit.initial_weights.warm_start import copy_weights, warm_
 from training.learning.inference.checkpoint import load_model, write_compact
 from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model
-from training.storage.project.edits.take_back import take_back
+from training.storage.project.edits.unset_accepted import unset_accepted
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import prediction_runs
 from training.storage.runs.model.starters import starter_for, starter_runs, starters
@@ -64,7 +64,7 @@ def test_a_project_is_filled_from_a_starter_and_knows_it(starter: Path, project_
         assert np.array_equal(filled, before.missing) and filled.any()
         assert set(labels.runs[filled].tolist()) == {-15}
         assert prediction_runs(project.database) == ["starter-15"]
-        assert take_back(project, "starter-15").points == filled.sum()
+        assert unset_accepted(project, "starter-15").points == filled.sum()
         assert project.labels(project.ids()).same_as(before)
     assert not [path for path in (project_path / "runs").iterdir() if path.is_dir() and not path.name.startswith(".")]
 

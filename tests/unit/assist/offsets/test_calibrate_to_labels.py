@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.project_data import batch
 from tests.helpers.training_data import SCHEMA, tiny_config
-from training.assist.offsets.fit_to_person import (
+from training.assist.offsets.calibrate_to_labels import (
     Fit,
     fit_offsets,
     fit_run,

@@ -11,7 +11,7 @@ from training.storage.project.project import Project
 from training.storage.project.tables.label_table import blocks
 
 
-def take_back(project: Project, run: str) -> Edited:
+def unset_accepted(project: Project, run: str) -> Edited:
     """Unset every point that was accepted from `run`."""
     number = run_number(run)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from training.faces.measures.calibration import Views
 from training.learning.augment.batch import mirror, mirror_points
 from training.learning.inference.second_look import look_twice, shape_of
-from training.learning.models.learnt_offsets import labelled
+from training.learning.models.learned_offsets import labelled
 from training.learning.models.light import LightPoints, heads_of
 
 

@@ -54,7 +54,7 @@ def faces_of(project: Project, sample_id: int) -> dict[int, tuple[int, int, int]
     return {number: (x, y, side) if side else None for number, x, y, side in rows}
 
 
-def cut_again(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int], room: float) -> Edited:
+def crop_again(project: Project, sample_id: int, box: np.ndarray, *, photo: tuple[int, int], room: float) -> Edited:
     """Crop a sample by the face's box (x, y, width, height, px of its file).
 
     photo: (width, height) of the upright file. room: margin on each side, as a share of the box's longer
