@@ -378,7 +378,7 @@ def test_a_image_that_is_gone_is_left_out(trained: Path, tmp_path: Path, capsys:
     assert "3 train faces with 45 points, 3 val faces" in capsys.readouterr().err
     assert fkp("evaluate", project, "--run", 1, "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["n"], found["left_out"]["image cannot be read"]) == (3, 1)
+    assert (found["n"], found["left_out"]["picture cannot be read"]) == (3, 1)
     shutil.rmtree(folder / "images")
     for words in (("evaluate", project, "--run", 1), ("train", project, *SETTINGS, "--epochs", 1)):
         assert fkp(*words) == 2

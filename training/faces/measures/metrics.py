@@ -101,7 +101,7 @@ class Evaluation:
     """All measures of one run on one split. nme_* and the following are NaN where no face has the normaliser.
 
     auc, failure_rate and ced use `normaliser`. per_keypoint: mean distance in px per keypoint. left_out: reason ->
-    number of samples not counted ("no label", "no inter-ocular distance", "no box: labels missing").
+    number of samples not counted ("no label", "no interocular distance", "no box: labels missing").
     """
 
     n: int
@@ -126,7 +126,7 @@ class Evaluation:
 
 LACKS = {
     "face_box": "no face box: the source gave none",
-    "interocular": "no inter-ocular distance: an eye is not labelled",
+    "interocular": "no interocular distance: an eye is not labelled",  # keys of `--json`, as older versions write them
     "interpupil": "no interpupil distance: an eye is not labelled",
     "box": "no box: not every point is labelled",
 }

@@ -18,7 +18,7 @@ from training.storage.runs.run import Run
 
 _CHUNK = 512
 SPLITS = ("train", "val", "test")
-UNREADABLE = "image cannot be read"
+UNREADABLE = "picture cannot be read"  # a key of `fkp evaluate --json`, as older versions write it
 
 
 def evaluate_protocol(

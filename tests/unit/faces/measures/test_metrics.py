@@ -62,7 +62,7 @@ def test_evaluation_tells_what_was_left_out() -> None:
     assert result.nme_box == pytest.approx(2 / np.sqrt(80))
     assert result.nme_width == pytest.approx((2 / 100 + 5 / 50) / 2)
     assert result.left_out["no label"] == 1
-    assert result.left_out["no inter-ocular distance: an eye is not labelled"] == 1
+    assert result.left_out["no interocular distance: an eye is not labelled"] == 1
     assert result.left_out["no box: not every point is labelled"] == 1
 
 

@@ -94,7 +94,7 @@ def test_kaggle_has_the_rmse_over_all_coordinates_together() -> None:
     val, test = measure_rows(protocol, rows, pred, target, schema=KAGGLE_15, sizes=SIZES, boxes=NO_BOXES)
     assert val.values["rmse"] == pytest.approx(np.sqrt((9 + 16) / 8)) and val.n == 2
     assert val.values["nme_interocular"] == pytest.approx((5 / 2) / 40 / 2)
-    assert val.left_out == {"no label": 1, "image cannot be read": 1}
+    assert val.left_out == {"no label": 1, "picture cannot be read": 1}
     assert test.n == 0 and np.isnan(test.values["rmse"]) and "the project has no such faces" in test.left_out
 
 
