@@ -13,6 +13,7 @@ import numpy as np
 from training.faces.labels.schema import KeypointSchema
 
 AUC_LIMIT, FAILURE_LIMIT = 0.08, 0.10
+UNREADABLE = "picture cannot be read"  # a reason in `--json`, as older versions write it
 CED_AXIS: tuple[float, ...] = tuple(round(i * 0.002, 3) for i in range(101))  # 0 to 0.2
 DETECTION_LIMIT = 0.10
 
@@ -126,7 +127,7 @@ class Evaluation:
 
 LACKS = {
     "face_box": "no face box: the source gave none",
-    "interocular": "no interocular distance: an eye is not labelled",  # keys of `--json`, as older versions write them
+    "interocular": "no interocular distance: an eye is not labelled",  # likewise
     "interpupil": "no interpupil distance: an eye is not labelled",
     "box": "no box: not every point is labelled",
 }

@@ -12,7 +12,16 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
-from training.faces.measures.metrics import LACKS, auc, detection_failures, failure_rate, nme_per_face, normaliser, rmse
+from training.faces.measures.metrics import (
+    LACKS,
+    UNREADABLE,
+    auc,
+    detection_failures,
+    failure_rate,
+    nme_per_face,
+    normaliser,
+    rmse,
+)
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,7 @@ def measure_rows(
         labelled = np.isfinite(target[chosen]).all(axis=-1).any(axis=1)
         read = np.isfinite(pred[chosen]).all(axis=(1, 2))
         used = np.flatnonzero(chosen)[labelled & read]
-        left_out = {"no label": int((~labelled).sum()), "image cannot be read": int((labelled & ~read).sum())}
+        left_out = {"no label": int((~labelled).sum()), UNREADABLE: int((labelled & ~read).sum())}
         if not chosen.any():
             left_out["the project has no such faces"] = 0
         part = (pred[used], target[used])

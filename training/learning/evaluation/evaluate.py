@@ -8,7 +8,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.reading import resize_points
-from training.faces.measures.metrics import Evaluation, evaluate
+from training.faces.measures.metrics import UNREADABLE, Evaluation, evaluate
 from training.faces.measures.protocols import Protocol, ProtocolRow, chosen_rows, get_protocol, measure_rows
 from training.learning.inference.predictor import Predictor
 from training.storage.project.project import Project
@@ -18,7 +18,6 @@ from training.storage.runs.run import Run
 
 _CHUNK = 512
 SPLITS = ("train", "val", "test")
-UNREADABLE = "picture cannot be read"  # a key of `fkp evaluate --json`, as older versions write it
 
 
 def evaluate_protocol(
