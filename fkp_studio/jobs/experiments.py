@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from fkp_studio.background.follower import Ending, Follower
 from training.experiments.experiment_events import ExperimentEvent, from_line
-from training.experiments.plan import FOLDER, LOCK, Options
+from training.experiments.options import FOLDER, LOCK, Options
 from training.processes.children import ENDED_AS_ASKED, interrupt, last_words, start_detached
 from training.processes.locks import holder
 from training.processes.tail import Tail, parsed

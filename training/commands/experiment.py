@@ -43,9 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the experiment; the last line on stdout is the path of the HTML report."""
     from training.experiments.conduct import conduct
+    from training.experiments.options import Options, default_jobs
     from training.experiments.papers.catalogue import find_experiment
     from training.experiments.papers.definition import Budget
-    from training.experiments.plan import Options, default_jobs, plan_sentence
+    from training.experiments.plan import plan_sentence
 
     experiment = find_experiment(args.name)
     minutes = 3.0 if args.minutes_per_run is None and args.epochs is None else args.minutes_per_run

@@ -15,19 +15,9 @@ import numpy as np
 from training.errors import UserError
 from training.experiments.experiment_events import ExperimentDone, ExperimentEvent, ExperimentStarted, Measuring
 from training.experiments.hiding import Hidden, hide_labels
+from training.experiments.options import FOLDER, LOCK, Options, report_folder
 from training.experiments.papers.definition import Experiment, differ_in_rows_only, missing_recipes
-from training.experiments.plan import (
-    FOLDER,
-    LOCK,
-    Job,
-    Options,
-    Setting,
-    check_rows,
-    expected_seconds,
-    make_plan,
-    plan_sentence,
-    report_folder,
-)
+from training.experiments.plan import Job, Setting, check_rows, expected_seconds, make_plan, plan_sentence
 from training.experiments.runner import Runner
 from training.faces.labels.samples import Split
 from training.files import writing

@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from training.errors import UserError
 from training.experiments.hiding import Hidden
+from training.experiments.options import Options
 from training.experiments.papers.definition import Arm, Budget, Experiment, arm_config
 from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.settings.config import RunConfig
 from training.words import counted
 
-FOLDER = "experiments"  # in the project: one folder per experiment
-LOCK = "lock"  # in an experiment's folder: held and signed by the process that conducts it
 _AROUND_SECONDS = 12.0  # overhead per run: start-up, evaluation and final calibration
 _RANK = {"done": 0, "running": 1, "stopped": 2, "interrupted": 3}
-
-
-@dataclass(frozen=True)
-class Options:
-    """How an experiment is run.
-
-    side_by_side: number of parallel trainings. folder: for the report; None: in the project. hide: the share of the
-    complete train faces whose labels are hidden (`hiding.hide_labels`).
-    """
-
-    budget: Budget
-    side_by_side: int
-    split: str = "val"
-    folder: Path | None = None
-    hide: float = 0.0
-
-
-def report_folder(project: Path, name: str, hide: float) -> Path:
-    """The report's folder in the project; runs with hidden labels get one of their own."""
-    return project / FOLDER / (f"{name}-hidden-{100 * hide:g}" if hide else name)
-
-
-def default_jobs() -> int:
-    """One parallel training per available core."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,10 @@ from training.experiments.experiment_events import (
     Measuring,
     RunProgress,
 )
+from training.experiments.options import Options, default_jobs, report_folder
 from training.experiments.papers.catalogue import EXPERIMENTS
 from training.experiments.papers.definition import Budget, Experiment, missing_recipes
-from training.experiments.plan import Options, default_jobs, plan_sentence, report_folder
+from training.experiments.plan import plan_sentence
 from training.experiments.report.saved_table import PAGE, read_table
 
 _LIST_WIDTH = 250  # px

@@ -10,8 +10,8 @@ from training.faces.measures.error_curve import ErrorCurve
 from training.faces.measures.reliability import Judged, Reliability, RiskCurve, reliability, risk_curve
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import read_adjustment
+from training.storage.runs.model.judged_predictions import judge_stored
 from training.storage.runs.model.model_header import run_curve
-from training.storage.runs.model.prediction_stamp import judge_stored
 from training.storage.runs.run import Run
 
 

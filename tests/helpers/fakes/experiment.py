@@ -20,8 +20,8 @@ from training.experiments.experiment_events import (
     RunProgress,
     to_line,
 )
+from training.experiments.options import FOLDER
 from training.experiments.papers.catalogue import find_experiment
-from training.experiments.plan import FOLDER
 
 HEAD, ROW = ("arm", "RMSE"), ("CNN", "2.00 px (1.90 to 2.10)")
 SENTENCE = "ML-CNN beats CNN by 0.31 px, 95 % interval 0.25 to 0.37."

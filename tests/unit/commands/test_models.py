@@ -29,7 +29,7 @@ from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.events import EpochDone, RunFailed, from_line
 from training.storage.runs.listing import read_run
 from training.storage.runs.model.adjustment import Adjustment, write_adjustment
-from training.storage.runs.model.prediction_stamp import judge_stored
+from training.storage.runs.model.judged_predictions import judge_stored
 from training.storage.runs.run import MODEL, Run
 
 SETTINGS = ("--recipe", "cnn-6", "--device", "cpu", "--set", "batch_size=12", "threads=1", "precision=float32")

@@ -16,9 +16,10 @@ from training.errors import UserError
 from training.experiments.conduct import conduct
 from training.experiments.experiment_events import ExperimentEvent, ExperimentStarted
 from training.experiments.hiding import hide_labels, kept_keypoints
+from training.experiments.options import Options, report_folder
 from training.experiments.papers.catalogue import find_experiment
 from training.experiments.papers.definition import Budget
-from training.experiments.plan import Options, find_done, make_plan, report_folder
+from training.experiments.plan import find_done, make_plan
 from training.experiments.report.bootstrap import make_draws
 from training.experiments.report.results import Results, _test
 from training.experiments.report.words import claim_sentence, summary

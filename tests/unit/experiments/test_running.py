@@ -30,9 +30,10 @@ from training.experiments.experiment_events import (
     from_line,
     to_line,
 )
+from training.experiments.options import FOLDER, LOCK, Options
 from training.experiments.papers.catalogue import find_experiment
 from training.experiments.papers.definition import Arm, Budget, Claim, Experiment
-from training.experiments.plan import FOLDER, LOCK, Options, find_done, make_plan
+from training.experiments.plan import find_done, make_plan
 from training.experiments.report.saved_table import read_table
 from training.experiments.runner import Runner
 from training.faces.labels.head_poses import POSES, read_yaw, write_poses

@@ -15,9 +15,9 @@ from fkp_studio.dialogs.experiments.dialog import ExperimentsDialog
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from tests.helpers.fakes import experiment as fake_experiment
+from training.experiments.options import FOLDER, Options
 from training.experiments.papers.catalogue import EXPERIMENTS
 from training.experiments.papers.definition import Budget
-from training.experiments.plan import FOLDER, Options
 
 Make = Callable[[str], ExperimentsDialog]
 

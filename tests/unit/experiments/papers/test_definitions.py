@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from training.errors import UserError
+from training.experiments.options import Options
 from training.experiments.papers.cascade_report import PAPER_LABELS
 from training.experiments.papers.catalogue import EXPERIMENTS, find_experiment
 from training.experiments.papers.definition import Budget, Experiment, arm_config, missing_recipes, network_config
-from training.experiments.plan import Options, duration_text, make_plan, plan_sentence
+from training.experiments.plan import duration_text, make_plan, plan_sentence
 from training.experiments.report.measures import MEASURES
 from training.learning.models.registry import recipe_parameters
 

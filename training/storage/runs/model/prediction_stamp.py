@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
 
 from training.errors import UserError
-from training.faces.measures.reliability import Judged, judge
 from training.files import replacing
 from training.storage.project.project import Project
-from training.storage.project.tables.packed_columns import SPLITS
 from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.folder import load_config
 from training.storage.runs.model.adjustment import adjust_stamp, read_adjustment
 from training.storage.runs.model.starters import starters
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
-
-_BLOCK = 1024  # samples read at once
 
 
 def model_stamp(run: Run) -> str:
@@ -91,25 +86,3 @@ def model_config(run: Run) -> RunConfig:
     if not found:
         raise UserError(f"The starter model {run.name} is missing; install FKP Studio again.")
     return found[0]
-
-
-def judge_stored(
-    project: Project, run: str, split: str = "val", *, cancelled: Callable[[], bool] = lambda: False
-) -> Judged:
-    """A run's stored predictions against the labels that come from a person or the source."""
-    index = project.index()
-    chosen = np.flatnonzero(index.splits == SPLITS.index(split))
-    parts = [Judged(np.zeros(0, np.float32), np.zeros(0))]
-    for start in range(0, len(chosen), _BLOCK):
-        if cancelled():
-            break
-        rows = chosen[start : start + _BLOCK]
-        labels, found = project.labels(index.ids[rows]), project.predictions(run, index.ids[rows])
-        target = labels.vouched_points
-        sizes = np.stack([index.widths[rows], index.heights[rows]], axis=1)
-        parts.append(judge(found.points.astype(np.float64), found.confidences, target, project.schema, sizes=sizes))
-    return Judged(
-        np.concatenate([p.confidences for p in parts]),
-        np.concatenate([p.errors for p in parts]),
-        sum(p.faces for p in parts),
-    )
