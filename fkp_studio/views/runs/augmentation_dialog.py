@@ -18,9 +18,9 @@ from training.errors import UserError
 from training.storage.runs.settings.config import SETTINGS, RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
 
-GROUP = "Augmentation"
+PAGE = "Augmentation"
 TILES = 24
-NAMES = tuple(f.name for f in SETTINGS.values() if f.metadata["page"] == GROUP)
+NAMES = tuple(f.name for f in SETTINGS.values() if f.metadata["page"] == PAGE)
 SLIDERS = {  # upper end of each slider; larger values can be typed
     "flip": 1.0,
     "rotation": 45.0,
@@ -46,7 +46,7 @@ class AugmentationDialog(QDialog):
         self._result, self._seed = config, 0
         self.is_augmented = False  # whether the worker, which takes seconds to start, has drawn a sheet yet
         self.view = ImageTiles()
-        self.form = ConfigForm(config, groups=[GROUP], sliders=SLIDERS)
+        self.form = ConfigForm(config, wanted=[PAGE], sliders=SLIDERS)
         self.which = QComboBox()
         self.which.addItem("Faces of the gallery", False)
         self.which.addItem("Current face only", True)

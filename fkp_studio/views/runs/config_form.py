@@ -38,7 +38,7 @@ LARGEST_SPIN = 2**31 - 1
 class ConfigForm(QWidget):
     """One tab per group, one row per setting: name, value, description. Settings that differ from the recipe are bold.
 
-    groups: those to show; a single one has no tab. sliders: settings that get a slider up to this value instead of
+    wanted: the pages to show; a single one has no tab. sliders: settings that get a slider up to this value instead of
     their description, which becomes a tool tip.
     """
 
@@ -49,7 +49,7 @@ class ConfigForm(QWidget):
         config: RunConfig,
         parent: QWidget | None = None,
         *,
-        groups: Sequence[str] = PAGES,
+        wanted: Sequence[str] = PAGES,
         sliders: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(parent)
@@ -57,10 +57,10 @@ class ConfigForm(QWidget):
         self._labels: dict[str, QLabel] = {}
         self._editors: dict[str, QWidget] = {}
         self._base = self._config = config
-        pages = {g: self._page([f for f in SETTINGS.values() if f.metadata["page"] == g]) for g in groups}
+        pages = {g: self._page([f for f in SETTINGS.values() if f.metadata["page"] == g]) for g in wanted}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(_tabs(pages) if len(pages) > 1 else pages[groups[0]])
+        column.addWidget(_tabs(pages) if len(pages) > 1 else pages[wanted[0]])
         self.set_config(config, base=config)
 
     def set_config(self, config: RunConfig, *, base: RunConfig) -> None:

@@ -15,8 +15,7 @@ from tests.unit.assist.offsets.test_label_offsets import make_project
 from training.assist.filling.accept import accept
 from training.assist.filling.candidates import read_candidates
 from training.assist.filling.fill_of_run import make_fill
-from training.assist.offsets import calibrate_to_labels as fit_to_person
-from training.assist.offsets import project_check
+from training.assist.offsets import calibrate_to_labels, project_check
 from training.assist.offsets.calibrate_to_labels import fit_run
 from training.assist.offsets.project_check import check_labels
 from training.commands.shared import predict_all
@@ -67,7 +66,7 @@ def test_a_fit_reads_few_labels_at_once(
     before = largest()
     every = fit_run(project, run)
     assert every.adjustment.faces > 25 >= BLOCK and before == 60  # that of making the run
-    monkeypatch.setattr(fit_to_person, "MOST", 25)
+    monkeypatch.setattr(calibrate_to_labels, "MOST", 25)
     some = fit_run(project, run)
     assert some.adjustment.faces == 25
     assert some.adjustment.offset == pytest.approx(every.adjustment.offset, abs=1e-4)
