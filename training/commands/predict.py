@@ -20,7 +20,7 @@ from training.commands.shared.predict_all import (
     project_batches,
 )
 from training.errors import UserError
-from training.files import replacing
+from training.files.replacing import replacing
 from training.storage.runs.inputs.marking_schemes import scheme_words
 from training.storage.runs.run import Run
 from training.video.source import is_video

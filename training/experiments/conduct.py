@@ -20,7 +20,7 @@ from training.experiments.papers.definition import Experiment, differ_in_rows_on
 from training.experiments.plan import Job, Setting, check_rows, expected_seconds, make_plan, plan_sentence
 from training.experiments.runner import Runner
 from training.faces.labels.samples import Split
-from training.files import writing
+from training.files.sentences import writing
 from training.processes.locks import Lock
 from training.progress import Cancelled, Progress
 from training.storage.project.project import Project

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from training.files import strict
+from training.files.json_values import strict
 
 
 @dataclass(frozen=True)

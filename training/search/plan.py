@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from training.errors import UserError
-from training.files import replacing, safe_name
+from training.files.names import safe_name
+from training.files.replacing import replacing
 from training.processes.locks import Lock, is_held
 from training.storage.runs.folder import load_config
 from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot

@@ -14,7 +14,8 @@ from training.faces.images.crops import square_crop
 from training.faces.images.face_detector import ROOM
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch, Split
-from training.files import replacing, writing
+from training.files.replacing import replacing
+from training.files.sentences import writing
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
 from training.video.source import Frame

@@ -169,7 +169,7 @@ class Live:
     def _seek(self, number: int) -> None:
         """Show this frame; playback continues from it unless paused.
 
-        Refused while recording, which takes every frame.
+        RefusedFileError while recording, which takes every frame.
         """
         try:
             if self._write is None and not self.video.is_camera:

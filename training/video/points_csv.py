@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from training.faces.labels.schema import KeypointSchema
-from training.files import replacing
+from training.files.replacing import replacing
 from training.video.source import Frame
 from training.video.tracking import Face
 

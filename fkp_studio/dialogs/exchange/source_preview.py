@@ -13,7 +13,7 @@ from training.errors import UserError
 from training.faces.images.crops import CropOptions
 from training.faces.labels.labels import Labels
 from training.faces.labels.schema import KeypointSchema
-from training.files import safe_name
+from training.files.names import safe_name
 from training.sources.exchange.import_source import (
     FORMATS,
     ColumnMapping,

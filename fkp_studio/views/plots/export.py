@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
 from fkp_studio.background.tasks import run_task
-from training.files import replacing
+from training.files.replacing import replacing
 
 PNG_SCALE = 2  # for papers and slides
 

@@ -13,7 +13,8 @@ from training.assist.filling.covariance import fit_covariance
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.measures.error_curve import USUAL_POWER
-from training.files import read_array, replacing
+from training.files.arrays import read_array
+from training.files.replacing import replacing
 from training.storage.project.tables.predictions import Predictions
 
 FEWEST = 5  # minimum number of faces with at least two labels

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from training.files import strict
+from training.files.json_values import strict
 
 Report = Callable[[float, str], None]
 

@@ -11,7 +11,9 @@ from training.experiments.report.drawing import as_files
 from training.experiments.report.page import page
 from training.experiments.report.report import Report, Table, verdict_words
 from training.experiments.report.saved_table import CSV, JSON, MARKDOWN, PAGE
-from training.files import replacing, strict, writing
+from training.files.json_values import strict
+from training.files.replacing import replacing
+from training.files.sentences import writing
 
 
 def write_report(report: Report, folder: Path) -> Path:

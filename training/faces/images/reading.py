@@ -14,7 +14,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.image_header import header_size, is_turned
-from training.files import reading
+from training.files.sentences import reading
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 120_000_000  # 360 MB as RGB: more than any camera's image, less than a decompression bomb

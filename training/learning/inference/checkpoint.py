@@ -21,7 +21,8 @@ import training
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import Calibration
-from training.files import default_mode, reading, replace
+from training.files.replacing import default_mode, replace
+from training.files.sentences import reading
 from training.learning.models.registry import make_model, recipe_parameters
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig

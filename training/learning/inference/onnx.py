@@ -25,7 +25,7 @@ from torch import Tensor, nn
 import training
 from training.errors import UserError
 from training.faces.labels.splits import spread_rows
-from training.files import replacing
+from training.files.replacing import replacing
 from training.learning.augment.photometric import normalise
 from training.learning.inference.averaged_views import averaged_points
 from training.learning.inference.checkpoint import ModelInfo, load_model

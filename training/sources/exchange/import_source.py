@@ -17,7 +17,7 @@ from training.faces.images.reading import MAX_SIDE
 from training.faces.labels.samples import Split
 from training.faces.labels.schema import KAGGLE_15, KeypointSchema
 from training.faces.labels.splits import Assigned, assign
-from training.files import writing
+from training.files.sentences import writing
 from training.progress import Cancelled, IsCancelled, Progress, Report
 from training.sources.exchange.cropping import Cropper
 from training.sources.exchange.face_finding import CHUNK as PHOTOS

@@ -12,7 +12,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.labels import Labels
-from training.files import safe_name
+from training.files.names import safe_name
 from training.sources.formats.pts.text import ORIGIN, pts_number
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import prediction_runs

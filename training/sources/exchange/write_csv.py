@@ -10,7 +10,8 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.labels import PointState
-from training.files import replacing, writing
+from training.files.replacing import replacing
+from training.files.sentences import writing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks, number_text, safe_names
 from training.sources.formats.image_files import is_image

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.samples import Split
-from training.files import replacing
+from training.files.replacing import replacing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks
 from training.sources.formats.tables.pixel_text import pixel_text

@@ -11,7 +11,8 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.samples import Split
-from training.files import reading, replace, sweep_parts, writing
+from training.files.replacing import replace, sweep_parts
+from training.files.sentences import reading, writing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks, safe_names
 from training.sources.exchange.write_csv import write_png

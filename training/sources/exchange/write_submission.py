@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import UserError
-from training.files import replacing
+from training.files.replacing import replacing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks
 from training.sources.formats.kaggle import IMAGE_ID_MARK

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import UserError
-from training.files import reading
+from training.files.sentences import reading
 from training.sources.formats.csv_folder import CsvFolderReader
 from training.sources.formats.image_files import files_below, is_image
 from training.sources.formats.image_folder import PERSONS, FolderReader

@@ -14,7 +14,7 @@ from training.errors import UserError
 from training.faces.images.reading import IMAGE_SUFFIXES, examine_image, read_image_bytes
 from training.faces.labels.near_duplicates import looks_of
 from training.faces.labels.samples import Split
-from training.files import reading
+from training.files.sentences import reading
 from training.sources.formats.tables.columns import split_of
 
 _FOLDER_WORDS = {"trainset": Split.TRAIN, "valset": Split.VAL, "testset": Split.TEST}

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import UserError
-from training.files import reading, replacing, writing
+from training.files.replacing import replacing
+from training.files.sentences import reading, writing
 from training.processes.locks import Lock
 from training.storage.project.pixels import PIXELS, find_image
 from training.storage.project.project import Project

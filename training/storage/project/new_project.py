@@ -13,7 +13,8 @@ from pathlib import Path
 from training.errors import UserError
 from training.faces.labels.head_poses import POSES
 from training.faces.labels.schema import KeypointSchema
-from training.files import replace, writing
+from training.files.replacing import replace
+from training.files.sentences import writing
 from training.processes.locks import Lock, is_held
 from training.storage.project.database import DATABASE
 from training.storage.project.pixels import PIXELS

@@ -14,7 +14,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.images.crops import cut, reduction
 from training.faces.images.reading import read_image, read_reduced
-from training.files import reading
+from training.files.sentences import reading
 from training.storage.project.database import Database
 
 PIXELS = "pixels"

@@ -18,7 +18,7 @@ from training.faces.images.reading import MAX_SIDE, as_channels, resize_images
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
-from training.files import replace
+from training.files.replacing import replace
 from training.storage.project.database import BUSY_MS, Database
 from training.storage.project.new_samples import Importing, write_groups
 from training.storage.project.pixels import ImageFiles, disk_sentences, open_pixels

@@ -12,7 +12,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from training.errors import UserError
-from training.files import replacing
+from training.files.replacing import replacing
 
 REFERENCE_MACHINE = "two cores of an Intel Xeon with bf16 matrix units"
 KEYS = ("one", "many", "training")  # as in training.learning.fit.throughput.Speed

@@ -22,7 +22,7 @@ from training.assist.offsets.calibrate_to_labels import (
 )
 from training.errors import UserError
 from training.faces.labels.schema import KAGGLE_15
-from training.files import strict
+from training.files.json_values import strict
 from training.learning.inference.checkpoint import ModelInfo, save_model
 from training.learning.inference.predictor import Predictor
 from training.learning.models.registry import make_model

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import UserError
-from training.files import reading
+from training.files.sentences import reading
 from training.storage.runs.settings.config import RunConfig
 
 _LARGEST = 1 << 30  # bytes; ResNet-50 with its 1,000 classes has a tenth of it

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.errors import UserError
 from training.faces.labels.schema import SCHEMAS, KeypointSchema
-from training.files import reading
+from training.files.sentences import reading
 
 KEYPOINTS = "keypoints.json"
 _MAX_BYTES = 1 << 20

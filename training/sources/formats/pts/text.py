@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import UserError
-from training.files import reading
+from training.files.sentences import reading
 
 ORIGIN = 1.0
 _MAX_BYTES = 4 << 20

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from training.errors import UserError
-from training.files import reading
+from training.files.sentences import reading
 from training.sources.formats.problems import Place
 
 if TYPE_CHECKING:

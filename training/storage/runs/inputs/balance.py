@@ -11,7 +11,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.images.reading import resize_points
 from training.faces.measures.pose_balance import Balance, Pose, balance, pose_components
-from training.files import replacing
+from training.files.replacing import replacing
 from training.storage.runs.run import Run
 
 if TYPE_CHECKING:

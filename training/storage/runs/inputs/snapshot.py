@@ -11,7 +11,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Origin
 from training.faces.labels.schema import KeypointSchema
-from training.files import read_array
+from training.files.arrays import read_array
 from training.storage.runs.folder import read_about
 from training.storage.runs.inputs.marking_schemes import project_schemes
 from training.storage.runs.run import Run

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.errors import UserError
-from training.files import replacing, writing
+from training.files.replacing import replacing
+from training.files.sentences import writing
 from training.storage.runs.run import Run
 
 FORMAT = 1

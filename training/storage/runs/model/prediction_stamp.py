@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 
 from training.errors import UserError
-from training.files import replacing
+from training.files.replacing import replacing
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.folder import load_config

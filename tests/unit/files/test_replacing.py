@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from training import files
 from training.errors import UserError
-from training.files import replacing, safe_name, writing
+from training.files import replacing as module
+from training.files.names import safe_name
+from training.files.replacing import replacing
+from training.files.sentences import writing
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_on_windows_a_file_that_is_read_is_replaced_when_the_reader_has_closed_i
         file.write(b"two")
     assert (tmp_path / "a.txt").read_bytes() == b"two"
     tries[:] = []
-    monkeypatch.setattr(files, "_REPLACE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_REPLACE_SECONDS", 0.0)
     with pytest.raises(UserError, match="no permission"), replacing(tmp_path / "a.txt") as file:
         file.write(b"three")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.txt"]

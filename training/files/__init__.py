@@ -1,0 +1,1 @@
+"""Files read without trust, written beside and renamed, and their errors in words."""
