@@ -16,6 +16,7 @@ from training.faces.images.crops import cut, reduction
 from training.faces.images.reading import read_image, read_reduced
 from training.files.sentences import reading
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 
 PIXELS = "pixels"
 _KEPT_BYTES = 64 << 20  # larger images are decoded again for each of their faces
@@ -76,6 +77,7 @@ class PixelWriter:
         self.path.unlink(missing_ok=True)
 
 
+@guarded
 def open_pixels(database: Database, number: int) -> np.ndarray:
     """The memory-mapped images of pixel file `number`, uint8 [N, H, W(, 3)].
 

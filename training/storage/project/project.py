@@ -18,8 +18,11 @@ from training.faces.images.reading import MAX_SIDE, as_channels, resize_images
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
+from training.files.json_values import parse_json
 from training.files.replacing import replace
+from training.storage.project.damage import first_fault
 from training.storage.project.database import BUSY_MS, Database
+from training.storage.project.guard import guard
 from training.storage.project.new_samples import Importing, write_groups
 from training.storage.project.pixels import ImageFiles, disk_sentences, open_pixels
 from training.storage.project.tables import label_table, predictions
@@ -49,13 +52,14 @@ class Project:
     def __init__(self, path: Path, database: Database) -> None:
         """Use `Project.open` or `Project.create`."""
         self.path, self.database = path, database
+        database.examine = first_fault
         self._pixels: dict[int, np.ndarray] = {}
         self._files = ImageFiles()
         meta = dict(database.all("SELECT key, value FROM meta"))
         try:
             self.name = str(meta["name"])
-            self.schema = KeypointSchema.from_json(json.loads(meta["schema"]))
-        except (KeyError, ValueError) as error:
+            self.schema = KeypointSchema.from_json(parse_json(meta["schema"]))
+        except (KeyError, TypeError, ValueError, UserError) as error:
             raise UserError(f"The project {path} is damaged: its keypoints cannot be read ({error}).") from error
 
     @classmethod
@@ -167,7 +171,8 @@ class Project:
             )
         if file not in self._pixels:
             self._pixels[file] = open_pixels(self.database, file)
-        return as_channels(np.array(self._pixels[file][row]), channels)
+        with guard(self.database):
+            return as_channels(np.array(self._pixels[file][row]), channels)
 
     def images(self, ids: Sequence[int] | np.ndarray, *, size: int, channels: int = 1) -> np.ndarray:
         """Images stretched to a square, uint8 [B, size, size(, 3)]. Raises UserError if one cannot be read."""
