@@ -20,6 +20,7 @@ from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
 from training.files.json_values import parse_json
 from training.files.replacing import replace
+from training.files.sentences import naming
 from training.storage.project.damage import first_fault
 from training.storage.project.database import BUSY_MS, Database
 from training.storage.project.guard import guard
@@ -73,7 +74,7 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside.mkdir()
         try:
-            with disk_sentences(path.parent):
+            with naming(path, hidden=beside), disk_sentences(path.parent):
                 _fill_folder(beside, schema, name=name or path.stem)
                 replace(beside, path)
         except BaseException:
