@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from training.errors import UserError
@@ -16,6 +17,7 @@ from training.sources.exchange.write_csv import write_csv
 from training.sources.exchange.write_kaggle import write_kaggle
 from training.sources.exchange.write_pts import write_pts
 from training.sources.exchange.write_submission import write_submission
+from training.storage.destination import Result, check_destination
 from training.storage.project.project import Project
 
 EXPORT_FORMATS = ("kaggle", "submission", "csv", "pts")
@@ -39,6 +41,7 @@ def export_project(
     lookup: Path | None = None,
     run: str | None = None,
     states: bool = False,
+    escape_formulas: bool = False,
     progress: Report | None = None,
     cancelled: IsCancelled | None = None,
 ) -> ExportReport:
@@ -46,18 +49,27 @@ def export_project(
 
     kaggle: training.csv; untouched label cells are preserved byte for byte. submission: RowId,Location for `lookup`
     (Kaggle's IdLookupTable.csv). csv: image, group, split, coordinates; with `states` also one column per keypoint.
-    pts: 300-W files with their images. run: predictions of this run instead of labels.
-    Raises UserError for what the user can fix, and Cancelled; `out` is then unchanged.
+    pts: 300-W files with their images. run: predictions of this run instead of labels. escape_formulas: of a csv, so that
+    a spreadsheet runs none of its cells.
+    Raises UserError for what the user can fix, also where `out` is no earlier result, and Cancelled; `out` is then
+    unchanged.
     """
     out = Path(out)
+    write = _writer(format, lookup=lookup, states=states, escape_formulas=escape_formulas)
+    result = Result.FOLDER if format == "pts" else Result.TABLE
+    check_destination(out, result, inputs=() if lookup is None else (lookup,), project=project)
     values = Values(project, run)
     tell = Progress(progress, cancelled)
     tell(0.0, f"Writing {out.name}")
-    count, notes = _writer(format, lookup=lookup, states=states)(values, out, tell)
+    count, notes = write(values, out, tell)
     return ExportReport(out, count, tuple(notes))
 
 
-def _writer(kind: str, *, lookup: Path | None, states: bool) -> _Writer:
+def _writer(kind: str, *, lookup: Path | None, states: bool, escape_formulas: bool) -> _Writer:
+    if kind != "csv" and escape_formulas:
+        raise UserError(
+            "Formulas can be escaped in csv files only: the other formats are byte for byte what programs read."
+        )
     if kind == "submission":
         if lookup is None:
             raise UserError(
@@ -66,7 +78,7 @@ def _writer(kind: str, *, lookup: Path | None, states: bool) -> _Writer:
             )
         return lambda values, out, tell: write_submission(values, out, tell, lookup=lookup)
     if kind == "csv":
-        return lambda values, out, tell: write_csv(values, out, tell, states=states)
+        return partial(write_csv, states=states, escape_formulas=escape_formulas)
     if kind in EXPORT_FORMATS:
         return write_kaggle if kind == "kaggle" else write_pts
     raise UserError(f"There is no export format {kind!r}; choose one of {', '.join(EXPORT_FORMATS)}.")
