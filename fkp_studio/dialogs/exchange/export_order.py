@@ -69,6 +69,7 @@ class Order:
     lookup: Path | None
     states: bool
     int8: bool
+    escape_formulas: bool = False
 
 
 def export(
@@ -84,6 +85,7 @@ def export(
                 lookup=order.lookup,
                 run=order.run,
                 states=order.states,
+                escape_formulas=order.escape_formulas,
                 progress=progress,
                 cancelled=cancelled,
             )

@@ -15,7 +15,7 @@ from training.progress import IsCancelled, Progress, Report
 from training.sources.exchange.values import Values
 from training.sources.exchange.write_csv import write_csv
 from training.sources.exchange.write_kaggle import write_kaggle
-from training.sources.exchange.write_pts import write_pts
+from training.sources.exchange.write_pts import check_folder, write_pts
 from training.sources.exchange.write_submission import write_submission
 from training.storage.destination import Result, check_destination
 from training.storage.project.project import Project
@@ -56,13 +56,26 @@ def export_project(
     """
     out = Path(out)
     write = _writer(format, lookup=lookup, states=states, escape_formulas=escape_formulas)
-    result = Result.FOLDER if format == "pts" else Result.TABLE
-    check_destination(out, result, inputs=() if lookup is None else (lookup,), project=project)
+    check_export(project, out, format=format, lookup=lookup)
     values = Values(project, run)
     tell = Progress(progress, cancelled)
     tell(0.0, f"Writing {out.name}")
     count, notes = write(values, out, tell)
     return ExportReport(out, count, tuple(notes))
+
+
+def check_export(
+    project: Project,
+    out: Path,
+    *,
+    format: str,  # noqa: A002 - the word of the command line
+    lookup: Path | None = None,
+) -> None:
+    """Raise UserError where `out` holds anything but an earlier export: other data, or a folder that is not empty."""
+    result = Result.FOLDER if format == "pts" else Result.TABLE
+    check_destination(out, result, inputs=() if lookup is None else (lookup,), project=project)
+    if format == "pts":
+        check_folder(out)
 
 
 def _writer(kind: str, *, lookup: Path | None, states: bool, escape_formulas: bool) -> _Writer:

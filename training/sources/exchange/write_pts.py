@@ -36,8 +36,7 @@ def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[
     Files are copied as they are, also where the sample is cut out of one; pixels become PNG. A missing point is `nan
     nan`.
     """
-    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: it is not empty; give a new or empty folder.")
+    check_folder(out)
     place = out.resolve() if out.is_symlink() else out
     sweep_parts(place)
     part = place.with_name(f".{place.name[:100]}.{uuid.uuid4().hex[:8]}.part")
@@ -56,6 +55,13 @@ def write_pts(values: Values, out: Path, progress: Progress) -> tuple[int, list[
             shutil.rmtree(part, ignore_errors=True)
             raise
     return folder.count, folder.notes()
+
+
+def check_folder(out: Path) -> None:
+    """Raise UserError unless `out` is new or an empty folder."""
+    with writing(out):
+        if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
+            raise UserError(f"{out}: it is not empty; give a new or empty folder.")
 
 
 class _Folder:
