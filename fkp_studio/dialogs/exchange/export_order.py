@@ -100,6 +100,6 @@ def export_model(
 
     Runs in a child process, so that the window never loads torch. Raises UserError with the command's error message.
     """
-    words = [*command, str(project), str(out), "--format", "onnx", "--run", run, *(["--int8"] if int8 else [])]
+    words = [*command, str(project), str(out), "--format", "onnx", f"--run={run}", *(["--int8"] if int8 else [])]
     said = run_command(words, cancelled=cancelled)
     return None if said is None else said.strip()

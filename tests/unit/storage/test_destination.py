@@ -16,6 +16,7 @@ from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import import_source
 from training.storage.destination import Result, check_destination, is_project
 from training.storage.project.project import Project
+from training.synthetic.demo import make_demo_project
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither pipes nor links for everybody")
 
@@ -49,6 +50,15 @@ def refusal(
 def test_nothing_inside_a_project_is_written(project: Path, name: str) -> None:
     for result in Result:
         assert "inside the project" in refusal(project / name, result) or name == "."
+
+
+def test_no_project_is_made_inside_another(project: Path, tmp_path: Path) -> None:
+    for place in (project / "runs", project / "runs" / "new.fkp"):
+        with pytest.raises(UserError, match="inside the project"):
+            import_source(tmp_path / "in", place)
+        with pytest.raises(UserError, match=r"inside the project|already exists"):
+            make_demo_project(place, samples=2)
+    assert not list((project / "runs").iterdir())
 
 
 @POSIX

@@ -56,7 +56,7 @@ def test_a_model_is_written_by_a_process_whose_sentence_is_shown(
     fake = (sys.executable, "-c", "import sys; print(*sys.argv[3:])")
     monkeypatch.setattr(export_dialog, "export_model", partial(export_model, command=fake))
     dialog.int8.setChecked(True)
-    assert finish(qtbot, dialog) == "--format onnx --run 0001-cnn-6 --int8"
+    assert finish(qtbot, dialog) == "--format onnx --run=0001-cnn-6 --int8"
     with pytest.raises(UserError, match="no such model"):
         export_model(
             Path("m"),
