@@ -12,6 +12,8 @@ from training.errors import UserError
 from training.faces.images.reading import IMAGE_SUFFIXES
 from training.faces.labels.samples import SampleBatch, face_name
 from training.faces.labels.schema import SCHEMAS, KeypointSchema, schema_from_names
+from training.files.regular import open_regular
+from training.files.sentences import reading
 from training.progress import Progress
 from training.sources.formats.image_files import Examined, examine_files
 from training.sources.formats.image_folder import PERSONS
@@ -88,7 +90,7 @@ class CsvFolderReader:
 
     def count(self) -> tuple[int, bool]:
         """Lines of the file, without the header."""
-        with self.path.open("rb") as file:
+        with reading(self.path), open_regular(self.path) as file:
             lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
             file.seek(max(self.path.stat().st_size - 1, 0))
             lines += file.read(1) != b"\n"

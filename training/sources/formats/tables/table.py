@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from training.errors import UserError
+from training.files.regular import open_regular
 from training.files.sentences import reading
 from training.sources.formats.problems import Place
 
@@ -242,7 +243,7 @@ def _is_utf8(data: bytes) -> bool:
 def open_table(path: Path) -> Iterator[Table]:
     """Opens a CSV; UserError where the file cannot be read or is not text."""
     with reading(path):
-        file = path.open("rb", buffering=_BUFFER)
+        file = open_regular(path, buffering=_BUFFER)
     with file:
         yield Table(file, path)
 
