@@ -161,12 +161,12 @@ def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, 
 def find_images(sources: list[Path]) -> list[tuple[str, Path]]:
     """(name, path) of the given image files and of those in folders (named by their path within). Raises UserError."""
     from training.faces.images.reading import IMAGE_SUFFIXES
+    from training.sources.formats.image_files import files_below, is_image
 
     found = []
     for source in sources:
         if source.is_dir():
-            inside = sorted(p for p in source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-            found += [(p.relative_to(source).as_posix(), p) for p in inside]
+            found += [(p.relative_to(source).as_posix(), p) for p in files_below(source, is_image)]
         elif source.exists():
             found.append((str(source), source))
         else:

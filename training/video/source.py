@@ -15,6 +15,8 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.reading import MAX_PIXELS
+from training.files.regular import open_regular
+from training.files.sentences import reading
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mjpg", ".mjpeg", ".ogv")
 _USUAL_RATE = 25.0  # frames/s where a file does not say
@@ -136,19 +138,39 @@ class Video:
 
 
 def _open(source: Path | int) -> cv2.VideoCapture:
-    if isinstance(source, Path) and not source.is_file():
-        raise UserError(f"There is no video file {source}.")
-    try:
-        capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
-    except cv2.error as error:
-        raise UserError(_no_frame(source)) from error
-    if not capture.isOpened():
-        raise UserError(_no_frame(source))
+    capture = _opened(source)
     if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > MAX_PIXELS:
         capture.release()
         raise UserError(
             f"{source}: the frames are larger than {MAX_PIXELS // 1_000_000} million pixels; scale the video down."
         )
+    return capture
+
+
+def _opened(source: Path | int) -> cv2.VideoCapture:
+    try:
+        if isinstance(source, int):
+            capture = cv2.VideoCapture(source)
+        else:
+            with reading(source):
+                open_regular(source).close()
+            capture = _first_open(source)
+    except cv2.error as error:
+        raise UserError(_no_frame(source)) from error
+    if not capture.isOpened():
+        raise UserError(_no_frame(source))
+    return capture
+
+
+def _first_open(path: Path) -> cv2.VideoCapture:
+    """The file as the first of OpenCV's readers opens it.
+
+    One of them, for numbered images (a01.png, a02.png...), would open other files than this one.
+    """
+    capture = cv2.VideoCapture()
+    for reader in cv2.videoio_registry.getStreamBackends():
+        if reader != cv2.CAP_IMAGES and capture.open(str(path), reader):
+            break
     return capture
 
 

@@ -151,7 +151,7 @@ def test_no_video_no_file_and_no_camera_are_told(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     for source, words in (
         (tmp_path / "text.mp4", "not a video"),
-        (tmp_path / "gone.avi", "no video file"),
+        (tmp_path / "gone.avi", "no such file"),
         (97, "no camera 97"),
     ):
         with pytest.raises(UserError, match=words):
