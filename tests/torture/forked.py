@@ -27,6 +27,17 @@ class Fate:
     grew: int = 0
 
 
+def load_torch() -> None:
+    """Load once, before the forks, what every child would have to: half a minute of imports on a busy machine."""
+    import torch
+    import torch._dynamo  # by the first optimiser
+
+    import training.learning.fit.train_run
+    import training.learning.inference.predictor  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
 class JudgedError(Exception):
     """An end that is neither a success nor a refusal, such as "half" of an import."""
 

@@ -13,7 +13,7 @@ from tests.torture.outcome import Outcome
 from tests.torture.processes import family, sockets
 
 _SECONDS = 90.0  # for a training to start on a busy machine
-_TRAINING_SECONDS = 4.0  # that are watched after the first step
+_TRAINING_SECONDS = 2.0  # that are watched after the first step
 _LISTENS = "0A"
 _LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 _PROTOCOLS = ("tcp", "tcp6")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from tests.torture.forked import Fate, in_fork
+from tests.torture.forked import Fate, in_fork, load_torch
 from tests.torture.fuzz.targets import PARTS, Target
 from tests.torture.fuzz.valid import write
 from tests.torture.outcome import Outcome
@@ -23,7 +23,7 @@ _GOOD = ("ok", "sentence")
 def run(scratch: Path, *, count: int, seed: int, part: str) -> Outcome:
     """count: how many spoiled files of each kind. part: which of PARTS."""
     cv2.setNumThreads(1)
-    _load()
+    load_torch()
     outcome = Outcome()
     for name, target in PARTS[part].items():
         row, folder = outcome.row(name), scratch / "case"
@@ -39,15 +39,6 @@ def run(scratch: Path, *, count: int, seed: int, part: str) -> Outcome:
             shutil.rmtree(folder, ignore_errors=True)
         print(f"    {name}: {row.tried}, {len(row.found)} found", file=sys.stderr, flush=True)
     return outcome
-
-
-def _load() -> None:
-    """What the children need is loaded once, before they are forked."""
-    import torch
-
-    import training.learning.inference.predictor  # noqa: F401
-
-    torch.set_num_threads(1)
 
 
 def unspoiled(target: Target, folder: Path) -> list[str]:

@@ -7,10 +7,8 @@ import json
 import random
 from pathlib import Path
 
-import torch
-
 from tests.torture import inputs
-from tests.torture.forked import Fate, in_fork
+from tests.torture.forked import Fate, in_fork, load_torch
 from tests.torture.outcome import Outcome
 from tests.torture.places.run import SECONDS, fresh, words_wrong
 from tests.torture.places.shim import ERRORS, FAULTS, arm, disarm
@@ -29,7 +27,7 @@ from training.storage.runs.settings.recipes import recipe_config
 
 def run(scratch: Path, *, count: int, seed: int) -> Outcome:
     """count: how many places are tried with each fault."""
-    torch.set_num_threads(1)
+    load_torch()
     prepared, folder, outcome = _prepare(scratch / "prepared"), scratch / "case", Outcome()
     fresh(prepared, folder)
     first = train(folder, at=0, fault="")

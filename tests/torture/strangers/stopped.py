@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from tests.torture import inputs
 from tests.torture.forked import in_fork
 from training.learning.fit.train_run import train_run
@@ -20,7 +18,6 @@ SECONDS = 120.0
 
 def stopped_training(folder: Path) -> Run:
     """A run in folder/p.fkp that was stopped in its second epoch."""
-    torch.set_num_threads(1)
     inputs.imported(inputs.kaggle_csv(folder / "training.csv", 40), folder / "p.fkp")
     with Project.open(folder / "p.fkp") as project:
         run = create_run(project, with_overrides(recipe_config("fast"), inputs.TRAINING))
