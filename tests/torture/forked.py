@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from training.errors import UserError
 
-ADDRESSES = 12 << 30  # bytes of address space: torch alone maps several gigabytes
+ADDRESSES = 6 << 30  # bytes of address space
 _LONGEST = 4000  # characters of words that are passed on
 
 

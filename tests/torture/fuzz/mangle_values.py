@@ -128,7 +128,7 @@ def mangle_safetensors(data: bytes, draw: random.Random) -> bytes:
     if how == 3:
         about[_HEADER] = mangle_json(about[_HEADER].encode(), draw).decode("utf-8", "replace")
     elif how == 4:
-        entries = ({"dtype": "F32", "shape": [2**40], "data_offsets": [0, 4]}, {}, None)
+        entries: tuple[Any, ...] = ({"dtype": "F32", "shape": [2**40], "data_offsets": [0, 4]}, {}, None)
         header[draw.choice((name, name + "x"))] = draw.choice(entries)
     else:
         header[name] = header[name] | {"dtype": draw.choice(("F16", "I64", "BOOL", "F64", "BF16", "F8_E4M3", "U8"))}

@@ -23,7 +23,7 @@ from training.faces.labels.labels import PointState
 FORMATS = ("csv", "kaggle", "pts")
 _NOT_TRIGGERED = (  # they leave the project, need a camera, or open programs of the desktop
     "quit", "close", "demo", "open", "report", "log", "live", "full_screen", "train", "stop", "import", "import_photos",
-    "accept_all", "take_back", "export",
+    "export",
 )  # fmt: skip
 _OPEN_MS = 300  # how long a dialog stays open
 _EXPORT_SECONDS = 30.0

@@ -59,7 +59,7 @@ def _wide(folder: Path) -> Path:
 
 
 def _judge(outcome: Outcome, words: list[object], case: str) -> None:
-    fate = in_fork(partial(command, *words), seconds=SECONDS, addresses=8 << 30)
+    fate = in_fork(partial(command, *words), seconds=SECONDS, addresses=3 << 30)
     wrong = [] if fate.kind in ("ok", "sentence") else [f"{fate.kind}: {fate.words}"]
     wrong += [f"took {fate.grew} MB"] if fate.grew > _MEMORY else []
     outcome.row("what is no file, or too wide").add(fate.kind, wrong, case=case)

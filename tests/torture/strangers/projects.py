@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -97,7 +98,7 @@ def _nothing_to_predict(case: Path) -> tuple[Fate, list[str]]:
     return fate, [] if keep.exists() and keep.read_text(encoding="utf-8") == "mine\n" else ["the file is gone"]
 
 
-ATTACKS = {
+ATTACKS: dict[str, Callable[[Path], tuple[Fate, list[str]]]] = {
     "csv export of names that are paths": partial(_names, kind="csv"),
     "pts export of names that are paths": partial(_names, kind="pts"),
     "pts export of a file that is no image": _foreign_file,
