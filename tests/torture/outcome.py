@@ -30,7 +30,7 @@ class Row:
         self.tried += 1
         self.ends[end] += 1
         if wrong:
-            self.found.append(f"{self.what}{', ' if case else ''}{case}: {'; '.join(wrong)}")
+            self.found.append(" ".join(f"{self.what}{', ' if case else ''}{case}: {'; '.join(wrong)}".split()))
 
 
 @dataclass

@@ -26,7 +26,7 @@ def attack(folder: Path, outcome: Outcome) -> None:
         for start in (0.0, 0.5, 0.99):
             fate, wrong = _predict(folder, joined_safetensors(header, filled(body, value, start=start)))
             wrong += [] if fate.kind == "sentence" else [f"{fate.kind}: {fate.words}"]
-            outcome.row(f"models of {name}").add("refused", wrong, case=f"from {start:.0%} of the weights on")
+            outcome.row(f"models of {name}").add(fate.kind, wrong, case=f"from {start:.0%} of the weights on")
     for side in (1024, 4096, 2**31):
         fate, wrong = _predict(folder, joined_safetensors(asking_for(header, side), body))
         wrong += [] if fate.kind in ("ok", "sentence") else [f"{fate.kind}: {fate.words}"]

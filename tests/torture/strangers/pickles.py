@@ -27,6 +27,7 @@ class Evil:
 def attack(folder: Path, outcome: Outcome) -> None:
     run = stopped_training(folder)
     project, marker = folder / "p.fkp", folder / "MARKER"
+    _control(marker, outcome)
     pretrained = ["train", project, "--recipe", "resnet-50", "--epochs", 1, "--set", "threads=1"]
     for name in ("resume.pt", "w.pth", "w.safetensors", "model.safetensors"):
         for write in (evil_zip, evil_plain):
@@ -36,7 +37,7 @@ def attack(folder: Path, outcome: Outcome) -> None:
                 "resume.pt": ["resume", run.path],
                 "model.safetensors": ["predict", project, "--model", file, "--out", folder / "out.csv"],
             }.get(name, [*pretrained, f"pretrained={file}"])
-            wrong = _refused(words, marker)
+            wrong = _refused(words, file, marker)
             outcome.row("pickles that run a command").add("refused", wrong, case=f"{name} by {write.__name__}")
     _of_a_run(run, folder, outcome)
 
@@ -46,7 +47,9 @@ def _of_a_run(run: Run, folder: Path, outcome: Outcome) -> None:
     marker = folder / "MARKER"
     evil_zip(run.model, marker)
     words = ["fill", folder / "p.fkp", "--run", "1"]
-    outcome.row("pickles that run a command").add("refused", _refused(words, marker), case="a run's model by evil_zip")
+    outcome.row("pickles that run a command").add(
+        "refused", _refused(words, run.model, marker), case="a run's model by evil_zip"
+    )
 
 
 def evil_zip(path: Path, marker: Path) -> None:
@@ -60,9 +63,18 @@ def evil_plain(path: Path, marker: Path) -> None:
     path.write_bytes(pickle.dumps(Evil(marker), protocol=2))
 
 
-def _refused(words: list[object], marker: Path) -> list[str]:
+def _control(marker: Path, outcome: Outcome) -> None:
+    """Unpickled, it does run: else the other cases would prove nothing."""
+    in_fork(lambda: pickle.loads(pickle.dumps(Evil(marker))), seconds=SECONDS)
+    ran = marker.exists()
+    marker.unlink(missing_ok=True)
+    outcome.row("pickles that run a command").add("control", [] if ran else ["unpickled, it runs nothing"])
+
+
+def _refused(words: list[object], file: Path, marker: Path) -> list[str]:
+    """What is wrong, unless the command ends with a sentence that names the file."""
     fate = in_fork(lambda: command(*words), seconds=SECONDS)
-    wrong = [] if fate.kind == "sentence" else [f"{fate.kind}: {fate.words}"]
+    wrong = [] if fate.kind == "sentence" and str(file) in fate.words else [f"{fate.kind}: {fate.words}"]
     if marker.exists():
         marker.unlink()
         wrong.append("THE COMMAND WAS RUN")
