@@ -163,7 +163,7 @@ def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report
     with Project.open(path, read_only=True) as project:
         check_keypoints(predictor, project)
         ids, names = project.kept_ids(), project.names()
-        for part, images in project_batches(project, ids, unreadable):
+        for part, images, _ in project_batches(project, ids, unreadable):
             schemes = predictor.schemes_of(project.path, part)
             points, confidences = predict_images(predictor, images, schemes)
             yield [(names[i - 1],) for i in part.tolist()], points + project.faces(part).corners, confidences

@@ -50,10 +50,11 @@ def export_project(
     Raises UserError for what the user can fix, and Cancelled; `out` is then unchanged.
     """
     out = Path(out)
-    values = Values(project, run)
+    write = _writer(format, lookup=lookup, states=states)
     tell = Progress(progress, cancelled)
     tell(0.0, f"Writing {out.name}")
-    count, notes = _writer(format, lookup=lookup, states=states)(values, out, tell)
+    with project.database.one_state():
+        count, notes = write(Values(project, run), out, tell)
     return ExportReport(out, count, tuple(notes))
 
 

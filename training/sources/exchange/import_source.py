@@ -226,10 +226,10 @@ def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSch
 def _fill(
     project: Project, reader: Reader, cropper: Cropper, finder: FaceFinder | None, *, tell: Progress, seed: int
 ) -> Assigned:
-    known, groups = KnownImages(project), _known_groups(project)
     seen: list[Any] = []
     looks: list[np.ndarray] = []
     with writing(project.path), project.importing(reader.source.name) as importing:
+        known, groups = KnownImages(project), _known_groups(project)  # inside, so that no other import adds to them
         size = PHOTOS if finder else CHUNK
         with closing(reader.chunks(project.schema, progress=tell.part(0.0, _READ), size=size)) as chunks:
             faces = map(finder, map(known.drop_files, chunks)) if finder else chunks

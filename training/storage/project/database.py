@@ -156,6 +156,20 @@ class Database:
                 raise
 
     @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """All reads of the block see the project as it is at the first, whatever other programs write meanwhile."""
+        if self.sql.in_transaction:
+            yield
+            return
+        with self.sentences():
+            self.sql.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self.sql.in_transaction:
+                    self.sql.execute("ROLLBACK")  # nothing was written
+
+    @contextmanager
     def sentences(self) -> Iterator[None]:
         """Turn SQLite's errors into UserErrors."""
         try:

@@ -119,6 +119,11 @@ def oldest_step(database: Database) -> int:
     return int((database.one("SELECT min(id) FROM steps") or (0,))[0] or 0)
 
 
+def is_newest(database: Database, step: int) -> bool:
+    """Whether the step is the last one written and is not undone."""
+    return database.one("SELECT id, undone FROM steps ORDER BY id DESC LIMIT 1") == (step, 0)
+
+
 def journal_state(database: Database) -> State:
     """(number of samples, newest step, number of undone steps); changes with every edit, also by other programs."""
     newest, undone = database.one("SELECT max(id), sum(undone) FROM steps") or (0, 0)
@@ -210,8 +215,7 @@ def amend_step(database: Database, step: int, ids: np.ndarray, after: Labels) ->
 
     Raises UserError if it is not the newest step, or is undone.
     """
-    row = database.one("SELECT id, undone FROM steps ORDER BY id DESC LIMIT 1")
-    parts = list(read_parts(database, step, after.states.shape[1])) if row == (step, 0) else []
+    parts = list(read_parts(database, step, after.states.shape[1])) if is_newest(database, step) else []
     if len(parts) != 1 or not np.array_equal(parts[0][0], ids):
         raise UserError("The labels were changed elsewhere in the meantime. Nothing was changed; try again.")
     data = _pack_part(ids, pack(parts[0][1]), pack(after))

@@ -203,11 +203,22 @@ class Project:
             label_table.write_labels(self.database, as_ids(ids), labels)
 
     def write_predictions(
-        self, run: str, ids: Sequence[int] | np.ndarray, points: np.ndarray, confidences: np.ndarray
+        self,
+        run: str,
+        ids: Sequence[int] | np.ndarray,
+        points: np.ndarray,
+        confidences: np.ndarray,
+        *,
+        crops: np.ndarray | None = None,
     ) -> None:
-        """Store predictions of a run: points [B, K, 2] in image px, confidences [B, K]."""
+        """Store predictions of a run: points [B, K, 2] in image px, confidences [B, K].
+
+        crops: `faces(ids).crops` when the images were read; predictions of faces cropped again since are dropped.
+        """
+        numbers = as_ids(ids)
         with self.database.transaction():
-            predictions.write_predictions(self.database, run, as_ids(ids), points, confidences)
+            same = slice(None) if crops is None else (self.faces(numbers).crops == crops).all(axis=1)
+            predictions.write_predictions(self.database, run, numbers[same], points[same], confidences[same])
 
     def set_splits(self, ids: Sequence[int] | np.ndarray, splits: np.ndarray) -> None:
         """Set splits, uint8 [B]: 0 train, 1 val, 2 test, 3 removed."""
