@@ -148,6 +148,7 @@ class TrainingQueue(QObject):
         queue = self._queue()
         if queue is None:
             return
+        self._present = self._present or attend(queue.runs_dir)
         if not self._own:
             self._start_next(queue)
         active = queue.active()
@@ -232,7 +233,6 @@ class TrainingQueue(QObject):
                 self._follow(info.run)
         if not self._requeued:
             self._requeued = True
-            self._present = attend(queue.runs_dir)
             lost = [info.run for info in self._book.infos() if info.status == "queued" and _still_waits(info)]
             self.add(*lost)
         self.look()

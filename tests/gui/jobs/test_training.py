@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -235,18 +236,13 @@ def test_two_windows_share_one_queue(make_jobs: Make, qtbot: QtBot) -> None:
     first, second = make_jobs("good"), make_jobs("good")
     first.train([config(), config("cnn")])
     second.train([config("ml-cnn"), config("cnn-6")])
-    most = 0
-
-    def all_done() -> bool:
-        nonlocal most
-        runs = [info.run for info in first.book.infos()]
-        most = max(most, sum(map(is_running, runs)))
-        return len(runs) == 4 and all(ended(jobs, run.name) for run in runs for jobs in (first, second))
-
-    qtbot.waitUntil(all_done)
-    assert most == 1
+    qtbot.waitUntil(lambda: len(first.book.names()) == len(second.book.names()) == 4)
     runs = [info.run for info in first.book.infos()]
+    qtbot.waitUntil(lambda: all(ended(jobs, run.name) for run in runs for jobs in (first, second)))
     assert [sum(isinstance(event, RunStarted) for event in read_events(run)[0]) for run in runs] == [1, 1, 1, 1]
+    times = [[json.loads(line)["time"] for line in run.events.read_text().splitlines()] for run in runs]
+    spans = sorted((min(of_run), max(of_run)) for of_run in times)
+    assert all(earlier[1] < later[0] for earlier, later in pairwise(spans))  # one at a time
 
 
 def test_a_waiting_run_that_was_stopped_does_not_come_back(make_jobs: Make, qtbot: QtBot, session: Session) -> None:

@@ -102,7 +102,7 @@ class RunQueue:
 
         Pass the claim to `start_claimed`, or release its turn.
         """
-        if not (self.runs_dir / FILE).is_file():
+        if not (self.runs_dir / FILE).is_file() or self.is_busy():
             return None
         turn = Lock(self.runs_dir / _TURN)
         with writing(self.runs_dir):

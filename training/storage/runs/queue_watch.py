@@ -23,10 +23,13 @@ _PROBE = 0.2  # seconds: `is_held` of another program takes a lock for an instan
 
 
 def attend(runs_dir: Path) -> Lock | None:
-    """The lock that tells `watch` that a window starts the runs; None if another window has it. Release it at the end."""
+    """The lock that tells `watch` that a window starts the runs. Release it at the end.
+
+    None if another window has it, or `watch` looks at it in this instant: try again later.
+    """
     lock = Lock(runs_dir / WINDOW)
     with suppress(OSError):
-        if lock.acquire(wait=_PROBE):
+        if lock.acquire(wait=0):
             return lock
     return None
 
