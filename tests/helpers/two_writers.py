@@ -13,10 +13,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PySide6.QtTest import QSignalSpy
 
 from fkp_studio.document.store import ProjectStore
 from tests.helpers.interleaving import Writer, count_statements, interleave, stepping
 from training.assist.filling.accept import accept
+from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KAGGLE_15
@@ -100,7 +102,23 @@ def _nudge(store: ProjectStore) -> None:
 
 
 def _undo(store: ProjectStore) -> None:
-    store.undo_stack.undo()
+    _move(store, store.undo_stack.undo)
+
+
+def _redo(store: ProjectStore) -> None:
+    _move(store, store.undo_stack.redo)
+
+
+def _move(store: ProjectStore, move: Callable[[], object]) -> None:
+    """Undo or redo; raises UserError where the window says that it failed, when it has read the journal again."""
+    words: list[str] = []
+    read = QSignalSpy(store.changed)
+    store.failed.connect(words.append)
+    move()
+    store.failed.disconnect(words.append)
+    if words:
+        read.wait(10_000)  # ms
+        raise UserError(words[0])
 
 
 WINDOW: dict[str, tuple[Callable[[ProjectStore], object], ...]] = {
@@ -110,7 +128,7 @@ WINDOW: dict[str, tuple[Callable[[ProjectStore], object], ...]] = {
     "mark a point occluded": (lambda s: s.set_state(1, 0, PointState.OCCLUDED),),
     "accept a face": (lambda s: s.edit(lambda p: accept(p, RUN, [1], plain=True), samples=1),),
     "undo": (_undo,),
-    "redo": (_undo, lambda s: s.undo_stack.redo()),
+    "redo": (_undo, _redo),
     "remove a face": (lambda s: s.edit(lambda p: remove(p, [1]), samples=1),),
     "move a face": (lambda s: s.edit(lambda p: move_to_split(p, [1], 1), samples=2),),
 }
