@@ -12,8 +12,9 @@ from training.errors import UserError
 from training.faces.images.image_header import header_size
 from training.files.regular import open_regular
 from training.files.sentences import writing
-from training.storage.project.database import APPLICATION, DATABASE
+from training.storage.project.database import DATABASE
 from training.storage.project.project import Project
+from training.storage.project.table_definitions import APPLICATION
 from training.storage.project.tables.imports import read_imports
 
 _HEAD = 1 << 16  # bytes looked at to see what a file is
