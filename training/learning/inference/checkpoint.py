@@ -6,8 +6,8 @@ import errno
 import json
 import math
 import os
-import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ _NORMALISATION = {  # described for other programs; keyed by the setting pixels
     "unit": "intensity 0..255, divided by 256",
     "imagenet": "intensity 0..1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)",
 }
-_FULL = 1 << 20  # bytes free: with less, a failed write is put down to a full disk
+_MORE = 1 << 20  # bytes: with less room than that, a failed write is put down to a full disk
 
 
 @dataclass(frozen=True)
@@ -164,19 +164,34 @@ def load_resume(path: Path) -> dict[str, Any]:
 
 
 def _write_error(beside: Path, path: Path, error: Exception) -> OSError:
-    """The likely system error behind one that a writer hides; removes the partial file."""
-    full = shutil.disk_usage(path.parent).free < _FULL
-    beside.unlink(missing_ok=True)
-    if full:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    return OSError(f"{path} cannot be written: {error}")
+    """The system's error behind one that a writer hides, found by writing on; removes the partial file."""
+    found = OSError(errno.EIO, str(error).splitlines()[0] if str(error) else os.strerror(errno.EIO), str(path))
+    try:
+        with beside.open("ab") as file:
+            file.write(bytes(_MORE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as cause:
+        found = OSError(cause.errno, cause.strerror, str(path))
+    _remove(beside)
+    return found
+
+
+def _remove(beside: Path) -> None:
+    with suppress(OSError):  # the error that matters is on its way
+        beside.unlink()
 
 
 def _put(beside: Path, path: Path) -> None:
-    with beside.open("r+b") as file:  # Windows brings only files to the disk that could be written
-        os.fsync(file.fileno())
-    beside.chmod(default_mode())  # safetensors makes it readable by the owner only
-    replace(beside, path)
+    """Raises OSError, which names `path`; nothing remains beside it."""
+    try:
+        with beside.open("r+b") as file:  # Windows brings only files to the disk that could be written
+            os.fsync(file.fileno())
+        beside.chmod(default_mode())  # safetensors makes it readable by the owner only
+        replace(beside, path)
+    except OSError as error:
+        _remove(beside)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_compact(model: Run, out: Path) -> int:
