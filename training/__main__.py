@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from io import TextIOWrapper
 from pathlib import Path
 
 from training.errors import FAULT, OK, USER_ERROR, UserError
@@ -23,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         if args.command == "serve":
             from training.learning.inference.serve import serve
 
+            if isinstance(sys.stdin, TextIOWrapper):
+                sys.stdin.reconfigure(errors="replace")  # such a line is no request; the next may be one
             serve(sys.stdin, sys.stdout)
             return OK
         if args.command == "live":

@@ -105,7 +105,7 @@ def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None
 def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
     """The model of a run folder, a starter or a model file, on the CPU, ready to predict.
 
-    Raises UserError where it is missing or damaged.
+    Raises UserError where it is missing or damaged, or holds weights that are not finite.
     """
     file = run.model
     if not file.is_file():
@@ -120,10 +120,22 @@ def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
             info = ModelInfo.from_text(text)
             shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
             model = _matching_model(info, shapes, file)
-            model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
+            state = {name: stored.get_tensor(name) for name in shapes}
+            model.load_state_dict(state)
     except (safetensors.SafetensorError, OSError, RuntimeError) as error:
         raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train again.") from error
+    _check_finite(state, file)
     return model.eval(), info
+
+
+def _check_finite(state: Mapping[str, Tensor], file: Path) -> None:
+    """Raises UserError. A network with such weights predicts nothing, or nonsense."""
+    broken = next((name for name, value in state.items() if not bool(value.isfinite().all())), "")
+    if broken:
+        raise UserError(
+            f"The model file {file} holds weights that are not finite ({broken}): its training diverged, or the file is "
+            "damaged. Train again with a smaller learning rate, or use another model."
+        )
 
 
 def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> nn.Module:
