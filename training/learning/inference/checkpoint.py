@@ -23,6 +23,7 @@ from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import Calibration
 from training.files.replacing import default_mode, replace
 from training.files.sentences import reading
+from training.learning.inference.finite import is_finite
 from training.learning.models.registry import make_model, recipe_parameters
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
@@ -120,17 +121,16 @@ def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
             info = ModelInfo.from_text(text)
             shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
             model = _matching_model(info, shapes, file)
-            state = {name: stored.get_tensor(name) for name in shapes}
-            model.load_state_dict(state)
+            model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
     except (safetensors.SafetensorError, OSError, RuntimeError) as error:
         raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train again.") from error
-    _check_finite(state, file)
+    _check_finite(model.state_dict(), file)
     return model.eval(), info
 
 
 def _check_finite(state: Mapping[str, Tensor], file: Path) -> None:
     """Raises UserError. A network with such weights predicts nothing, or nonsense."""
-    broken = next((name for name, value in state.items() if not bool(value.isfinite().all())), "")
+    broken = next((name for name, value in state.items() if not is_finite(value)), "")
     if broken:
         raise UserError(
             f"The model file {file} holds weights that are not finite ({broken}): its training diverged, or the file is "

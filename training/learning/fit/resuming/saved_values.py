@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.learning.inference.finite import is_finite
+
 MOST = 2**53  # of any count: processes send them to each other as float64
 
 
@@ -76,7 +78,7 @@ class SavedValues:
         if strange:
             raise ValueError(f"{name} holds {str(strange[0])[:80]!r}, which this network lacks")
         found = {key: inner.tensor(key, value) for key, value in like.items()}
-        broken = [key for key, value in found.items() if not bool(value.isfinite().all())]
+        broken = [key for key, value in found.items() if not is_finite(value)]
         if broken:
             raise ValueError(f"{name}/{broken[0]} is not finite: the training had diverged")
         return found
