@@ -51,8 +51,13 @@ class Lock:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.write(self._descriptor, str(os.getpid()).encode())
 
+    @property
+    def descriptor(self) -> int:
+        """Of the open file while the lock is held. A child process that inherits it holds the lock until it ends."""
+        return self._descriptor
+
     def release(self) -> None:
-        """Does nothing if the lock is not held."""
+        """Let go of the lock; where a child process inherited it, that still holds it."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             _unlock(descriptor)

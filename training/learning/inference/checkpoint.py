@@ -21,7 +21,7 @@ import training
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import Calibration
-from training.files.replacing import default_mode, replace
+from training.files.replacing import default_mode, replace, replacing
 from training.files.sentences import reading
 from training.learning.models.registry import make_model, recipe_parameters
 from training.storage.runs.run import Run
@@ -186,11 +186,14 @@ def write_compact(model: Run, out: Path) -> int:
     Half the size: `load_model` makes the weights 32-bit again, and 11 significant bits are far more than the accuracy
     of a point requires.
 
-    Raises UserError where there is no model.
+    Raises UserError where there is no model or the file cannot be written.
     """
     network, info = load_model(model)
-    save_model(out, {name: _halved(value) for name, value in network.state_dict().items()}, info)
-    return out.stat().st_size
+    tensors = {name: _halved(value).detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    data = safetensors.torch.save(tensors, metadata={_KEY: info.to_text()})
+    with replacing(out) as file:
+        file.write(data)
+    return len(data)
 
 
 def _halved(value: Tensor) -> Tensor:

@@ -51,8 +51,9 @@ class Snapshot:
 
 def snapshot_project(project: Project) -> Snapshot:
     """The current labels of all samples of a project."""
-    index = project.index()
-    labels = project.labels(index.ids)
+    with project.database.one_state():
+        index = project.index()
+        labels, label_hash = project.labels(index.ids), project.label_hash()
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
     return Snapshot(
         index.ids,
@@ -61,7 +62,7 @@ def snapshot_project(project: Project) -> Snapshot:
         index.splits,
         sizes,
         project.schema,
-        project.label_hash(),
+        label_hash,
         labels.origins,
     )
 
