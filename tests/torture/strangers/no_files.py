@@ -38,8 +38,8 @@ def attack(folder: Path, outcome: Outcome) -> None:
             for name in names:
                 source = make(folder / f"{kind}-{how}-{name}", 4)
                 _put(source / name, kind)
-                work = partial(command, "import", source, folder / f"{source.name}.fkp", "--format", how)
-                _judge(outcome, work, f"{name} of {how} that is {kind}")
+                imported = partial(command, "import", source, folder / f"{source.name}.fkp", "--format", how)
+                _judge(outcome, imported, f"{name} of {how} that is {kind}")
         for name, work in _given(folder, project).items():
             _put(folder / name, kind)
             _judge(outcome, work, f"{name} that is {kind}")
