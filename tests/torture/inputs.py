@@ -93,12 +93,16 @@ def imported(source: Path, path: Path, *options: str) -> Path:
 def with_holes(path: Path, *, share: float = 0.5, seed: int = 3) -> Labels:
     """Unset this share of the points, as one step of the journal; returns the labels that are left."""
     with Project.open(path) as project:
-        before = project.labels(project.ids())
-        after = before.copy()
-        gone = np.random.default_rng(seed).random(after.states.shape) < share
-        after.points[gone], after.states[gone], after.origins[gone] = np.nan, PointState.UNSET, Origin.NONE
-        change_labels(project, project.ids(), before, after, text="holes")
-    return after
+        gone = np.random.default_rng(seed).random((len(project), POINTS)) < share
+        change_labels(project, project.ids(), lambda labels: without(labels, gone), text="holes")
+        return project.labels(project.ids())
+
+
+def without(labels: Labels, gone: np.ndarray) -> Labels:
+    """The labels with the points `gone` (bool [B, K]) unset."""
+    left = labels.copy()
+    left.points[gone], left.states[gone], left.origins[gone] = np.nan, PointState.UNSET, Origin.NONE
+    return left
 
 
 def with_predictions(path: Path, *, run: str = RUN, at: float = 20.5) -> None:

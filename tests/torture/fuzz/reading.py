@@ -107,8 +107,7 @@ def _edited(opened: Project, ids: np.ndarray) -> None:
         undo(opened, done[-1])
         redo(opened, done[-1])
     if len(ids):
-        before = opened.labels(ids[:1])
-        change_labels(opened, ids[:1], before, placed(before, 0, (3.0, 4.0)), text="place")
+        change_labels(opened, ids[:1], lambda labels: placed(labels, 0, (3.0, 4.0)), text="place")
         accept(opened, RUN, plain=True)
         move_to_split(opened, ids[:1], 1)
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from tests.torture import inputs
 from tests.torture.inputs import POINTS, encoded
-from training.faces.labels.labels import Labels, Origin, PointState
+from training.faces.labels.labels import Labels
 from training.faces.labels.schema import KAGGLE_15
 from training.storage.project.edits.change import change_labels
 from training.storage.project.edits.move import move_to_split
@@ -102,25 +102,20 @@ def project() -> Files:
         inputs.with_predictions(path, at=5.5)
         with Project.open(path) as opened:
             for n in range(3):
-                ids = opened.ids()[n : n + 2]
-                before = opened.labels(ids)
-                after = before.copy()
-                after.points[:, n] += 1
-                change_labels(opened, ids, before, after, text=f"move {n}")
+                change_labels(opened, opened.ids()[n : n + 2], partial(_moved, keypoint=n), text=f"move {n}")
             move_to_split(opened, opened.ids()[:2], 2)
-            _unset(opened, keypoint=9)
+            gone = np.tile(np.arange(POINTS) == 9, (len(opened), 1))
+            change_labels(opened, opened.ids(), lambda labels: inputs.without(labels, gone), text="unset")
         rows = "".join(f"training-{n:05d},{n},0,0\n" for n in range(1, 7))
         (path / "poses.csv").write_text("sample,yaw,pitch,roll\n" + rows, encoding="utf-8")
 
     return made(make)
 
 
-def _unset(opened: Project, *, keypoint: int) -> None:
-    before = opened.labels(opened.ids())
-    after = before.copy()
-    after.points[:, keypoint], after.states[:, keypoint] = np.nan, PointState.UNSET
-    after.origins[:, keypoint] = Origin.NONE
-    change_labels(opened, opened.ids(), before, after, text="unset")
+def _moved(labels: Labels, *, keypoint: int) -> Labels:
+    moved = labels.copy()
+    moved.points[:, keypoint] += 1
+    return moved
 
 
 @cache
@@ -192,7 +187,7 @@ def lookup() -> Files:
         path = inputs.imported(folder / "test.csv", folder / "p.fkp")
         with Project.open(path) as opened:
             placed = Labels.from_points(np.full((6, POINTS, 2), 5.0))
-            change_labels(opened, opened.ids(), opened.labels(opened.ids()), placed, text="all")
+            change_labels(opened, opened.ids(), lambda _: placed, text="all")
 
     rows = [f"{n + 1},{n // 3 + 1},{KAGGLE_15.keypoints[n % POINTS]}_{'xy'[n % 2]}," for n in range(18)]
     return made(make) | {"look.csv": "\n".join(["RowId,ImageId,FeatureName,Location", *rows]).encode() + b"\n"}

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from tests.torture.processes import all_processes
 
-LEAST_ROWS = 20  # for a line through them to say anything
+LEAST_SECONDS = 600.0  # after the warm-up, for a line through the rows to say anything
 WARM_UP = 1 / 3  # of the time: caches fill, panels and dialogs are made for the first time
 GROWTH = {  # for each hour, of a line through the rows after the warm-up
     "memory": 60.0,  # MB: the journal keeps its newest 1,000 steps, and the window their undo
@@ -59,7 +59,7 @@ def measure(app: QApplication, seconds: float) -> Row:
 def growth(rows: list[Row]) -> list[str]:
     """What grows by more than it may, in words; nothing for a time too short to tell."""
     kept = [row for row in rows if row.seconds >= WARM_UP * rows[-1].seconds]
-    if len(kept) < LEAST_ROWS:
+    if kept[-1].seconds - kept[0].seconds < LEAST_SECONDS:
         return []
     hours = np.array([row.seconds for row in kept]) / 3600
     found = []
