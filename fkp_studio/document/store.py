@@ -17,6 +17,7 @@ from fkp_studio.document.external_changes import ExternalChanges
 from fkp_studio.document.flushing import Flushing
 from fkp_studio.document.journal_stack import JournalStack, JournalStep, move
 from fkp_studio.document.large_edits import LargeEdits
+from fkp_studio.document.place_watch import PlaceWatch
 from training.errors import UserError
 from training.faces.labels.labels import Labels, PointState
 from training.faces.labels.schema import KeypointSchema
@@ -55,14 +56,15 @@ class ProjectStore(QObject):
         self.undo_stack.restore(read_steps(project.database))
         self._index = project.index()
         self._kept = int(self._index.kept.sum())
-        self._background = Background(project.path, self)
+        self._background = Background(project.address, self)
         self._background.progress.connect(self.progress)
         self.columns = RunColumns(project, self._background, self)
         self.columns.changed.connect(self.changed)
         self.columns.failed.connect(self.failed)
         self.large = LargeEdits(self._background, self._indexed, parent=self)
         self.large.busy_changed.connect(self.busy_changed)
-        self.external = ExternalChanges(project, self._background, self._state, parent=self)
+        self.whereabouts = PlaceWatch(project, self)
+        self.external = ExternalChanges(project, self._background, self._state, self.whereabouts, parent=self)
         self.external.reloaded.connect(self._reloaded)
         self.external.failed.connect(self.failed)
         self.flushing = Flushing(project.database, self)
@@ -76,6 +78,7 @@ class ProjectStore(QObject):
             self._closed = True
             self.external.close()
             self.flushing.close()
+            self.whereabouts.close()
             self._background.close()
             self.undo_stack.clear()
             self.project.close()

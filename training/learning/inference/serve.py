@@ -1,8 +1,8 @@
 """The prediction worker: JSON lines on stdin are answered with JSON lines on stdout.
 
-{"id": n, "cmd": "predict", "project": path, "run": run, "ids": [...]} is answered by one or more {"id": n, "ids":
+{"id": n, "cmd": "predict", "project": address, "run": run, "ids": [...]} is answered by one or more {"id": n, "ids":
 [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "model": its stamp, "done": bool}, or one {"id": n,
-"error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is answered
+"error": sentence}. {"id": n, "cmd": "augment", "project": address, "ids": [...], "config": {...}, "seed": s} is answered
 by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see `Sheet.draw`; it is
 handled before all others. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
 end of stdin ends the worker. A request with a single id is handled before the rest of a long one.
@@ -30,6 +30,7 @@ from training.files.json_values import parse_json
 from training.learning.augment.preview import Sheet
 from training.learning.inference.device import keep_memory, set_threads
 from training.learning.inference.predictor import Predictor
+from training.storage.project.identity import Address
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_images
 from training.storage.runs.model.prediction_stamp import model_stamp
@@ -45,7 +46,7 @@ _LARGEST = 2**63 - 1  # of an id
 @dataclass(eq=False)
 class _Request:
     number: int
-    project: Path
+    project: Address
     run: Run
     ids: list[int]
     at: int = 0
@@ -61,7 +62,7 @@ class _Request:
 @dataclass(eq=False)
 class _SheetRequest:
     number: int
-    project: Path
+    project: Address
     ids: list[int]
     config: dict[str, Any]
     seed: int
@@ -74,7 +75,7 @@ class Worker:
         self.out = out
         self.waiting: deque[_Request | _SheetRequest] = deque()
         self.sheet = Sheet()
-        self.projects: dict[Path, Project] = {}
+        self.projects: dict[Address, Project] = {}
         self.models: dict[tuple[Run, str], Predictor] = {}
         self.piece = 16
 
@@ -89,9 +90,9 @@ class Worker:
         ids = [_whole(i) for i in message["ids"]]
         if command == "augment":
             config, seed = dict(message["config"]), _whole(message["seed"])
-            self.waiting.appendleft(_SheetRequest(number, Path(message["project"]), ids, config, seed))
+            self.waiting.appendleft(_SheetRequest(number, Address.from_json(message["project"]), ids, config, seed))
             return
-        request = _Request(number, Path(message["project"]), Run(Path(message["run"])), ids)
+        request = _Request(number, Address.from_json(message["project"]), Run(Path(message["run"])), ids)
         if len(ids) == 1:
             self.waiting.appendleft(request)
         else:
@@ -192,11 +193,11 @@ class Worker:
             self.models[key] = Predictor.load(run)
         return key[1], self.models[key]
 
-    def _project(self, path: Path) -> Project:
-        if path not in self.projects:
+    def _project(self, address: Address) -> Project:
+        if address not in self.projects:
             self.close()
-            self.projects[path] = Project.open(path, read_only=True)
-        return self.projects[path]
+            self.projects[address] = Project.open(address, read_only=True)
+        return self.projects[address]
 
     def close(self) -> None:
         for project in self.projects.values():
