@@ -17,6 +17,7 @@ from fkp_studio.document.settings import Settings, data_folder
 from fkp_studio.look.widgets.desktop import keep_on_screen
 from fkp_studio.look.widgets.error_handling import show_error
 from fkp_studio.window.closing import may_close
+from fkp_studio.window.upgrading import upgrade_first
 from training.errors import UserError
 from training.faces.images.reading import IMAGE_SUFFIXES
 
@@ -52,6 +53,8 @@ class Opener(QObject):
             return True
         if not may_close(self._session.store, self._window):
             return True
+        if not upgrade_first(path.resolve(), self._window):
+            return False
         return self._try(lambda: self._session.open_project(path.resolve()))
 
     def open_at_start(self, given: Path | None) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.files.flushing import flush
+from training.files.regular import open_regular
 from training.progress import Progress
 from training.storage.project.table_definitions import (
     APPLICATION,
@@ -33,6 +34,22 @@ RESTORE = "Restore a backup, or import the data again into a new project."
 LEAST_FREE = 1 << 20  # bytes of free space below which a disk counts as full
 
 
+def needs_upgrade(folder: Path) -> bool:
+    """Whether the project in `folder` has an older format, which opening it for writing changes; cheap."""
+    try:
+        with open_regular(folder / DATABASE) as file:
+            head = file.read(72)
+    except OSError:
+        return False
+    application, version = (int.from_bytes(head[at : at + 4]) for at in (68, 60))  # as SQLite's file format has them
+    return application == APPLICATION and version < VERSION
+
+
+def upgrade(folder: Path, progress: Progress) -> None:
+    """Bring the project in `folder` to this format, all of it or nothing. Raises UserError, and what `progress` raises."""
+    Database(folder, progress=progress).close()
+
+
 class Database:
     """One connection, for one thread. SQLite errors are raised as UserErrors.
 
@@ -40,13 +57,15 @@ class Database:
     rolled back). examine: says in words what is wrong with the database's values, "" if nothing is.
     """
 
-    def __init__(self, folder: Path, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> None:
+    def __init__(
+        self, folder: Path, *, read_only: bool = False, busy_ms: int = BUSY_MS, progress: Progress | None = None
+    ) -> None:
         """Open the database of the project in `folder`. Raises UserError if there is none or it cannot be read."""
         if sqlite3.sqlite_version_info < LEAST_SQLITE:
             raise UserError(f"SQLite {sqlite3.sqlite_version} is too old: projects need 3.37. Use a newer Python.")
         self.folder = folder
         self.read_only = read_only
-        self.progress = Progress()
+        self.progress = progress or Progress()
         self.examine: Callable[[Database], str] = lambda _: ""
         if not (folder / DATABASE).is_file():
             raise UserError(_no_project(folder))
