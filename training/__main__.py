@@ -1,4 +1,6 @@
-"""Entry points of child processes: `train RUN_DIR` trains a run; `serve` and `live` predict for the window."""
+"""Entry points of child processes: `train RUN_DIR` trains a run, `queue RUNS_DIR` those that wait; `serve` and `live`
+predict for the window.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from training.learning.fit.parallel.launch import place
 from training.processes.children import lower_priority, stop_signals
 from training.storage.runs.events import RunFailed
 from training.storage.runs.run import Run
+from training.storage.runs.start import TRAIN
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
             from training.video.live import main as live
 
             live(Run(args.model), args.source)
+            return OK
+        if args.command == "queue":
+            from training.storage.runs.queue_watch import watch
+
+            watch(args.runs_dir, args.trainer or TRAIN)
             return OK
         if place().rank > 0:
             if args.nice:
@@ -52,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("run", type=Path, metavar="run_dir")
     train.add_argument("--resume", action="store_true", help="resume from the saved state")
     train.add_argument("--nice", action="store_true", help="run at low priority")
+    queue = commands.add_parser("queue", help="train what waits in a project's queue while no window is open")
+    queue.add_argument("runs_dir", type=Path, metavar="runs_dir")
+    queue.add_argument("trainer", nargs=argparse.REMAINDER, help="the command that trains a run (this program's)")
     commands.add_parser("serve", help="answer requests on stdin, as JSON lines")
     live = commands.add_parser("live", help="write frames of a video or camera and their faces' points to stdout")
     live.add_argument("model", type=Path, help="a run folder, a model.safetensors or a project's starter")

@@ -62,7 +62,7 @@ class ExternalChanges(QObject):
             return
         self._reading, edits = True, self._edits
         self._background.run(
-            lambda project: (project.index(), read_steps(project.database), project.schema),
+            _read_all,
             done=lambda found: self._read(*found, edits=edits),
             failed=self._not_read,
             reads=True,
@@ -81,3 +81,8 @@ class ExternalChanges(QObject):
 
     def _fail(self, error: Exception) -> None:
         self.failed.emit(str(error))
+
+
+def _read_all(project: Project) -> tuple[SampleIndex, list[Step], KeypointSchema]:
+    with project.database.one_state():
+        return project.index(), read_steps(project.database), project.schema

@@ -19,9 +19,9 @@ from fkp_studio.document.large_edits import LargeEdits
 from training.errors import UserError
 from training.faces.labels.labels import Labels, PointState
 from training.faces.labels.schema import KeypointSchema
-from training.storage.project.edits.change import amend_labels, change_labels
+from training.storage.project.edits.change import Change, amend_labels, change_labels
 from training.storage.project.edits.step import Edited
-from training.storage.project.journal import State, Step, oldest_step, read_steps
+from training.storage.project.journal import State, Step, is_newest, oldest_step, read_steps
 from training.storage.project.project import Project
 from training.storage.project.tables.packed_columns import SampleIndex
 from training.storage.project.tables.predictions import Predictions
@@ -121,36 +121,59 @@ class ProjectStore(QObject):
         source: object | None = None,
     ) -> None:
         """Place a point at xy (image pixels), as a person's label."""
-        self.large.refuse()
-        before = self.labels([sample_id])
-        after = placed(before, keypoint, xy, state=state)
-        step = self._nudges.step_for(sample_id, keypoint, before, after)
-        if step is not None and step == self.undo_stack.newest() and not self.undo_stack.undone():
-            ids = np.array([sample_id], np.int64)
-            amend_labels(self.project, step, ids, after)
-            self._labels_changed(ids, source=source)
-            self.saved.emit(self.undo_stack.undoText())
-        else:
-            verb = "move" if before.mask[0, keypoint] else "place"
-            self._edit(sample_id, before, after, text=f"{verb} {self.schema.titles[keypoint]}", source=source)
-        self._nudges.placed(self.undo_stack.newest(), sample_id, keypoint)
+        title = self.schema.titles[keypoint]
+        changed = self._change(
+            sample_id,
+            lambda labels: placed(labels, keypoint, xy, state=state),
+            text=lambda before: f"{'move' if before.mask[0, keypoint] else 'place'} {title}",
+            continues=lambda before, after: self._nudges.step_for(sample_id, keypoint, before, after),
+            source=source,
+        )
+        if changed:
+            self._nudges.placed(self.undo_stack.newest(), sample_id, keypoint)
 
     def set_state(self, sample_id: int, keypoint: int, state: PointState, *, source: object | None = None) -> None:
         """Set the state of a point, as a person's label. Absent and unset drop the point; occluded keeps it.
 
         Raises UserError for visible or occluded if there is no point.
         """
-        before, title = self.labels([sample_id]), self.schema.titles[keypoint]
-        after = with_state(before, keypoint, state, title=title)
-        self._edit(sample_id, before, after, text=STATE_TEXTS[state].format(title), source=source)
+        title = self.schema.titles[keypoint]
+        self._change(
+            sample_id,
+            lambda labels: with_state(labels, keypoint, state, title=title),
+            text=lambda _: STATE_TEXTS[state].format(title),
+            source=source,
+        )
 
-    def _edit(self, sample_id: int, before: Labels, after: Labels, *, text: str, source: object | None) -> None:
+    def _change(
+        self,
+        sample_id: int,
+        change: Change,
+        *,
+        text: Callable[[Labels], str],
+        continues: Callable[[Labels, Labels], int | None] = lambda _before, _after: None,
+        source: object | None,
+    ) -> bool:
+        """Change the labels of one sample as they are on disk; returns whether anything differs.
+
+        continues(before, after): the step that the change belongs to, None for a new one.
+        """
         self.large.refuse()
-        if before.same_as(after):
-            return
         ids = np.array([sample_id], np.int64)
-        step = change_labels(self.project, ids, before, after, text=text).step
-        self._took(Step(step or 0, text, 0.0, False, 1), ids, source=source)
+        with self.project.database.transaction():
+            before = self.labels(ids)
+            words, step = text(before), continues(before, change(before))
+            amends = step is not None and is_newest(self.project.database, step)
+            if step is not None and amends:
+                amend_labels(self.project, step, ids, change)
+            else:
+                step = change_labels(self.project, ids, change, text=words).step
+        if amends:
+            self._labels_changed(ids, source=source)
+            self.saved.emit(self.undo_stack.undoText())
+        elif step is not None:
+            self._took(Step(step, words, 0.0, False, 1), ids, source=source)
+        return step is not None
 
     def edit(
         self, work: Callable[[Project], Edited], *, samples: int | None = None, source: object | None = None
@@ -213,8 +236,11 @@ class ProjectStore(QObject):
         if len(self._index) < len(self.project):  # the step added a face
             self._index = self.project.index()
             self.columns.clear()
+        missed = step.id != self.undo_stack.newest() + 1  # another program wrote steps before this one
         self.undo_stack.take(step)
-        if self.undo_stack.oldest() < oldest_step(self.project.database):  # the journal has dropped old steps
+        if missed:
+            self.external.reload()
+        elif self.undo_stack.oldest() < oldest_step(self.project.database):  # the journal has dropped old steps
             self.undo_stack.restore(read_steps(self.project.database))
         self._labels_changed(ids, source=source, step=step.id)
         self.saved.emit(step.text)

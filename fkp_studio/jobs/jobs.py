@@ -65,6 +65,7 @@ class Jobs(QObject):
         self.book.listed.connect(self.runs_changed)
         self.book.changed.connect(lambda _name: self.runs_changed.emit())
         self.queue.changed.connect(self.runs_changed)
+        self.queue.failed.connect(self.message)
         self.labels.changed.connect(self.runs_changed)
         self.session.project_changed.connect(self._open)
         self.predictions.progress.connect(self._on_predicted)
@@ -85,8 +86,7 @@ class Jobs(QObject):
     def _train(self, project: Path, made: list[Run]) -> None:
         if self.book.folder is None or self.book.folder.parent != project:
             return  # another project was opened meanwhile; these runs wait on disk
-        for run in made:
-            self.queue.add(run)
+        self.queue.add(*made)
         self.book.refresh()
 
     def resume(self, name: str) -> None:

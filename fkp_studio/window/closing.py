@@ -17,12 +17,12 @@ def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
     box = QMessageBox(parent)
     box.setObjectName("leave")
     box.setWindowTitle("FKP Studio")
-    waiting = len(jobs.queue.waiting())
-    more = f" {waiting} more {'is' if waiting == 1 else 'are'} queued." if waiting else ""
+    waiting = jobs.queue.waiting()
+    more = f" {len(waiting)} more {'is' if len(waiting) == 1 else 'are'} queued." if waiting else ""
     names = [*names, *(f"the search {name}" for name in searches)]
     what = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} still training.{more}"
     box.setText(f"The experiment {experiment} is still running." if experiment else what)
-    box.setInformativeText("It can continue without the window; reopen the project to see its progress.")
+    box.setInformativeText(_afterwards(waiting))
     go_on = box.addButton("Continue in the background", QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton("Stop and keep the best model", QMessageBox.ButtonRole.DestructiveRole)
     box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
@@ -31,6 +31,18 @@ def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
     if box.clickedButton() is stop:
         jobs.stop_all()
     return box.clickedButton() in (go_on, stop)
+
+
+def _afterwards(waiting: list[str]) -> str:
+    """What becomes of what trains and of what waits."""
+    if not waiting:
+        return "It can continue without the window; reopen the project to see its progress."
+    what = waiting[0] if len(waiting) == 1 else f"the {len(waiting)} queued runs"
+    after = f"then {what} will train" + ("" if len(waiting) == 1 else ", one at a time")
+    return (
+        f"It can continue without the window, and {after}; reopen the project to see the progress. "
+        f"If you stop, {'the queued run is' if len(waiting) == 1 else 'the queued runs are'} discarded."
+    )
 
 
 def wait_for_writing(store: ProjectStore | None, parent: QWidget) -> bool:

@@ -74,8 +74,8 @@ def _failed(run: Run, ending: RunFailed) -> int:
         raise UserError(sentence)
     from training.commands.shared.fault_log import append_fault
 
-    path = append_fault(f"{sentence}\n{ending.traceback}")
-    note(f"{sentence} Details: {path}")
+    where = append_fault(f"{sentence}\n{ending.traceback}")
+    note(f"{sentence} {where}")
     return FAULT
 
 
