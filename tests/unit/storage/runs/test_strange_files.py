@@ -22,6 +22,7 @@ from training.experiments.report.saved_table import CSV, JSON, read_table
 from training.faces.labels.schema import KAGGLE_15, KeypointSchema
 from training.faces.measures.calibration import Calibration, default_calibration
 from training.learning.inference.checkpoint import ModelInfo
+from training.processes import tail
 from training.processes.locks import Lock
 from training.search.plan import PLAN, TRIALS, SearchPlan, TrialInfo, read_plan, read_trials, write_plan, write_trials
 from training.storage.runs import known_speeds
@@ -283,3 +284,20 @@ def test_a_pipe_is_no_lock(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "lock")
     with pytest.raises(OSError, match="pipe or a device"):
         Lock(tmp_path / "lock").acquire(wait=0.1)
+
+
+def test_events_are_read_in_pieces_and_a_line_without_end_is_left_out(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = to_line(EVENTS[1], time=1.0).encode() + b"\n"
+    monkeypatch.setattr(tail, "_MOST", len(line) + 10)
+    run.events.write_bytes(line * 5)
+    assert read_events(run) == ([EVENTS[1]] * 5, 5 * len(line))
+    run.events.write_bytes(b"x" * 3 * len(line) + b"\n" + line)
+    found, at = [], -1
+    while True:
+        events, offset = read_events(run, after=max(at, 0))
+        if offset == at:
+            break
+        found, at = [*found, *events], offset
+    assert found[-1:] == [EVENTS[1]] and at == run.events.stat().st_size
