@@ -159,7 +159,7 @@ def _safely(events: Iterator[Event]) -> Iterator[Event]:
 
 def _disk(error: OSError) -> tuple[str, str]:
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
-        return "The disk is full.", "The last saved model is intact. Free some space, then resume the run."
+        return "The disk is full.", "What was saved is intact. Free some space, then resume the run."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{error.filename or 'The run folder'} cannot be written.", "Check its permissions, then resume the run."
     where = f"{error.filename}: " if error.filename else ""

@@ -21,14 +21,18 @@ import training
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import Calibration
+from training.files.json_values import parse_json
 from training.files.replacing import default_mode, replace, replacing
 from training.files.sentences import reading
+from training.learning.inference.device import DTYPES
 from training.learning.inference.finite import is_finite
 from training.learning.models.registry import make_model, recipe_parameters
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 FORMAT = 1
+_LARGEST = 1e300  # of a measure
+_MOST_SCHEMES = 100_000
 _KEY = "fkp-studio"
 _NORMALISATION = {  # described for other programs; keyed by the setting pixels
     "picture": "each image: mean 0, standard deviation 1",
@@ -73,23 +77,45 @@ class ModelInfo:
     def from_text(cls, text: str) -> ModelInfo:
         """Raises UserError for an invalid header or one from a newer version."""
         try:
-            values: dict[str, Any] = json.loads(text)
-            if values["format"] != FORMAT:
+            values: dict[str, Any] = parse_json(text)
+            if type(values["format"]) is not int or values["format"] != FORMAT:
                 raise UserError(
-                    f"The model file has format {values['format']}, but this version reads {FORMAT}; update FKP Studio."
+                    f"The model file has format {str(values['format'])[:20]}, but this version reads {FORMAT}; update FKP "
+                    "Studio."
                 )
-            calibration = values["calibration"]
+            schema = KeypointSchema.from_json(values["schema"])
             return cls(
                 config=RunConfig.from_json(values["config"]),
-                schema=KeypointSchema.from_json(values["schema"]),
-                precision=str(values["precision"]),
-                metrics={str(k): float(v) for k, v in values["metrics"].items() if v is not None},
-                calibration=Calibration.from_json(calibration) if calibration else None,
-                schemes=tuple(map(str, values.get("schemes", ()))),
-                versions={str(k): str(v) for k, v in values["versions"].items()},
+                schema=schema,
+                precision=_precision(values["precision"]),
+                metrics={k: float(v) for k, v in values["metrics"].items() if v is not None and abs(v) < _LARGEST},
+                calibration=_calibration(values["calibration"], keypoints=len(schema)),
+                schemes=_schemes(values.get("schemes", [])),
+                versions={k: str(v)[:80] for k, v in values["versions"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"The model file's header cannot be read ({error}).") from error
+
+
+def _precision(value: Any) -> str:
+    if type(value) is not str or value not in DTYPES:
+        raise ValueError(f"there is no number format {str(value)[:40]!r}")
+    return value
+
+
+def _calibration(values: Any, *, keypoints: int) -> Calibration | None:
+    if values is None:
+        return None
+    found = Calibration.from_json(values)
+    if len(found.intercepts) != keypoints:
+        raise ValueError(f"its calibration is not of {keypoints} keypoints")
+    return found
+
+
+def _schemes(values: Any) -> tuple[str, ...]:
+    if type(values) is not list or len(values) > _MOST_SCHEMES or any(type(v) is not str for v in values):
+        raise ValueError("its marking schemes are not a list of names")
+    return tuple(values)
 
 
 def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None:
@@ -115,10 +141,7 @@ def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
         file.open("rb").close()  # safetensors reports a missing permission as a missing file
     try:
         with safetensors.safe_open(file, framework="pt") as stored:
-            text = (stored.metadata() or {}).get(_KEY)
-            if text is None:
-                raise UserError(f"{file} is not an FKP Studio model: its header lacks {_KEY!r}.")
-            info = ModelInfo.from_text(text)
+            info = _header(stored, file)
             shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
             model = _matching_model(info, shapes, file)
             model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
@@ -126,6 +149,16 @@ def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
         raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train again.") from error
     _check_finite(model.state_dict(), file)
     return model.eval(), info
+
+
+def _header(stored: Any, file: Path) -> ModelInfo:
+    text = (stored.metadata() or {}).get(_KEY)
+    if text is None:
+        raise UserError(f"{file} is not an FKP Studio model: its header lacks {_KEY!r}.")
+    try:
+        return ModelInfo.from_text(text)
+    except UserError as error:
+        raise UserError(f"{file}: {error} Copy the file again, or train again.") from error
 
 
 def _check_finite(state: Mapping[str, Tensor], file: Path) -> None:

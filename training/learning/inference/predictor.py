@@ -24,6 +24,7 @@ from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 from training.storage.runs.run import Run
 
 _BATCH = 64
+_PIXELS = _BATCH * 256 * 256  # of a batch, at most: what a header says of its input must not take all memory
 
 
 class Predictor:
@@ -105,13 +106,14 @@ class Predictor:
 
     def _inputs(self, images: np.ndarray, schemes: np.ndarray | None) -> Iterator[tuple[Tensor, int | Tensor]]:
         config = self.info.config
-        for start in range(0, len(images), _BATCH):
-            part = images[start : start + _BATCH]
+        batch = max(1, min(_BATCH, _PIXELS // config.network.input_size**2))
+        for start in range(0, len(images), batch):
+            part = images[start : start + batch]
             if part.shape[1:3] != (config.network.input_size, config.network.input_size):
                 part = resize_images(part, config.network.input_size)
             x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
             scheme = (
-                self.scheme if schemes is None else torch.from_numpy(schemes[start : start + _BATCH]).to(self.device)
+                self.scheme if schemes is None else torch.from_numpy(schemes[start : start + batch]).to(self.device)
             )
             yield prepare(x, channels=config.network.channels, pixels=config.network.pixels), scheme
 

@@ -334,3 +334,16 @@ def test_a_run_whose_saved_state_was_removed_is_not_trained_over(tmp_path: Path)
     run.events.unlink()
     with pytest.raises(UserError, match="was removed"):
         train(run, resume=True)
+
+
+def test_a_network_that_finds_no_room_is_refused_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(tmp_path, model="mlp", input_size="1024", channels="3")
+    monkeypatch.setattr(trainer, "free_memory", lambda: 1 << 30)
+    monkeypatch.setattr(trainer, "make_model", lambda *_, **__: pytest.fail("it was made"))
+    failed = train(run)[-1]
+    assert isinstance(failed, RunFailed)
+    assert "network mlp with inputs of 1024 px needs" in failed.message
+    assert "1.0 GB are free: use a smaller input size" in failed.message
+    assert not failed.is_fault

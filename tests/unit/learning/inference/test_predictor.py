@@ -68,7 +68,7 @@ def test_damaged_and_foreign_model_files_are_told(model_file: Path, tmp_path: Pa
     safetensors.torch.save_file({"a": torch.zeros(1)}, model_file)
     with pytest.raises(UserError, match="not an FKP Studio model"):
         load_model(Run(model_file))
-    save_model(model_file, model.state_dict(), replace(info, schema=KAGGLE_15))
+    save_model(model_file, model.state_dict(), replace(info, schema=KAGGLE_15, calibration=None))
     with pytest.raises(UserError, match="does not fit its header"):
         load_model(Run(model_file))
     huge = info.config.changed(input_size=1024)  # would take gigabytes

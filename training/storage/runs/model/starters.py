@@ -7,7 +7,6 @@ are read.
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +18,7 @@ import safetensors
 from training.errors import UserError
 from training.faces.images.face_detector import ROOM
 from training.faces.labels.schema import IBUG_68, KeypointSchema
+from training.files.json_values import parse_json
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.run import Run, starter_name, starters_folder
 from training.storage.runs.settings.config import RunConfig
@@ -105,7 +105,7 @@ def _read(path: Path) -> Starter:
 def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
     try:
         with safetensors.safe_open(path, framework="numpy") as stored:
-            values = json.loads((stored.metadata() or {})[_HEADER])
+            values = parse_json((stored.metadata() or {})[_HEADER])
             schema, config = KeypointSchema.from_json(values["schema"]), RunConfig.from_json(values["config"])
             room = _room(stored.get_tensor(_MEAN_SHAPE), schema, config)
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
