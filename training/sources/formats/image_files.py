@@ -80,7 +80,7 @@ def passed_over(links: Sequence[Path]) -> str:
     if not links:
         return ""
     shown = ", ".join(map(str, links[:3])) + (f" and {len(links) - 3} more" if len(links) > 3 else "")
-    return f"Links to folders are not followed: {shown}; import what they lead to by its own path."
+    return f"Links to folders are not followed: {shown}; give what they lead to by its own path."
 
 
 def _raise(error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""What `fkp import` prints: its own words, not those of the libraries that decode images."""
+"""What commands that read images print: their own words, not those of the libraries that decode them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from tests.helpers.guarded import answers
 from training import cli
+from training.commands.predict import find_images
 from training.commands.shared.quiet_libraries import quiet_libraries
 
 
@@ -59,3 +60,11 @@ def test_stderr_is_where_it_was_after_an_error(capfd: pytest.CaptureFixture[str]
         raise ValueError
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_links_to_folders_that_are_not_predicted_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jpg").write_bytes(damaged_jpeg())
+    (tmp_path / "round").symlink_to(tmp_path)
+    assert [name for name, _ in find_images([tmp_path])] == ["a.jpg"]
+    assert f"Links to folders are not followed: {tmp_path / 'round'}" in capsys.readouterr().err
