@@ -58,9 +58,15 @@ class Lacking:
         """Set some faces. rows: int [B]. missing: bool [B, K]."""
         old = self.rows(rows)
         self._bits[rows] = np.packbits(missing, axis=1)
-        new = self.rows(rows)
-        for g, group in enumerate(self.groups):
-            self.counts[g] += int(new.any_of(group.keypoints).sum()) - int(old.any_of(group.keypoints).sum())
+        self.counts += self.rows(rows)._count() - old._count()
+
+    def _count(self) -> np.ndarray:
+        """int64 [G]: how many of the faces lack a point of each group."""
+        if len(self) < len(self.groups):  # a face at a time: a loop over thousands of groups takes 0.1 s
+            first, last = np.array([(g.keypoints[0], g.keypoints[-1]) for g in self.groups]).T
+            faces = (np.unpackbits(bits).view(bool) for bits in self._bits)
+            return sum((face[first] | face[last] for face in faces), np.zeros(len(self.groups), np.int64))
+        return np.array([int(self.any_of(group.keypoints).sum()) for group in self.groups], np.int64)
 
     def rows(self, rows: np.ndarray) -> Lacking:
         """These faces only; `counts` are all 0."""

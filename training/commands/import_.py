@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.commands.shared.output import note, progress_bar, say
+from training.commands.shared.quiet_libraries import quiet_libraries
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if args.padding is not None and args.crop in (None, "none"):
         raise UserError("--padding requires --crop box or --crop points.")
     crop = CropOptions(args.crop, PADDING if args.padding is None else args.padding) if args.crop else None
-    with progress_bar("import") as report:
+    with quiet_libraries(), progress_bar("import") as report:
         done = import_source(
             args.source,
             args.project,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.commands.shared.find_run import find_run
-from training.commands.shared.output import ESCAPE_HELP, Report, progress_bar, say
+from training.commands.shared.output import ESCAPE_HELP, Report, note, progress_bar, say
 from training.commands.shared.photo_rows import Rows
 from training.commands.shared.predict_all import (
     check_keypoints,
@@ -161,16 +161,19 @@ def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, 
 def find_images(sources: list[Path]) -> list[tuple[str, Path]]:
     """(name, path) of the given image files and of those in folders (named by their path within). Raises UserError."""
     from training.faces.images.reading import IMAGE_SUFFIXES
-    from training.sources.formats.image_files import files_below, is_image
+    from training.sources.formats.image_files import files_below, is_image, passed_over
 
     found = []
+    links: list[Path] = []
     for source in sources:
         if source.is_dir():
-            found += [(p.relative_to(source).as_posix(), p) for p in files_below(source, is_image)]
+            found += [(p.relative_to(source).as_posix(), p) for p in files_below(source, is_image, links=links)]
         elif source.exists():
             found.append((str(source), source))
         else:
             raise UserError(f"There is no file or folder {source}.")
+    if links:
+        note(passed_over(links))
     if not found:
         raise UserError(f"No images found in {', '.join(map(str, sources))} (supported: {' '.join(IMAGE_SUFFIXES)}).")
     return found

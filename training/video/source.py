@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from training.files.sentences import reading
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mjpg", ".mjpeg", ".ogv")
 _USUAL_RATE = 25.0  # frames/s where a file does not say
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's remarks on damaged files, which it prints on stderr
 _UNREAD = 30  # consecutive failed frames after which a camera counts as gone
 
 

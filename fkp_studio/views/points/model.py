@@ -22,6 +22,7 @@ Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
 Cell = tuple[str, bool]  # text (in the state column: the mark), whether it is dim
 
+FEW = 256  # rows that are compared to report only what changed
 SAME = 0.001  # px; an accepted point lies on its own prediction, so its error is not shown
 
 
@@ -67,8 +68,8 @@ class PointsModel(QAbstractTableModel):
         super().__init__(parent)
         self._session, self._current = session, current
         self._titles: tuple[str, ...] = ()
-        self._cells: list[list[Cell]] | None = None
-        self._told: list[list[Cell]] = []  # the cells last reported to views
+        self._rows: dict[int, list[Cell]] = {}  # of the face, as views ask for them
+        self._told: dict[int, list[Cell]] = {}  # what views have asked for and may still show
         self._repaint = QTimer(self)  # so that the canvas is painted first
         self._repaint.setSingleShot(True)
         self._repaint.setInterval(0)
@@ -111,14 +112,14 @@ class PointsModel(QAbstractTableModel):
     def cell(self, k: int, column: int) -> Cell:
         """The text of a cell (in the state column: its mark) and whether it is dim."""
         face = self._current.face
-        return ("", False) if face is None else self._made(face)[k][column]
+        return ("", False) if face is None else self._row(face, k)[column]
 
-    def _made(self, face: Face) -> list[list[Cell]]:
-        """All cells, made once per face because every repaint asks for all of them."""
-        if self._cells is None:
-            dim = (~face.present).tolist()
-            self._cells = [[(self._text(face, k, c), dim[k]) for c in Column] for k in range(len(self._titles))]
-        return self._cells
+    def _row(self, face: Face, k: int) -> list[Cell]:
+        """The cells of a row, made once per face because every repaint asks for those in sight."""
+        if k not in self._rows:
+            dim = not face.present[k]
+            self._rows[k] = [(self._text(face, k, column), dim) for column in Column]
+        return self._rows[k]
 
     def setData(self, index: Index, value: Any, role: int = Role.EditRole) -> bool:
         face, store = self._current.face, self._session.store
@@ -183,25 +184,29 @@ class PointsModel(QAbstractTableModel):
 
     def _on_face_changed(self) -> None:
         face, store = self._current.face, self._session.store
-        self._cells = None
+        self._told |= self._rows
+        self._rows = {}
         titles = store.schema.titles if face is not None and store is not None else ()
         if titles != self._titles:
             self.beginResetModel()
-            self._titles, self._told = titles, []
+            self._titles, self._told = titles, {}
             self.endResetModel()
         elif titles:
             self._repaint.start()
 
     def _tell(self) -> None:
-        """Emit `dataChanged` for the cells that changed, which are few after a drag."""
+        """Emit `dataChanged` for the cells in sight that changed, which are few after a drag."""
         face = self._current.face
         if face is None or not self._titles:
             return
-        before, self._told = self._told, self._made(face)
+        before, self._told = self._told, {}
+        if len(before) > FEW:  # most are out of sight, and the view knows which
+            self.dataChanged.emit(self.index(min(before), 0), self.index(max(before), len(Column) - 1))
+            return
         for column in Column:
-            rows = [k for k, cells in enumerate(self._told) if not before or cells[column] != before[k][column]]
+            rows = [k for k, cells in before.items() if cells[column] != self._row(face, k)[column]]
             if rows:
-                self.dataChanged.emit(self.index(rows[0], column), self.index(rows[-1], column))
+                self.dataChanged.emit(self.index(min(rows), column), self.index(max(rows), column))
 
 
 _SHORT = {"left": "L", "right": "R", "eyebrow": "brow", "center": "ctr", "centre": "ctr"}

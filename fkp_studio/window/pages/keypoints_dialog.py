@@ -25,6 +25,8 @@ from training.errors import UserError
 from training.faces.labels.schema import Indices, KeypointSchema
 
 ROWS_SHOWN = 12
+MOST_BOXES = 200  # keypoints up to which each row has its box; each box lists all keypoints
+NONE = "none (on the midline)"
 
 
 class KeypointsDialog(QDialog):
@@ -35,7 +37,8 @@ class KeypointsDialog(QDialog):
         self.setWindowTitle("Keypoints")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._store, self._schema = store, store.schema
-        self.partners = [self._partner_box(i) for i in range(len(self._schema))]
+        self._flip = list(self._schema.flip)
+        self.partners: dict[int, QComboBox] = {}  # of the rows that have one
         self.eyes = [self._eye_box(group, f"{side} eye") for side, group in self._eyes()]
         self.fault = QLabel(wordWrap=True)
         self.fault.setProperty("role", "danger")
@@ -51,7 +54,8 @@ class KeypointsDialog(QDialog):
         layout.addWidget(
             _words("In a mirrored image each point takes the name of its partner. Left is the subject's left.")
         )
-        layout.addWidget(self._table())
+        self.table = self._table()
+        layout.addWidget(self.table)
         layout.addWidget(_words("Errors are given as a share of the distance between:"))
         layout.addLayout(self._eye_row())
         layout.addWidget(self.fault)
@@ -71,30 +75,51 @@ class KeypointsDialog(QDialog):
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        for row, (title, box) in enumerate(zip(self._schema.titles, self.partners, strict=True)):
+        row_height = QComboBox().sizeHint().height() + 4
+        table.verticalHeader().setDefaultSectionSize(row_height)
+        for row, title in enumerate(self._schema.titles):
             table.setItem(row, 0, QTableWidgetItem(title))
-            table.setCellWidget(row, 1, box)
-            table.setRowHeight(row, box.sizeHint().height() + 4)
-        height = sum(table.rowHeight(row) for row in range(min(len(self._schema), ROWS_SHOWN)))
-        table.setMinimumHeight(min(height, 360))
+            table.setItem(row, 1, QTableWidgetItem(self._partner_title(row)))
+        if len(self._schema) <= MOST_BOXES:
+            for row in range(len(self._schema)):
+                self._add_box(table, row)
+        else:
+            table.cellClicked.connect(lambda row, _column: self._add_box(table, row).showPopup())
+            table.cellActivated.connect(lambda row, _column: self._add_box(table, row).showPopup())
+        table.setMinimumHeight(min(row_height * min(len(self._schema), ROWS_SHOWN), 360))
         return table
 
-    def _partner_box(self, keypoint: int) -> QComboBox:
-        box = QComboBox()
-        box.setAccessibleName(f"Mirror partner of {self._schema.titles[keypoint]}")
-        for i, title in enumerate(self._schema.titles):
-            box.addItem("none (on the midline)" if i == keypoint else title, i)
-        box.setCurrentIndex(self._schema.flip[keypoint])
-        box.activated.connect(lambda partner: self._pair(keypoint, partner))
-        return box
+    def _partner_title(self, keypoint: int) -> str:
+        partner = self._flip[keypoint]
+        return NONE if partner == keypoint else self._schema.titles[partner]
+
+    def _add_box(self, table: QTableWidget, keypoint: int) -> QComboBox:
+        """The box of a row, which is made if it has none."""
+        if keypoint not in self.partners:
+            box = QComboBox()
+            box.setAccessibleName(f"Mirror partner of {self._schema.titles[keypoint]}")
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.addItems([NONE if i == keypoint else title for i, title in enumerate(self._schema.titles)])
+            box.setCurrentIndex(self._flip[keypoint])
+            box.activated.connect(lambda partner: self._pair(keypoint, partner))
+            table.setItem(keypoint, 1, QTableWidgetItem())  # its text would be seen around the box
+            table.setCellWidget(keypoint, 1, box)
+            self.partners[keypoint] = box
+        return self.partners[keypoint]
 
     def _pair(self, keypoint: int, partner: int) -> None:
         """Make these two each other's partners; their former partners get none."""
-        for i, box in enumerate(self.partners):
-            if i not in (keypoint, partner) and box.currentIndex() in (keypoint, partner):
-                box.setCurrentIndex(i)
-        self.partners[keypoint].setCurrentIndex(partner)
-        self.partners[partner].setCurrentIndex(keypoint)
+        for former in (self._flip[keypoint], self._flip[partner]):
+            self._set_partner(former, former)
+        self._set_partner(keypoint, partner)
+        self._set_partner(partner, keypoint)
+
+    def _set_partner(self, keypoint: int, partner: int) -> None:
+        self._flip[keypoint] = partner
+        if keypoint in self.partners:
+            self.partners[keypoint].setCurrentIndex(partner)
+        else:
+            self.table.setItem(keypoint, 1, QTableWidgetItem(self._partner_title(keypoint)))
 
     def _eye_box(self, group: Indices, name: str) -> QComboBox:
         """A choice of the point that stands for an eye; a group of several is kept unless another is chosen."""
@@ -105,6 +130,7 @@ class KeypointsDialog(QDialog):
             box.addItem(f"the middle of {len(group)} points", group)
         for i, title in enumerate(self._schema.titles):
             box.addItem(title, (i,))
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setCurrentIndex(next(i for i in range(box.count()) if tuple(box.itemData(i)) == group))
         return box
 
@@ -121,8 +147,7 @@ class KeypointsDialog(QDialog):
         left, right = (tuple(int(i) for i in box.currentData()) for box in self.eyes)
         if bool(left) != bool(right) or (left and left == right):
             raise UserError("Choose two different points for the eyes, or none for both.")
-        flip = tuple(int(box.currentIndex()) for box in self.partners)
-        return replace(self._schema, flip=flip, interocular=(left, right))
+        return replace(self._schema, flip=tuple(self._flip), interocular=(left, right))
 
     def _save(self) -> None:
         try:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from training.errors import UserError
-from training.faces.images.image_header import header_size, is_turned
+from training.faces.images.image_header import header_size, is_consistent, is_turned
 from training.files.regular import read_bytes
 from training.files.sentences import reading
 
@@ -21,6 +21,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm", ".ti
 MAX_PIXELS = 120_000_000  # 360 MB as RGB: more than any camera's image, less than a decompression bomb
 MAX_SIDE = 65_535  # px: projects store widths and heights in 16 bits
 MAX_BYTES = 8 * MAX_PIXELS  # of a file: what an image of MAX_PIXELS takes with 16 bits per channel, uncompressed
+_DAMAGED = "the image is damaged or cut off; copy it again or remove it"
 _REDUCED_FROM = 4_000_000
 _REDUCED_MODES = {
     2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
@@ -85,6 +86,8 @@ def check_header(data: bytes, *, name: str) -> tuple[int, int]:
             f"{name}: the image claims {size[0]} x {size[1]} pixels, more than the {MAX_PIXELS // 1_000_000} million"
             f" (or {MAX_SIDE:,} per side) supported; scale it down."
         )
+    if not is_consistent(data):
+        raise UserError(f"{name}: {_DAMAGED}.")
     return size
 
 
@@ -109,7 +112,7 @@ def _decode(data: bytes, mode: int, name: str) -> np.ndarray:
     except cv2.error:
         image = None
     if image is None:
-        raise UserError(f"{name}: the image is damaged or cut off; copy it again or remove it.")
+        raise UserError(f"{name}: {_DAMAGED}.")
     return np.asarray(image, np.uint8)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,12 +48,12 @@ class KeypointSchema:
     def __len__(self) -> int:
         return len(self.keypoints)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the 2K coordinate columns in a CSV: `<keypoint>_x`, `<keypoint>_y`, in order."""
         return tuple(f"{name}_{axis}" for name in self.keypoints for axis in "xy")
 
-    @property
+    @cached_property
     def titles(self) -> tuple[str, ...]:
         """The keypoints' names for display: `left_eye_center` -> `left eye center`."""
         return tuple(name.replace("_", " ") for name in self.keypoints)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 
 from training.errors import UserError
-from training.faces.images.reading import IMAGE_SUFFIXES, examine_image, read_image_bytes
+from training.faces.images.reading import IMAGE_SUFFIXES, check_header, examine_image, read_image_bytes
 from training.faces.labels.near_duplicates import looks_of
 from training.faces.labels.samples import Split
 from training.files.sentences import reading
 from training.sources.formats.tables.columns import split_of
 
+_LARGE = 32_000_000  # bytes of a file, or pixels of an image
 _FOLDER_WORDS = {"trainset": Split.TRAIN, "valset": Split.VAL, "testset": Split.TEST}
 
 
@@ -31,16 +34,30 @@ class Examined:
 
 def examine_files(paths: Sequence[Path]) -> list[Examined | UserError]:
     """Each image's size and look, or what is wrong with it. OpenCV decodes on several threads at once."""
+    large = RLock()
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(_examine, paths))
+        return list(pool.map(lambda path: _examine(path, large), paths))
 
 
-def _examine(path: Path) -> Examined | UserError:
+def _examine(path: Path, large: RLock) -> Examined | UserError:
+    """large: held for a large file or image, so that memory holds one of them at a time."""
     try:
-        (width, height), gray = examine_image(read_image_bytes(path), name=str(path))
+        with ExitStack() as held:
+            if _size(path) > _LARGE:
+                held.enter_context(large)
+            data = read_image_bytes(path)
+            width, height = check_header(data, name=str(path))
+            if width * height > _LARGE:
+                held.enter_context(large)
+            size, gray = examine_image(data, name=str(path))
     except UserError as error:
         return error
-    return Examined(width, height, looks_of([gray])[0])
+    return Examined(*size, looks_of([gray])[0])
+
+
+def _size(path: Path) -> int:
+    with reading(path):
+        return path.stat().st_size
 
 
 def files_below(folder: Path, wanted: Callable[[str], bool], *, links: list[Path] | None = None) -> Iterator[Path]:
@@ -63,7 +80,7 @@ def passed_over(links: Sequence[Path]) -> str:
     if not links:
         return ""
     shown = ", ".join(map(str, links[:3])) + (f" and {len(links) - 3} more" if len(links) > 3 else "")
-    return f"Links to folders are not followed: {shown}; import what they lead to by its own path."
+    return f"Links to folders are not followed: {shown}; give what they lead to by its own path."
 
 
 def _raise(error: OSError) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
+from tests.helpers.calls import calls
 from tests.helpers.label_files import sentence_of, textures, write_image, write_rows
+from tests.helpers.many_keypoints import many_names
 from training.errors import UserError
 from training.faces.labels.schema import flip_pairs, schema_from_names
 from training.sources.exchange.import_source import import_source
@@ -22,30 +21,9 @@ FEW, MANY = 100, 400  # keypoints
 LINEAR = 1.5  # times as many calls as columns: some grow by a logarithm
 
 
-def calls(act: Callable[[], object]) -> int:
-    """How many functions are called, Python's own included."""
-    count = 0
-
-    def note(frame: FrameType, event: str, what: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        act()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
-def names_of(keypoints: int) -> list[str]:
-    return [f"{side}_{i}" for i in range(keypoints // 2) for side in ("left", "right")]
-
-
 def wide_folder(folder: Path, keypoints: int, *, extra: str = "", cell: str = "", quoted: bool = False) -> Path:
     """A table of one image. extra: the ending of another column for each keypoint, which holds `cell`."""
-    names = names_of(keypoints)
+    names = many_names(keypoints)
     header = ["image", *(f"{name}{end}" for name in names for end in ("_x", "_y", *((extra,) if extra else ())))]
     values = [text for i in range(keypoints) for text in (str(i % 19), "2.5", *((cell,) if extra else ()))]
     write_image(folder / "a.png", textures(1, side=20)[0])
@@ -66,7 +44,7 @@ def test_the_calls_of_an_import_grow_with_its_columns(tmp_path: Path, extra: str
 
 
 def test_the_calls_for_the_partners_of_keypoints_grow_with_their_number() -> None:
-    few, many = (calls(lambda n=n: flip_pairs(names_of(n))) for n in (FEW, MANY))
+    few, many = (calls(lambda n=n: flip_pairs(many_names(n))) for n in (FEW, MANY))
     assert many < LINEAR * MANY / FEW * few
 
 
@@ -85,7 +63,7 @@ class Looked(tuple[str, ...]):
 
 
 def test_a_mapping_is_checked_without_searching_the_header_for_each_column() -> None:
-    names = names_of(FEW)
+    names = many_names(FEW)
     header = Looked(["image", *(f"{name}_{axis}" for name in names for axis in "xy")])
     mapping = ColumnMapping("image", tuple(KeypointColumns(name, f"{name}_x", f"{name}_y") for name in names))
     mapping.check(header, file="a.csv")
@@ -119,6 +97,6 @@ def test_a_line_with_millions_of_cells_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_schema_of_many_keypoints_is_written_and_read(tmp_path: Path) -> None:
-    schema = schema_from_names([f"{name}_of_a_long_name" for name in names_of(5_000)])
+    schema = schema_from_names([f"{name}_of_a_long_name" for name in many_names(5_000)])
     write_keypoints(tmp_path, schema)
     assert read_keypoints(tmp_path) == schema
