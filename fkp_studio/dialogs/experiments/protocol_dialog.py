@@ -10,13 +10,14 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from fkp_studio.background.command import FKP, run_command
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.store import ProjectStore
 from fkp_studio.look.widgets.dialog_parts import Working, button, row, text_label
 from fkp_studio.look.widgets.fact_table import FactTable
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.protocols import PROTOCOLS, ProtocolRow, remarks, shown
 
@@ -91,7 +92,7 @@ class ProtocolDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(8)
-        column.addLayout(row(QLabel("Run"), self.runs, QLabel("Protocol"), self.protocols, None))
+        column.addLayout(row(PlainLabel("Run"), self.runs, PlainLabel("Protocol"), self.protocols, None))
         column.addWidget(self.problem)
         column.addWidget(self.pages, 1)
         column.addWidget(text_label("REPORTED IN PAPERS", "heading"))
