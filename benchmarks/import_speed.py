@@ -1,8 +1,9 @@
 """Time and memory of an import, compared with reading the file; medians over fresh processes.
 
-usage: python benchmarks/import_speed.py [SOURCE] [--repeats 3]
+usage: python benchmarks/import_speed.py [SOURCE] [--repeats 3] [--columns 2000 8000 40000]
 
 SOURCE is anything `fkp import` accepts. Without it, a training.csv of the real size (7,049 rows of 96 x 96) is made.
+--columns: imports tables of one image with so many columns of points instead, to compare how the time grows.
 """
 
 from __future__ import annotations
@@ -44,13 +45,23 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("source", type=Path, nargs="?")
     ask.add_argument("--repeats", type=int, default=3)
+    ask.add_argument("--columns", type=int, nargs="+", default=[])
     args = ask.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        source = args.source or make_training_csv(Path(folder) / "training.csv")
-        runs = [one_run(source, Path(folder) / f"{i}.fkp") for i in range(args.repeats)]
-        size = sum(path.stat().st_size for path in files_of(source))
+        if args.columns:
+            for columns in args.columns:
+                measure(make_wide_table(Path(folder) / f"{columns} columns", columns), args.repeats)
+        else:
+            measure(args.source or make_training_csv(Path(folder) / "training.csv"), args.repeats)
+
+
+def measure(source: Path, repeats: int) -> None:
+    """Import a source some times, and print the medians."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [one_run(source, Path(folder) / f"{i}.fkp") for i in range(repeats)]
+    size = sum(path.stat().st_size for path in files_of(source))
     read, seconds, cpu, memory, count, reopen = (statistics.median(values) for values in zip(*runs, strict=True))
-    print(f"{source}: {count:,.0f} samples, {size / 1e6:.0f} MB, medians of {args.repeats}")
+    print(f"{source}: {count:,.0f} samples, {size / 1e6:.0f} MB, medians of {repeats}")
     print(f"plain reading          {read:7.2f} s")
     print(f"import                 {seconds:7.2f} s   ({seconds - read:.2f} s beyond reading; processor {cpu:.2f} s)")
     print(f"peak memory            {memory:7.0f} MB")
@@ -73,6 +84,17 @@ def one_run(source: Path, project: Path) -> list[float]:
 def files_of(source: Path) -> list[Path]:
     """The files that belong to a source."""
     return [source] if source.is_file() else [path for path in source.rglob("*") if path.is_file()]
+
+
+def make_wide_table(folder: Path, columns: int) -> Path:
+    """A folder with one image and its points in so many columns, half of them pairs of left and right."""
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), np.zeros((SIDE, SIDE), np.uint8))
+    names = [f"{side}_{k}" for k in range(columns // 4) for side in ("left", "right")]
+    cells = [f"{value:.1f}" for value in np.random.default_rng(0).uniform(5, SIDE - 5, 2 * len(names))]
+    header = ["image", *(f"{name}_{axis}" for name in names for axis in "xy")]
+    (folder / "labels.csv").write_text(f"{','.join(header)}\n{','.join(['a.png', *cells])}\n")
+    return folder
 
 
 def make_training_csv(path: Path) -> Path:

@@ -14,6 +14,7 @@ from fkp_studio.document.caches import RunColumns, refresh
 from fkp_studio.document.changes import EVERYTHING, Changes
 from fkp_studio.document.edits import STATE_TEXTS, Nudges, placed, with_state
 from fkp_studio.document.external_changes import ExternalChanges
+from fkp_studio.document.flushing import Flushing
 from fkp_studio.document.journal_stack import JournalStack, JournalStep, move
 from fkp_studio.document.large_edits import LargeEdits
 from fkp_studio.document.place_watch import PlaceWatch
@@ -35,8 +36,9 @@ WAIT_MS = 250  # how long the window waits while another program writes
 class ProjectStore(QObject):
     """The open project in the interface thread. It owns the project and closes it.
 
-    An edit is one transaction and one step of the journal; when the method returns it is on disk. Edits of more than
-    BULK samples run on a worker thread; meanwhile `busy` is true and further edits raise UserError.
+    An edit is one transaction and one step of the journal; when the method returns it outlives the program, and within a
+    second a power cut. Edits of more than BULK samples run on a worker thread; meanwhile `busy` is true and further edits
+    raise UserError.
     """
 
     changed = Signal(object)  # Changes
@@ -65,6 +67,8 @@ class ProjectStore(QObject):
         self.external = ExternalChanges(project, self._background, self._state, self.whereabouts, parent=self)
         self.external.reloaded.connect(self._reloaded)
         self.external.failed.connect(self.failed)
+        self.flushing = Flushing(project.database, self)
+        self.flushing.failed.connect(self.failed)
         self._closed = False
         self._nudges = Nudges()
 
@@ -73,6 +77,7 @@ class ProjectStore(QObject):
         if not self._closed:
             self._closed = True
             self.external.close()
+            self.flushing.close()
             self.whereabouts.close()
             self._background.close()
             self.undo_stack.clear()
@@ -250,6 +255,7 @@ class ProjectStore(QObject):
 
     def _labels_changed(self, ids: np.ndarray, *, source: object | None = None, step: int = 0) -> None:
         self.external.count_edit()
+        self.flushing.edited()
         cut = False
         if len(ids) <= BULK:  # after a larger edit the worker thread has read the index
             cut = refresh(self._index, self.project, ids, step=step)

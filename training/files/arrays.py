@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import math
+import os
 import tokenize
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from training.files.regular import open_regular
 
-_HEADER_FAULTS = (ValueError, TypeError, EOFError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
+_HEADER_FAULTS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    SyntaxError,
+    tokenize.TokenError,
+    RecursionError,
+    MemoryError,
+)
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}  # by version
 
 
 def map_array(path: Path) -> np.ndarray:
     """The memory-mapped array of a `.npy` file. Raises OSError if it cannot be read, ValueError if it is damaged."""
-    open_regular(path).close()
-    try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except _HEADER_FAULTS as error:  # NumPy's parser of headers raises what it likes
-        raise ValueError(str(error) or type(error).__name__) from error
+    with open_regular(path) as file:
+        try:
+            shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+        except _HEADER_FAULTS as error:  # NumPy's parser of headers raises what it likes
+            raise ValueError(str(error) or type(error).__name__) from error
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or min(shape, default=0) < 0 or size > os.fstat(file.fileno()).st_size - file.tell():
+            raise ValueError("it is larger than its file")
+        if not size:
+            return np.empty(shape, dtype)
+        order: Literal["F", "C"] = "F" if fortran else "C"
+        return np.asarray(np.memmap(file, dtype, "r", file.tell(), shape, order))
 
 
 def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

@@ -15,6 +15,8 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.reading import MAX_PIXELS
+from training.files.regular import open_regular
+from training.files.sentences import reading
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mjpg", ".mjpeg", ".ogv")
 _USUAL_RATE = 25.0  # frames/s where a file does not say
@@ -37,13 +39,14 @@ def is_video(path: Path) -> bool:
 
 
 class Video:
-    """An open video file or camera, read by `frames`. rate: frames/s. count: 0 if unknown."""
+    """An open video file or camera, read by `frames`. rate: frames/s. count: 0 if unknown. path: None for a camera."""
 
     def __init__(self, source: Path | int) -> None:
         """source: a file, or a camera's number. Raises UserError where there is no such camera or it is not a video."""
         self.is_camera = isinstance(source, int)
         self.name = _camera_name(source) if isinstance(source, int) else source.name
         self._source = source
+        self.path = None if isinstance(source, int) else source
         self._capture = _open(source)
         rate, count = self._capture.get(cv2.CAP_PROP_FPS), self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = rate if np.isfinite(rate) and 0.1 <= rate <= 1000 else _USUAL_RATE
@@ -135,19 +138,39 @@ class Video:
 
 
 def _open(source: Path | int) -> cv2.VideoCapture:
-    if isinstance(source, Path) and not source.is_file():
-        raise UserError(f"There is no video file {source}.")
-    try:
-        capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
-    except cv2.error as error:
-        raise UserError(_no_frame(source)) from error
-    if not capture.isOpened():
-        raise UserError(_no_frame(source))
+    capture = _opened(source)
     if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > MAX_PIXELS:
         capture.release()
         raise UserError(
             f"{source}: the frames are larger than {MAX_PIXELS // 1_000_000} million pixels; scale the video down."
         )
+    return capture
+
+
+def _opened(source: Path | int) -> cv2.VideoCapture:
+    try:
+        if isinstance(source, int):
+            capture = cv2.VideoCapture(source)
+        else:
+            with reading(source):
+                open_regular(source).close()
+            capture = _first_open(source)
+    except cv2.error as error:
+        raise UserError(_no_frame(source)) from error
+    if not capture.isOpened():
+        raise UserError(_no_frame(source))
+    return capture
+
+
+def _first_open(path: Path) -> cv2.VideoCapture:
+    """The file as the first of OpenCV's readers opens it.
+
+    One of them, for numbered images (a01.png, a02.png...), would open other files than this one.
+    """
+    capture = cv2.VideoCapture()
+    for reader in cv2.videoio_registry.getStreamBackends():
+        if reader != cv2.CAP_IMAGES and capture.open(str(path), reader):
+            break
     return capture
 
 

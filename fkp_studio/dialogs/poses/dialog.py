@@ -41,7 +41,7 @@ class PosesDialog(QDialog):
         self._tasks: dict[str, Task] = {}
         self.title, self.about = text_label("Head poses", "title"), text_label(role="dim")
         self.which, self.spin = QComboBox(), QSpinBox(minimum=2, maximum=MOST_BINS, value=bins)
-        self.histogram = PoseHistogram()
+        self.histogram = PoseHistogram(project=None if session.store is None else session.store.path)
         self.legend, self.readout = PlainLabel(), PlainLabel()
         self.use, self.close_button = button("Balance when training", "primary"), button("Close")
         self._rebalance, self._reread, self._redraw = (QTimer(self, singleShot=True) for _ in range(3))

@@ -77,7 +77,10 @@ def test_json_that_is_none_ends_in_a_value_error(tmp_path: Path, text: str | byt
         read_json(tmp_path / "a.json")
 
 
-@pytest.mark.parametrize("shape", ["(3, 2", "(((((", "('a',)", "(2, 3)\n  x", "(True, 1.5)", "(9" * 200])
+@pytest.mark.parametrize(
+    "shape",
+    ["(3, 2", "(((((", "('a',)", "(2, 3)\n  x", "(True, 1.5)", "(9" * 200, "(-1, 6)", "(4611686018427387904, 4)"],
+)
 def test_an_array_whose_header_is_broken_ends_in_a_value_error(tmp_path: Path, shape: str) -> None:
     text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode()
     data = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(48)

@@ -80,7 +80,8 @@ def mirror_axis(image: Image, points: np.ndarray, schema: KeypointSchema, groups
 
 def _pair_of(schema: KeypointSchema, pairs: list[int]) -> np.ndarray:
     """[K]: the pair, identified by its first keypoint, that each keypoint belongs to."""
-    return np.array([pairs.index(min(k, partner)) for k, partner in enumerate(schema.flip)])
+    where = {first: n for n, first in enumerate(pairs)}
+    return np.array([where[min(k, partner)] for k, partner in enumerate(schema.flip)])
 
 
 def frontal_rows(points: np.ndarray, schema: KeypointSchema) -> np.ndarray:

@@ -14,11 +14,13 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.image_header import header_size, is_turned
+from training.files.regular import read_bytes
 from training.files.sentences import reading
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 120_000_000  # 360 MB as RGB: more than any camera's image, less than a decompression bomb
 MAX_SIDE = 65_535  # px: projects store widths and heights in 16 bits
+MAX_BYTES = 8 * MAX_PIXELS  # of a file: what an image of MAX_PIXELS takes with 16 bits per channel, uncompressed
 _REDUCED_FROM = 4_000_000
 _REDUCED_MODES = {
     2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
@@ -55,12 +57,9 @@ def read_reduced(path: Path, *, channels: int, by: int) -> tuple[np.ndarray, int
 
 
 def read_image_bytes(path: Path) -> bytes:
-    """The bytes of an image file; refuses files larger than any image within MAX_PIXELS could need."""
+    """The bytes of an image file, at most MAX_BYTES. Raises UserError where it cannot be read, or is no file."""
     with reading(path):
-        size = path.stat().st_size
-        if size > 8 * MAX_PIXELS:
-            raise UserError(f"{path}: the file is {size / 1e9:.1f} GB, too large for an image; remove it.")
-        return path.read_bytes()
+        return read_bytes(path, limit=MAX_BYTES)
 
 
 def decode_image(data: bytes, *, name: str, channels: int = 1) -> np.ndarray:

@@ -5,6 +5,7 @@ yaw > 0 turns the face towards larger x. The demo project has this file; users m
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import UserError
+from training.files.regular import read_bytes
+from training.files.replacing import replacing
+from training.files.sentences import reading
 
 POSES = "poses.csv"
 _COLUMNS = ("sample", "yaw", "pitch", "roll")
-_MAX_BYTES = 1 << 30
+_MAX_BYTES = 256 << 20  # a million samples take a sixth of it
 
 
 def write_poses(project: Path, names: Sequence[str], poses: np.ndarray) -> None:
@@ -23,7 +27,8 @@ def write_poses(project: Path, names: Sequence[str], poses: np.ndarray) -> None:
     import pandas as pd
 
     table = pd.DataFrame(poses, index=pd.Index(names, name=_COLUMNS[0]), columns=list(_COLUMNS[1:]))
-    table.to_csv(project / POSES, float_format="%.3f", lineterminator="\r\n")
+    with replacing(project / POSES) as file:
+        table.to_csv(file, float_format="%.3f", lineterminator="\r\n")
 
 
 def read_yaw(project: Path, names: Sequence[str]) -> np.ndarray | None:
@@ -32,14 +37,14 @@ def read_yaw(project: Path, names: Sequence[str]) -> np.ndarray | None:
     Raises UserError for an unreadable file.
     """
     path = project / POSES
-    if not path.is_file():
+    if not path.exists():
         return None
-    if path.stat().st_size > _MAX_BYTES:
-        raise UserError(f"{path} is too large for a table of poses. Remove it, or write one line per sample.")
+    with reading(path):
+        file = io.BytesIO(read_bytes(path, limit=_MAX_BYTES))
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, usecols=["sample", "yaw"], dtype=str, keep_default_na=False, index_col=False)
+        table = pd.read_csv(file, usecols=["sample", "yaw"], dtype=str, keep_default_na=False, index_col=False)
         known = dict(zip(table["sample"], (float(text or "nan") for text in table["yaw"]), strict=True))
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         what = str(error).splitlines()[0]

@@ -81,15 +81,17 @@ def _groups(pair: Any) -> tuple[Indices, Indices]:
 
 def flip_pairs(names: Sequence[str]) -> Indices:
     """Mirror partners by name: `left_eye` and `right_eye`, `eye_l` and `eye_r`; others are their own partner."""
-    where = {name: i for i, name in enumerate(names)}
+    where: dict[str, int] = {}
+    for i, name in enumerate(names):
+        where.setdefault(name.lower(), i)
     swap = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
-    def partner(name: str) -> int:
+    def partner(i: int, name: str) -> int:
         parts = re.split(r"([^a-z]+)", name.lower())
         mirrored = "".join(swap.get(part, part) for part in parts)
-        return next((i for n, i in where.items() if n.lower() == mirrored), where[name])
+        return where.get(mirrored, i)
 
-    found = [partner(name) for name in names]
+    found = [partner(i, name) for i, name in enumerate(names)]
     return tuple(f if found[f] == i else i for i, f in enumerate(found))
 
 

@@ -27,6 +27,7 @@ from training.sources.formats.detect_format import FORMATS, IMAGES, detect_forma
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.reader import CHUNK, Chunk, Reader
 from training.sources.formats.tables.columns import ColumnMapping
+from training.storage.destination import Result, check_destination
 from training.storage.project.edits.remove import join_photo
 from training.storage.project.new_project import new_project
 from training.storage.project.new_samples import Importing
@@ -322,5 +323,6 @@ def _target(path: Path, found: KeypointSchema | None, default: KeypointSchema) -
                 )
             yield project
         return
+    check_destination(path, Result.FOLDER)
     with new_project(path, found or default) as project:
         yield project

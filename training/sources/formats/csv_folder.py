@@ -12,6 +12,8 @@ from training.errors import UserError
 from training.faces.images.reading import IMAGE_SUFFIXES
 from training.faces.labels.samples import SampleBatch, face_name
 from training.faces.labels.schema import SCHEMAS, KeypointSchema, schema_from_names
+from training.files.regular import open_regular
+from training.files.sentences import reading
 from training.progress import Progress
 from training.sources.formats.image_files import Examined, examine_files
 from training.sources.formats.image_folder import PERSONS
@@ -41,6 +43,7 @@ from training.sources.formats.tables.table import Rows, Table, open_table
 
 LABELS = "labels.csv"
 _HEAD = 200  # rows looked at to understand the columns
+_OUTER = 100  # first and last columns in whose cells names of files are looked for
 _SUBFOLDERS = ("images", "pictures", "imgs", "img", "faces", "jpg", "png")
 
 
@@ -88,7 +91,7 @@ class CsvFolderReader:
 
     def count(self) -> tuple[int, bool]:
         """Lines of the file, without the header."""
-        with self.path.open("rb") as file:
+        with reading(self.path), open_regular(self.path) as file:
             lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
             file.seek(max(self.path.stat().st_size - 1, 0))
             lines += file.read(1) != b"\n"
@@ -210,7 +213,8 @@ def guess_mapping(table: Table, head: Rows, *, folders: Sequence[Path]) -> Colum
     """Columns by their names; the image column also by its cells, which name existing files."""
     image = named(table.header, IMAGE_NAMES)
     if not image or not _names_files(head, image, folders):
-        image = next((c for c in table.header if _names_files(head, c, folders)), image)
+        outer = dict.fromkeys((*table.header[:_OUTER], *table.header[-_OUTER:]))
+        image = next((c for c in outer if _names_files(head, c, folders)), image)
     if not image or is_kaggle_header(table.header):
         raise UserError(f"{table.path}, line 1: the column image with the images' file names is missing; add it.")
     (box, corners), crop = find_box(table.header), find_crop(table.header)

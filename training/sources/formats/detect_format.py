@@ -9,7 +9,7 @@ from pathlib import Path
 from training.errors import UserError
 from training.files.sentences import reading
 from training.sources.formats.csv_folder import CsvFolderReader
-from training.sources.formats.image_files import files_below, is_image
+from training.sources.formats.image_files import files_below, is_image, passed_over
 from training.sources.formats.image_folder import PERSONS, FolderReader
 from training.sources.formats.kaggle import KaggleReader, is_kaggle_header
 from training.sources.formats.pts.layout_300w import is_layout, place_of
@@ -73,9 +73,11 @@ def _detect(source: Path) -> str:
     if folders:
         above = source.absolute().name
         return W300 if is_layout(place_of((above, *f.relative_to(source).parts)) for f in folders) else PTS
-    if next(files_below(source, is_image), None):
+    links: list[Path] = []
+    if next(files_below(source, is_image, links=links), None):
         return IMAGES
-    raise UserError(f"{source}: there are no images and no CSV in this folder; choose another folder.")
+    passed = f" {passed_over(links)}" if links else ""
+    raise UserError(f"{source}: there are no images and no CSV in this folder; choose another folder.{passed}")
 
 
 def open_reader(
@@ -107,7 +109,7 @@ def _file_format(source: Path) -> str:
 
 
 def _is_kaggle(path: Path) -> bool:
-    if not path.is_file():
+    if not path.exists():
         return False
     with open_table(path) as table:
         return is_kaggle_header(table.header)

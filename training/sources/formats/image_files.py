@@ -43,14 +43,27 @@ def _examine(path: Path) -> Examined | UserError:
     return Examined(width, height, looks_of([gray])[0])
 
 
-def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
-    """All files below a folder whose lower-case suffix is wanted, in a stable order, without hidden ones."""
+def files_below(folder: Path, wanted: Callable[[str], bool], *, links: list[Path] | None = None) -> Iterator[Path]:
+    """All files below a folder whose lower-case suffix is wanted, in a stable order, without hidden ones.
+
+    Links to folders are not followed, since they may lead in circles; they are added to `links`.
+    """
     with reading(folder):
         for here, folders, files in os.walk(folder, onerror=_raise):
             folders[:] = sorted(f for f in folders if not f.startswith(".") and not f.endswith(".fkp"))
+            if links is not None:
+                links += [link for link in (Path(here, f) for f in folders) if link.is_symlink()]
             for name in sorted(files):
                 if not name.startswith(".") and wanted(Path(name).suffix.lower()):
                     yield Path(here, name)
+
+
+def passed_over(links: Sequence[Path]) -> str:
+    """What to report about links to folders that were not followed; "" where there are none."""
+    if not links:
+        return ""
+    shown = ", ".join(map(str, links[:3])) + (f" and {len(links) - 3} more" if len(links) > 3 else "")
+    return f"Links to folders are not followed: {shown}; import what they lead to by its own path."
 
 
 def _raise(error: OSError) -> None:

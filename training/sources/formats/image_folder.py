@@ -22,6 +22,7 @@ from training.sources.formats.image_files import (
     files_below,
     folder_split,
     is_image,
+    passed_over,
 )
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.pts.layout_300w import Place300W, place_of, remarks
@@ -76,7 +77,9 @@ class FolderReader:
             yield self._chunk(list(items), schema)
 
     def _find(self) -> Iterator[_Item]:
-        files = list(files_below(self.source, lambda suffix: is_image(suffix) or suffix == ".pts"))
+        links: list[Path] = []
+        files = list(files_below(self.source, lambda suffix: is_image(suffix) or suffix == ".pts", links=links))
+        self.findings.notes += [note for note in (passed_over(links),) if note]
         points = (
             {path.with_suffix(""): path for path in files if path.suffix.lower() == ".pts"} if self.labelled else {}
         )
@@ -162,7 +165,7 @@ class FolderReader:
 
 def _persons(path: Path) -> dict[str, str]:
     """File name -> group, from the table beside the images; empty where there is none."""
-    if not path.is_file():
+    if not path.exists():
         return {}
     with open_table(path) as table:
         image, who = named(table.header, IMAGE_NAMES), named(table.header, GROUP_NAMES)

@@ -188,7 +188,7 @@ class _File:
 def _files(source: Path) -> tuple[Path, ...]:
     if not source.is_dir():
         return (source,)
-    found = tuple(path for path in (source / "training.csv", source / "test.csv") if path.is_file())
+    found = tuple(path for path in (source / "training.csv", source / "test.csv") if path.exists())
     if not found:
         raise UserError(f"{source}: there is neither training.csv nor test.csv in this folder; give the file itself.")
     return found

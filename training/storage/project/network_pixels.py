@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import UserError
+from training.files.arrays import map_array
+from training.files.json_values import read_json
 from training.files.replacing import replacing
 from training.files.sentences import reading, writing
 from training.processes.locks import Lock
@@ -26,6 +28,7 @@ from training.storage.project.project import Project
 
 _CHUNK = 256
 _RESERVE = 64 << 20  # bytes to leave free on the disk
+_MAX_NOTES = 256 << 20  # bytes: a sentence for each of a million images
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def network_images(
             if not _is_there(path):  # unless another process has just written it
                 _write(project, path, size=size, channels=channels)
                 _remove_others(folder, kind, path)
-    pixels, gone = _open(path)
+    pixels, gone = _open(path, _shape(project, size, channels))
     unreadable = {i: gone[i] for i in ids.tolist() if i in gone}
     return MappedImages(pixels, ids[~np.isin(ids, list(unreadable))] - 1), unreadable
 
@@ -79,13 +82,16 @@ def _is_there(path: Path) -> bool:
     return path.is_file() and _notes(path).is_file()
 
 
-def _open(path: Path) -> tuple[np.ndarray, dict[int, str]]:
-    """The file's images, memory-mapped, and id -> error of unreadable ones. Raises UserError."""
+def _open(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, dict[int, str]]:
+    """The file's images, memory-mapped, and id -> error of unreadable ones. Raises UserError.
+
+    shape: that they must have."""
     try:
         with reading(path):
-            pixels = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-            notes = json.loads(_notes(path).read_text(encoding="utf-8"))
-            return pixels, {int(i): str(text) for i, text in notes.items()}
+            pixels, notes = map_array(path), read_json(_notes(path), limit=_MAX_NOTES)
+        if pixels.dtype != np.uint8 or pixels.shape != shape:
+            raise ValueError(f"it holds {pixels.dtype} {pixels.shape} instead of uint8 {shape}")
+        return pixels, {int(i): str(text) for i, text in notes.items()}
     except (ValueError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error}). Delete it; it will be created again.") from error
 
@@ -113,6 +119,10 @@ def _digest(project: Project) -> str:
     return found.hexdigest()[:16]
 
 
+def _shape(project: Project, size: int, channels: int) -> tuple[int, ...]:
+    return (len(project), size, size, *((3,) if channels == 3 else ()))
+
+
 def _file_stamp(project: Path, near: str, absolute: str, name: str) -> bytes:
     stamp = (-1, -1)
     with suppress(OSError):
@@ -122,8 +132,7 @@ def _file_stamp(project: Path, near: str, absolute: str, name: str) -> bytes:
 
 
 def _write(project: Project, path: Path, *, size: int, channels: int) -> None:
-    ids = project.ids()
-    shape = (len(ids), size, size) if channels == 1 else (len(ids), size, size, 3)
+    ids, shape = project.ids(), _shape(project, size, channels)
     _check_space(path.parent, int(np.prod(shape)))
     unreadable: dict[int, str] = {}
     with replacing(path) as file:

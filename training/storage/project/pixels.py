@@ -14,8 +14,10 @@ import numpy as np
 from training.errors import UserError
 from training.faces.images.crops import cut, reduction
 from training.faces.images.reading import read_image, read_reduced
-from training.files.sentences import reading
+from training.files.arrays import map_array
+from training.files.sentences import RefusedFileError, reading
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 
 PIXELS = "pixels"
 _KEPT_BYTES = 64 << 20  # larger images are decoded again for each of their faces
@@ -76,6 +78,7 @@ class PixelWriter:
         self.path.unlink(missing_ok=True)
 
 
+@guarded
 def open_pixels(database: Database, number: int) -> np.ndarray:
     """The memory-mapped images of pixel file `number`, uint8 [N, H, W(, 3)].
 
@@ -84,10 +87,12 @@ def open_pixels(database: Database, number: int) -> np.ndarray:
     path = pixel_path(database.folder, number)
     row = database.one("SELECT count, height, width, channels FROM pixel_files WHERE id = ?", (number,))
     try:
-        pixels: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        pixels = map_array(path)
     except FileNotFoundError:
         raise UserError(f"The project's image file {path} is missing. Restore it from a backup.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except RefusedFileError as error:
+        raise UserError(f"The project's image file {path} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
         raise UserError(
             f"The project's image file {path} cannot be read ({error}). Restore it from a backup."
         ) from error

@@ -18,8 +18,12 @@ from training.faces.images.reading import MAX_SIDE, as_channels, resize_images
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
+from training.files.json_values import parse_json
 from training.files.replacing import replace
+from training.files.sentences import naming
+from training.storage.project.damage import first_fault
 from training.storage.project.database import BUSY_MS, Database
+from training.storage.project.guard import guard
 from training.storage.project.identity import Address, Place, address_of, identity
 from training.storage.project.new_samples import Importing, write_groups
 from training.storage.project.pixels import ImageFiles, disk_sentences, open_pixels
@@ -50,14 +54,15 @@ class Project:
     def __init__(self, path: Path, database: Database) -> None:
         """Use `Project.open` or `Project.create`."""
         self.path, self.database = path, database
+        database.examine = first_fault
         self.address = Address(path)  # of `open`: with the identity of the database
         self._pixels: dict[int, np.ndarray] = {}
         self._files = ImageFiles()
         meta = dict(database.all("SELECT key, value FROM meta"))
         try:
             self.name = str(meta["name"])
-            self.schema = KeypointSchema.from_json(json.loads(meta["schema"]))
-        except (KeyError, ValueError) as error:
+            self.schema = KeypointSchema.from_json(parse_json(meta["schema"]))
+        except (KeyError, TypeError, ValueError, UserError) as error:
             raise UserError(f"The project {path} is damaged: its keypoints cannot be read ({error}).") from error
 
     @classmethod
@@ -71,7 +76,7 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside.mkdir()
         try:
-            with disk_sentences(path.parent):
+            with naming(path, hidden=beside), disk_sentences(path.parent):
                 _fill_folder(beside, schema, name=name or path.stem)
                 replace(beside, path)
         except BaseException:
@@ -175,7 +180,8 @@ class Project:
             )
         if file not in self._pixels:
             self._pixels[file] = open_pixels(self.database, file)
-        return as_channels(np.array(self._pixels[file][row]), channels)
+        with guard(self.database):
+            return as_channels(np.array(self._pixels[file][row]), channels)
 
     def images(self, ids: Sequence[int] | np.ndarray, *, size: int, channels: int = 1) -> np.ndarray:
         """Images stretched to a square, uint8 [B, size, size(, 3)]. Raises UserError if one cannot be read."""

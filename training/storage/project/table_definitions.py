@@ -51,6 +51,26 @@ TABLES: dict[str, str] = {
 _OPTIONS = {"meta": "WITHOUT ROWID, STRICT"}  # others: STRICT
 
 
+def typed_columns(table: str) -> list[tuple[str, str, bool]]:
+    """(name, kind as SQLite's types are called, whether it may be NULL) of a table's columns, in order."""
+    kinds = ("INTEGER", "REAL", "TEXT", "BLOB")
+    words = [column.split() for column in TABLES[table].split(", ")]
+    return [(w[0], w[1], not {"NOT", "PRIMARY"} & set(w)) for w in words if len(w) > 1 and w[1] in kinds]
+
+
+def wrong_kind(sql: sqlite3.Connection) -> str:
+    """A value of another kind than its column's, in words; "" if there is none. Reads all rows."""
+    for table in TABLES:
+        for name, kind, nullable in typed_columns(table):
+            allowed = (kind.lower(), *(("null",) if nullable else ()))
+            places = ", ".join("?" * len(allowed))
+            query = f"SELECT typeof({name}) FROM {table} WHERE typeof({name}) NOT IN ({places})"
+            row = sql.execute(query, allowed).fetchone()
+            if row is not None:
+                return f"{table}.{name} is {row[0]}"
+    return ""
+
+
 def create_tables(sql: sqlite3.Connection) -> None:
     """Make all tables, and mark the database as a project's, within the caller's transaction."""
     for name in TABLES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -372,3 +373,19 @@ def test_a_state_column_of_another_meaning_is_ignored(tmp_path: Path) -> None:
     seen = preview(folder)
     assert seen.mapping is not None and {k.state for k in seen.mapping.keypoints} == {""}
     assert import_source(folder, tmp_path / "p.fkp").count == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_links_to_folders_are_not_followed_and_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "images" / "a.png", textures(1)[0])
+    (tmp_path / "images" / "round").symlink_to(tmp_path)
+    (tmp_path / "images" / "other").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    write_image(tmp_path / "elsewhere" / "b.png", textures(2)[1])
+    report = import_source(tmp_path / "images", tmp_path / "p.fkp")
+    assert report.count == 1
+    (note,) = (note for note in report.notes if "Links" in note)
+    assert "images/other" in note and "images/round" in note
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "all").symlink_to(tmp_path / "images")
+    with pytest.raises(UserError, match=r"no images .* Links to folders are not followed: .*links/all"):
+        detect_format(tmp_path / "links")

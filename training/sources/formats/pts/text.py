@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import UserError
+from training.files.regular import read_bytes
 from training.files.sentences import reading
 
 ORIGIN = 1.0
@@ -26,9 +27,7 @@ def read_pts_cells(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     Raises UserError naming file and line.
     """
     with reading(path):
-        if path.stat().st_size > _MAX_BYTES:
-            raise UserError(f"{path}: the file is too large for a .pts file; replace or remove it.")
-        data = path.read_bytes()
+        data = read_bytes(path, limit=_MAX_BYTES)
     if not data.strip():
         raise UserError(f"{path}: the file is empty; copy it again from its source.")
     try:

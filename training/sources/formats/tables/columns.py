@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from training.errors import UserError
@@ -73,7 +73,8 @@ class ColumnMapping:
             *(self.image, self.group, self.split, self.subset, *self.box, *self.crop),
             *(c for k in self.keypoints for c in (k.x, k.y, k.state)),
         ]
-        missing = [column for column in wanted if column and column not in header]
+        there = set(header)
+        missing = [column for column in wanted if column and column not in there]
         if missing:
             raise UserError(f"{file}, line 1: the column {missing[0]} is missing; add it or choose another column.")
 
@@ -110,9 +111,10 @@ def with_states(
 
     words: the first cells of a column; it is taken where they are states.
     """
+    lower = by_lower(header)
     found = []
     for k in keypoints:
-        column = named(header, (f"{k.name}_state".lower(),))
+        column = lower.get(f"{k.name}_state".lower(), "")
         known = bool(column) and all(word.strip().lower() in ("", *STATE_WORDS) for word in words(column))
         found.append(replace(k, state=column) if known else k)
     return tuple(found)
@@ -120,7 +122,16 @@ def with_states(
 
 def named(header: Sequence[str], names: Sequence[str]) -> str:
     """The first column with one of these names, upper or lower case; "" where there is none."""
-    lower = {column.lower(): column for column in reversed(header)}
+    return first_of(by_lower(header), names)
+
+
+def by_lower(header: Sequence[str]) -> dict[str, str]:
+    """The columns by their names in lower case, the first of each; to look up many, since a header may be long."""
+    return {column.lower(): column for column in reversed(header)}
+
+
+def first_of(lower: Mapping[str, str], names: Iterable[str]) -> str:
+    """As `named`, in what `by_lower` returned."""
     return next((lower[name] for name in names if name in lower), "")
 
 

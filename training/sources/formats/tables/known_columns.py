@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from training.faces.labels.labels import PointState
 from training.faces.labels.schema import AFLW_19, COFW_29, IBUG_68
-from training.sources.formats.tables.columns import STATE_WORDS, KeypointColumns, named
+from training.sources.formats.tables.columns import STATE_WORDS, KeypointColumns, by_lower, first_of, named
 
 _BOX_PREFIXES = ("box_", "bbox_", "face_", "rect_", "")
 _BOX_SIZES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
@@ -30,11 +30,12 @@ AFLW_KEYPOINTS = dict(zip(_AFLW_NAMES, AFLW_19.keypoints, strict=True))
 
 def find_box(header: Sequence[str]) -> tuple[tuple[str, ...], bool]:
     """The four columns of the face's box, () where there are none, and whether the last two are its far corner."""
-    if named(header, ("x3",)):
+    lower = by_lower(header)
+    if "x3" in lower:
         return (), False  # x1, y1, x2, y2, x3... are points
     for prefix in _BOX_PREFIXES:
         for names, corners in (*((n, False) for n in _BOX_SIZES), *((n, True) for n in _BOX_CORNERS)):
-            columns = tuple(named(header, (f"{prefix}{name}",)) for name in names)
+            columns = tuple(lower.get(f"{prefix}{name}", "") for name in names)
             if all(columns):
                 return columns, corners
     return (), False
@@ -64,13 +65,14 @@ def is_flag(column: str) -> bool:
 
 def with_flags(keypoints: Sequence[KeypointColumns], header: Sequence[str]) -> tuple[KeypointColumns, ...]:
     """The keypoints with their columns of visibility or occlusion, where they have no state yet."""
+    lower = by_lower(header)
     found = []
     for k in keypoints:
         stems = [f"{k.name}_{word}" for word in (*_VISIBLE, *_HIDDEN)]
         number = re.fullmatch(r"point_(\d+)", k.name)
         if number:
             stems += [f"{word}{joint}{number[1]}" for word in (*_VISIBLE, *_HIDDEN) for joint in ("", "_")]
-        found.append(k if k.state else replace(k, state=named(header, [stem.lower() for stem in stems])))
+        found.append(k if k.state else replace(k, state=first_of(lower, map(str.lower, stems))))
     return tuple(found)
 
 

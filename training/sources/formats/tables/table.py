@@ -1,8 +1,8 @@
-"""A CSV file, read a block of rows at a time: pandas splits the lines, and every cell stays text as it is written.
+"""A CSV file, read a block of rows at a time: lines are split into cells, and every cell stays text as it is written.
 
-One line is one row. pandas silently fills up short rows, so each line gets one more cell that marks its end. Pixels are
-the exception: `cut_out` takes their cell out of the line first, because splitting Kaggle's training.csv with its 65
-million pixels takes pandas 0.8 s, and finding the last comma of each line 0.2 s.
+One line is one row. Lines without quotation marks are split at the delimiters; all others by pandas, which takes 0.1 ms
+per column however few the rows. pandas silently fills up short rows, so each line gets one more cell that marks its end.
+Pixels are the exception: `cut_out` takes their cell out of the line first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from training.errors import UserError
+from training.files.regular import open_regular
 from training.files.sentences import reading
 from training.sources.formats.problems import Place
 
@@ -29,7 +30,7 @@ MAX_LINE = 64 << 20  # bytes; an image of 4,000 x 4,000 pixels as text
 _MAX_COLUMNS = 100_000
 _BLOCK = 4 << 20  # bytes
 _BUFFER = 256 << 10  # bytes
-_END = b"|"
+_END = "|"
 _LOST = "\ufffd"  # stands for bytes that are not text
 _EMPTY = frozenset({"", "nan", "na", "null", "none"})
 _PLAIN = b"0123456789.-+"
@@ -47,13 +48,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a table. cells: as they stand in the file, quotes included. read, ended: of the last line.
+    """Rows of a table. cells: as they stand in the file, quotes included. at: the position of each column among them.
 
-    damaged: some cell holds bytes that are not text.
+    read, ended: of the last line. damaged: some cell holds bytes that are not text.
     """
 
     places: tuple[Place, ...]
-    cells: pd.DataFrame
+    cells: list[list[str]]
+    at: Mapping[str, int]
     read: int
     ended: bool
     damaged: bool
@@ -63,15 +65,18 @@ class Rows:
 
     def raw(self, columns: Sequence[str]) -> list[list[str]]:
         """The cells of some columns as they stand in the file, row by row."""
-        cells: list[list[str]] = self.cells[list(columns)].to_numpy(object).tolist()
-        return cells
+        wanted = [self.at[column] for column in columns]
+        return [[row[i] for i in wanted] for row in self.cells]
 
     def text(self, column: str) -> list[str]:
         """A column without quotes and outer blanks; "" in all rows where `column` is "".
 
         UserError for what is not text.
         """
-        cells = [unquoted(cell) for cell in self.cells[column]] if column else [""] * len(self)
+        if not column:
+            return [""] * len(self)
+        at = self.at[column]
+        cells = [unquoted(row[at]) for row in self.cells]
         for place, cell in zip(self.places, cells, strict=True) if self.damaged else ():
             if _LOST in cell:
                 raise UserError(
@@ -137,18 +142,14 @@ class Table:
         Raises UserError at the first line that has not as many cells as the header.
         """
         columns = [title for title in self.header if title != without or not title]
-        end = self.delimiter + _END + b"\n"
-        data = b"".join(
-            [self.delimiter * (len(columns) - 1), end, *(part for line in lines for part in (line.data, end))]
-        )
+        data = b"\n".join([line.data for line in lines])
         text = data.decode("utf-8", "replace").replace("\0", _LOST)
-        cells = _split(text, self.delimiter)
-        if cells is None or len(cells) != len(lines) + 1 or set(cells.iloc[:, -1]) != {_END.decode()}:
+        cells = _cells(text, self.delimiter.decode(), len(columns))
+        if cells is None or len(cells) != len(lines):
             raise self._misshapen(lines, without=without)
-        cells = cells.iloc[1:, :-1]
-        cells.columns = columns
         damaged = _LOST in text and (b"\0" in data or not _is_utf8(data))
-        return Rows(tuple(line.place for line in lines), cells, lines[-1].read, lines[-1].ended, damaged)
+        at = {title: i for i, title in enumerate(columns)}
+        return Rows(tuple(line.place for line in lines), cells, at, lines[-1].read, lines[-1].ended, damaged)
 
     def cut_out(self, line: Line, column: str) -> tuple[Line, bytes]:
         """A line without the cell of a column, and that cell without quotes. Raises UserError as `rows`."""
@@ -184,10 +185,10 @@ class Table:
     def _titles(self, line: bytes) -> tuple[str, ...]:
         if line.count(self.delimiter) >= _MAX_COLUMNS:
             raise UserError(f"{self.path}, line 1: there are more than {_MAX_COLUMNS:,} columns; choose another file.")
-        cells = _split(line.decode(), self.delimiter)
+        cells = _row(line.decode(), self.delimiter.decode())
         if cells is None:
             raise UserError(f"{self.path}, line 1: a quotation mark is not closed; correct the header.")
-        titles = tuple(unquoted(cell).strip() for cell in cells.iloc[0])
+        titles = tuple(unquoted(cell).strip() for cell in cells)
         doubles = sorted(title for title, count in Counter(titles).items() if title and count > 1)
         if doubles:
             raise UserError(f"{self.path}, line 1: the column {doubles[0]} appears twice; rename or remove one.")
@@ -196,8 +197,8 @@ class Table:
     def _misshapen(self, lines: Iterable[Line], *, without: str) -> UserError:
         """What is wrong with the first line that does not fit the header."""
         for line in lines:
-            cells = _split((self.delimiter + line.data).decode("utf-8", "replace"), self.delimiter)  # pandas refuses ""
-            count = 0 if cells is None else cells.shape[1] - 1 + bool(without)
+            width = _width(line.data.decode("utf-8", "replace"), self.delimiter.decode())
+            count = width and width + bool(without)
             if count != len(self.header):
                 what = f"there are {count} cells where the header has {len(self.header)} columns"
                 what = what if count else "a quotation mark is not closed in this line"
@@ -208,21 +209,51 @@ class Table:
         return UserError(f"{self.path}: the rows cannot be distinguished; save the file as CSV in UTF-8.")
 
 
-def _split(text: str, delimiter: bytes) -> pd.DataFrame | None:
+def _cells(text: str, delimiter: str, count: int) -> list[list[str]] | None:
+    """The cells of lines that have `count` each, quotes included; None where one has not."""
+    lines = text.split("\n")
+    found = [line.count(delimiter) for line in lines]
+    if '"' not in text:
+        return [line.split(delimiter) for line in lines] if set(found) == {count - 1} else None
+    if max(found) >= count + _MAX_COLUMNS:  # before memory is taken for each of them
+        return None
+    end = delimiter + _END
+    table = _split(delimiter * (count - 1) + end + "\n" + text.replace("\n", end + "\n") + end, delimiter)
+    if table is None or set(table.iloc[:, -1]) != {_END}:
+        return None
+    cells: list[list[str]] = table.to_numpy(object)[1:, :-1].tolist()
+    return cells
+
+
+def _width(line: str, delimiter: str) -> int:
+    """How many cells a line has, 0 where a quotation mark is not closed."""
+    found = line.count(delimiter) + 1
+    return found if '"' not in line or found > 2 * _MAX_COLUMNS else len(_row(line, delimiter) or ())
+
+
+def _row(line: str, delimiter: str) -> list[str] | None:
+    """The cells of a line, quotes included; None where a quotation mark is not closed."""
+    if '"' not in line:
+        return line.split(delimiter)
+    table = _split(delimiter + line, delimiter)  # pandas refuses ""
+    return None if table is None else [str(cell) for cell in table.iloc[0, 1:]]
+
+
+def _split(text: str, delimiter: str) -> pd.DataFrame | None:
     """The cells of all lines, quotes included; None where a line has more than the first, or an open quotation."""
     import pandas as pd  # 0.2 s and 40 MB, which the window does not need to start
 
     try:
         return pd.read_csv(
             io.StringIO(text.replace('"', '"""')),  # so the quotation marks work, and stay in the cells
-            sep=delimiter.decode(),
+            sep=delimiter,
             header=None,
             index_col=False,
             dtype=str,
             keep_default_na=False,
             na_filter=False,
             skip_blank_lines=False,
-            skipinitialspace=f'{delimiter.decode()} "' in text,
+            skipinitialspace=f'{delimiter} "' in text,
             lineterminator="\n",
             low_memory=False,
         )
@@ -242,7 +273,7 @@ def _is_utf8(data: bytes) -> bool:
 def open_table(path: Path) -> Iterator[Table]:
     """Opens a CSV; UserError where the file cannot be read or is not text."""
     with reading(path):
-        file = path.open("rb", buffering=_BUFFER)
+        file = open_regular(path, buffering=_BUFFER)
     with file:
         yield Table(file, path)
 
