@@ -26,6 +26,7 @@ from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
+from training.errors import UserError
 from training.experiments.experiment_events import (
     ExperimentDone,
     ExperimentEnded,
@@ -161,6 +162,11 @@ class ExperimentsDialog(QDialog):
         store = self._session.store
         if store is not None and not self._jobs.experiments.running:
             self._clear()
+            try:
+                store.project.address.check()
+            except UserError as error:
+                self.plan.setText(str(error))
+                return
             self.plan.setText("Starting…")
             self._jobs.experiments.start(self.experiment.name, store.project.path, self.options)
             self._enable()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -20,6 +19,7 @@ from fkp_studio.look.widgets.fact_table import FactTable
 from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.protocols import PROTOCOLS, ProtocolRow, remarks, shown
+from training.storage.project.identity import Place, address_of
 
 EVALUATE = (*FKP, "evaluate")
 
@@ -31,11 +31,13 @@ def fitting(schema: KeypointSchema) -> list[str]:
 
 
 def evaluate_by(
-    project: Path, run: str, protocol: str, *, cancelled: Callable[[], bool], command: Sequence[str] = EVALUATE
+    project: Place, run: str, protocol: str, *, cancelled: Callable[[], bool], command: Sequence[str] = EVALUATE
 ) -> tuple[ProtocolRow, ...]:
     """The protocol's table; () if cancelled. Raises UserError with the message of the process."""
-    words = [*command, str(project), "--run", run, "--protocol", protocol, "--json"]
+    address = address_of(project)
+    words = [*command, str(address.path), "--run", run, "--protocol", protocol, "--json"]
     out = run_command(words, cancelled=cancelled)
+    address.check()  # the command read whichever project was there
     return () if out is None else tuple(_row(facts) for facts in json.loads(out)["rows"])
 
 
@@ -56,7 +58,7 @@ class ProtocolDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Evaluate by protocol")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._path = store.path
+        self._place = store.project.address
         self._task: Task | None = None
         self.runs = QComboBox()
         self.runs.setAccessibleName("run")
@@ -114,7 +116,7 @@ class ProtocolDialog(QDialog):
             field.setEnabled(False)
         self._task = run_task(
             evaluate_by,
-            self._path,
+            self._place,
             self.run,
             self.protocols.currentData(),
             done=self._on_done,

@@ -18,6 +18,7 @@ from fkp_studio.look.widgets.plain_text import PlainLabel
 from fkp_studio.views.live.feed import WORKER, LiveFeed
 from fkp_studio.views.live.seek import SeekBar
 from fkp_studio.views.live.view import LiveView
+from training.errors import UserError
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.model.starters import starters
 from training.storage.runs.run import Run
@@ -232,7 +233,13 @@ class LiveWindow(QDialog):
 
     def _save(self) -> None:
         store = self._session.store
-        if self._feed is not None and store is not None:
+        if self._feed is None or store is None:
+            return
+        try:
+            store.project.address.check()
+        except UserError as error:
+            self.problem.setText(str(error))
+        else:
             self._feed.ask("save", project=str(store.path), run=str(self.model.currentData()))
 
     def _record_or_end(self) -> None:
