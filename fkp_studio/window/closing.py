@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from fkp_studio.document.store import ProjectStore
 from fkp_studio.jobs.jobs import Jobs
-from fkp_studio.look.widgets.plain_text import plain_box
+from fkp_studio.look.widgets.plain_text import plain_box, set_informative
 from fkp_studio.window.bars.lost_banner import head
 
 
@@ -23,7 +23,7 @@ def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
     names = [*names, *(f"the search {name}" for name in searches)]
     what = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} still training.{more}"
     box.setText(f"The experiment {experiment} is still running." if experiment else what)
-    box.setInformativeText(_afterwards(waiting))
+    set_informative(box, _afterwards(waiting))
     go_on = box.addButton("Continue in the background", QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton("Stop and keep the best model", QMessageBox.ButtonRole.DestructiveRole)
     box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
@@ -58,7 +58,7 @@ def give_up_lost(store: ProjectStore | None, parent: QWidget) -> bool:
         return True
     box = plain_box(parent, head(store.path, lost))
     box.setObjectName("lost")
-    box.setInformativeText("Its labels are only in this window. If you close it without a copy, they are gone.")
+    set_informative(box, "Its labels are only in this window. If you close it without a copy, they are gone.")
     save = box.addButton("Save a copy…", QMessageBox.ButtonRole.AcceptRole)
     close = box.addButton("Close without saving", QMessageBox.ButtonRole.DestructiveRole)
     back = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
@@ -76,7 +76,7 @@ def wait_for_writing(store: ProjectStore | None, parent: QWidget) -> bool:
         return True
     box = plain_box(parent, "A large change is still being written.")
     box.setObjectName("writing")
-    box.setInformativeText("The project will close when it is done.")
+    set_informative(box, "The project will close when it is done.")
     stop = box.addButton("Stop and discard the change", QMessageBox.ButtonRole.DestructiveRole)
     back = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(back)

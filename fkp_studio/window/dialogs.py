@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
 
 from fkp_studio.look.widgets.desktop import keep_on_screen
+from fkp_studio.look.widgets.plain_text import own_markup, plain_box
 from fkp_studio.window.contents import Contents
 from training import __version__
 
@@ -130,7 +131,10 @@ def _keys(window: Contents) -> QDialog:
 
 
 def _about(window: Contents) -> QDialog:
-    return QMessageBox(QMessageBox.Icon.NoIcon, "About", ABOUT, QMessageBox.StandardButton.Ok, window)
+    box = plain_box(window, title="About", buttons=QMessageBox.StandardButton.Ok)
+    box.setTextFormat(Qt.TextFormat.RichText)
+    box.setText(own_markup(ABOUT))
+    return box
 
 
 @dataclass(frozen=True)

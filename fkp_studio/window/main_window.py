@@ -13,6 +13,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import menu_text
 from fkp_studio.window.arrangement.docks import Title, fill
 from fkp_studio.window.bars.lost_banner import LostBanner, stacked
 from fkp_studio.window.bars.menus import Menus
@@ -166,7 +167,7 @@ class MainWindow(Contents):
     def _fill_recent(self) -> None:
         self._recent_menu.clear()
         for path in self.settings.recent():
-            self._recent_menu.addAction(str(path), partial(self.opener.open, path))
+            self._recent_menu.addAction(menu_text(str(path)), partial(self.opener.open, path))
         if self._recent_menu.isEmpty():
             self._recent_menu.addAction("No recent projects").setEnabled(False)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSpinBox, QWidget
 
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.faces.images.crops import PADDING, CropOptions
 from training.sources.exchange.import_source import SourcePreview
 
@@ -18,7 +19,7 @@ class CropChoice(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.by, self.room = QComboBox(), QLabel("margin")
+        self.by, self.room = QComboBox(), PlainLabel("margin")
         self.padding = QSpinBox(minimum=0, maximum=300, value=round(100 * PADDING), suffix=" %", singleStep=5)
         self.padding.setToolTip("Added on each side of the face's box, in percent of its longer side")
         self.padding.setKeyboardTracking(False)
@@ -27,7 +28,7 @@ class CropChoice(QWidget):
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
-        for widget in (QLabel("Faces"), self.by, self.room, self.padding):
+        for widget in (PlainLabel("Faces"), self.by, self.room, self.padding):
             line.addWidget(widget)
         line.addStretch(1)
         self.by.currentIndexChanged.connect(self._on_changed)

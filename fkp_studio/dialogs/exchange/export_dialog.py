@@ -25,6 +25,7 @@ from fkp_studio.dialogs.exchange.export_order import FORMATS, Order, export, exp
 from fkp_studio.document.session import Session
 from fkp_studio.look.widgets.desktop import show_in_folder
 from fkp_studio.look.widgets.dialog_parts import Working, button, row, text_label
+from fkp_studio.look.widgets.plain_text import plain_tip
 from training.errors import UserError
 from training.sources.exchange.export_project import ExportReport, check_export
 from training.storage.destination import Result, check_destination
@@ -243,7 +244,7 @@ class ExportDialog(QDialog):
     def _say(self, sentence: str, *, block: bool = True, quiet: bool = False) -> None:
         self.problem.setText("" if quiet else sentence)
         self.problem.setVisible(bool(sentence) and not quiet)
-        self.go.setToolTip(sentence if block else "")
+        self.go.setToolTip(plain_tip(sentence if block else ""))
         self.go.setEnabled(not block)
 
     def _choose_lookup(self) -> None:

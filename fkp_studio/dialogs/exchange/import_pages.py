@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QListWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QListWidget, QVBoxLayout, QWidget
 
 from fkp_studio.dialogs.exchange.column_roles import mapping_of, roles_of
 from fkp_studio.dialogs.exchange.column_table import ColumnTable
@@ -14,6 +14,7 @@ from fkp_studio.dialogs.exchange.crop_choice import CropChoice
 from fkp_studio.dialogs.exchange.photo_choice import PhotoChoice
 from fkp_studio.dialogs.exchange.source_preview import Seen, about, count_words, keeps, report_words, splits_words
 from fkp_studio.look.widgets.dialog_parts import FaceGrid, button, row, text_label
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 from training.errors import UserError
 from training.sources.exchange.import_source import ColumnMapping, ImportReport, Problem
 
@@ -54,7 +55,7 @@ class ChoosePage(QWidget):
                 "Images with .pts files (such as 300-W), images with a CSV, or just photos: faces are detected.",
             ),
         ):
-            column.addWidget(QLabel(title))
+            column.addWidget(PlainLabel(title))
             column.addWidget(text_label(text, "dim"))
             column.addSpacing(4)
         column.addLayout(row(self.file, self.folder, None))
@@ -134,7 +135,7 @@ class PreviewPage(QWidget):
         column.addWidget(self.title)
         column.addWidget(self.about)
         column.addLayout(middle, 1)
-        column.addLayout(row(QLabel("Project"), self.path, browse, self.add))
+        column.addLayout(row(PlainLabel("Project"), self.path, browse, self.add))
         column.addWidget(self.note)
         column.addLayout(row(self.back, None, self.cancel, self.go))
 
@@ -142,7 +143,7 @@ class PreviewPage(QWidget):
         """Start with another source. project: a suggested new one; opened: the open one, offered to add faces to."""
         self.title.setText(source.name)
         self._opened = "" if opened is None else str(opened)
-        self.add.setToolTip(self._opened)
+        self.add.setToolTip(plain_tip(self._opened))
         self.path.setText(str(project))
 
     def show_seen(self, seen: Seen) -> None:

@@ -25,6 +25,8 @@ from fkp_studio.dialogs.experiments.tables import ProgressTable, ResultTable
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
+from training.errors import UserError
 from training.experiments.experiment_events import (
     ExperimentDone,
     ExperimentEnded,
@@ -79,9 +81,9 @@ class ExperimentsDialog(QDialog):
         for name, experiment in EXPERIMENTS.items():
             item = QListWidgetItem(experiment.title)
             item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setToolTip(f"{experiment.source}\nfkp experiment {name}")
+            item.setToolTip(plain_tip(f"{experiment.source}\nfkp experiment {name}"))
             self.choice.addItem(item)
-        self.title, self.about = QLabel(wordWrap=True), QLabel(wordWrap=True)
+        self.title, self.about = PlainLabel(wordWrap=True), PlainLabel(wordWrap=True)
         self.title.setFont(theme.font(pixels=16, bold=True))
         self.source = _dim()
         self.minutes = QDoubleSpinBox(minimum=0.1, maximum=10_000, value=3, suffix=" min", decimals=1)
@@ -93,11 +95,11 @@ class ExperimentsDialog(QDialog):
             "In this share of the completely labelled train faces, all labels but four are hidden from training,\n"
             "as in Kaggle's data: masked losses only matter where labels are missing. The project is not changed."
         )
-        self.plan = QLabel(wordWrap=True)
+        self.plan = PlainLabel(wordWrap=True)
         self.bar = QProgressBar(minimum=0, maximum=1000, textVisible=False)
         self.progress = ProgressTable()
         self.table = ResultTable()
-        self.said = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.said = PlainLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self.start_button = QPushButton("Start")
         self.start_button.setProperty("role", "primary")
         self.stop_button, self.report_button = QPushButton("Stop"), QPushButton("Open report")
@@ -160,6 +162,11 @@ class ExperimentsDialog(QDialog):
         store = self._session.store
         if store is not None and not self._jobs.experiments.running:
             self._clear()
+            try:
+                store.project.address.check()
+            except UserError as error:
+                self.plan.setText(str(error))
+                return
             self.plan.setText("Starting…")
             self._jobs.experiments.start(self.experiment.name, store.project.path, self.options)
             self._enable()
@@ -223,7 +230,7 @@ class ExperimentsDialog(QDialog):
     def _enable(self) -> None:
         running = self._jobs.experiments.running
         self.start_button.setEnabled(not running and not missing_recipes(self.experiment))
-        self.start_button.setToolTip(f"{running} is running." if running else "")
+        self.start_button.setToolTip(plain_tip(f"{running} is running." if running else ""))
         self.stop_button.setVisible(self._is_running())
         self.stop_button.setEnabled(True)
         self.report_button.setVisible(self._page is not None)
@@ -266,7 +273,7 @@ class ExperimentsDialog(QDialog):
 
 
 def _dim() -> QLabel:
-    label = QLabel(wordWrap=True)
+    label = PlainLabel(wordWrap=True)
     label.setProperty("role", "dim")
     label.setFont(theme.font(pixels=12))
     return label

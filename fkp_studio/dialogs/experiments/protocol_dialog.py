@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from fkp_studio.background.command import FKP, run_command
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.store import ProjectStore
 from fkp_studio.look.widgets.dialog_parts import Working, button, row, text_label
 from fkp_studio.look.widgets.fact_table import FactTable
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.protocols import PROTOCOLS, ProtocolRow, remarks, shown
+from training.storage.project.identity import Place, address_of
 
 EVALUATE = (*FKP, "evaluate")
 
@@ -30,11 +31,13 @@ def fitting(schema: KeypointSchema) -> list[str]:
 
 
 def evaluate_by(
-    project: Path, run: str, protocol: str, *, cancelled: Callable[[], bool], command: Sequence[str] = EVALUATE
+    project: Place, run: str, protocol: str, *, cancelled: Callable[[], bool], command: Sequence[str] = EVALUATE
 ) -> tuple[ProtocolRow, ...]:
     """The protocol's table; () if cancelled. Raises UserError with the message of the process."""
-    words = [*command, str(project), "--run", run, "--protocol", protocol, "--json"]
+    address = address_of(project)
+    words = [*command, str(address.path), "--run", run, "--protocol", protocol, "--json"]
     out = run_command(words, cancelled=cancelled)
+    address.check()  # the command read whichever project was there
     return () if out is None else tuple(_row(facts) for facts in json.loads(out)["rows"])
 
 
@@ -55,7 +58,7 @@ class ProtocolDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Evaluate by protocol")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._path = store.path
+        self._place = store.project.address
         self._task: Task | None = None
         self.runs = QComboBox()
         self.runs.setAccessibleName("run")
@@ -91,7 +94,7 @@ class ProtocolDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(8)
-        column.addLayout(row(QLabel("Run"), self.runs, QLabel("Protocol"), self.protocols, None))
+        column.addLayout(row(PlainLabel("Run"), self.runs, PlainLabel("Protocol"), self.protocols, None))
         column.addWidget(self.problem)
         column.addWidget(self.pages, 1)
         column.addWidget(text_label("REPORTED IN PAPERS", "heading"))
@@ -113,7 +116,7 @@ class ProtocolDialog(QDialog):
             field.setEnabled(False)
         self._task = run_task(
             evaluate_by,
-            self._path,
+            self._place,
             self.run,
             self.protocols.currentData(),
             done=self._on_done,

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
-from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QSpinBox, QVBoxLayout, QWidget
 
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.dialogs.poses.facts import PoseFacts, Shown, balance_now, draw_typical, read_poses, read_run_balance
@@ -16,6 +16,7 @@ from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.dialog_parts import button, row, text_label
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.words import counted
 
 NOW = "current labels"
@@ -41,7 +42,7 @@ class PosesDialog(QDialog):
         self.title, self.about = text_label("Head poses", "title"), text_label(role="dim")
         self.which, self.spin = QComboBox(), QSpinBox(minimum=2, maximum=MOST_BINS, value=bins)
         self.histogram = PoseHistogram(project=None if session.store is None else session.store.path)
-        self.legend, self.readout = QLabel(), QLabel()
+        self.legend, self.readout = PlainLabel(), PlainLabel()
         self.use, self.close_button = button("Balance when training", "primary"), button("Close")
         self._rebalance, self._reread, self._redraw = (QTimer(self, singleShot=True) for _ in range(3))
         self._set_up()
@@ -85,7 +86,7 @@ class PosesDialog(QDialog):
         column.addWidget(self.title)
         column.addWidget(self.about)
         column.addSpacing(4)
-        column.addLayout(row(QLabel("Show"), self.which, QLabel("Bins"), self.spin, None, self.legend))
+        column.addLayout(row(PlainLabel("Show"), self.which, PlainLabel("Bins"), self.spin, None, self.legend))
         column.addWidget(self.histogram, 1)
         column.addWidget(self.readout)
         column.addLayout(row(None, self.close_button, self.use))

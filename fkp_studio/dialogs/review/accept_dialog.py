@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QRadioButton,
     QSlider,
     QSpinBox,
@@ -28,6 +27,7 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.widgets.dialog_parts import FaceCard, FaceGrid, button, row, text_label
 from fkp_studio.look.widgets.error_handling import show_error
 from fkp_studio.look.widgets.fact_table import FactTable
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.assist.filling.candidates import Candidates
 from training.assist.filling.fill import FillOptions, fill_missing
 from training.errors import UserError
@@ -132,7 +132,7 @@ class AcceptDialog(QDialog):
         column.addWidget(self.about)
         column.addSpacing(8)
         column.addLayout(row(self.by_confidence, self.slider, self.spin))
-        parts = (QLabel("wrong, where wrong is an error above"), QLabel("of the inter-ocular distance"))
+        parts = (PlainLabel("wrong, where wrong is an error above"), PlainLabel("of the inter-ocular distance"))
         column.addLayout(row(self.by_budget, self.at_most, parts[0], self.beyond, parts[1], None))
         column.addWidget(self.summary)
         column.addLayout(middle, 1)

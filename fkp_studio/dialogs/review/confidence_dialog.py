@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QDialog, QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.dialogs.review.confidence_facts import ConfidenceFacts, Known, facts_for, read_known
@@ -14,6 +14,7 @@ from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.widgets.dialog_parts import button, row, text_label
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.faces.labels.run_names import is_starter
 
 ABOUT = "Measured on val: stored predictions against confirmed and imported labels. "
@@ -151,7 +152,7 @@ class ConfidenceDialog(QDialog):
         column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(8)
         column.addWidget(text_label(self.run, "title"))
-        words = (QLabel("A point is wrong when its error is above"), QLabel("of the inter-ocular distance"))
+        words = (PlainLabel("A point is wrong when its error is above"), PlainLabel("of the inter-ocular distance"))
         column.addLayout(row(words[0], self.beyond, words[1], None))
         column.addLayout(plots, 1)
         column.addWidget(self.about)

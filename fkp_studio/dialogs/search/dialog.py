@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from fkp_studio.dialogs.search.space_table import SpaceTable
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.training_words import clock
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 from fkp_studio.views.runs.can_train import Facts, why_not
 from training.errors import UserError
 from training.search.plan import SearchInfo, SearchPlan
@@ -101,9 +101,9 @@ class RandomSearchDialog(QDialog):
         self.jobs.setToolTip("Runs in parallel with fewer threads each finish more work than one after another")
         self.seed = QSpinBox(minimum=0, maximum=2**31 - 1)
         self.space = SpaceTable()
-        self.total = QLabel(wordWrap=True)
+        self.total = PlainLabel(wordWrap=True)
         self.total.setProperty("role", "dim")
-        self.fault = QLabel(wordWrap=True)
+        self.fault = PlainLabel(wordWrap=True)
         self.fault.setProperty("role", "danger")
         self.start_button, self.stop_button = QPushButton("Search"), QPushButton("Stop")
         self.start_button.setProperty("role", "primary")
@@ -138,7 +138,7 @@ class RandomSearchDialog(QDialog):
         return form
 
     def _plan_side(self) -> QVBoxLayout:
-        heading = QLabel("SEARCH SPACE")
+        heading = PlainLabel("SEARCH SPACE")
         heading.setProperty("role", "heading")
         acts = QHBoxLayout()
         acts.addWidget(self.stop_button)
@@ -241,7 +241,7 @@ class RandomSearchDialog(QDialog):
                 if config.budget.minutes is not None
                 else f"{config.budget.epochs} epochs"
             )
-            self.best_button.setToolTip(f"Queue a run with the settings of trial {best.number} for {long}")
+            self.best_button.setToolTip(plain_tip(f"Queue a run with the settings of trial {best.number} for {long}"))
         self._tell()
 
     # ---- buttons and messages

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QSplitter,
     QTableView,
@@ -20,6 +19,7 @@ from fkp_studio.dialogs.search.trial_table import FIRST, TrialModel
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.search.plan import SearchInfo, TrialInfo, best_trial
 
 FIRST_WIDTHS = (52, 84, 112)  # px, of the columns in every search
@@ -65,10 +65,10 @@ class SearchResults(QWidget):
     # ---- inside
 
     def _make(self, session: Session, jobs: Jobs) -> None:
-        self.words = QLabel()
+        self.words = PlainLabel()
         self.bar = QProgressBar(textVisible=False)
         self.bar.setAccessibleName("Progress of the search")
-        self.empty = QLabel(EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.empty = PlainLabel(EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.empty.setProperty("role", "dim")
         self.model = TrialModel(self)
         self.table = QTableView()
@@ -96,7 +96,7 @@ class SearchResults(QWidget):
         first.addWidget(self.words)
         first.addWidget(self.bar)
         choice = QHBoxLayout()
-        choice.addWidget(QLabel("Error against"))
+        choice.addWidget(PlainLabel("Error against"))
         choice.addWidget(self.setting)
         choice.addStretch()
         second = QVBoxLayout(below)

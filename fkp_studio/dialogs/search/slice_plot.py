@@ -12,6 +12,7 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import plot_text
 from fkp_studio.views.plots.base import PlotBase, Table
 from fkp_studio.views.plots.value_axis import ValueAxis
 from training.search.plan import TrialInfo, best_trial
@@ -71,7 +72,7 @@ class SlicePlot(PlotBase):
         axis.setLogMode(x=self._is_log())
         choices = self._dimension.values if isinstance(self._dimension, Choices) else ()
         axis.setTicks([list(enumerate(map(str, choices)))] if choices else None)
-        self.item.setLabel("bottom", self._name.replace("_", " "))
+        self.item.setLabel("bottom", plot_text(self._name.replace("_", " ")))
         best = best_trial(self._trials)
         self._dots.setData([self._spot(trial, best=trial is best) for trial in self._trials])
         marked = [t for t in self._trials if t.number == self._marked]

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import plain_tip
 from training.errors import UserError
 from training.storage.runs.settings.config import SETTINGS, RunConfig
 from training.storage.runs.settings.search_space import Choices, Dimension, check_space, number, parse
@@ -97,7 +98,7 @@ class SpaceTable(QTableWidget):
 
     def _cell(self, text: str, *, tip: str = "", edit: bool = False, check: bool | None = None) -> QTableWidgetItem:
         cell = QTableWidgetItem(text)
-        cell.setToolTip(tip)
+        cell.setToolTip(plain_tip(tip))
         flags = _FIXED
         if check is not None:
             cell.setCheckState(_CHECKED if check else _UNCHECKED)

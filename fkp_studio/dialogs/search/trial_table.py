@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import plain_tip
 from training.search.plan import TrialInfo, best_trial, ranked
 from training.storage.runs.settings.search_space import short
 
@@ -59,7 +60,7 @@ class TrialModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(trial, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return trial.message or trial.run or None
+            return plain_tip(trial.message or trial.run) or None
         if role == Qt.ItemDataRole.FontRole and trial is self._best:
             return theme.font(pixels=12, bold=True, tabular=True)
         return _alignment(column) if role == Qt.ItemDataRole.TextAlignmentRole else None

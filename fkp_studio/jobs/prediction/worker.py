@@ -71,6 +71,7 @@ class PredictionWorker(QObject):
         self._process: QProcess | None = None
         self._idle: QTimer | None = None
         self._fresh = Freshness()
+        self._refused: dict[Run, tuple[str, str]] = {}  # run -> stamp of a model that was refused, and why
         self._face: Request | None = None
         self._next_face: Request | None = None
         self._whole: Request | None = None
@@ -88,7 +89,7 @@ class PredictionWorker(QObject):
     def predict_face(self, project: Address, run: Run, sample_id: int) -> None:
         """Predict one face now unless its prediction is current; of several pending requests only the last counts."""
         ids = self._needed(project, run, np.array([sample_id], np.int64))
-        if ids is None or not len(ids):
+        if ids is None or not len(ids) or self._why_refused(run):
             return
         request = Request(project, run, ids, 1, whole=False)
         if self._face is None:
@@ -103,6 +104,9 @@ class PredictionWorker(QObject):
         self.cancel()
         ids = wanted if wanted is not None else self._needed(project, run, None)
         if ids is None:
+            return
+        if refused := self._why_refused(run):
+            self.failed.emit(run.name, refused)
             return
         self._whole = Request(
             project,
@@ -222,7 +226,10 @@ class PredictionWorker(QObject):
     def _take(self, request: Request, reply: dict[str, Any]) -> None:
         self._answered()
         if "error" in reply:
-            self._give_up(request, str(reply["error"]))
+            told = self._why_refused(request.run)
+            if reply.get("refused"):
+                self._refused[request.run] = model_stamp(request.run), str(reply["error"])
+            self._give_up(request, "" if reply.get("refused") and told else str(reply["error"]))
             return
         self._keep(request, reply)
         if reply.get("done"):
@@ -271,6 +278,8 @@ class PredictionWorker(QObject):
 
     def _take_next_face(self) -> None:
         self._face, self._next_face = self._next_face, None
+        if self._face is not None and self._why_refused(self._face.run):
+            self._face = None
         if self._face is not None:
             self._ask(self._face)
 
@@ -282,12 +291,19 @@ class PredictionWorker(QObject):
             self.progress.emit(request.run.name, request.total, request.total)
             self.finished.emit(request.run.name)
 
+    def _why_refused(self, run: Run) -> str:
+        """The sentence with which the run's present model was refused; "" if it was not."""
+        stamp, sentence = self._refused.get(run, ("", ""))
+        return sentence if sentence and stamp == model_stamp(run) else ""
+
     def _give_up(self, request: Request, sentence: str) -> None:
+        """End a request. sentence: "" if it was told already."""
         if request.whole:
             self.cancel()
         else:
             self._take_next_face()
-        self.failed.emit(request.run.name, sentence)
+        if sentence:
+            self.failed.emit(request.run.name, sentence)
 
     @Slot(QProcess.ProcessError)
     def _not_started(self, error: QProcess.ProcessError) -> None:

@@ -7,9 +7,10 @@ import traceback
 
 from PySide6.QtCore import Qt, qVersion
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training import __version__
 
 
@@ -27,9 +28,9 @@ class CrashDialog(QDialog):
         self.setWindowTitle("FKP Studio: internal error")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(640, 420)
-        title = QLabel("Internal error")
+        title = PlainLabel("Internal error")
         title.setProperty("role", "title")
-        what = QLabel(
+        what = PlainLabel(
             "Your labels are safe: every edit was saved when you made it. You can keep working; if the window "
             "behaves oddly, close it and open it again. Please include this text in a bug report:"
         )

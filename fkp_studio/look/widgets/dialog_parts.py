@@ -9,6 +9,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
+
 
 @dataclass(frozen=True)
 class FaceCard:
@@ -21,7 +23,7 @@ class FaceCard:
 
 def text_label(text: str = "", role: str = "") -> QLabel:
     """A label that wraps. role: a role of the style sheet."""
-    made = QLabel(text)
+    made = PlainLabel(text)
     made.setWordWrap(True)
     if role:
         made.setProperty("role", role)
@@ -77,7 +79,7 @@ class FaceGrid(QWidget):
             self._grid.addWidget(card, n // self._columns, n % self._columns)
 
     def _card(self, face: FaceCard) -> QWidget:
-        card, image, caption = QWidget(), QLabel(), QLabel()
+        card, image, caption = QWidget(), PlainLabel(), PlainLabel()
         pixmap = QPixmap.fromImage(face.image)
         pixmap.setDevicePixelRatio(self.devicePixelRatioF())
         image.setPixmap(pixmap)
@@ -85,7 +87,7 @@ class FaceGrid(QWidget):
         image.setAlignment(Qt.AlignmentFlag.AlignCenter)
         caption.setProperty("role", "dim")
         caption.setText(caption.fontMetrics().elidedText(face.caption, Qt.TextElideMode.ElideMiddle, self.side - 2))
-        card.setToolTip(face.more or face.caption)
+        card.setToolTip(plain_tip(face.more or face.caption))
         card.setAccessibleName(face.more or face.caption)
         column = QVBoxLayout(card)
         column.setContentsMargins(0, 0, 0, 0)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(PlainLabel):
     """Ends in … when the text does not fit; the full text is then the tooltip, and always the accessible name."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -34,4 +36,4 @@ class ElidedLabel(QLabel):
 
     def _elide(self) -> None:
         self.setText(self.fontMetrics().elidedText(self.whole, Qt.TextElideMode.ElideRight, self.width()))
-        self.setToolTip(self.whole if self.text() != self.whole else "")
+        self.setToolTip(plain_tip(self.whole if self.text() != self.whole else ""))

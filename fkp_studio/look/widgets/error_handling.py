@@ -16,6 +16,7 @@ from typing import IO
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
 
+from fkp_studio.look.widgets.plain_text import plain_box
 from training.errors import UserError
 from training.files.private import make_private
 
@@ -67,7 +68,7 @@ def _on_qt_message(kind: QtMsgType, _context: QMessageLogContext, text: str) -> 
 
 def show_error(parent: QWidget | None, error: UserError) -> QMessageBox:
     """Show the error in a non-blocking dialog. Without a parent the caller must keep the returned box alive."""
-    box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", str(error), QMessageBox.StandardButton.Ok, parent)
+    box = plain_box(parent, str(error), buttons=QMessageBox.StandardButton.Ok)
     box.setObjectName("user_error")
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.open()

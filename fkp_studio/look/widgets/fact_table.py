@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import plain_tip
 
 _ROW, _NARROWEST = 24, 56  # px
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -53,7 +54,7 @@ class FactTable(QTableWidget):
     def put(self, row: int, column: int, text: str, *, tip: str = "") -> None:
         """Set a cell's text and tool tip."""
         item = _item(text, column)
-        item.setToolTip(tip)
+        item.setToolTip(plain_tip(tip))
         self.setItem(row, column, item)
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from fkp_studio.background.tasks import Task, run_task
 from fkp_studio.document.members import add
 from fkp_studio.face.images import REDUCED_SIDE, reduced, to_image
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.errors import UserError
 from training.faces.images.crops import square_crop
 from training.faces.images.reading import read_image
@@ -71,7 +72,7 @@ class BoxPage(QWidget):
         self._sample, self._adding = -1, False
         self._reading: Task | None = None
         self.photo = PhotoView()
-        self.hint, self.cancel = QLabel(HINT), QPushButton("Cancel")
+        self.hint, self.cancel = PlainLabel(HINT), QPushButton("Cancel")
         self.hint.setWordWrap(True)
         self.hint.setProperty("role", "dim")
         self.cancel.setToolTip("Back to the face without changes (Esc)")

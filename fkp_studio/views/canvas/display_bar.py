@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSlider,
     QToolButton,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from fkp_studio.face.marks import SIZES, Display
 from fkp_studio.face.tone import Tone
 from fkp_studio.look.style import assets, theme
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 
 GAP = 8
 
@@ -132,7 +132,7 @@ class AdjustPanel(QFrame):
         grid.setVerticalSpacing(8)
         rows = (("Brightness", self.brightness), ("Contrast", self.contrast), ("Point size", self.point_size))
         for row, (text, slider) in enumerate(rows):
-            label = QLabel(text)
+            label = PlainLabel(text)
             label.setBuddy(slider)
             grid.addWidget(label, row, 0)
             grid.addWidget(slider, row, 1)
@@ -166,7 +166,7 @@ class AdjustPanel(QFrame):
 def _button(icon: str, text: str) -> QToolButton:
     button = QToolButton()
     button.setIcon(assets.icon(icon))
-    button.setToolTip(text)
+    button.setToolTip(plain_tip(text))
     button.setAccessibleName(text)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button

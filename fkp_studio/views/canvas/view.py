@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QEvent, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.face.face import Face
@@ -15,6 +15,7 @@ from fkp_studio.face.geometry import clamped
 from fkp_studio.face.images import ImageCache
 from fkp_studio.face.marks import Display, paint_face
 from fkp_studio.face.words import READING
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from fkp_studio.views.canvas.display_bar import DisplayBar
 from fkp_studio.views.canvas.drawing.image_view import ImageView
 from fkp_studio.views.canvas.drawing.overlay import paint_drag, paint_ellipses, paint_focus, paint_hover
@@ -59,7 +60,7 @@ class CanvasView(ImageView):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(240, 200)
         self.setAccessibleName("Face")
-        self.sentence = QLabel(self.viewport())
+        self.sentence = PlainLabel(self.viewport())
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sentence.setWordWrap(True)
         self.sentence.setProperty("role", "dim")

@@ -10,7 +10,6 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from fkp_studio.document.lacking import Lacking, groups
 from fkp_studio.look.style import assets
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 from fkp_studio.views.gallery.filters import Filter, Query, Sort
 from training.faces.labels.schema import KeypointSchema
 from training.words import counted
@@ -40,7 +40,7 @@ class FilterBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._query = Query()
-        self.count, self.refresh, self.back = QLabel(), QPushButton(), QPushButton("← back")
+        self.count, self.refresh, self.back = PlainLabel(), QPushButton(), QPushButton("← back")
         self.size_button = _SizeButton(self.size_changed.emit)
         self.filter = _combo("filter", [(f.value, f) for f in Filter])
         self.sort = _combo("sort", [(s.value, s) for s in Sort])
@@ -132,7 +132,7 @@ class FilterBar(QWidget):
 def _combo(name: str, items: list[tuple[str, object]]) -> QComboBox:
     combo = QComboBox()
     combo.setAccessibleName(name)
-    combo.setToolTip(name)
+    combo.setToolTip(plain_tip(name))
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     combo.setMinimumContentsLength(6)
     combo.setMaxVisibleItems(30)
@@ -174,8 +174,8 @@ class ProgressRow(QWidget):
         super().__init__(parent)
         self.bar, self.percent, self.sentence, self.show_button = (
             QProgressBar(),
-            QLabel(),
-            QLabel(),
+            PlainLabel(),
+            PlainLabel(),
             QPushButton("Show"),
         )
         self._keypoints: tuple[int, ...] = ()
@@ -188,7 +188,7 @@ class ProgressRow(QWidget):
         self.show_button.setToolTip("Show these faces")
         self.show_button.clicked.connect(lambda: self.show_wanted.emit(self._keypoints))
         above, below = QHBoxLayout(), QHBoxLayout()
-        heading = QLabel("labels")
+        heading = PlainLabel("labels")
         heading.setProperty("role", "dim")
         above.addWidget(heading)
         above.addWidget(self.bar, 1)
@@ -218,7 +218,7 @@ class Notice(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title, self.text, self.button = QLabel(), QLabel(), QPushButton()
+        self.title, self.text, self.button = PlainLabel(), PlainLabel(), QPushButton()
         self._act = ""
         self.text.setProperty("role", "dim")
         for label in (self.title, self.text):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QStyle, QStyleOptionSlider, QWidget
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 
 _RECORDING = "Recording takes every frame. End it to seek."
 
@@ -18,7 +19,7 @@ class SeekBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.slider, self.time = _Bar(), QLabel()
+        self.slider, self.time = _Bar(), PlainLabel()
         self._rate = 25.0
         self._asked = False  # a requested frame is pending
         self._wish: int | None = None

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QDialog, QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.run_book import list_models
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.dialog_parts import button, row, text_label
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from fkp_studio.views.live.feed import WORKER, LiveFeed
 from fkp_studio.views.live.seek import SeekBar
 from fkp_studio.views.live.view import LiveView
+from training.errors import UserError
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.model.starters import starters
 from training.storage.runs.run import Run
@@ -50,7 +52,7 @@ class LiveWindow(QDialog):
         self.seek = SeekBar()
         self.start, self.pause = button("Start", "primary"), button("Pause")
         self.save, self.record = button("Save this frame"), button("Record CSV…")
-        self.about, self.speed, self.problem = QLabel(), QLabel(), text_label(role="danger")
+        self.about, self.speed, self.problem = PlainLabel(), PlainLabel(), text_label(role="danger")
         self._fill()
         self._lay_out()
         self._connect()
@@ -93,7 +95,7 @@ class LiveWindow(QDialog):
         top = QHBoxLayout()
         top.setSpacing(8)
         for text, box in (("Source", self.source), ("Model", self.model)):
-            label = QLabel(text)
+            label = PlainLabel(text)
             label.setBuddy(box)
             top.addWidget(label)
             top.addWidget(box)
@@ -231,7 +233,13 @@ class LiveWindow(QDialog):
 
     def _save(self) -> None:
         store = self._session.store
-        if self._feed is not None and store is not None:
+        if self._feed is None or store is None:
+            return
+        try:
+            store.project.address.check()
+        except UserError as error:
+            self.problem.setText(str(error))
+        else:
             self._feed.ask("save", project=str(store.path), run=str(self.model.currentData()))
 
     def _record_or_end(self) -> None:

@@ -12,12 +12,13 @@ import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
 from PySide6.QtGui import QColor, QContextMenuEvent, QPen, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.elided import ElidedLabel
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip, plot_text
 from fkp_studio.views.plots import export as plot_export
 from fkp_studio.views.plots.value_axis import ValueAxis
 from training.storage.runs.events import Event, Progress
@@ -49,7 +50,7 @@ class PlotBase(QWidget):
         self.readout = ElidedLabel()
         self.readout.setProperty("role", "dim")
         self.readout.setFont(theme.table_font())
-        self.nothing = QLabel(self.empty, self.plot, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.nothing = PlainLabel(self.empty, self.plot, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.nothing.setProperty("role", "dim")
         self.fit_button = self._tool("Fit", "Show everything again (double click)", self.fit)
         self._dirty = True
@@ -105,9 +106,9 @@ class PlotBase(QWidget):
 
     def name_in_legend(self, item: pg.GraphicsObject, text: str) -> None:
         """Rename an item in the legend: a second run of the same recipe makes the first one's name longer."""
-        label = self.legend.getLabel(item)
-        if label is not None and label.text != text:
-            label.setText(text)
+        label, shown = self.legend.getLabel(item), plot_text(text)
+        if label is not None and label.text != shown:
+            label.setText(shown)
 
     def schedule(self) -> None:
         """Redraw within REDRAW_MS."""
@@ -169,7 +170,7 @@ class PlotBase(QWidget):
     def _tool(self, text: str, tip: str, act: Callable[[], object] | None) -> QToolButton:
         button = QToolButton()
         button.setText(text)
-        button.setToolTip(tip)
+        button.setToolTip(plain_tip(tip))
         button.setAccessibleName(tip)
         button.setFont(theme.font(pixels=11))
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import plot_text
 from fkp_studio.views.plots.base import PlotBase, Table, recipe_title
 from training.faces.measures.metrics import CED_AXIS
 from training.storage.runs.events import EpochDone
@@ -60,7 +61,7 @@ class CedPlot(PlotBase):
         for name, epoch in drawn.items():
             self._draw(name, epoch)
         names = {NORMALISERS.get(e.normaliser, e.normaliser) for e in drawn.values()}
-        self.item.setLabel("bottom", f"NME ({', '.join(sorted(names)) or 'inter-ocular'})")
+        self.item.setLabel("bottom", plot_text(f"NME ({', '.join(sorted(names)) or 'inter-ocular'})"))
         for line in self._lines.values():
             line.setVisible(bool(drawn))
         return bool(drawn)
@@ -105,7 +106,7 @@ class CedPlot(PlotBase):
         curve = self._curves.get(name)
         if curve is None:
             curve = self.item.plot(
-                antialias=True, pen=pg.mkPen(QColor(self.jobs.book.colour(name)), width=2), name=text
+                antialias=True, pen=pg.mkPen(QColor(self.jobs.book.colour(name)), width=2), name=plot_text(text)
             )
             self._curves[name] = curve
         curve.setData(np.array(CED_AXIS), np.array(epoch.ced))

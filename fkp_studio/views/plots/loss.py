@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor
 
 from fkp_studio.jobs.run_curves import RunHistory
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import plot_text
 from fkp_studio.views.plots.base import PlotBase, Table, recipe_title
 from fkp_studio.views.plots.dots_item import DotsItem
 from training.storage.runs.events import Event
@@ -115,7 +116,7 @@ class LossPlot(PlotBase):
         self._axes = (rmse, unit, log)
         self.log_button.setEnabled(not unit)
         name = "val RMSE" if rmse else "loss"
-        self.item.setLabel("left", f"{name}, scaled to 0..1" if unit else f"{name} (px)" if rmse else name)
+        self.item.setLabel("left", plot_text(f"{name}, scaled to 0..1" if unit else f"{name} (px)" if rmse else name))
         self.item.setLabel("bottom", "epoch")
         self.item.setLogMode(x=False, y=log)
 
@@ -197,7 +198,7 @@ class LossPlot(PlotBase):
             antialias=True, pen=pg.mkPen(colour, width=1.2, style=Qt.PenStyle.DashLine), connect="finite"
         )
         val = self.item.plot(
-            pen=pg.mkPen(colour, width=2), name=title, connect="finite", symbolSize=6, symbolBrush=colour
+            pen=pg.mkPen(colour, width=2), name=plot_text(title), connect="finite", symbolSize=6, symbolBrush=colour
         )
         best = self.item.plot(
             antialias=True, pen=None, symbol="d", symbolSize=10, symbolBrush=colour, symbolPen=theme.colours().panel

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor
 
 from fkp_studio.background.tasks import Task, run_task
+from fkp_studio.look.widgets.plain_text import plot_text
 from fkp_studio.views.plots.base import PlotBase, Table, recipe_title
 from fkp_studio.views.plots.worst_faces import worst_faces
 from training.storage.runs.events import EpochDone
@@ -154,7 +155,7 @@ class KeypointPlot(PlotBase):
             self.name_in_legend(bars, title)
             return
         colour = QColor(self.jobs.book.colour(name))
-        bars = pg.BarGraphItem(**options, brush=colour, pen=None, name=title)
+        bars = pg.BarGraphItem(**options, brush=colour, pen=None, name=plot_text(title))
         self._bars[name] = bars
         self.item.addItem(bars)
 

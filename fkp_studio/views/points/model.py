@@ -12,6 +12,7 @@ from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.face.face import Face
 from fkp_studio.face.geometry import HALF_PIXEL
 from fkp_studio.face.words import STATE_WORDS, given_words, maker
+from fkp_studio.look.widgets.plain_text import plain_tip
 from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.run_names import run_title
 
@@ -107,7 +108,10 @@ class PointsModel(QAbstractTableModel):
             return f"{face.points[k, column - Column.X]:.3f}"
         if role == _ALIGN:
             return alignment(column)
-        return self._long(face, k, Column(column)) if role in _LONG else None
+        if role in _LONG:
+            words = self._long(face, k, Column(column))
+            return plain_tip(words) if role == Role.ToolTipRole and words else words
+        return None
 
     def cell(self, k: int, column: int) -> Cell:
         """The text of a cell (in the state column: its mark) and whether it is dim."""

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QTableView,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from fkp_studio.document.members import accept_face
 from fkp_studio.face.current_face import CurrentFace
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from fkp_studio.views.points.cells import CellPainter
 from fkp_studio.views.points.model import Column, PointsModel
 
@@ -46,16 +46,16 @@ class PointsPanel(QWidget):
         self._current = current or CurrentFace(session, self)
         self.model = PointsModel(session, self._current, self)
         self.table = _table(self.model)
-        self.sentence = QLabel("The points of the current face appear here.")
+        self.sentence = PlainLabel("The points of the current face appear here.")
         self.sentence.setProperty("role", "dim")
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sentence.setWordWrap(True)
-        self.run = QLabel()
+        self.run = PlainLabel()
         self.run.setProperty("role", "dim")
         self.run.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.accept_button = QPushButton()
         self.accept_button.setToolTip("Accept the chosen run's predictions for the unset points of this face")
-        self.refusal = QLabel()
+        self.refusal = PlainLabel()
         self.refusal.setProperty("role", "danger")
         self.refusal.setWordWrap(True)
         self.refusal.hide()

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from fkp_studio.views.runs.can_train import Facts, why_not
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
@@ -34,7 +34,7 @@ class CompareDialog(QDialog):
         self.ticks = {name: _tick(name, facts) for name in RECIPES}
         self.minutes = QDoubleSpinBox(minimum=0.1, maximum=10_000, value=minutes, suffix=" min", decimals=1)
         self.seed = QSpinBox(minimum=0, maximum=2**31 - 1)
-        self.total = QLabel()
+        self.total = PlainLabel()
         self.total.setProperty("role", "dim")
         self.train_button = QPushButton()
         self.train_button.setProperty("role", "primary")
@@ -61,7 +61,7 @@ class CompareDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(8)
-        about = QLabel(
+        about = PlainLabel(
             "Trained one after another on the same labels and split, so their curves are comparable.", wordWrap=True
         )
         column.addWidget(about)
@@ -69,7 +69,7 @@ class CompareDialog(QDialog):
             choice = QVBoxLayout()
             choice.setSpacing(0)
             choice.addWidget(tick)
-            more = QLabel(why_not(name, facts) or RECIPES[name].summary, wordWrap=True)
+            more = PlainLabel(why_not(name, facts) or RECIPES[name].summary, wordWrap=True)
             more.setProperty("role", "dim")
             more.setFont(theme.font(pixels=12))
             more.setContentsMargins(24, 0, 0, 4)

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 from training.errors import UserError
 from training.storage.runs.settings.config import SETTINGS, RunConfig, with_overrides
 from training.storage.runs.settings.recipes import RECIPES, recipe_config
@@ -96,7 +97,7 @@ class ConfigForm(QWidget):
 
     def _add_row(self, grid: QGridLayout, row: int, field: Field[Any]) -> None:
         words = field.name.replace("_", " ")
-        label, editor = QLabel(words), _editor(field, self._touched)
+        label, editor = PlainLabel(words), _editor(field, self._touched)
         about = self._about(field, editor)
         editor.setAccessibleName(words)
         editor.setAccessibleDescription(field.metadata["help"])
@@ -112,17 +113,17 @@ class ConfigForm(QWidget):
         """The widget beside a value: its description or its slider."""
         words, limits = field.metadata["help"], _range_text(field)
         if field.name in self._ends and isinstance(editor, QLineEdit):
-            editor.setToolTip(f"{words}\n{limits}")
+            editor.setToolTip(plain_tip(f"{words}\n{limits}"))
             slider = _Slider(editor, low=field.metadata["low"], end=self._ends[field.name])
-            slider.setToolTip(words)
+            slider.setToolTip(plain_tip(words))
             slider.setAccessibleName(words)
             self._sliders[field.name] = slider
             return slider
         if self._ends:
-            editor.setToolTip(words)
+            editor.setToolTip(plain_tip(words))
             return None
-        editor.setToolTip(limits)
-        about = QLabel(words, wordWrap=True)
+        editor.setToolTip(plain_tip(limits))
+        about = PlainLabel(words, wordWrap=True)
         about.setProperty("role", "dim")
         about.setFont(theme.font(pixels=12))
         return about
@@ -153,7 +154,7 @@ class ConfigDialog(QDialog):
         self.variant.setAccessibleName("Variant of the recipe")
         self.form = ConfigForm(config)
         self.form.set_config(config, base=recipe_config(config.recipe, config.variant))
-        self.fault = QLabel(wordWrap=True)
+        self.fault = PlainLabel(wordWrap=True)
         self.fault.setProperty("role", "danger")
         self.buttons = self._make_buttons()
         self._lay_out(config.recipe)
@@ -181,7 +182,7 @@ class ConfigDialog(QDialog):
 
     def _lay_out(self, recipe: str) -> None:
         top = QHBoxLayout()
-        title = QLabel(RECIPES[recipe].title if recipe in RECIPES else recipe)
+        title = PlainLabel(RECIPES[recipe].title if recipe in RECIPES else recipe)
         title.setFont(theme.font(pixels=15, bold=True))
         top.addWidget(title)
         top.addStretch()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.training_words import STATUSES, ago, clock, epoch_text, exactly
+from fkp_studio.look.widgets.plain_text import plain_tip
 from training.faces.labels.run_names import is_starter
 from training.storage.runs.events import EpochDone
 from training.storage.runs.inputs.marking_schemes import scheme_words
@@ -99,7 +100,10 @@ class RunsModel(QAbstractListModel):
             return info.name
         if role in (RowRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             row = self._row(info)
-            return row if role == RowRole else self._tip(info, row)
+            if role == RowRole:
+                return row
+            words = self._tip(info, row)
+            return plain_tip(words) if role == Qt.ItemDataRole.ToolTipRole else words
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:

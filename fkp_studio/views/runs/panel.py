@@ -8,7 +8,6 @@ from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, Sign
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QMenu,
     QMessageBox,
     QProgressBar,
@@ -21,6 +20,7 @@ from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.desktop import show_in_folder
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_box, plain_tip, set_informative
 from fkp_studio.views.runs.delegate import RunsDelegate, RunsView
 from fkp_studio.views.runs.log import LogDialog
 from fkp_studio.views.runs.model import RunsModel
@@ -62,14 +62,14 @@ class RunsPanel(QWidget):
         self.trials_button = QPushButton()
         self.trials_button.setCheckable(True)
         self.trials_button.setProperty("role", "flat")
-        self.empty = QLabel(EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.empty = PlainLabel(EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.empty.setProperty("role", "dim")
-        self.words = QLabel(wordWrap=True)
+        self.words = PlainLabel(wordWrap=True)
         self.words.setFont(theme.font(pixels=12))
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.resume_button, self.log_button = QPushButton("Resume"), QPushButton("Show log")
         self.offsets_button = QPushButton("Label offset…")
-        self.predicting = QLabel("Predicting")  # the status bar shows the progress
+        self.predicting = PlainLabel("Predicting")  # the status bar shows the progress
         self.predicting.setProperty("role", "dim")
         self.prediction_bar = QProgressBar(textVisible=False)
         self.prediction_bar.setAccessibleName("Progress of the predictions")
@@ -124,10 +124,8 @@ class RunsPanel(QWidget):
 
     def discard(self, name: str) -> None:
         """Ask for confirmation, then delete the run."""
-        box = QMessageBox(QMessageBox.Icon.NoIcon, "Discard run", f"Discard the run {name}?", parent=self)
-        box.setInformativeText(
-            "Its model, curves and predictions are permanently deleted. Points accepted from it stay."
-        )
+        box = plain_box(self, f"Discard the run {name}?", title="Discard run")
+        set_informative(box, "Its model, curves and predictions are permanently deleted. Points accepted from it stay.")
         discard = box.addButton("Discard run", QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
@@ -268,7 +266,7 @@ class RunsPanel(QWidget):
         self.words.setText(
             self.words.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, room) if low else text
         )
-        self.words.setToolTip(text)
+        self.words.setToolTip(plain_tip(text))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

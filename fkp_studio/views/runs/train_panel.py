@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -23,6 +22,7 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.training_words import live_line
 from fkp_studio.look.style import assets, theme
 from fkp_studio.look.widgets.desktop import keep_on_screen
+from fkp_studio.look.widgets.plain_text import PlainLabel, own_markup, plain_tip
 from fkp_studio.views.runs.augmentation_dialog import AugmentationDialog
 from fkp_studio.views.runs.can_train import Facts, warning, why_not
 from fkp_studio.views.runs.compare_dialog import CompareDialog
@@ -125,7 +125,7 @@ class TrainingPanel(QWidget):
         self.recipe.setAccessibleName("Recipe")
         for place, (name, recipe) in enumerate(RECIPES.items()):
             self.recipe.addItem(recipe.title, name)
-            tip = f"<p><b>{name}</b><br>{recipe.summary}</p><p>{recipe.source}</p>"
+            tip = own_markup(f"<p><b>{name}</b><br>{recipe.summary}</p><p>{recipe.source}</p>")
             self.recipe.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
         self.recipe.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.budget = QDoubleSpinBox(minimum=0.1, maximum=100_000, value=5, decimals=1)
@@ -148,20 +148,20 @@ class TrainingPanel(QWidget):
             button.setFixedWidth(32)
         for button in (self.look_button, self.search_button, self.more_button, self.compare_button):
             button.setProperty("role", "flat")
-        self.about = QLabel(wordWrap=True)
+        self.about = PlainLabel(wordWrap=True)
         self.about.setProperty("role", "dim")
-        self.fault = QLabel(wordWrap=True)
+        self.fault = PlainLabel(wordWrap=True)
         self.fault.setProperty("role", "danger")
 
     def _make_live(self) -> None:
         self.live = QWidget()
-        self.name = QLabel()
+        self.name = PlainLabel()
         self.name.setFont(theme.font(bold=True))
-        self.numbers = QLabel(wordWrap=True)
+        self.numbers = PlainLabel(wordWrap=True)
         self.numbers.setFont(theme.table_font())
         self.bar = QProgressBar(maximum=1000, textVisible=False)
         self.bar.setAccessibleName("Training progress")
-        self.trouble = QLabel(wordWrap=True)
+        self.trouble = PlainLabel(wordWrap=True)
         self.trouble.setProperty("role", "danger")
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Finish the current batch and keep the best model")
@@ -229,19 +229,19 @@ class TrainingPanel(QWidget):
         name = self.chosen
         refused = why_not(name, self._facts)
         self.train_button.setEnabled(not refused)
-        self.train_button.setToolTip(refused or (QUEUE_TIP if self._current() else TRAIN_TIP))
+        self.train_button.setToolTip(plain_tip(refused or (QUEUE_TIP if self._current() else TRAIN_TIP)))
         self.compare_button.setEnabled(self._facts.labelled > 0)
         self.more_button.setEnabled(self._facts.opened)
         self.look_button.setEnabled(self._facts.opened)
         self.search_button.setEnabled(self._facts.opened)
         recipe, custom = RECIPES[name], self._custom.get(name)
-        self.recipe.setToolTip(self.recipe.currentData(Qt.ItemDataRole.ToolTipRole))
+        self.recipe.setToolTip(own_markup(self.recipe.currentData(Qt.ItemDataRole.ToolTipRole)))
         changed = _changes(custom) if custom else 0
         words = f"{counted(changed, 'setting')} changed. " if changed else ""
         words = "The paper's values. " + words if custom and custom.variant == "paper" else words
         self.about.setText(refused or warning(self._facts) or words + recipe.summary)
         self._fitting.start()
-        self.about.setToolTip(f"{words}{recipe.summary}\n{recipe.source}")
+        self.about.setToolTip(plain_tip(f"{words}{recipe.summary}\n{recipe.source}"))
 
     def _take(self, config: RunConfig, *, train: bool) -> None:
         self._custom[config.recipe] = config

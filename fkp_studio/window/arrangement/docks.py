@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QEnterEvent, QPalette
-from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QToolButton, QWidget
 
 from fkp_studio.look.style import assets
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 from fkp_studio.window.arrangement.workspaces import Part
 
 HEIGHT = 28  # px
@@ -20,14 +21,14 @@ class Title(QWidget):
         self.setFixedHeight(HEIGHT)
         self.setAutoFillBackground(True)
         self.setBackgroundRole(QPalette.ColorRole.Base)
-        heading = QLabel(text.upper())
+        heading = PlainLabel(text.upper())
         heading.setProperty("role", "heading")
-        self.note = QLabel()
+        self.note = PlainLabel()
         self.note.setProperty("role", "dim")
         self.hide_button = QToolButton()
         self.hide_button.setIcon(assets.icon("close"))
         self.hide_button.setIconSize(QSize(14, 14))
-        self.hide_button.setToolTip(f"Hide {text} (View > Panels shows it again)")
+        self.hide_button.setToolTip(plain_tip(f"Hide {text} (View > Panels shows it again)"))
         self.hide_button.setAccessibleName(f"Hide {text}")
         self.hide_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.hide_button.clicked.connect(dock.hide)

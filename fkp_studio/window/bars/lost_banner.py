@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from fkp_studio.look.widgets.dialog_parts import button
-from fkp_studio.look.widgets.plain_text import plain_label
+from fkp_studio.look.widgets.dialog_parts import button, text_label
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.storage.project.whereabouts import Lost
 
 HEADS = {
@@ -43,8 +43,7 @@ class LostBanner(QFrame):
         super().__init__(parent)
         self.setObjectName("lost")
         self._found: Path | None = None
-        self.head, self.advice = plain_label(), plain_label(role="dim")
-        self.advice.setWordWrap(True)
+        self.head, self.advice = PlainLabel(), text_label(role="dim")
         self.head.setProperty("role", "strong")
         self.go_on_button = button("Continue there", "primary")
         self.find_button = button("Find it…")

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from fkp_studio.actions import ACTIONS, GROUPS, Action, When
 from fkp_studio.look.style import assets
+from fkp_studio.look.widgets.plain_text import plain_tip
 
 Handler = Callable[[], object]
 _TYPING = (QLineEdit, QAbstractSpinBox, QPlainTextEdit, QTextEdit, QComboBox)
@@ -55,7 +56,7 @@ class Menus(QObject):
         made = QAction(assets.icon(action.icon), action.text)
         made.setObjectName(action.id)
         made.setCheckable(action.checkable)
-        made.setToolTip(action.tip or action.text)
+        made.setToolTip(plain_tip(action.tip or action.text))
         made.setMenuRole(QAction.MenuRole.NoRole)
         if action.scope == "window":
             made.setShortcuts([QKeySequence(k) for k in action.keys])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
+from PySide6.QtWidgets import QProgressBar, QStatusBar, QToolButton, QWidget
 
 from fkp_studio.document.session import Session
 from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.training_words import clock, stage_text
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.storage.runs.events import Event, Progress, RunFailed, RunFinished, RunStarted
 
 HINT_MS = 6000
@@ -25,13 +26,13 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self._session = session
         self._started: dict[str, RunStarted] = {}
-        self.saved = QLabel()
+        self.saved = PlainLabel()
         self.saved.setContentsMargins(8, 0, 0, 0)
-        self.training = QLabel()
+        self.training = PlainLabel()
         self.bar = QProgressBar(maximum=1000)
         self.bar.setFixedWidth(96)
         self.bar.setAccessibleName("Progress")
-        self.predicting, self.writing = QLabel(), QLabel()
+        self.predicting, self.writing = PlainLabel(), PlainLabel()
         self.stop_writing = QToolButton()
         self.stop_writing.setText("Stop")
         self.stop_writing.setFont(theme.font(pixels=11))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QMenuBar, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QMenuBar, QSizePolicy, QToolButton, QWidget
 
 from fkp_studio.actions import BY_ID, key_text
 from fkp_studio.look.style import assets, theme
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
 from fkp_studio.window.bars.menus import Menus
 
@@ -15,7 +16,7 @@ HEIGHT = 40  # px
 NAME_WIDTH = 200  # px; a longer project name is elided
 
 
-class Elided(QLabel):
+class Elided(PlainLabel):
     """A label that elides long text in the middle and shows it in full on hover."""
 
     def __init__(self, *, width: int) -> None:
@@ -23,7 +24,7 @@ class Elided(QLabel):
         self._width = width
 
     def set_text(self, text: str) -> None:
-        self.setToolTip(text if self.fontMetrics().horizontalAdvance(text) > self._width else "")
+        self.setToolTip(plain_tip(text if self.fontMetrics().horizontalAdvance(text) > self._width else ""))
         self.setText(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, self._width))
 
 
@@ -43,7 +44,7 @@ class Segments(QWidget):
             button = QToolButton()
             button.setText(text)
             button.setCheckable(True)
-            button.setToolTip(f"{text} ({BY_ID[name].keys[0]})")
+            button.setToolTip(plain_tip(f"{text} ({BY_ID[name].keys[0]})"))
             button.setAccessibleName(f"Workspace {text}")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setMinimumWidth(64)
@@ -123,7 +124,7 @@ def _button(menus: Menus, name: str) -> QToolButton:
     button = QToolButton()
     button.setIcon(assets.icon(action.icon))
     button.setIconSize(QSize(20, 20))
-    button.setToolTip(f"{action.text.rstrip('…')} ({key_text(action.keys[0])})")
+    button.setToolTip(plain_tip(f"{action.text.rstrip('…')} ({key_text(action.keys[0])})"))
     button.setAccessibleName(action.text.rstrip("…"))
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     button.clicked.connect(menus.actions[name].trigger)

@@ -8,12 +8,13 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from fkp_studio.actions import ACTIONS, key_text
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
 from fkp_studio.look.style import assets
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from fkp_studio.window.bars.menus import Menus
 from training.storage.project.identity import Place
 
@@ -67,7 +68,7 @@ class SearchDialog(QDialog):
         self.list.setAccessibleName("Search results")
         self.list.setIconSize(QSize(20, 20))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._empty = QLabel("No matches.")
+        self._empty = PlainLabel("No matches.")
         self._empty.setProperty("role", "dim")
         self._empty.setContentsMargins(12, 8, 12, 8)
         self._empty.hide()
@@ -148,7 +149,7 @@ class SearchDialog(QDialog):
             item.setSizeHint(QSize(0, 30))
             self.list.addItem(item)
             if entry.remark:
-                remark = QLabel(entry.remark)
+                remark = PlainLabel(entry.remark)
                 remark.setProperty("role", "dim")
                 remark.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 remark.setContentsMargins(0, 0, 12, 0)

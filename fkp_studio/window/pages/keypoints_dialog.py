@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from fkp_studio.document.store import ProjectStore
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from training.errors import UserError
 from training.faces.labels.schema import Indices, KeypointSchema
 
@@ -40,7 +41,7 @@ class KeypointsDialog(QDialog):
         self._flip = list(self._schema.flip)
         self.partners: dict[int, QComboBox] = {}  # of the rows that have one
         self.eyes = [self._eye_box(group, f"{side} eye") for side, group in self._eyes()]
-        self.fault = QLabel(wordWrap=True)
+        self.fault = PlainLabel(wordWrap=True)
         self.fault.setProperty("role", "danger")
         self.fault.hide()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -138,7 +139,7 @@ class KeypointsDialog(QDialog):
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.eyes[0], 1)
-        row.addWidget(QLabel("and"))
+        row.addWidget(PlainLabel("and"))
         row.addWidget(self.eyes[1], 1)
         return row
 
@@ -163,6 +164,6 @@ class KeypointsDialog(QDialog):
 
 
 def _words(text: str) -> QLabel:
-    label = QLabel(text, wordWrap=True)
+    label = PlainLabel(text, wordWrap=True)
     label.setProperty("role", "dim")
     return label

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from fkp_studio.document.settings import SETTINGS, Setting, Settings
+from fkp_studio.look.widgets.plain_text import PlainLabel
 
 HELP_WIDTH = 340  # px; a wrapped label needs a fixed width to know its height
 
@@ -79,14 +80,14 @@ class SettingsDialog(QDialog):
 
 
 def _heading(text: str) -> QLabel:
-    label = QLabel(text.upper())
+    label = PlainLabel(text.upper())
     label.setProperty("role", "heading")
     label.setContentsMargins(0, 8, 0, 0)
     return label
 
 
 def _dim(text: str) -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setProperty("role", "dim")
     label.setWordWrap(True)
     label.setFixedWidth(HELP_WIDTH)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPalette
-from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from fkp_studio.actions import ACTIONS, Action, Group, key_text
 from fkp_studio.look.style import theme
+from fkp_studio.look.widgets.plain_text import PlainLabel
 
 COLUMNS: tuple[tuple[Group, ...], ...] = (("Face", "Point"), ("Predict", "Train", "Edit"), ("View",), ("File", "Help"))
 ARROWS = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓"}
@@ -31,9 +32,9 @@ class ShortcutsOverlay(QDialog):
         self.setWindowTitle("Keys")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowFlag(Qt.WindowType.FramelessWindowHint)
-        title = QLabel("Keys")
+        title = PlainLabel("Keys")
         title.setProperty("role", "title")
-        hint = QLabel("Left hand on the keys, right hand on the mouse. Esc to close.")
+        hint = PlainLabel("Left hand on the keys, right hand on the mouse. Esc to close.")
         hint.setProperty("role", "dim")
         body = QWidget()
         body.setAutoFillBackground(True)
@@ -71,13 +72,13 @@ class ShortcutsOverlay(QDialog):
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
-        heading = QLabel(group.upper())
+        heading = PlainLabel(group.upper())
         heading.setProperty("role", "heading")
         grid.addWidget(heading, 0, 0, 1, 2)
         for row, action in enumerate((a for a in ACTIONS if a.group == group and a.keys), start=1):
-            keys = QLabel(keys_text(action))
+            keys = PlainLabel(keys_text(action))
             keys.setFont(theme.font(pixels=12, bold=True))
-            grid.addWidget(QLabel(action.text.rstrip("…")), row, 0)
+            grid.addWidget(PlainLabel(action.text.rstrip("…")), row, 0)
             grid.addWidget(keys, row, 1, Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(0, 1)
         return grid

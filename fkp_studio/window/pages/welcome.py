@@ -13,7 +13,6 @@ from PySide6.QtGui import QPainter, QPainterPath, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLayout,
     QProgressBar,
     QPushButton,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 from fkp_studio.background.tasks import run_task
 from fkp_studio.face.images import to_image
 from fkp_studio.look.style import assets, theme
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 from training.errors import UserError
 from training.words import counted
 
@@ -74,10 +74,10 @@ class Card(QPushButton):
         self.setProperty("role", "card")
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._icon_name, self._icon = icon, QLabel()
-        heading = QLabel(title)
+        self._icon_name, self._icon = icon, PlainLabel()
+        heading = PlainLabel(title)
         heading.setFont(theme.font(pixels=15, bold=True))
-        self.line = QLabel(text)
+        self.line = PlainLabel(text)
         self.line.setProperty("role", "dim")
         self.line.setWordWrap(True)
         self.bar = QProgressBar(maximum=1000)
@@ -106,14 +106,14 @@ class Recent(QPushButton):
         super().__init__()
         self.setProperty("role", "card")
         self.setProperty("small", True)
-        self.setToolTip(str(path))
+        self.setToolTip(plain_tip(str(path)))
         self.setAccessibleName(f"Open {path.stem}")
-        self._image = QLabel()
+        self._image = PlainLabel()
         self._image.setFixedSize(FACE, FACE)
-        name = QLabel(path.stem)
+        name = PlainLabel(path.stem)
         name.setText(name.fontMetrics().elidedText(path.stem, Qt.TextElideMode.ElideMiddle, 170))
         name.setFont(theme.font(bold=True))
-        self._facts = QLabel(" ")
+        self._facts = PlainLabel(" ")
         self._facts.setProperty("role", "dim")
         grid = QGridLayout(self)
         grid.setContentsMargins(10, 10, 10, 10)
@@ -134,7 +134,7 @@ class Recent(QPushButton):
     def show_fault(self, error: BaseException) -> None:
         """Show that the project cannot be read, in place of its facts."""
         self._facts.setText("can't be read")
-        self.setToolTip(str(error))
+        self.setToolTip(plain_tip(str(error)))
 
 
 def _rounded(image: np.ndarray, ratio: float) -> QPixmap:
@@ -176,9 +176,11 @@ class WelcomePage(QWidget):
         self._open_path = open_path
         # The page takes the first focus, so that no card is highlighted before a key is pressed.
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        title = QLabel("FKP Studio")
+        title = PlainLabel("FKP Studio")
         title.setFont(theme.font(pixels=26, bold=True))
-        line = QLabel("See where facial keypoints are missing or wrong, fill them with a model, train on your labels.")
+        line = PlainLabel(
+            "See where facial keypoints are missing or wrong, fill them with a model, train on your labels."
+        )
         line.setProperty("role", "dim")
         line.setWordWrap(True)
         self.demo = Card("face", "Open the demo", "1,000 synthetic faces with missing labels, to try everything.")
@@ -195,11 +197,11 @@ class WelcomePage(QWidget):
         cards.setSpacing(16)
         for card in (self.demo, self.data, self.photos):
             cards.addWidget(card, 1)
-        self._heading = QLabel("RECENT PROJECTS")
+        self._heading = PlainLabel("RECENT PROJECTS")
         self._heading.setProperty("role", "heading")
         self._recent = QGridLayout()
         self._recent.setSpacing(12)
-        hint = QLabel("Or drop a folder, CSV or project anywhere on this window.")
+        hint = PlainLabel("Or drop a folder, CSV or project anywhere on this window.")
         hint.setProperty("role", "dim")
         self._page = QWidget()
         _stack(self._page, title, line, 24, cards, 24, self._heading, self._recent, 16, hint)

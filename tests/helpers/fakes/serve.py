@@ -58,6 +58,10 @@ def take(mode: str, request: dict[str, Any], memory: Path) -> None:
         answer(request, ids[:CHUNK], done=False) if mode == "dying-once" else None
         print("Segmentation fault", file=sys.stderr, flush=True)
         os._exit(11)
+    if mode == "model-refused":
+        said = {"id": number, "error": "The weights hold values that are no numbers; train again.", "refused": True}
+        print(json.dumps(said), flush=True)
+        return
     if mode == "refusing":
         print(json.dumps({"id": number, "error": "The model was made for 68 points, the project has 15."}), flush=True)
         return

@@ -2,7 +2,7 @@
 
 {"id": n, "cmd": "predict", "project": address, "run": run, "ids": [...]} is answered by one or more {"id": n, "ids":
 [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "model": its stamp, "done": bool}, or one {"id": n,
-"error": sentence}. {"id": n, "cmd": "augment", "project": address, "ids": [...], "config": {...}, "seed": s} is answered
+"error": sentence}, with "refused": true where the model itself is refused. {"id": n, "cmd": "augment", "project": address, "ids": [...], "config": {...}, "seed": s} is answered
 by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see `Sheet.draw`; it is
 handled before all others. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
 end of stdin ends the worker. A request with a single id is handled before the rest of a long one.
@@ -18,6 +18,8 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -68,6 +70,18 @@ class _SheetRequest:
     seed: int
 
 
+class RefusedModelError(UserError):
+    """What is wrong is the model, whichever face is asked for."""
+
+
+@contextmanager
+def _of_the_model() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise RefusedModelError(str(error)) from error
+
+
 class Worker:
     """Keeps projects and models open, and handles requests piece by piece."""
 
@@ -106,6 +120,8 @@ class Worker:
                 self._draw(request)
             else:
                 self._piece(request)
+        except RefusedModelError as error:
+            self._drop(request, str(error), refused=True)
         except UserError as error:
             self._drop(request, str(error))
         except Exception as error:
@@ -118,17 +134,17 @@ class Worker:
         self._say({"id": request.number, **drawn})
         self._forget(request)
 
-    def _drop(self, request: _Request | _SheetRequest, sentence: str) -> None:
+    def _drop(self, request: _Request | _SheetRequest, sentence: str, *, refused: bool = False) -> None:
         self._forget(request)
-        self.refuse(request.number, sentence)
+        self.refuse(request.number, sentence, **({"refused": True} if refused else {}))
 
     def _forget(self, request: _Request | _SheetRequest) -> None:
         """Does nothing if it is forgotten already."""
         self.waiting = deque(other for other in self.waiting if other is not request)
 
-    def refuse(self, number: int, sentence: str) -> None:
+    def refuse(self, number: int, sentence: str, **more: bool) -> None:
         """Answer a request with an error."""
-        self._say({"id": number, "error": sentence})
+        self._say({"id": number, "error": sentence, **more})
 
     def _piece(self, request: _Request) -> None:
         ids = np.array(request.ids[request.at : request.at + self.piece], np.int64)
@@ -171,11 +187,13 @@ class Worker:
         """Points [B, K, 2] in px of the original images, and confidences [B, K]."""
         project = self._project(request.project)
         if predictor.schema.keypoints != project.schema.keypoints:
-            raise UserError(f"The model of {request.run.name} has different keypoints from the project {project.name}.")
+            raise RefusedModelError(
+                f"The model of {request.run.name} has different keypoints from the project {project.name}."
+            )
         config = predictor.info.config
-        points, confidences = predictor.predict(
-            load_images(project, ids, config), predictor.schemes_of(project.path, ids)
-        )
+        images = load_images(project, ids, config)
+        with _of_the_model():
+            points, confidences = predictor.predict(images, predictor.schemes_of(project.path, ids))
         if len(ids) == 1:
             sample = project.sample(int(ids[0]))
             sizes = np.array([(sample.width, sample.height)])
@@ -190,7 +208,8 @@ class Worker:
         key = (run, model_stamp(run))
         if key not in self.models:
             self.models = {k: m for k, m in list(self.models.items())[1 - _MODELS :] if k[0] != run}
-            self.models[key] = Predictor.load(run)
+            with _of_the_model():
+                self.models[key] = Predictor.load(run)
         return key[1], self.models[key]
 
     def _project(self, address: Address) -> Project:

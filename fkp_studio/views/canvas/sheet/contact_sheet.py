@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from fkp_studio.face.face import Face, read_faces
 from fkp_studio.face.images import ImageCache, to_image
@@ -14,6 +14,7 @@ from fkp_studio.face.marks import Display
 from fkp_studio.face.tone import apply_tone
 from fkp_studio.face.words import nothing_here
 from fkp_studio.look.style import assets, theme
+from fkp_studio.look.widgets.plain_text import PlainLabel, plain_tip
 from fkp_studio.views.canvas.sheet.grid import SheetGrid, Tile
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ class ContactSheet(QWidget):
         self._tiles: list[Tile] = []
         self._display = Display()
         self.grid = SheetGrid()
-        self.sentence = QLabel()
+        self.sentence = PlainLabel()
         self.sentence.setProperty("role", "dim")
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.where = QLabel()
+        self.where = PlainLabel()
         self.previous_button = _tool("previous", "Previous page")
         self.next_button = _tool("next", "Next page")
         self.count_buttons = [_count_button(n) for n in COUNTS]
@@ -192,7 +193,7 @@ class ContactSheet(QWidget):
 def _tool(icon: str, text: str) -> QToolButton:
     button = QToolButton()
     button.setIcon(assets.icon(icon))
-    button.setToolTip(text)
+    button.setToolTip(plain_tip(text))
     button.setAccessibleName(text)
     return button
 
@@ -202,5 +203,5 @@ def _count_button(count: int) -> QToolButton:
     button.setText(str(count))
     button.setCheckable(True)
     button.setAccessibleName(f"{count} faces per page")
-    button.setToolTip(f"{count} faces per page")
+    button.setToolTip(plain_tip(f"{count} faces per page"))
     return button

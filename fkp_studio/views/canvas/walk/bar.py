@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from fkp_studio.actions import BY_ID, key_text
 from fkp_studio.face.face import Face
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.elided import ElidedLabel
+from fkp_studio.look.widgets.plain_text import PlainLabel
 from fkp_studio.views.canvas.editor import FaceEditor, progress
 from fkp_studio.views.canvas.walk.template import TemplateWidget
 from training.faces.labels.labels import PointState
@@ -30,7 +31,7 @@ class WalkBar(QWidget):
         self.title.setFont(theme.font(pixels=14, bold=True))
         self.hint = ElidedLabel()
         self.hint.setProperty("role", "dim")
-        self.progress = QLabel()
+        self.progress = PlainLabel()
         self.progress.setProperty("role", "dim")
         self.progress.setFont(theme.font(pixels=13, tabular=True))
         self._lay_out()

@@ -131,6 +131,31 @@ def test_what_goes_wrong_is_told_once(make_jobs: Make, run: str, qtbot: QtBot, m
     assert said[0].startswith(run)
 
 
+def test_a_refused_model_is_told_once_and_not_asked_again_until_it_is_another(
+    make_jobs: Make, session: Session, run: str, qtbot: QtBot, memory: Path
+) -> None:
+    jobs, said = make_jobs("model-refused"), []
+    jobs.predictions.message.connect(said.append)
+    session.set_run(run)
+    qtbot.waitUntil(lambda: bool(said))
+    jobs.predictions.draw_sheet([1], recipe_config("ml-resnet"), seed=1)  # answered after all that was asked before
+    with qtbot.waitSignal(jobs.predictions.sheet_drawn):
+        pass
+    for face in range(2, 12):
+        session.set_sample(face)
+    jobs.predictions.draw_sheet([1], recipe_config("ml-resnet"), seed=1)
+    with qtbot.waitSignal(jobs.predictions.sheet_drawn):
+        pass
+    assert said == [f"{run}: The weights hold values that are no numbers; train again."]
+    assert len([request for request in asked(memory) if request["cmd"] == "predict"]) <= 2  # a face, and all
+    jobs.predictions.predict(run)  # asked for by name: told again
+    qtbot.waitUntil(lambda: len(said) == 2)
+    before = len(asked(memory))
+    jobs.book.info(run).run.model.write_bytes(b"a better model")
+    session.set_sample(20)
+    qtbot.waitUntil(lambda: len(asked(memory)) > before)
+
+
 def test_a_worker_that_cannot_be_started_is_told(session: Session, run: str, qtbot: QtBot) -> None:
     jobs, said = Jobs(session, serve_command=("/no/such/python",)), []
     jobs.predictions.message.connect(said.append)

@@ -123,7 +123,7 @@ def test_a_copy_of_a_deleted_project_is_whole(project: Project, tmp_path: Path) 
 def test_a_copy_never_replaces_anything_and_leaves_nothing_when_cancelled(project: Project, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="already exists"):
         begin_copy(project, project.path)
-    with pytest.raises(UserError, match="not a folder"):
+    with pytest.raises(UserError, match="cannot be written"):
         begin_copy(project, project.path / "project.db" / "copy.fkp")
     with pytest.raises(Cancelled):
         finish_copy(begin_copy(project, tmp_path / "copy.fkp"), hold_pixels(project), Progress(None, lambda: True))
