@@ -5,12 +5,14 @@ predict for the window.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
+from io import TextIOWrapper
 from pathlib import Path
 
-from training.errors import UserError
+from training.errors import FAULT, OK, USER_ERROR, UserError
 from training.learning.fit.parallel.launch import place
 from training.processes.children import lower_priority, stop_signals
 from training.storage.runs.events import RunFailed
@@ -19,24 +21,26 @@ from training.storage.runs.start import TRAIN
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit code: 0, 1 if the run failed, 2 for a user error."""
+    """Returns the exit code: 0; 2 if it cannot begin or the run failed, for a reason that the user can mend; else 1."""
     args = _parser().parse_args(arguments)
     try:
         if args.command == "serve":
             from training.learning.inference.serve import serve
 
+            if isinstance(sys.stdin, TextIOWrapper):
+                sys.stdin.reconfigure(errors="replace")  # such a line is no request; the next may be one
             serve(sys.stdin, sys.stdout)
-            return 0
+            return OK
         if args.command == "live":
             from training.video.live import main as live
 
             live(Run(args.model), args.source)
-            return 0
+            return OK
         if args.command == "queue":
             from training.storage.runs.queue_watch import watch
 
             watch(args.runs_dir, args.trainer or TRAIN)
-            return 0
+            return OK
         if place().rank > 0:
             if args.nice:
                 lower_priority()
@@ -45,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
             return help_to_train()
         return _train(Run(args.run), resume=args.resume, nice=args.nice)
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        _say(f"{error}\n")
+        return USER_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,10 +81,19 @@ def _train(run: Run, *, resume: bool, nice: bool) -> int:
     from training.learning.fit.train_run import train_run
 
     last = train_run(Run(run.path.resolve()), resume=resume, should_stop=stop.is_set, share=True)
-    if isinstance(last, RunFailed):
-        sys.stderr.write(f"{last.message} {last.hint}\n{last.traceback}")
-        return 1
-    return 0
+    if not isinstance(last, RunFailed):
+        return OK
+    _say(f"{last.message} {last.hint}\n{last.traceback}")
+    return FAULT if last.is_fault else USER_ERROR
+
+
+def _say(text: str) -> None:
+    """Write to stderr, which is the run's log: its disk may be what failed."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # else the end of Python tries it again
 
 
 if __name__ == "__main__":

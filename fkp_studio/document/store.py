@@ -14,8 +14,10 @@ from fkp_studio.document.caches import RunColumns, refresh
 from fkp_studio.document.changes import EVERYTHING, Changes
 from fkp_studio.document.edits import STATE_TEXTS, Nudges, placed, with_state
 from fkp_studio.document.external_changes import ExternalChanges
+from fkp_studio.document.flushing import Flushing
 from fkp_studio.document.journal_stack import JournalStack, JournalStep, move
 from fkp_studio.document.large_edits import LargeEdits
+from fkp_studio.document.place_watch import PlaceWatch
 from training.errors import UserError
 from training.faces.labels.labels import Labels, PointState
 from training.faces.labels.schema import KeypointSchema
@@ -34,8 +36,9 @@ WAIT_MS = 250  # how long the window waits while another program writes
 class ProjectStore(QObject):
     """The open project in the interface thread. It owns the project and closes it.
 
-    An edit is one transaction and one step of the journal; when the method returns it is on disk. Edits of more than
-    BULK samples run on a worker thread; meanwhile `busy` is true and further edits raise UserError.
+    An edit is one transaction and one step of the journal; when the method returns it outlives the program, and within a
+    second a power cut. Edits of more than BULK samples run on a worker thread; meanwhile `busy` is true and further edits
+    raise UserError.
     """
 
     changed = Signal(object)  # Changes
@@ -53,16 +56,19 @@ class ProjectStore(QObject):
         self.undo_stack.restore(read_steps(project.database))
         self._index = project.index()
         self._kept = int(self._index.kept.sum())
-        self._background = Background(project.path, self)
+        self._background = Background(project.address, self)
         self._background.progress.connect(self.progress)
         self.columns = RunColumns(project, self._background, self)
         self.columns.changed.connect(self.changed)
         self.columns.failed.connect(self.failed)
         self.large = LargeEdits(self._background, self._indexed, parent=self)
         self.large.busy_changed.connect(self.busy_changed)
-        self.external = ExternalChanges(project, self._background, self._state, parent=self)
+        self.whereabouts = PlaceWatch(project, self)
+        self.external = ExternalChanges(project, self._background, self._state, self.whereabouts, parent=self)
         self.external.reloaded.connect(self._reloaded)
         self.external.failed.connect(self.failed)
+        self.flushing = Flushing(project.database, self)
+        self.flushing.failed.connect(self.failed)
         self._closed = False
         self._nudges = Nudges()
 
@@ -71,6 +77,8 @@ class ProjectStore(QObject):
         if not self._closed:
             self._closed = True
             self.external.close()
+            self.flushing.close()
+            self.whereabouts.close()
             self._background.close()
             self.undo_stack.clear()
             self.project.close()
@@ -247,6 +255,7 @@ class ProjectStore(QObject):
 
     def _labels_changed(self, ids: np.ndarray, *, source: object | None = None, step: int = 0) -> None:
         self.external.count_edit()
+        self.flushing.edited()
         cut = False
         if len(ids) <= BULK:  # after a larger edit the worker thread has read the index
             cut = refresh(self._index, self.project, ids, step=step)

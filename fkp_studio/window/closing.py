@@ -6,6 +6,8 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from fkp_studio.document.store import ProjectStore
 from fkp_studio.jobs.jobs import Jobs
+from fkp_studio.look.widgets.plain_text import plain_box
+from fkp_studio.window.bars.lost_banner import head
 
 
 def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
@@ -14,9 +16,8 @@ def ask_to_leave(jobs: Jobs, parent: QWidget) -> bool:
     experiment, searches = jobs.experiments.running, jobs.searching.searching()
     if not names and not experiment and not searches:
         return True
-    box = QMessageBox(parent)
+    box = plain_box(parent)
     box.setObjectName("leave")
-    box.setWindowTitle("FKP Studio")
     waiting = jobs.queue.waiting()
     more = f" {len(waiting)} more {'is' if len(waiting) == 1 else 'are'} queued." if waiting else ""
     names = [*names, *(f"the search {name}" for name in searches)]
@@ -45,11 +46,35 @@ def _afterwards(waiting: list[str]) -> str:
     )
 
 
+def may_close(store: ProjectStore | None, parent: QWidget) -> bool:
+    """Whether the project may be closed: asks where that would lose something."""
+    return give_up_lost(store, parent) and wait_for_writing(store, parent)
+
+
+def give_up_lost(store: ProjectStore | None, parent: QWidget) -> bool:
+    """Whether to close a project whose files are gone, so that only this window still has it."""
+    lost = store.whereabouts.look() if store is not None else None
+    if store is None or lost is None or lost.how in ("moved", "away"):
+        return True
+    box = plain_box(parent, head(store.path, lost))
+    box.setObjectName("lost")
+    box.setInformativeText("Its labels are only in this window. If you close it without a copy, they are gone.")
+    save = box.addButton("Save a copy…", QMessageBox.ButtonRole.AcceptRole)
+    close = box.addButton("Close without saving", QMessageBox.ButtonRole.DestructiveRole)
+    back = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(save)
+    box.setEscapeButton(back)
+    box.exec()
+    if box.clickedButton() is save:
+        store.whereabouts.copy_wanted.emit()
+    return box.clickedButton() is close
+
+
 def wait_for_writing(store: ProjectStore | None, parent: QWidget) -> bool:
     """Whether the project may be closed. While a large change is written, a message box waits or offers to stop it."""
     if store is None or not store.busy:
         return True
-    box = QMessageBox(QMessageBox.Icon.NoIcon, "FKP Studio", "A large change is still being written.", parent=parent)
+    box = plain_box(parent, "A large change is still being written.")
     box.setObjectName("writing")
     box.setInformativeText("The project will close when it is done.")
     stop = box.addButton("Stop and discard the change", QMessageBox.ButtonRole.DestructiveRole)

@@ -34,6 +34,7 @@ import cv2
 import numpy as np
 
 from training.errors import UserError
+from training.files.json_values import parse_json
 from training.learning.inference.device import keep_memory, set_threads
 from training.learning.inference.predictor import Predictor
 from training.storage.destination import Result, check_destination
@@ -287,16 +288,18 @@ def _run(shown: Live, lines: queue.SimpleQueue[str]) -> None:
 
 def _parsed(line: str) -> dict[str, Any]:
     try:
-        message = json.loads(line)
+        message = parse_json(line)
     except ValueError:
         return {"cmd": ""}
     return message if isinstance(message, dict) and "cmd" in message else {"cmd": ""}
 
 
 def _read(commands: TextIO, lines: queue.SimpleQueue[str]) -> None:
-    for line in commands:
-        lines.put(line)
-    lines.put("")
+    try:
+        for line in commands:
+            lines.put(line)
+    finally:
+        lines.put("")
 
 
 def _opened(video: Video, predictor: Predictor) -> dict[str, Any]:

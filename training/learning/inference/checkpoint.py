@@ -6,8 +6,8 @@ import errno
 import json
 import math
 import os
-import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import Calibration
 from training.files.replacing import default_mode, replace, replacing
 from training.files.sentences import reading
+from training.learning.inference.finite import is_finite
 from training.learning.models.registry import make_model, recipe_parameters
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
@@ -34,7 +35,7 @@ _NORMALISATION = {  # described for other programs; keyed by the setting pixels
     "unit": "intensity 0..255, divided by 256",
     "imagenet": "intensity 0..1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)",
 }
-_FULL = 1 << 20  # bytes free: with less, a failed write is put down to a full disk
+_MORE = 1 << 20  # bytes: with less room than that, a failed write is put down to a full disk
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None
 def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
     """The model of a run folder, a starter or a model file, on the CPU, ready to predict.
 
-    Raises UserError where it is missing or damaged.
+    Raises UserError where it is missing or damaged, or holds weights that are not finite.
     """
     file = run.model
     if not file.is_file():
@@ -123,7 +124,18 @@ def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
             model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
     except (safetensors.SafetensorError, OSError, RuntimeError) as error:
         raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train again.") from error
+    _check_finite(model.state_dict(), file)
     return model.eval(), info
+
+
+def _check_finite(state: Mapping[str, Tensor], file: Path) -> None:
+    """Raises UserError. A network with such weights predicts nothing, or nonsense."""
+    broken = next((name for name, value in state.items() if not is_finite(value)), "")
+    if broken:
+        raise UserError(
+            f"The model file {file} holds weights that are not finite ({broken}): its training diverged, or the file is "
+            "damaged. Train again with a smaller learning rate, or use another model."
+        )
 
 
 def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> nn.Module:
@@ -164,19 +176,34 @@ def load_resume(path: Path) -> dict[str, Any]:
 
 
 def _write_error(beside: Path, path: Path, error: Exception) -> OSError:
-    """The likely system error behind one that a writer hides; removes the partial file."""
-    full = shutil.disk_usage(path.parent).free < _FULL
-    beside.unlink(missing_ok=True)
-    if full:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    return OSError(f"{path} cannot be written: {error}")
+    """The system's error behind one that a writer hides, found by writing on; removes the partial file."""
+    found = OSError(errno.EIO, str(error).splitlines()[0] if str(error) else os.strerror(errno.EIO), str(path))
+    try:
+        with beside.open("ab") as file:
+            file.write(bytes(_MORE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as cause:
+        found = OSError(cause.errno, cause.strerror, str(path))
+    _remove(beside)
+    return found
+
+
+def _remove(beside: Path) -> None:
+    with suppress(OSError):  # the error that matters is on its way
+        beside.unlink()
 
 
 def _put(beside: Path, path: Path) -> None:
-    with beside.open("r+b") as file:  # Windows brings only files to the disk that could be written
-        os.fsync(file.fileno())
-    beside.chmod(default_mode())  # safetensors makes it readable by the owner only
-    replace(beside, path)
+    """Raises OSError, which names `path`; nothing remains beside it."""
+    try:
+        with beside.open("r+b") as file:  # Windows brings only files to the disk that could be written
+            os.fsync(file.fileno())
+        beside.chmod(default_mode())  # safetensors makes it readable by the owner only
+        replace(beside, path)
+    except OSError as error:
+        _remove(beside)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_compact(model: Run, out: Path) -> int:

@@ -21,7 +21,7 @@ from training.files.safe_names import safe_names
 from training.files.sentences import reading, writing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks
-from training.sources.exchange.written_images import write_png
+from training.sources.exchange.written_images import png_bytes
 from training.sources.formats.image_files import folder_split
 from training.sources.formats.image_folder import PERSONS
 from training.sources.formats.pts.schema_file import KEYPOINTS, write_keypoints
@@ -126,7 +126,8 @@ class _Folder:
             name = name.with_suffix(".png")
             image, target = self.values.project.image(sample), inside(self.folder, str(name))
             with writing(target):
-                write_png(target, image)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(png_bytes(image))
             return name
         with reading(path):
             path.stat()

@@ -30,6 +30,7 @@ class WrittenImages:
         self._names: list[str] = []
         self._placed: list[Path] = []
         self._made: list[Path] = []
+        self._within: set[Path] = set()  # folders that no link leads out of
 
     def __enter__(self) -> WrittenImages:
         return self
@@ -40,15 +41,23 @@ class WrittenImages:
         shutil.rmtree(self._part, ignore_errors=True)
 
     def write(self, name: str, image: np.ndarray) -> None:
-        """Write one image, not yet in place. name: relative, as `safe_names` gives them."""
+        """Write one image, not yet in place, unless it is there. name: relative, as `safe_names` gives them.
+
+        Raises UserError where another file has its name.
+        """
+        data = png_bytes(image)
         with writing(self.folder / name):
+            if self._is_there(name, data):
+                return
             if not self._names:
                 sweep_parts(self.folder)
-            write_png(inside(self._part, name), image)
+            path = inside(self._part, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
             self._names.append(name)
 
     def put_in_place(self) -> None:
-        """Raises UserError, before anything is changed, where another file has the name of an image."""
+        """Move what was written into the folder. Raises UserError where another file has taken a name meanwhile."""
         if not self._names:
             return
         with writing(self.folder):
@@ -57,25 +66,27 @@ class WrittenImages:
                 self._placed = [self.folder / name for name in self._names]
                 self._made = [Path(folder) for folder, _, _ in os.walk(self.folder)]
                 return
-            new = [name for name in self._names if not self._is_there(name)]
-        for name in new:
+        for name in self._names:
             path = self.folder / name
             with writing(path):
+                if os.path.lexists(path):
+                    raise _taken(path)
                 self._make_folder(path.parent)
                 replace(self._part / name, path)
                 self._placed.append(path)
 
-    def _is_there(self, name: str) -> bool:
+    def _is_there(self, name: str, data: bytes) -> bool:
         """Whether this very image is in the folder. Raises UserError if something else has its name."""
-        path, part = self.folder / name, self._part / name
-        check_links(self.folder, path)
+        path = self.folder / name
+        if path.parent not in self._within:
+            check_links(self.folder, path)
+            self._within.add(path.parent)
         if not os.path.lexists(path):
             return False
-        data = part.read_bytes()
         with suppress(OSError):
             if read_bytes(path, limit=len(data)) == data:
                 return True
-        raise UserError(f"{path}: another image has this name; export under another name, or move the folder.")
+        raise _taken(path)
 
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -92,6 +103,10 @@ class WrittenImages:
                 folder.rmdir()
 
 
+def _taken(path: Path) -> UserError:
+    return UserError(f"{path}: another image has this name; export under another name, or move the folder.")
+
+
 def png_bytes(image: np.ndarray) -> bytes:
     """An image uint8 [H, W] or [H, W, 3] RGB as PNG."""
     bgr = image if image.ndim == 2 else image[:, :, ::-1]
@@ -99,9 +114,3 @@ def png_bytes(image: np.ndarray) -> bytes:
     if not done:
         raise OSError("an image cannot be encoded")
     return data.tobytes()
-
-
-def write_png(path: Path, image: np.ndarray) -> None:
-    """Write a new PNG, whatever the path's characters. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png_bytes(image))

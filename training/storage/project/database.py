@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sqlite3
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import UserError
+from training.files.flushing import flush
 from training.progress import Progress
 from training.storage.project.table_definitions import (
     APPLICATION,
@@ -26,6 +28,7 @@ from training.storage.project.table_definitions import (
 
 DATABASE = "project.db"
 BUSY_MS = 5000
+log = logging.getLogger(__name__)
 RESTORE = "Restore a backup, or import the data again into a new project."
 LEAST_FREE = 1 << 20  # bytes of free space below which a disk counts as full
 
@@ -69,8 +72,26 @@ class Database:
                 create_tables(sql)
 
     def close(self) -> None:
-        """Close the connection. A second call does nothing."""
+        """Close the connection; what it wrote then survives a power cut. A second call does nothing."""
+        with suppress(sqlite3.ProgrammingError):  # it is closed
+            if self.sql.total_changes:
+                self._flush()
         self.sql.close()
+
+    def _flush(self) -> None:
+        try:
+            self.flush()
+        except OSError as error:
+            log.warning("%s was not brought to the disk: %s", self.folder, error)
+
+    def flush(self) -> None:
+        """Wait until all that was committed is on the disk itself. Raises OSError. May be called in any thread.
+
+        A transaction is in the write-ahead log when it ends, so a killed program loses nothing; to wait for the disk in
+        each would cost an edit 5 to 30 ms.
+        """
+        with suppress(FileNotFoundError):  # SQLite removes the log when the database itself is on the disk
+            flush(self.folder / f"{DATABASE}-wal")
 
     def set_busy(self, busy_ms: int) -> None:
         """Set how long a write waits for another program's lock, in ms."""

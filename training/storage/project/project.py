@@ -24,6 +24,7 @@ from training.files.sentences import naming
 from training.storage.project.damage import first_fault
 from training.storage.project.database import BUSY_MS, Database
 from training.storage.project.guard import guard
+from training.storage.project.identity import Address, Place, address_of, identity
 from training.storage.project.new_samples import Importing, write_groups
 from training.storage.project.pixels import ImageFiles, disk_sentences, open_pixels
 from training.storage.project.tables import label_table, predictions
@@ -54,6 +55,7 @@ class Project:
         """Use `Project.open` or `Project.create`."""
         self.path, self.database = path, database
         database.examine = first_fault
+        self.address = Address(path)  # of `open`: with the identity of the database
         self._pixels: dict[int, np.ndarray] = {}
         self._files = ImageFiles()
         meta = dict(database.all("SELECT key, value FROM meta"))
@@ -83,15 +85,21 @@ class Project:
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> Project:
-        """Open the project folder `path`. busy_ms: how long a write waits for another program's lock.
+    def open(cls, place: Place, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> Project:
+        """Open a project folder. busy_ms: how long a write waits for another program's lock.
 
-        Raises UserError if it is no project, damaged, write-protected, or from a newer version.
+        Raises UserError if it is no project, damaged, write-protected, from a newer version, or, where an address says
+        which project it has to be, another one.
         """
-        path = Path(path).absolute()
-        database = Database(path, read_only=read_only, busy_ms=busy_ms)
+        asked = address_of(place)
+        asked.check()  # before it is opened: the database of another project is not upgraded
+        address = Address(asked.path, identity(asked.path))
+        database = Database(asked.path, read_only=read_only, busy_ms=busy_ms)
         try:
-            return cls(path, database)
+            address.check()
+            opened = cls(asked.path, database)
+            opened.address = address
+            return opened
         except BaseException:
             database.close()
             raise

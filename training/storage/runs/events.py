@@ -100,6 +100,9 @@ class RunFinished(Event):
     seconds: float
 
 
+INTERNAL = "This is an internal error; the log has the details."  # a hint
+
+
 @dataclass(frozen=True)
 class RunFailed(Event):
     """The run ended with an error: its message, and a hint on what to do."""
@@ -107,6 +110,11 @@ class RunFailed(Event):
     message: str
     hint: str
     traceback: str = ""
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the program is to blame, not the disk, the memory, the settings or the files."""
+        return self.hint == INTERNAL
 
 
 EVENTS: dict[str, type[Event]] = {

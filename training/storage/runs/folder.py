@@ -17,7 +17,7 @@ from typing import Any
 from training.errors import UserError
 from training.processes.locks import is_held
 from training.processes.tail import new_lines, parsed
-from training.storage.runs.events import Event, from_line
+from training.storage.runs.events import EpochDone, Event, from_line
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
@@ -46,6 +46,17 @@ def has_begun(run: Run) -> bool:
     """Whether anything was trained, even if its events are lost or damaged."""
     events = run.events
     return run.resume.exists() or (events.is_file() and events.stat().st_size > 0)
+
+
+def can_resume(run: Run) -> bool:
+    """Whether a run that has not used its budget can still reach the end that it would have had.
+
+    From its saved state; from its start where there is neither one nor a result, since it was ended before it saved.
+    """
+    if run.resume.is_file():
+        return True
+    events, _ = read_events(run, progress=False)
+    return not run.model.is_file() and not any(isinstance(event, EpochDone) for event in events)
 
 
 def read_events(run: Run, *, after: int = 0, progress: bool = True) -> tuple[list[Event], int]:

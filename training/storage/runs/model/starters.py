@@ -115,9 +115,11 @@ def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
 
 
 def _room(mean_shape: np.ndarray, schema: KeypointSchema, config: RunConfig) -> float:
-    """The room from the expected points [K, 2], input px. Only the 68 points span the whole face."""
-    if schema.keypoints != IBUG_68.keypoints:
+    """The room from the expected points [K, 2], input px. Only the 68 points span the whole face. Raises ValueError."""
+    shape = mean_shape.astype(np.float64)
+    if shape.shape != (len(schema), 2) or not np.isfinite(shape).all():
+        raise ValueError("its mean shape is not a point for each keypoint")
+    size = np.ptp(shape, axis=0).max()
+    if schema.keypoints != IBUG_68.keypoints or size <= 0:
         return ROOM
-    return float(
-        np.clip((config.network.input_size / np.ptp(mean_shape.astype(np.float64), axis=0).max() - 1) / 2, 0.0, 1.0)
-    )
+    return float(np.clip((config.network.input_size / size - 1) / 2, 0.0, 1.0))

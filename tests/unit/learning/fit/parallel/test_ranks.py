@@ -149,7 +149,7 @@ def test_nobody_outside_reaches_the_processes_of_one_machine(project_path: Path)
         assert all(address.is_loopback for address in addresses), addresses
         os.kill(members[1], signal.SIGKILL)
         said = leader.communicate()[1]
-    assert leader.returncode == 1
+    assert leader.returncode == 2
     assert "Process 1 of the training was ended by signal 9, probably out of memory" in said
     assert "resume the run" in said
 
