@@ -38,6 +38,20 @@ def load_torch() -> None:
     torch.set_num_threads(1)
 
 
+def load_importing() -> None:
+    """As `load_torch`, for what reads label files and images."""
+    import cv2
+    import pandas  # noqa: F401
+
+    import training.commands.export
+    import training.commands.import_
+    import training.commands.info
+    import training.sources.exchange.export_project
+    import training.sources.exchange.import_source  # noqa: F401
+
+    cv2.setNumThreads(1)
+
+
 class JudgedError(Exception):
     """An end that is neither a success nor a refusal, such as "half" of an import."""
 

@@ -6,6 +6,7 @@ Its outcome is written to SCRATCH/outcome.json. Nothing of the user's own settin
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,7 @@ def _environment(harness: Harness, scratch: Path) -> dict[str, str]:
 
 
 def main(name: str, count: str, seed: str, scratch: str) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs ignore it
     work = Path(scratch) / "work"
     work.mkdir()
     BY_NAME[name].run(work, count=int(count), seed=int(seed)).save(Path(scratch) / "outcome.json")

@@ -146,11 +146,11 @@ def _all_of(*reads: Callable[[], object]) -> None:
 def saved_state(folder: Path) -> None:
     """resume.pt, up to where a training would go on from it."""
     from training.learning.fit.parallel.ranks import Ranks
-    from training.learning.fit.train_run import cut_events
+    from training.learning.fit.saved_state import position
     from training.learning.fit.training_loop import make_trainer
 
     run = Run(folder / RUN_FOLDER)
-    _all_of(lambda: cut_events(run), lambda: make_trainer(run, resume=True, ranks=Ranks()))
+    _all_of(lambda: position(run), lambda: make_trainer(run, resume=True, ranks=Ranks()))
 
 
 def model(folder: Path) -> None:

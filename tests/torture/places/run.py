@@ -12,10 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-
 from tests.torture import project_digest
-from tests.torture.forked import Fate, in_fork
+from tests.torture.forked import Fate, in_fork, load_importing
 from tests.torture.outcome import Outcome
 from tests.torture.places.cases import CASES, Case, prepare
 from tests.torture.places.shim import ERRORS, FAULTS, arm, disarm
@@ -36,7 +34,7 @@ class Undisturbed:
 
 def run(scratch: Path, *, count: int, seed: int) -> Outcome:
     """count: how many places of each case are tried with each fault."""
-    cv2.setNumThreads(1)
+    load_importing()
     prepared, folder, outcome = prepare(scratch / "prepared"), scratch / "case", Outcome()
     for name, case in CASES.items():
         normal = undisturbed(case, prepared, folder)

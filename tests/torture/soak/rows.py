@@ -20,8 +20,8 @@ GROWTH = {  # for each hour, of a line through the rows after the warm-up
     "descriptors": 6.0,
     "children": 2.0,
     "zombies": 2.0,
-    "widgets": 400.0,  # Qt deletes some of a dialog's only after the next one
-    "windows": 12.0,
+    "widgets": 300.0,  # Qt deletes some of a dialog's only after the next one
+    "windows": 6.0,
 }
 
 
