@@ -280,6 +280,7 @@ class ProjectStore(QObject):
             self.external.reload()
             return
         self._index, self._kept, self.schema = index, int(index.kept.sum()), schema
+        self.project.schema = schema
         self.undo_stack.restore(steps)
         self.columns.clear()
         self.changed.emit(replace(EVERYTHING))

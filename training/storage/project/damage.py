@@ -6,11 +6,11 @@ import sqlite3
 
 from training.errors import UserError
 from training.faces.images.reading import MAX_SIDE
-from training.faces.labels.schema import KeypointSchema
 from training.files.json_values import parse_json
 from training.storage.project.database import Database
 from training.storage.project.guard import OF_VALUES
 from training.storage.project.table_definitions import wrong_kind
+from training.storage.project.tables.keypoints import read_schema
 from training.storage.project.tables.labels_codec import row_type
 from training.storage.project.tables.packed_columns import CHUNK, ROW
 
@@ -39,13 +39,8 @@ def _meta(database: Database) -> str:
     meta = dict(database.all("SELECT key, value FROM meta"))
     if not {"name", "schema"} <= set(meta):
         return "its name or its keypoints are missing"
-    _schema(database)
+    read_schema(database)
     return ""
-
-
-def _schema(database: Database) -> KeypointSchema:
-    found = database.one("SELECT value FROM meta WHERE key = 'schema'") or ("",)
-    return KeypointSchema.from_json(parse_json(found[0]))
 
 
 def _numbers(database: Database) -> str:
@@ -60,7 +55,7 @@ def _numbers(database: Database) -> str:
 
 
 def _lengths(database: Database) -> str:
-    keypoints = len(_schema(database))
+    keypoints = len(read_schema(database))
     count = (database.one("SELECT count(*) FROM samples") or (0,))[0]
     short, long = (row_type(keypoints, model=model).itemsize for model in (False, True))
     chunks = -(-count // CHUNK)

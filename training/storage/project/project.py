@@ -18,7 +18,6 @@ from training.faces.images.reading import MAX_SIDE, as_channels, resize_images
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
-from training.files.json_values import parse_json
 from training.files.replacing import replace
 from training.files.sentences import naming
 from training.storage.project.damage import first_fault
@@ -29,6 +28,7 @@ from training.storage.project.new_samples import Importing, write_groups
 from training.storage.project.pixels import ImageFiles, disk_sentences, open_pixels
 from training.storage.project.tables import label_table, predictions
 from training.storage.project.tables.boxes import Faces, read_crop, read_faces
+from training.storage.project.tables.keypoints import read_schema, replace_schema
 from training.storage.project.tables.label_table import as_ids
 from training.storage.project.tables.packed_columns import (
     SampleIndex,
@@ -58,12 +58,8 @@ class Project:
         self.address = Address(path)  # of `open`: with the identity of the database
         self._pixels: dict[int, np.ndarray] = {}
         self._files = ImageFiles()
-        meta = dict(database.all("SELECT key, value FROM meta"))
-        try:
-            self.name = str(meta["name"])
-            self.schema = KeypointSchema.from_json(parse_json(meta["schema"]))
-        except (KeyError, TypeError, ValueError, UserError) as error:
-            raise UserError(f"The project {path} is damaged: its keypoints cannot be read ({error}).") from error
+        self.schema = read_schema(database)
+        self.name = str((database.one("SELECT value FROM meta WHERE key = 'name'") or (path.stem,))[0])
 
     @classmethod
     def create(cls, path: Path, schema: KeypointSchema, *, name: str | None = None) -> Project:
@@ -249,11 +245,11 @@ class Project:
             write_groups(self.database, as_ids(ids), groups)
 
     def set_schema(self, schema: KeypointSchema) -> None:
-        """Change names, pairs, lines or normalisers. Raises UserError if the number of keypoints differs."""
-        if len(schema) != len(self.schema):
-            raise UserError(f"The project has {len(self.schema)} keypoints, the new schema {len(schema)}.")
-        with self.database.transaction() as sql:
-            sql.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (json.dumps(schema.to_json()),))
+        """Change names, pairs, lines or normalisers.
+
+        Raises UserError if the number of keypoints differs, or another program has changed them since `schema` was read.
+        """
+        replace_schema(self.database, self.schema, schema)
         self.schema = schema
 
 

@@ -339,6 +339,18 @@ def test_splits_groups_and_schema(project_path: Path) -> None:
             project.set_schema(IBUG_68)
 
 
+def test_keypoints_that_another_program_changed_are_not_written_over(project_path: Path) -> None:
+    with Project.open(project_path) as one, Project.open(project_path) as other:
+        renamed = replace(one.schema, name="renamed")
+        other.set_schema(renamed)
+        with pytest.raises(UserError, match="changed the keypoints meanwhile"):
+            one.set_schema(replace(one.schema, name="lost"))
+        assert one.schema.name == KAGGLE_15.name
+        other.set_schema(replace(renamed, name="again"))
+    with Project.open(project_path) as project:
+        assert project.schema.name == "again"
+
+
 def test_a_large_index(tmp_path: Path) -> None:
     """200,000 samples: every column is correct, also across chunks."""
     count = 200_000
