@@ -1,6 +1,6 @@
 """What `make` runs: makes the virtual environment when it has to, then the app, the tour or the checks.
 
-usage: python3 .ci/setup.py run | test | check | fix | install | system | screenshots | bench
+usage: python3 .ci/setup.py run | test | torture | check | fix | install | system | screenshots | bench
 Standard library only. pip's own configuration decides where packages come from; constraints.txt says which versions.
 """
 
@@ -61,6 +61,14 @@ def _say_skipped(missing: Missing) -> None:
         say(f"Tests in a real X window are skipped; for them: sudo apt-get install {' '.join(missing.for_x_tests)}")
 
 
+def torture() -> None:
+    """Every harness of tests/torture/ in its long form; their short forms are part of `test`."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    prepare("dev", platform=qt_platform())
+    say("Kills, faults, spoiled files and strangers, for most of an hour")
+    run([str(program("python")), "-m", "tests.torture", "--long"], "Something was found.")
+
+
 def check() -> None:
     """The quick checks, and the tests of what changed since the last commit."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -109,6 +117,7 @@ def bench() -> None:
 ACTS: dict[str, Callable[[], None]] = {
     "run": start,
     "test": test,
+    "torture": torture,
     "check": check,
     "fix": fix,
     "install": install,

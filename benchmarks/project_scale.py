@@ -97,11 +97,13 @@ def bare_row(path: Path) -> tuple[float, float]:
 
 
 def edit(project: Project, sample: int) -> None:
-    before = project.labels([sample])
-    after = before.copy()
-    after.points[0, 0] += 1
-    after.origins[0, 0] = Origin.PERSON
-    change_labels(project, [sample], before, after, text="move left eye center")
+    def moved(labels: Labels) -> Labels:
+        after = labels.copy()
+        after.points[0, 0] += 1
+        after.origins[0, 0] = Origin.PERSON
+        return after
+
+    change_labels(project, [sample], moved, text="move left eye center")
 
 
 def predict(project: Project) -> None:

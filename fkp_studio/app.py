@@ -50,9 +50,10 @@ def run(what: Path | None = None) -> int:
     """Show the window and open `what` or the last project. Returns the exit code once the window is closed."""
     from PySide6.QtCore import QTimer
 
-    from fkp_studio.document.settings import Settings, state_folder
+    from fkp_studio.document.settings import Settings
     from fkp_studio.look.widgets.error_handling import CrashReporter, start_log
     from fkp_studio.window.application import make_application
+    from training.files.private import state_folder
 
     app = make_application()
     with start_log(state_folder()):

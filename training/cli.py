@@ -110,9 +110,9 @@ def _say(sentence: str, code: int) -> int:
 def _fault(words: list[str]) -> int:
     from training.commands.shared.fault_log import write_fault
 
-    path = write_fault(words)
+    where = write_fault(words)
     error = sys.exc_info()[1]
-    return _say(f"Internal error ({type(error).__name__}: {error}). Details: {path}", FAULT)
+    return _say(f"Internal error ({type(error).__name__}: {error}). {where}", FAULT)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QThreadPool, Signal
@@ -12,6 +11,7 @@ from PySide6.QtCore import QObject, QThreadPool, Signal
 from fkp_studio.background.tasks import run_task
 from training.errors import UserError
 from training.progress import Cancelled, Progress
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 
 Work = Callable[[Project], Any]
@@ -25,7 +25,7 @@ class Background(QObject):
 
     progress = Signal(float)  # 0..1, of a job on many samples, block by block
 
-    def __init__(self, path: Path, parent: QObject) -> None:
+    def __init__(self, path: Place, parent: QObject) -> None:
         super().__init__(parent)
         self.pending = 0
         self._path, self._closed, self._worked = path, False, False

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from fkp_studio.background.project_thread import Background
+from fkp_studio.document.place_watch import PlaceWatch
 from training.faces.labels.schema import KeypointSchema
 from training.storage.project.journal import State, Step, journal_state, read_steps
 from training.storage.project.project import Project
@@ -22,9 +23,18 @@ class ExternalChanges(QObject):
     reloaded = Signal(object, object, object)  # SampleIndex, list[Step], KeypointSchema as they are on disk
     failed = Signal(str)
 
-    def __init__(self, project: Project, background: Background, ours: Callable[[], State], *, parent: QObject) -> None:
+    def __init__(
+        self,
+        project: Project,
+        background: Background,
+        ours: Callable[[], State],
+        place: PlaceWatch,
+        *,
+        parent: QObject,
+    ) -> None:
         """ours: the state of the journal if no other program wrote."""
         super().__init__(parent)
+        self._place = place
         self._project, self._background, self._ours = project, background, ours
         self._edits = self._folded = 0  # by this program: counted to detect outdated reads
         self._reading = self._closed = False
@@ -43,8 +53,8 @@ class ExternalChanges(QObject):
         self._edits += 1
 
     def look(self) -> None:
-        """Reload if another program wrote. Does nothing while the worker thread is busy."""
-        if self._closed or self._background.pending:
+        """Reload if another program wrote. Does nothing while the worker thread is busy or the project is lost."""
+        if self._closed or self._background.pending or self._place.lost:
             return
         database = self._project.database
         if self._edits - self._folded >= FOLD_EDITS:
@@ -62,7 +72,7 @@ class ExternalChanges(QObject):
             return
         self._reading, edits = True, self._edits
         self._background.run(
-            lambda project: (project.index(), read_steps(project.database), project.schema),
+            _read_all,
             done=lambda found: self._read(*found, edits=edits),
             failed=self._not_read,
             reads=True,
@@ -73,6 +83,7 @@ class ExternalChanges(QObject):
         if edits != self._edits:
             self.reload()
         else:
+            self._place.hold()
             self.reloaded.emit(index, steps, schema)
 
     def _not_read(self, error: Exception) -> None:
@@ -81,3 +92,8 @@ class ExternalChanges(QObject):
 
     def _fail(self, error: Exception) -> None:
         self.failed.emit(str(error))
+
+
+def _read_all(project: Project) -> tuple[SampleIndex, list[Step], KeypointSchema]:
+    with project.database.one_state():
+        return project.index(), read_steps(project.database), project.schema

@@ -120,15 +120,6 @@ def _valid(setting: Setting, value: Any) -> bool:
 
 def data_folder() -> Path:
     """The folder of the demo project, such as ~/.local/share/fkp-studio."""
-    return _folder(QStandardPaths.StandardLocation.GenericDataLocation)
-
-
-def state_folder() -> Path:
-    """The folder of the log, such as ~/.local/state/fkp-studio."""
-    return _folder(QStandardPaths.StandardLocation.GenericStateLocation)
-
-
-def _folder(location: QStandardPaths.StandardLocation) -> Path:
-    folder = Path(QStandardPaths.writableLocation(location)) / NAME
+    folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)) / NAME
     folder.mkdir(parents=True, exist_ok=True)
     return folder

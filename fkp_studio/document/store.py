@@ -14,14 +14,16 @@ from fkp_studio.document.caches import RunColumns, refresh
 from fkp_studio.document.changes import EVERYTHING, Changes
 from fkp_studio.document.edits import STATE_TEXTS, Nudges, placed, with_state
 from fkp_studio.document.external_changes import ExternalChanges
+from fkp_studio.document.flushing import Flushing
 from fkp_studio.document.journal_stack import JournalStack, JournalStep, move
 from fkp_studio.document.large_edits import LargeEdits
+from fkp_studio.document.place_watch import PlaceWatch
 from training.errors import UserError
 from training.faces.labels.labels import Labels, PointState
 from training.faces.labels.schema import KeypointSchema
-from training.storage.project.edits.change import amend_labels, change_labels
+from training.storage.project.edits.change import Change, amend_labels, change_labels
 from training.storage.project.edits.step import Edited
-from training.storage.project.journal import State, Step, oldest_step, read_steps
+from training.storage.project.journal import State, Step, is_newest, oldest_step, read_steps
 from training.storage.project.project import Project
 from training.storage.project.tables.packed_columns import SampleIndex
 from training.storage.project.tables.predictions import Predictions
@@ -34,8 +36,9 @@ WAIT_MS = 250  # how long the window waits while another program writes
 class ProjectStore(QObject):
     """The open project in the interface thread. It owns the project and closes it.
 
-    An edit is one transaction and one step of the journal; when the method returns it is on disk. Edits of more than
-    BULK samples run on a worker thread; meanwhile `busy` is true and further edits raise UserError.
+    An edit is one transaction and one step of the journal; when the method returns it outlives the program, and within a
+    second a power cut. Edits of more than BULK samples run on a worker thread; meanwhile `busy` is true and further edits
+    raise UserError.
     """
 
     changed = Signal(object)  # Changes
@@ -53,16 +56,19 @@ class ProjectStore(QObject):
         self.undo_stack.restore(read_steps(project.database))
         self._index = project.index()
         self._kept = int(self._index.kept.sum())
-        self._background = Background(project.path, self)
+        self._background = Background(project.address, self)
         self._background.progress.connect(self.progress)
         self.columns = RunColumns(project, self._background, self)
         self.columns.changed.connect(self.changed)
         self.columns.failed.connect(self.failed)
         self.large = LargeEdits(self._background, self._indexed, parent=self)
         self.large.busy_changed.connect(self.busy_changed)
-        self.external = ExternalChanges(project, self._background, self._state, parent=self)
+        self.whereabouts = PlaceWatch(project, self)
+        self.external = ExternalChanges(project, self._background, self._state, self.whereabouts, parent=self)
         self.external.reloaded.connect(self._reloaded)
         self.external.failed.connect(self.failed)
+        self.flushing = Flushing(project.database, self)
+        self.flushing.failed.connect(self.failed)
         self._closed = False
         self._nudges = Nudges()
 
@@ -71,6 +77,8 @@ class ProjectStore(QObject):
         if not self._closed:
             self._closed = True
             self.external.close()
+            self.flushing.close()
+            self.whereabouts.close()
             self._background.close()
             self.undo_stack.clear()
             self.project.close()
@@ -121,36 +129,59 @@ class ProjectStore(QObject):
         source: object | None = None,
     ) -> None:
         """Place a point at xy (image pixels), as a person's label."""
-        self.large.refuse()
-        before = self.labels([sample_id])
-        after = placed(before, keypoint, xy, state=state)
-        step = self._nudges.step_for(sample_id, keypoint, before, after)
-        if step is not None and step == self.undo_stack.newest() and not self.undo_stack.undone():
-            ids = np.array([sample_id], np.int64)
-            amend_labels(self.project, step, ids, after)
-            self._labels_changed(ids, source=source)
-            self.saved.emit(self.undo_stack.undoText())
-        else:
-            verb = "move" if before.mask[0, keypoint] else "place"
-            self._edit(sample_id, before, after, text=f"{verb} {self.schema.titles[keypoint]}", source=source)
-        self._nudges.placed(self.undo_stack.newest(), sample_id, keypoint)
+        title = self.schema.titles[keypoint]
+        changed = self._change(
+            sample_id,
+            lambda labels: placed(labels, keypoint, xy, state=state),
+            text=lambda before: f"{'move' if before.mask[0, keypoint] else 'place'} {title}",
+            continues=lambda before, after: self._nudges.step_for(sample_id, keypoint, before, after),
+            source=source,
+        )
+        if changed:
+            self._nudges.placed(self.undo_stack.newest(), sample_id, keypoint)
 
     def set_state(self, sample_id: int, keypoint: int, state: PointState, *, source: object | None = None) -> None:
         """Set the state of a point, as a person's label. Absent and unset drop the point; occluded keeps it.
 
         Raises UserError for visible or occluded if there is no point.
         """
-        before, title = self.labels([sample_id]), self.schema.titles[keypoint]
-        after = with_state(before, keypoint, state, title=title)
-        self._edit(sample_id, before, after, text=STATE_TEXTS[state].format(title), source=source)
+        title = self.schema.titles[keypoint]
+        self._change(
+            sample_id,
+            lambda labels: with_state(labels, keypoint, state, title=title),
+            text=lambda _: STATE_TEXTS[state].format(title),
+            source=source,
+        )
 
-    def _edit(self, sample_id: int, before: Labels, after: Labels, *, text: str, source: object | None) -> None:
+    def _change(
+        self,
+        sample_id: int,
+        change: Change,
+        *,
+        text: Callable[[Labels], str],
+        continues: Callable[[Labels, Labels], int | None] = lambda _before, _after: None,
+        source: object | None,
+    ) -> bool:
+        """Change the labels of one sample as they are on disk; returns whether anything differs.
+
+        continues(before, after): the step that the change belongs to, None for a new one.
+        """
         self.large.refuse()
-        if before.same_as(after):
-            return
         ids = np.array([sample_id], np.int64)
-        step = change_labels(self.project, ids, before, after, text=text).step
-        self._took(Step(step or 0, text, 0.0, False, 1), ids, source=source)
+        with self.project.database.transaction():
+            before = self.labels(ids)
+            words, step = text(before), continues(before, change(before))
+            amends = step is not None and is_newest(self.project.database, step)
+            if step is not None and amends:
+                amend_labels(self.project, step, ids, change)
+            else:
+                step = change_labels(self.project, ids, change, text=words).step
+        if amends:
+            self._labels_changed(ids, source=source)
+            self.saved.emit(self.undo_stack.undoText())
+        elif step is not None:
+            self._took(Step(step, words, 0.0, False, 1), ids, source=source)
+        return step is not None
 
     def edit(
         self, work: Callable[[Project], Edited], *, samples: int | None = None, source: object | None = None
@@ -213,14 +244,18 @@ class ProjectStore(QObject):
         if len(self._index) < len(self.project):  # the step added a face
             self._index = self.project.index()
             self.columns.clear()
+        missed = step.id != self.undo_stack.newest() + 1  # another program wrote steps before this one
         self.undo_stack.take(step)
-        if self.undo_stack.oldest() < oldest_step(self.project.database):  # the journal has dropped old steps
+        if missed:
+            self.external.reload()
+        elif self.undo_stack.oldest() < oldest_step(self.project.database):  # the journal has dropped old steps
             self.undo_stack.restore(read_steps(self.project.database))
         self._labels_changed(ids, source=source, step=step.id)
         self.saved.emit(step.text)
 
     def _labels_changed(self, ids: np.ndarray, *, source: object | None = None, step: int = 0) -> None:
         self.external.count_edit()
+        self.flushing.edited()
         cut = False
         if len(ids) <= BULK:  # after a larger edit the worker thread has read the index
             cut = refresh(self._index, self.project, ids, step=step)

@@ -8,13 +8,13 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, Qt, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
 from training.errors import UserError
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 
 CACHE_BYTES = 160 * 2**20
@@ -93,7 +93,7 @@ class ImageCache(QObject):
         if app is not None:
             app.aboutToQuit.connect(self.close)
 
-    def set_project(self, path: Path | None) -> None:
+    def set_project(self, path: Place | None) -> None:
         """Drop everything and read from this project from now on."""
         self.close()
         self._generation += 1
@@ -141,7 +141,7 @@ class ImageCache(QObject):
 class _Queue:
     """The images still to be read, shared by the interface thread and at most one reader."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self.path = path
         self._wanted: deque[Key] = deque()
         self._condition = threading.Condition()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
@@ -19,6 +19,7 @@ from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.searches import SEARCH, Searching
 from fkp_studio.jobs.training_queue import TrainingQueue
 from training.errors import UserError
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 from training.storage.runs.folder import discard_run
 from training.storage.runs.inputs.snapshot import snapshot_project, with_schemes
@@ -65,6 +66,7 @@ class Jobs(QObject):
         self.book.listed.connect(self.runs_changed)
         self.book.changed.connect(lambda _name: self.runs_changed.emit())
         self.queue.changed.connect(self.runs_changed)
+        self.queue.failed.connect(self.message)
         self.labels.changed.connect(self.runs_changed)
         self.session.project_changed.connect(self._open)
         self.predictions.progress.connect(self._on_predicted)
@@ -77,16 +79,20 @@ class Jobs(QObject):
         if store is None:
             self._refuse(UserError("Open a project first."))
             return
-        path = store.project.path
+        address = store.project.address
         run_task(
-            make_runs, path, tuple(configs), done=lambda made: self._train(path, made), failed=self._refuse, owner=self
+            make_runs,
+            address,
+            tuple(configs),
+            done=lambda made: self._train(address.path, made),
+            failed=self._refuse,
+            owner=self,
         )
 
     def _train(self, project: Path, made: list[Run]) -> None:
         if self.book.folder is None or self.book.folder.parent != project:
             return  # another project was opened meanwhile; these runs wait on disk
-        for run in made:
-            self.queue.add(run)
+        self.queue.add(*made)
         self.book.refresh()
 
     def resume(self, name: str) -> None:
@@ -161,10 +167,19 @@ class Jobs(QObject):
         self.experiments.leave()
         self.queue.leave()
         store = self.session.store
+        if store is not None:
+            store.whereabouts.changed.connect(self._on_place_changed, Qt.ConnectionType.UniqueConnection)
+            if store.whereabouts.lost is not None:
+                store = None  # what is read and started by path rests until the project is found
         self.book.set_folder(None if store is None else store.project.runs_dir, None if store is None else store.schema)
         self.searching.set_project(None if store is None else store.project.path)
         if store is not None:
             self.experiments.find(store.project.path)
+
+    @Slot()
+    def _on_place_changed(self) -> None:
+        self.predictions.cancel()
+        self._open()
 
     def _on_predicted(self, done: int, total: int) -> None:
         if done == total:
@@ -178,7 +193,7 @@ class Jobs(QObject):
         self.message.emit(str(error))
 
 
-def make_runs(project: Path, configs: Sequence[RunConfig]) -> list[Run]:
+def make_runs(project: Place, configs: Sequence[RunConfig]) -> list[Run]:
     """Create runs with these settings, all with the same snapshot of labels and split."""
     with Project.open(project, read_only=True) as opened:
         snapshot = snapshot_project(opened)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 
 WAIT_MS = 1500  # after the last of several edits
@@ -42,17 +41,17 @@ class LabelWatch(QObject):
     def _look(self) -> None:
         store = self._session.store
         if store is not None:
-            path = store.project.path
+            path = store.project.address
             run_task(label_hash, path, done=lambda found: self._take(path, found), owner=self)
 
-    def _take(self, path: Path, found: str) -> None:
+    def _take(self, path: Place, found: str) -> None:
         store = self._session.store
-        if store is not None and store.project.path == path and found != self.hash:
+        if store is not None and store.project.address == path and found != self.hash:
             self.hash = found
             self.changed.emit()
 
 
-def label_hash(path: Path) -> str:
+def label_hash(path: Place) -> str:
     """The hash of a project's labels, read through its own connection."""
     with Project.open(path, read_only=True) as project:
         return project.label_hash()

@@ -19,8 +19,9 @@ from training.storage.runs.events import (
     from_line,
 )
 from training.storage.runs.folder import is_running
+from training.storage.runs.queue import Claim, RunQueue
 from training.storage.runs.run import Run
-from training.storage.runs.start import TRAIN, start_training
+from training.storage.runs.start import TRAIN, start_claimed
 
 _LONGEST = 300  # characters of the log's last line, which has to fit into a table row
 
@@ -30,19 +31,22 @@ class TrainingChild:
 
     title = "training process"
 
-    def __init__(self, run: Run, *, resume: bool = False, command: Sequence[str] = TRAIN) -> None:
+    def __init__(self, run: Run, *, claim: Claim | None = None, command: Sequence[str] = TRAIN) -> None:
+        """claim: the turn to train, of a run to be started here."""
         self.training = run
-        self._resume, self._command = resume, command
+        self._claim, self._command = claim, command
         self._tail = Tail(run.events)
         self._best_epoch = self._saved_epoch = 0  # the best so far, and the one whose model is on disk
         self._ended = False
 
     def start(self) -> subprocess.Popen[bytes]:
+        if self._claim is None:
+            raise ValueError(f"{self.training.name} was not claimed, so it is not started here")
         self._ended = False  # ignore the end of an earlier part of the run
-        return start_training(self.training, resume=self._resume, command=self._command)
+        return start_claimed(self._claim, command=self._command)
 
     def is_alive(self) -> bool:
-        return is_running(self.training)
+        return is_running(self.training) or RunQueue(self.training.path.parent).active() == self.training.name
 
     def read(self) -> list[Event]:
         found = parsed(self._tail.read(), from_line)

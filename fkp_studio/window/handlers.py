@@ -10,7 +10,6 @@ import numpy as np
 from PySide6.QtCore import Qt
 
 from fkp_studio.document.members import remove_faces
-from fkp_studio.document.settings import state_folder
 from fkp_studio.look.style import theme
 from fkp_studio.look.widgets.desktop import show_in_folder
 from fkp_studio.window.arrangement.workspaces import WORKSPACES
@@ -18,6 +17,7 @@ from fkp_studio.window.bars.menus import Handler
 from fkp_studio.window.contents import Contents
 from fkp_studio.window.dialogs import DIALOGS, open_dialog
 from training.faces.labels.labels import PointState
+from training.files.private import state_folder
 from training.storage.project.edits.unset_accepted import unset_accepted
 
 if TYPE_CHECKING:

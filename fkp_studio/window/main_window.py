@@ -14,12 +14,14 @@ from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from fkp_studio.look.style import theme
 from fkp_studio.window.arrangement.docks import Title, fill
+from fkp_studio.window.bars.lost_banner import LostBanner, stacked
 from fkp_studio.window.bars.menus import Menus
 from fkp_studio.window.bars.top_bar import TopBar
-from fkp_studio.window.closing import ask_to_leave, wait_for_writing
+from fkp_studio.window.closing import ask_to_leave, may_close
 from fkp_studio.window.contents import Contents
 from fkp_studio.window.handlers import handlers
 from fkp_studio.window.later_panels import FirstFace
+from fkp_studio.window.lost_project import LostProject
 from fkp_studio.window.pages.welcome import WelcomePage
 
 if TYPE_CHECKING:
@@ -51,8 +53,9 @@ class MainWindow(Contents):
         self._pages.addWidget(self.welcome)
         self._pages.addWidget(self.canvas)
         self.setCentralWidget(self._pages)
-        self.top_bar = TopBar(self.menus)
-        self.setMenuWidget(self.top_bar)
+        self.top_bar, self.lost_banner = TopBar(self.menus), LostBanner()
+        self.lost = LostProject(self.session, self.lost_banner, self, close=self.opener.close_project)
+        self.setMenuWidget(stacked(self.top_bar, self.lost_banner))
         self._recent_menu = QMenu("Open recent", self)
         self._recent_menu.aboutToShow.connect(self._fill_recent)
         self.menus.fill(self.top_bar.menu_bar, extra={"File": self._recent_menu, "View": self._panels_menu()})
@@ -197,7 +200,7 @@ class MainWindow(Contents):
             self.opener.open(paths[0])
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not (ask_to_leave(self.jobs, self) and wait_for_writing(self.session.store, self)):
+        if not (ask_to_leave(self.jobs, self) and may_close(self.session.store, self)):
             event.ignore()
             return
         self.settings.set_state("geometry", self.saveGeometry())

@@ -16,7 +16,8 @@ from fkp_studio.document.session import Session
 from fkp_studio.document.settings import Settings, data_folder
 from fkp_studio.look.widgets.desktop import keep_on_screen
 from fkp_studio.look.widgets.error_handling import show_error
-from fkp_studio.window.closing import wait_for_writing
+from fkp_studio.window.closing import may_close
+from fkp_studio.window.upgrading import upgrade_first
 from training.errors import UserError
 from training.faces.images.reading import IMAGE_SUFFIXES
 
@@ -50,8 +51,10 @@ class Opener(QObject):
         if not (path / "project.db").is_file():
             self.import_data(path.parent if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() else path)
             return True
-        if not wait_for_writing(self._session.store, self._window):
+        if not may_close(self._session.store, self._window):
             return True
+        if not upgrade_first(path.resolve(), self._window):
+            return False
         return self._try(lambda: self._session.open_project(path.resolve()))
 
     def open_at_start(self, given: Path | None) -> None:
@@ -66,7 +69,7 @@ class Opener(QObject):
 
     def close_project(self) -> None:
         """Go back to the start page, once large changes are written."""
-        if wait_for_writing(self._session.store, self._window):
+        if may_close(self._session.store, self._window):
             self._session.close_project()
 
     def choose_project(self) -> None:

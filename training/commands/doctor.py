@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training import __version__
-from training.commands.shared.fault_log import state_folder
 from training.commands.shared.output import say, say_json
+from training.files.private import make_private, state_folder
 
 PACKAGES = (
     "torch",
@@ -157,7 +157,8 @@ def _qt(name: str, program: str, good: str) -> Finding:
 def _writable() -> Iterator[Finding]:
     for name, folder in (("this folder", Path.cwd()), ("logs and settings", state_folder())):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.is_dir():
+                make_private(folder)
             with tempfile.TemporaryFile(dir=folder):
                 free = shutil.disk_usage(folder).free
         except OSError as error:

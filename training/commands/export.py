@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.commands.shared.find_run import find_own_run, find_run
-from training.commands.shared.output import note, progress_bar, say
+from training.commands.shared.output import ESCAPE_HELP, note, progress_bar, say
 from training.errors import UserError
 from training.storage.runs.run import Run
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states],
+    """PROJECT OUT --format F [--lookup FILE] [--run RUN] [--states] [--escape-formulas],
     or MODEL OUT --format onnx [--mirrored] [--upright] [--input TYPE] | model
     """
     parser.add_argument(
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="csv: add a column per keypoint with its state (visible, occluded, absent or unset)",
     )
+    parser.add_argument("--escape-formulas", action="store_true", help=f"csv: {ESCAPE_HELP}")
     _add_onnx_arguments(parser)
 
 
@@ -66,7 +67,7 @@ def _add_onnx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, predicting first any samples that the run has not predicted yet."""
-    from training.sources.exchange.export_project import export_project
+    from training.sources.exchange.export_project import check_export, export_project
     from training.storage.project.project import Project
 
     if args.format == "onnx":
@@ -81,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
         return _export_compact(args)
     if args.states and args.format != "csv":
         raise UserError("--states requires --format csv: the other formats cannot store states.")
+    _check_escape(args)
     with Project.open(args.project, read_only=True) as project:
+        check_export(project, args.out, format=args.format, lookup=args.lookup)
         name = None
         if args.run_name is not None:
             run = find_own_run(args.run_name, project)
@@ -89,7 +92,14 @@ def run(args: argparse.Namespace) -> int:
             _predict_missing(project, run, asked_only=args.format == "submission")
         with progress_bar("export") as report:
             done = export_project(
-                project, args.out, format=args.format, lookup=args.lookup, run=name, states=args.states, progress=report
+                project,
+                args.out,
+                format=args.format,
+                lookup=args.lookup,
+                run=name,
+                states=args.states,
+                escape_formulas=args.escape_formulas,
+                progress=report,
             )
     for text in done.notes:
         note(text)
@@ -103,6 +113,7 @@ def _export_onnx(args: argparse.Namespace) -> int:
         raise UserError(f"{args.out}: the file name must end in .onnx.")
     if args.int8 and args.run_name is None:
         raise UserError("--int8 is calibrated on real images: give a project, and its model with --run.")
+    _check_out(args, model)
     from training.learning.inference.onnx import export_onnx
 
     note("exporting and checking the graph")
@@ -123,6 +134,7 @@ def _export_compact(args: argparse.Namespace) -> int:
     model = _model(args)
     if args.out.suffix.lower() != ".safetensors":
         raise UserError(f"{args.out}: the file name must end in .safetensors.")
+    _check_out(args, model)
     from training.learning.inference.checkpoint import write_compact
 
     size = write_compact(model, args.out)
@@ -130,8 +142,27 @@ def _export_compact(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_escape(args: argparse.Namespace) -> None:
+    if args.escape_formulas and args.format != "csv":
+        raise UserError("--escape-formulas requires --format csv: programs read the other formats byte for byte.")
+
+
+def _check_out(args: argparse.Namespace, model: Run) -> None:
+    """Raises UserError where OUT is no earlier export of a model."""
+    from training.storage.destination import Result, check_destination, is_project
+    from training.storage.project.project import Project
+
+    inputs = (model.model, *(model.path.iterdir() if model.path.is_dir() else ()))
+    if not is_project(args.project):
+        check_destination(args.out, Result.MODEL, inputs=inputs)
+        return
+    with Project.open(args.project, read_only=True) as project:
+        check_destination(args.out, Result.MODEL, inputs=inputs, project=project)
+
+
 def _model(args: argparse.Namespace) -> Run:
     """The run or model file to export. Raises UserError."""
+    _check_escape(args)
     if args.states or args.lookup is not None:
         raise UserError(f"--states and --lookup apply to labels, but --format {args.format} writes a model.")
     if (args.project / "project.db").is_file():

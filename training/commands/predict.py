@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from training.commands.shared.find_run import find_run
-from training.commands.shared.output import Report, note, progress_bar, say
+from training.commands.shared.output import ESCAPE_HELP, Report, note, progress_bar, say
 from training.commands.shared.photo_rows import Rows
 from training.commands.shared.predict_all import (
     check_keypoints,
@@ -20,7 +21,9 @@ from training.commands.shared.predict_all import (
     project_batches,
 )
 from training.errors import UserError
+from training.files.csv_text import without_formula
 from training.files.replacing import replacing
+from training.storage.destination import Result, check_destination
 from training.storage.runs.inputs.marking_schemes import scheme_words
 from training.storage.runs.run import Run
 from training.video.source import is_video
@@ -36,7 +39,7 @@ KEY: tuple[str, ...] = ("image",)  # columns before the points'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """SOURCE... --model RUN|FILE --out FILE.csv [--scheme NAME] [--faces detect|whole]
-    [--to-project P.fkp --every N]
+    [--escape-formulas] [--to-project P.fkp --every N]
     """
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="SOURCE", help="a project, images, a folder of images, or a video"
@@ -50,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="whole",
         help="images: one row per image (whole), or one per detected face, with its box",
     )
+    parser.add_argument("--escape-formulas", action="store_true", help=ESCAPE_HELP)
     parser.add_argument(
         "--to-project",
         type=Path,
@@ -66,8 +70,6 @@ def run(args: argparse.Namespace) -> int:
     project = args.sources[0] if (args.sources[0] / "project.db").is_file() else None
     if project is not None and len(args.sources) > 1:
         raise UserError("Give either one project, or images and folders.")
-    if args.out.is_dir():
-        raise UserError(f"{args.out} is a folder; --out takes a file name.")
     video = _video(args)
     images = [] if project or video else find_images(args.sources)
     if args.faces == "detect" and not images:
@@ -78,12 +80,25 @@ def run(args: argparse.Namespace) -> int:
     if model.kind == "file" and not model.path.exists():
         raise UserError(f"There is no model file {model}.")
     model = model if model.kind == "file" else find_run(args.model, project or args.to_project)
+    _check_out(args, project or args.to_project, model)
     predictor = load_predictor(model, args.device)
     if args.scheme is not None:
         predictor.speak(args.scheme)
     if video:
         return _predict_video(args, video, predictor, model)
     return _predict_images(args, project, images, predictor)
+
+
+def _check_out(args: argparse.Namespace, project: Path | None, model: Run) -> None:
+    """Raises UserError, before hours of predicting, where --out is no earlier result."""
+    from training.storage.project.project import Project
+
+    inputs = (*args.sources, model.model)
+    if project is None:
+        check_destination(args.out, Result.TABLE, inputs=inputs)
+        return
+    with Project.open(project, read_only=True) as opened:
+        check_destination(args.out, Result.TABLE, inputs=inputs, project=opened)
 
 
 def _predict_images(
@@ -103,14 +118,10 @@ def _predict_images(
             from training.commands.shared import photo_rows
 
             key, rows = photo_rows.KEY, photo_rows.face_rows(images, predictor, unreadable, report)
-        count = write_csv(args.out, rows, predictor.schema, key=key)
-    note_unreadable(unreadable)
-    if not count:
-        args.out.unlink()
-        raise UserError(
-            f"None of the {len(unreadable):,} images could be predicted, so {args.out} was not written. "
-            f"First problem: {unreadable[0]}"
+        count = write_csv(
+            args.out, rows, predictor.schema, key=key, unreadable=unreadable, escape_formulas=args.escape_formulas
         )
+    note_unreadable(unreadable)
     say(f"{count:,} {'faces' if args.faces == 'detect' else 'images'} predicted: {args.out}")
     if predictor.info.schemes:
         own = project is not None and predictor.schemes_of(project, np.empty(0, np.int64)) is not None
@@ -134,7 +145,16 @@ def _predict_video(args: argparse.Namespace, video: Path, predictor: Predictor, 
     from training.commands.shared.video_rows import predict_video
 
     with progress_bar("predict") as report:
-        predict_video(video, predictor, args.out, report, project=args.to_project, every=args.every or 25, run=model)
+        predict_video(
+            video,
+            predictor,
+            args.out,
+            report,
+            project=args.to_project,
+            every=args.every or 25,
+            run=model,
+            escape_formulas=args.escape_formulas,
+        )
     return 0
 
 
@@ -166,7 +186,7 @@ def project_rows(path: Path, predictor: Predictor, unreadable: list[str], report
     with Project.open(path, read_only=True) as project:
         check_keypoints(predictor, project)
         ids, names = project.kept_ids(), project.names()
-        for part, images in project_batches(project, ids, unreadable):
+        for part, images, _ in project_batches(project, ids, unreadable):
             schemes = predictor.schemes_of(project.path, part)
             points, confidences = predict_images(predictor, images, schemes)
             yield [(names[i - 1],) for i in part.tolist()], points + project.faces(part).corners, confidences
@@ -194,20 +214,41 @@ def file_rows(files: list[tuple[str, Path]], predictor: Predictor, unreadable: l
         report(done / len(files), "")
 
 
-def write_csv(path: Path, rows: Rows, schema: KeypointSchema, *, key: tuple[str, ...] = KEY) -> int:
+def write_csv(
+    path: Path,
+    rows: Rows,
+    schema: KeypointSchema,
+    *,
+    key: tuple[str, ...] = KEY,
+    unreadable: Sequence[str] = (),
+    escape_formulas: bool = False,
+) -> int:
     """Write the CSV atomically; returns the number of rows.
 
-    key: the columns before the points'. Coordinates are in px; the centre of the first pixel is (0, 0).
+    key: the columns before the points'. Coordinates are in px; the centre of the first pixel is (0, 0). unreadable: what
+    is wrong with the images that have no row. Raises UserError, and leaves what was there, if there is no row at all.
     """
     import pandas as pd
 
     columns = [*key, *schema.columns, *(f"{name}_confidence" for name in schema.keypoints)]
     count = 0
+    escape = without_formula if escape_formulas else str
     with replacing(path) as file:
-        pd.DataFrame(columns=columns).to_csv(file, index=False, lineterminator="\r\n")
+        pd.DataFrame(columns=list(map(escape, columns))).to_csv(file, index=False, lineterminator="\r\n")
         for cells, points, confidences in rows:
             numbers = np.concatenate([points.reshape(len(cells), -1), confidences], axis=1)
-            table = pd.concat([pd.DataFrame(cells), pd.DataFrame(numbers)], axis=1)
+            table = pd.concat([pd.DataFrame([list(map(escape, row)) for row in cells]), pd.DataFrame(numbers)], axis=1)
             table.to_csv(file, index=False, header=False, float_format="%.3f", lineterminator="\r\n")
             count += len(table)
+        if not count:
+            raise UserError(_nothing(path, unreadable))
     return count
+
+
+def _nothing(out: Path, unreadable: Sequence[str]) -> str:
+    if not unreadable:
+        return f"There are no samples to predict, so {out} was not written; import data first."
+    return (
+        f"None of the {len(unreadable):,} images could be predicted, so {out} was not written. "
+        f"First problem: {unreadable[0]}"
+    )

@@ -99,7 +99,7 @@ def _folder(args: argparse.Namespace) -> Path:
     if not name:
         raise UserError("Give --recipe NAME for a new search, or --name of an existing one (`--list` shows them).")
     folder = project / SEARCHES / name
-    if not (folder / PLAN).is_file():
+    if Path(name).name != name or not (folder / PLAN).is_file():
         return _new(args, name)
     old = read_plan(folder)
     if old.remote != bool(args.storage):

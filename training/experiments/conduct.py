@@ -18,11 +18,13 @@ from training.experiments.hiding import Hidden, hide_labels
 from training.experiments.options import FOLDER, LOCK, Options, report_folder
 from training.experiments.papers.definition import Experiment, differ_in_rows_only, missing_recipes
 from training.experiments.plan import Job, Setting, check_rows, expected_seconds, make_plan, plan_sentence
+from training.experiments.report.saved_table import CSV, JSON, MARKDOWN, PAGE
 from training.experiments.runner import Runner
 from training.faces.labels.samples import Split
 from training.files.sentences import writing
 from training.processes.locks import Lock
 from training.progress import Cancelled, Progress
+from training.storage.destination import Result, check_destination
 from training.storage.project.project import Project
 from training.storage.runs.inputs.snapshot import Snapshot, snapshot_project
 from training.storage.runs.start import TRAIN
@@ -54,7 +56,7 @@ def conduct(
             f"{experiment.name} needs the recipes {', '.join(lacking)}, which are not part of this version."
         )
     with Project.open(path, read_only=True) as project, hold(project.path / FOLDER / experiment.name):
-        folder = options.folder or report_folder(project.path, experiment.name, options.hide)
+        folder = _report_folder(options.folder, project, experiment, options.hide)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()  # fail now rather than after hours of training
@@ -66,6 +68,23 @@ def conduct(
         except Cancelled:
             return False
     return True
+
+
+def _report_folder(asked: Path | None, project: Project, experiment: Experiment, hide: float) -> Path:
+    """Where the report goes. Raises UserError where it could overwrite other files than those of an earlier report."""
+    own = report_folder(project.path, experiment.name, hide)
+    if asked is None or asked.resolve() == own.resolve():
+        return own
+    check_destination(asked, Result.FOLDER, project=project)
+    if all((asked / name).is_file() for name in (PAGE, JSON)):
+        return asked
+    with writing(asked):
+        for path in asked.iterdir() if asked.is_dir() else ():
+            if path.name in (PAGE, MARKDOWN, CSV, JSON) or path.suffix in (".svg", ".png"):
+                raise UserError(
+                    f"{path}: the report could overwrite this file, which is not of one; choose another folder."
+                )
+    return asked
 
 
 def check_installed() -> None:

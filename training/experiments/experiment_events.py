@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from training.files.json_values import strict
+from training.files.json_values import parse_json, strict
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def to_line(event: ExperimentEvent) -> str:
 
 def from_line(line: str) -> ExperimentEvent:
     """The event of a line. Raises ValueError for anything else."""
-    values: Any = json.loads(line)
+    values: Any = parse_json(line)
     kind = _EVENTS.get(str(values.get("event"))) if isinstance(values, dict) else None
     if kind is None:
         raise ValueError("not an event of an experiment")

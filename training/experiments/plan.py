@@ -12,6 +12,7 @@ from training.errors import UserError
 from training.experiments.hiding import Hidden
 from training.experiments.options import Options
 from training.experiments.papers.definition import Arm, Budget, Experiment, arm_config
+from training.storage.runs.folder import can_resume
 from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.settings.config import RunConfig
@@ -83,7 +84,7 @@ def find_done(job: Job, runs: Sequence[RunInfo], snapshot: Snapshot) -> RunInfo 
 def _can_be_used(info: RunInfo) -> bool:
     if info.status == "done":
         return info.has_model
-    return info.status == "running" or info.run.resume.is_file()
+    return info.status == "running" or can_resume(info.run)
 
 
 def _same_split(info: RunInfo, snapshot: Snapshot) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 import tokenize
 import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +25,16 @@ _HEADER_FAULTS = (
     tokenize.TokenError,
     RecursionError,
     MemoryError,
+)
+_ARCHIVE_FAULTS = (
+    *_HEADER_FAULTS,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    IndexError,
+    OverflowError,
+    RuntimeError,  # encrypted
+    NotImplementedError,
 )
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}  # by version
 
@@ -40,6 +53,21 @@ def map_array(path: Path) -> np.ndarray:
             return np.empty(shape, dtype)
         order: Literal["F", "C"] = "F" if fortran else "C"
         return np.asarray(np.memmap(file, dtype, "r", file.tell(), shape, order))
+
+
+def read_archive(path: Path, names: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Arrays of an uncompressed `.npz` by name; `optional` ones may be missing.
+
+    Raises OSError if it cannot be read or is no file, ValueError if it is damaged.
+    """
+    with open_regular(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                held = set(archive.namelist())
+                wanted = (*names, *(name for name in optional if f"{name}.npy" in held))
+                return {name: read_array(archive, name) for name in wanted}
+        except _ARCHIVE_FAULTS as error:  # the parser of archives raises what it likes, too
+            raise ValueError(str(error) or type(error).__name__) from error
 
 
 def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -31,3 +32,10 @@ def inside(folder: Path, name: str) -> Path:
     if not parts or "\0" in name or ".." in (*parts, *foreign.parts) or name.startswith("/") or foreign.drive:
         raise UserError(f"{name[:200]!r} leads out of the folder {folder}; rename it.")
     return folder.joinpath(*parts)
+
+
+def check_links(folder: Path, path: Path) -> None:
+    """Raise UserError where links below `folder` lead a path below it elsewhere: what is written would land there."""
+    real = os.path.realpath(path.parent)
+    if Path(os.path.realpath(folder)) not in (Path(real), *Path(real).parents):
+        raise UserError(f"{path}: a link leads from here out of the folder {folder}; remove the link.")

@@ -79,3 +79,12 @@ def _sqlite_sentence(error: sqlite3.OperationalError) -> str:
     if "locked" in text:
         return "another program is writing to it; wait for it to end and try again"
     return f"cannot be written ({text})"
+
+
+@contextmanager
+def naming(path: Path, *, hidden: Path) -> Iterator[None]:
+    """UserErrors of the block name `path` where they would name the temporary `hidden`, which becomes it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace(str(hidden), str(path))) from error

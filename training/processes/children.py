@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from training.processes.locks import Lock
+
 if sys.platform == "win32":
     NO_CONSOLE = subprocess.CREATE_NO_WINDOW  # creation flags of a child: it opens no console window
 else:
@@ -32,11 +34,12 @@ kernel.AttachConsole(process) and kernel.GenerateConsoleCtrlEvent(1, process)
 
 
 def start_detached(
-    words: Sequence[str], *, log: Path, out: Path | None = None, append: bool = False
+    words: Sequence[str], *, log: Path, out: Path | None = None, append: bool = False, keep: Lock | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a process in its own session and group, so that it survives when the window or terminal is closed.
 
-    log: receives stderr and, without `out`, stdout. append: keep the log's content. Raises OSError.
+    log: receives stderr and, without `out`, stdout. append: keep the log's content. keep: a held lock that the process
+    holds too, until it ends; not on Windows, where a lock belongs to one process. Raises OSError.
     """
     with ExitStack() as files:
         said = files.enter_context(log.open("ab" if append else "wb"))
@@ -50,7 +53,14 @@ def start_detached(
                 creationflags=subprocess.CREATE_NEW_PROCESS_GROUP | NO_CONSOLE,
                 env=os.environ | {"PYTHONUTF8": "1"},  # what it prints is read as UTF-8
             )
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=told, stderr=said, start_new_session=True)
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=said,
+            start_new_session=True,
+            pass_fds=() if keep is None else (keep.descriptor,),
+        )
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+import stat
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
+
+from training.files.sentences import RefusedFileError
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its other end
 _POLL_SECONDS = 0.02
 _BYTE = 1 << 30  # offset of the byte that Windows locks, beyond the content: no other process can read a locked byte
 _LOOKS = 5 if sys.platform == "win32" else 1  # Windows has no shared locks, so two probes can collide
@@ -31,8 +36,9 @@ class Lock:
 
         `is_held` in another process takes the lock for an instant, so `wait` should not be 0.
         """
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | _NO_WAIT, 0o666)
         try:
+            _check(self.path, descriptor)
             until = time.monotonic() + wait
             while not _try_lock(descriptor, shared=False):
                 if time.monotonic() > until:
@@ -51,8 +57,13 @@ class Lock:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.write(self._descriptor, str(os.getpid()).encode())
 
+    @property
+    def descriptor(self) -> int:
+        """Of the open file while the lock is held. A child process that inherits it holds the lock until it ends."""
+        return self._descriptor
+
     def release(self) -> None:
-        """Does nothing if the lock is not held."""
+        """Let go of the lock; where a child process inherited it, that still holds it."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             _unlock(descriptor)
@@ -83,10 +94,11 @@ def holder(path: Path) -> int | None:
 def _look(path: Path) -> bytes | None:
     """The beginning of the file if its lock is held, else None."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | _NO_WAIT)
     except FileNotFoundError:
         return None
     try:
+        _check(path, descriptor)
         for _ in range(_LOOKS):
             if _try_lock(descriptor, shared=True):
                 _unlock(descriptor)
@@ -97,6 +109,12 @@ def _look(path: Path) -> bytes | None:
         return os.read(descriptor, 32)
     finally:
         os.close(descriptor)
+
+
+def _check(path: Path, descriptor: int) -> None:
+    """Raises OSError for a pipe or device: a project may be a stranger's."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise RefusedFileError(errno.EINVAL, "this is a pipe or a device, not a file; replace or remove it", str(path))
 
 
 def _try_lock(descriptor: int, *, shared: bool) -> bool:

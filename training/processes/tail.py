@@ -7,21 +7,27 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from training.files.regular import open_regular
+
 Event = TypeVar("Event")
+_MOST = 1 << 26  # bytes
 _BEFORE = 256  # bytes compared to detect that a file was truncated and rewritten
 
 
 def new_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
     """The lines after a byte offset, and the offset to continue from. An unfinished last line is left for later.
 
-    A file shorter than `offset` was truncated and is read from the start. Raises OSError.
+    A file shorter than `offset` was truncated and is read from the start. At most 64 MB are read: call again where the
+    offset still grows. What has no end of line within that is left out. Raises OSError.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = offset if offset <= os.fstat(file.fileno()).st_size else 0
         file.seek(start)
-        data = file.read()
+        data = file.read(_MOST)
     whole = data.rfind(b"\n") + 1
-    return data[:whole].splitlines(), start + whole
+    if not whole and len(data) == _MOST:
+        return [], start + _MOST
+    return data[:whole].split(b"\n")[:-1], start + whole
 
 
 def parsed(lines: Iterable[bytes], parse: Callable[[str], Event]) -> list[Event]:
@@ -54,7 +60,7 @@ class Tail:
         return lines
 
     def _bytes_before(self) -> bytes:
-        with self.path.open("rb") as file:
+        with open_regular(self.path) as file:
             start = max(0, self._offset - _BEFORE)
             file.seek(start)
             return file.read(self._offset - start)

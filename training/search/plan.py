@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 
 from training.errors import UserError
+from training.files.json_values import read_json
 from training.files.names import safe_name
 from training.files.replacing import replacing
 from training.processes.locks import Lock, is_held
-from training.storage.runs.folder import load_config
+from training.storage.runs.folder import load_config, read_about
 from training.storage.runs.inputs.snapshot import Snapshot, load_snapshot
 from training.storage.runs.new_run import write_inputs
 from training.storage.runs.run import Run
@@ -35,6 +36,8 @@ SEARCHES, PLAN, TRIALS, DATABASE = "searches", "search.json", "trials.json", "se
 WORKERS, STOP, LOCK = "workers", "stop", "lock"
 PRUNERS = ("median", "halving", "none")
 MOST_TRIALS = 100_000
+_MOST = 1 << 28  # bytes of a table of trials
+_LARGEST = 1e300
 LONGER = 5  # budget for training the best trial's settings, as a multiple of a trial's budget
 _STATES = {"done": 0, "pruned": 1, "running": 2, "waiting": 2, "failed": 3}  # states of a trial, in listing order
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -175,15 +178,15 @@ def write_plan(folder: Path, plan: SearchPlan) -> None:
 def read_plan(folder: Path) -> SearchPlan:
     """The plan of a search's folder. Raises UserError if it is missing or damaged."""
     try:
-        values = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        about = json.loads(Run(folder).config.read_text(encoding="utf-8"))
+        values = read_json(folder / PLAN)
+        about = read_about(Run(folder))
         return SearchPlan(
             name=folder.name,
             config=load_config(Run(folder)),
             space=space_from_json(values["space"]),
-            trials=int(values["trials"]),
-            pruner=str(values["pruner"]),
-            remote=bool(values["remote"]),
+            trials=_whole(values["trials"]),
+            pruner=str(values["pruner"])[:80],
+            remote=values["remote"] is True,
             label_hash=str(about["label_hash"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -204,7 +207,7 @@ def write_trials(folder: Path, trials: Sequence[TrialInfo]) -> None:
 def read_trials(folder: Path) -> tuple[TrialInfo, ...]:
     """The table of trials; empty if there are none yet or the file cannot be read."""
     try:
-        values = json.loads((folder / TRIALS).read_text(encoding="utf-8"))
+        values = read_json(folder / TRIALS, limit=_MOST)
         return tuple(map(_trial, values["trials"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()
@@ -213,16 +216,28 @@ def read_trials(folder: Path) -> tuple[TrialInfo, ...]:
 def _trial(values: dict[str, Any]) -> TrialInfo:
     """A row of the table. Raises KeyError, TypeError or ValueError if it is malformed."""
     state, value, params = str(values["state"]), values["value"], values["params"]
-    if state not in _STATES or not isinstance(params, dict):
-        raise ValueError(f"a trial cannot be {state}")
+    if state not in _STATES or not isinstance(params, dict) or any(type(v) in (dict, list) for v in params.values()):
+        raise ValueError(f"a trial cannot be {state[:80]}")
     return TrialInfo(
-        number=int(values["number"]),
+        number=_whole(values["number"]),
         state=state,
-        value=None if value is None else float(value),
-        done=float(values["done"]),
+        value=None if value is None else _number(value),
+        done=_number(values["done"]),
         params=params,
         **{name: str(values[name]) for name in ("run", "host", "message")},
     )
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 53:
+        raise ValueError(f"{str(value)[:40]} is not a number of trials")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not abs(value) < _LARGEST:
+        raise ValueError(f"{str(value)[:40]} is not a number")
+    return float(value)
 
 
 def read_search(folder: Path) -> SearchInfo:

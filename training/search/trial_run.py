@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from training.search.rungs import Rungs
 from training.storage.runs.events import Event, RunFailed, RunFinished, RunStarted
-from training.storage.runs.folder import is_running, load_config, read_events, request_stop
+from training.storage.runs.folder import can_resume, is_running, load_config, read_events, request_stop
 from training.storage.runs.listing import read_run
 from training.storage.runs.run import Run
 from training.storage.runs.start import start_training
@@ -85,4 +85,4 @@ def _start(run: Run, command: Sequence[str]) -> subprocess.Popen[bytes] | None:
 def can_go_on(run: Run) -> bool:
     """Whether an interrupted trial's run can be continued exactly."""
     status = read_run(run).status
-    return status in ("queued", "running", "done", "failed") or run.resume.is_file()
+    return status in ("queued", "running", "done", "failed") or can_resume(run)

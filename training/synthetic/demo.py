@@ -11,6 +11,7 @@ from training.faces.labels.head_poses import write_poses
 from training.faces.labels.samples import SampleBatch, Split
 from training.faces.labels.schema import KAGGLE_15
 from training.progress import IsCancelled, Progress, Report
+from training.storage.destination import Result, check_destination
 from training.storage.project.new_project import new_project
 from training.synthetic.faces import SyntheticFaces, make_faces
 from training.synthetic.label_noise import kaggle_missing, take_away
@@ -39,6 +40,7 @@ def make_demo_project(
         raise UserError(f"A demo project needs at least one sample, not {samples}.")
     if path.exists():
         raise UserError(f"{path} already exists. Choose another name for the demo project.")
+    check_destination(path, Result.FOLDER)
     step = Progress(progress, cancelled)
     step(0.0, "drawing faces")
     faces = _faces(samples, seed, step.part(0.0, 0.97))

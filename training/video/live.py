@@ -34,8 +34,10 @@ import cv2
 import numpy as np
 
 from training.errors import UserError
+from training.files.json_values import parse_json
 from training.learning.inference.device import keep_memory, set_threads
 from training.learning.inference.predictor import Predictor
+from training.storage.destination import Result, check_destination
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
 from training.video.kept_frames import save_frame
@@ -150,7 +152,7 @@ class Live:
                 case "save":
                     self._save(Path(message["project"]), Run(Path(message["run"])))
                 case "record":
-                    self._record(Path(message["path"]))
+                    self._record(Path(message["path"]), str(message.get("project", "")))
                 case "stop":
                     self.stop()
         except UserError as error:
@@ -201,7 +203,12 @@ class Live:
             ids = save_frame(project, *self._last, video=self.video.name, run=run)
         self.say({"event": "saved", "faces": len(ids)})
 
-    def _record(self, path: Path) -> None:
+    def _record(self, path: Path, project: str) -> None:
+        """project: the open one, whose sources are not overwritten; "" if there is none."""
+        inputs = () if self.video.path is None else (self.video.path,)
+        with ExitStack() as stack:
+            opened = stack.enter_context(Project.open(Path(project), read_only=True)) if project else None
+            check_destination(path, Result.TABLE, inputs=inputs, project=opened)
         self.stop()
         table = ExitStack()
         self._write = table.enter_context(video_table(path, self.predictor.schema))
@@ -218,17 +225,22 @@ class Live:
             self._finish(error)
 
     def stop(self) -> None:
-        """End the recording, if there is one, and complete its file."""
+        """End the recording, if there is one, and complete its file, unless it has no row."""
         self._finish(None)
 
-    def _finish(self, error: OSError | None) -> None:
+    def _finish(self, error: OSError | UserError | None) -> None:
         table, self._table, self._write = self._table, None, None
         if table is None:
             return
+        if error is None and not self._rows:
+            error = UserError(f"No face was in the recorded frames, so {self._path} was not written.")
         try:
             table.__exit__(type(error) if error else None, error, None)
+            if error is not None:
+                raise error
         except UserError as told:
-            self.say({"event": "lost", "text": f"The recording has ended and is lost. {told}"})
+            lost = " and is lost" if self._rows else ""
+            self.say({"event": "lost", "text": f"The recording has ended{lost}. {told}"})
         else:
             self.say({"event": "recorded", "path": str(self._path), "rows": self._rows})
 
@@ -276,16 +288,18 @@ def _run(shown: Live, lines: queue.SimpleQueue[str]) -> None:
 
 def _parsed(line: str) -> dict[str, Any]:
     try:
-        message = json.loads(line)
+        message = parse_json(line)
     except ValueError:
         return {"cmd": ""}
     return message if isinstance(message, dict) and "cmd" in message else {"cmd": ""}
 
 
 def _read(commands: TextIO, lines: queue.SimpleQueue[str]) -> None:
-    for line in commands:
-        lines.put(line)
-    lines.put("")
+    try:
+        for line in commands:
+            lines.put(line)
+    finally:
+        lines.put("")
 
 
 def _opened(video: Video, predictor: Predictor) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from training.faces.labels.schema import KeypointSchema
+from training.files.csv_text import without_formula
 from training.files.replacing import replacing
 from training.video.source import Frame
 from training.video.tracking import Face
@@ -17,7 +18,7 @@ WriteFaces = Callable[[Frame, Sequence[Face]], None]
 
 
 @contextmanager
-def video_table(path: Path, schema: KeypointSchema) -> Iterator[WriteFaces]:
+def video_table(path: Path, schema: KeypointSchema, *, escape_formulas: bool = False) -> Iterator[WriteFaces]:
     """Yields a function that writes a frame's faces; the file appears when the block ends normally. Coordinates in
     frame px.
     """
@@ -25,7 +26,8 @@ def video_table(path: Path, schema: KeypointSchema) -> Iterator[WriteFaces]:
         file = io.TextIOWrapper(binary, newline="", encoding="utf-8")
         writer = csv.writer(file)
         sure = [f"{name}_confidence" for name in schema.keypoints]
-        writer.writerow(["frame", "time", "face", *schema.columns, *sure])
+        titles = ["frame", "time", "face", *schema.columns, *sure]
+        writer.writerow(map(without_formula, titles) if escape_formulas else titles)
         yield lambda frame, faces: writer.writerows(_row(frame, face) for face in faces)
         file.detach()
 

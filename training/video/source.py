@@ -41,13 +41,14 @@ def is_video(path: Path) -> bool:
 
 
 class Video:
-    """An open video file or camera, read by `frames`. rate: frames/s. count: 0 if unknown."""
+    """An open video file or camera, read by `frames`. rate: frames/s. count: 0 if unknown. path: None for a camera."""
 
     def __init__(self, source: Path | int) -> None:
         """source: a file, or a camera's number. Raises UserError where there is no such camera or it is not a video."""
         self.is_camera = isinstance(source, int)
         self.name = _camera_name(source) if isinstance(source, int) else source.name
         self._source = source
+        self.path = None if isinstance(source, int) else source
         self._capture = _open(source)
         rate, count = self._capture.get(cv2.CAP_PROP_FPS), self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = rate if np.isfinite(rate) and 0.1 <= rate <= 1000 else _USUAL_RATE

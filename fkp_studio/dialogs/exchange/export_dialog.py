@@ -25,7 +25,9 @@ from fkp_studio.dialogs.exchange.export_order import FORMATS, Order, export, exp
 from fkp_studio.document.session import Session
 from fkp_studio.look.widgets.desktop import show_in_folder
 from fkp_studio.look.widgets.dialog_parts import Working, button, row, text_label
-from training.sources.exchange.export_project import ExportReport
+from training.errors import UserError
+from training.sources.exchange.export_project import ExportReport, check_export
+from training.storage.destination import Result, check_destination
 from training.storage.project.tables.predictions import prediction_runs
 
 LABELS = "labels"
@@ -42,6 +44,7 @@ class ExportDialog(QDialog):
         self._task: Task | None = None
         self.format, self.what, self.help = QComboBox(), QComboBox(), text_label(role="dim")
         self.states = QCheckBox("include which points are occluded or absent")
+        self.escape = QCheckBox("for spreadsheets: show cells that look like formulas as text")
         self.int8 = QCheckBox("8-bit convolutions: smaller and faster, slightly less accurate")
         self.lookup, self.out = (
             _PathRow("IdLookupTable.csv", self._choose_lookup),
@@ -77,6 +80,7 @@ class ExportDialog(QDialog):
         form.addRow("", self.help)
         form.addRow("Write", self.what)
         form.addRow("", self.states)
+        form.addRow("", self.escape)
         form.addRow("", self.int8)
         form.addRow("IdLookupTable.csv", self.lookup)
         form.addRow("To", self.out)
@@ -131,6 +135,7 @@ class ExportDialog(QDialog):
             self.lookup.path() if self.chosen == "submission" else None,
             self.chosen == "csv" and self.states.isChecked(),
             self.chosen == "onnx" and self.int8.isChecked(),
+            self.chosen == "csv" and self.escape.isChecked(),
         )
         self.working.begin(f"Writing {order.out.name}…")
         self.pages.setCurrentIndex(1)
@@ -193,6 +198,7 @@ class ExportDialog(QDialog):
         self.help.setText(entry.help)
         self._form.setRowVisible(self.lookup, self.chosen == "submission")
         self._form.setRowVisible(self.states, self.chosen == "csv")
+        self._form.setRowVisible(self.escape, self.chosen == "csv")
         self._form.setRowVisible(self.int8, self.chosen == "onnx")
         for place in range(1, self.what.count()):
             run = str(self.what.itemData(place))
@@ -212,10 +218,27 @@ class ExportDialog(QDialog):
             self._say("Choose a run to export; runs are listed once they have predictions.")
         elif self.chosen == "submission" and not self.lookup.edit.text().strip():
             self._say("Choose Kaggle's IdLookupTable.csv: it lists the rows to submit.", quiet=True)
-        elif self.out.path().exists():
+        elif refused := self._refusal():
+            self._say(refused)
+        elif self.out.path().is_file():
             self._say(f"{self.out.path().name} exists and will be replaced.", block=False)
         else:
             self._say("", block=False)
+
+    def _refusal(self) -> str:
+        """Why the export cannot be written there; "" if it can."""
+        store, lookup = self._session.store, self.lookup.edit.text().strip()
+        if store is None:
+            return ""
+        out, read = self.out.path(), self.lookup.path() if lookup and self.chosen == "submission" else None
+        try:
+            if self.chosen == "onnx":
+                check_destination(out, Result.MODEL, project=store.project)
+            else:
+                check_export(store.project, out, format=self.chosen, lookup=read)
+        except UserError as error:
+            return str(error)
+        return ""
 
     def _say(self, sentence: str, *, block: bool = True, quiet: bool = False) -> None:
         self.problem.setText("" if quiet else sentence)

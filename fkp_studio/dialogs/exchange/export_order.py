@@ -69,6 +69,7 @@ class Order:
     lookup: Path | None
     states: bool
     int8: bool
+    escape_formulas: bool = False
 
 
 def export(
@@ -84,6 +85,7 @@ def export(
                 lookup=order.lookup,
                 run=order.run,
                 states=order.states,
+                escape_formulas=order.escape_formulas,
                 progress=progress,
                 cancelled=cancelled,
             )
@@ -98,6 +100,6 @@ def export_model(
 
     Runs in a child process, so that the window never loads torch. Raises UserError with the command's error message.
     """
-    words = [*command, str(project), str(out), "--format", "onnx", "--run", run, *(["--int8"] if int8 else [])]
+    words = [*command, str(project), str(out), "--format", "onnx", f"--run={run}", *(["--int8"] if int8 else [])]
     said = run_command(words, cancelled=cancelled)
     return None if said is None else said.strip()

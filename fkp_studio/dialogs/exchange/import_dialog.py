@@ -100,6 +100,13 @@ class ImportDialog(QDialog):
         """Import into this project."""
         if self._source is None or self._importing is not None:
             return
+        store = self._session.store
+        try:
+            if store is not None and store.path == project:
+                store.project.address.check()
+        except UserError as error:
+            show_error(self, error)
+            return
         self._project = project
         self.working.begin(f"Importing {self._source.name}…")
         self.pages.setCurrentWidget(self.working)
@@ -197,6 +204,10 @@ class ImportDialog(QDialog):
     def _open_project(self) -> None:
         store = self._session.store
         try:
+            if store is not None and store.whereabouts.look() is not None:
+                raise UserError(
+                    f"{self._project} is complete. Find the project that is open, or save it as a copy, before you open it."
+                )
             if store is not None and store.path.resolve() == self._project.resolve():
                 store.external.reload()
             else:

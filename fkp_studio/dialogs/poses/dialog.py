@@ -40,7 +40,7 @@ class PosesDialog(QDialog):
         self._tasks: dict[str, Task] = {}
         self.title, self.about = text_label("Head poses", "title"), text_label(role="dim")
         self.which, self.spin = QComboBox(), QSpinBox(minimum=2, maximum=MOST_BINS, value=bins)
-        self.histogram = PoseHistogram()
+        self.histogram = PoseHistogram(project=None if session.store is None else session.store.path)
         self.legend, self.readout = QLabel(), QLabel()
         self.use, self.close_button = button("Balance when training", "primary"), button("Close")
         self._rebalance, self._reread, self._redraw = (QTimer(self, singleShot=True) for _ in range(3))
@@ -100,7 +100,7 @@ class PosesDialog(QDialog):
         elif self._facts is None:
             self.about.setText("Aligning the faces…")
         if store is not None:
-            self._task("read", read_poses, store.path, done=self._on_read)
+            self._task("read", read_poses, store.project.address, done=self._on_read)
 
     def _on_read(self, facts: PoseFacts) -> None:
         self._facts = facts
@@ -158,7 +158,7 @@ class PosesDialog(QDialog):
                 self.histogram.set_images(images)
 
         def draw(cancelled: Callable[[], bool]) -> list[QImage | None]:
-            return draw_typical(store.path, shown, side=side, cancelled=cancelled)
+            return draw_typical(store.project.address, shown, side=side, cancelled=cancelled)
 
         self._task("draw", draw, done=drawn, cancellable=True)
 

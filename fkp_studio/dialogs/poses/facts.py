@@ -13,6 +13,7 @@ from fkp_studio.face.images import to_image
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.measures.pose_balance import Balance
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 from training.storage.runs.inputs.balance import BALANCE, ProjectPoses, project_poses, read_balance
 from training.storage.runs.run import Run
@@ -47,7 +48,7 @@ class PoseFacts:
     runs: tuple[str, ...]
 
 
-def read_poses(path: Path) -> PoseFacts:
+def read_poses(path: Place) -> PoseFacts:
     """Read the poses of a project's train faces."""
     with Project.open(path, read_only=True) as project:
         runs = tuple(sorted((p.parent.name for p in project.runs_dir.glob(f"*/{BALANCE}")), reverse=True))
@@ -70,7 +71,7 @@ def read_run_balance(path: Path, run: str) -> Shown:
     return Shown(found.ids, found.balance)
 
 
-def draw_typical(path: Path, shown: Shown, *, side: int, cancelled: Callable[[], bool]) -> list[QImage | None]:
+def draw_typical(path: Place, shown: Shown, *, side: int, cancelled: Callable[[], bool]) -> list[QImage | None]:
     """One face per bin, cropped from its image, `side` px; None if the bin is empty or its images are unreadable."""
     images: list[QImage | None] = []
     with Project.open(path, read_only=True) as project:

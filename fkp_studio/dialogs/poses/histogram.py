@@ -29,8 +29,10 @@ class PoseHistogram(QWidget):
     chosen = Signal(int)  # the bin
     pointed = Signal(str)  # the count in the bin under the pointer, in words; "" for none
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, project: Path | None = None) -> None:
+        """project: the open one, whose sources no saved histogram replaces."""
         super().__init__(parent)
+        self._project = project
         self._edges, self._before, self._after = np.zeros(0), np.zeros(0, int), np.zeros(0, int)
         self._images: Sequence[QImage | None] = ()
         self._at = -1  # the bin under the pointer or the keyboard
@@ -174,7 +176,7 @@ class PoseHistogram(QWidget):
                 if kind == "SVG"
                 else plot_export.png_of(self.draw, self.size())
             )
-        plot_export.save(path, data, tell=self.pointed.emit, owner=self)
+        plot_export.save(path, data, tell=self.pointed.emit, owner=self, project=self._project)
 
     # ---- mouse and keys
 

@@ -153,10 +153,11 @@ class AcceptDialog(QDialog):
             self.summary.setText("Choose a run in the list of runs first.")
             return
         self.summary.setText("Counting…")
-        path, run = store.path, self.run
+        address, run = store.project.address, self.run
 
         def read(*, cancelled: Callable[[], bool]) -> tuple[Candidates, ErrorCurve]:
-            return candidates_in(path, run, cancelled=cancelled), run_curve(Run(path / "runs" / run))
+            own = Run(address.path / "runs" / run)
+            return candidates_in(address, run, cancelled=cancelled), run_curve(own)
 
         self._task("read", read, done=self._on_read, cancellable=True)
 
@@ -211,7 +212,7 @@ class AcceptDialog(QDialog):
                     self._draw()
 
             side = self.examples.pixels
-            self._task("draw", lambda: draw_examples(store.path, self.run, found, side=side), done=drawn)
+            self._task("draw", lambda: draw_examples(store.project.address, self.run, found, side=side), done=drawn)
 
     def _fill_table(self, found: Outcome) -> None:
         store = self._session.store

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.labels.run_names import run_number
 from training.progress import Progress
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import Predictions
 from training.storage.runs.run import Run
@@ -34,7 +34,7 @@ class Outcome:
     examples: tuple[int, ...]
 
 
-def candidates_in(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Candidates:
+def candidates_in(path: Place, run: str, *, cancelled: Callable[[], bool]) -> Candidates:
     """All unset points that can be accepted from a run, conditioned on the labels. Raises Cancelled."""
     with Project.open(path, read_only=True) as project:
         project.database.progress = Progress(cancelled=cancelled)
@@ -57,7 +57,7 @@ def outcome(candidates: Candidates, threshold: float, *, examples: int) -> Outco
     )
 
 
-def draw_examples(path: Path, run: str, found: Outcome, *, side: int) -> list[FaceCard]:
+def draw_examples(path: Place, run: str, found: Outcome, *, side: int) -> list[FaceCard]:
     """Draw the examples as they would be after accepting."""
     from fkp_studio.face.images import to_image
     from fkp_studio.face.thumbnail import draw_thumbnail

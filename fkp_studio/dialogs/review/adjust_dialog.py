@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from fkp_studio.look.widgets.dialog_parts import button, row, text_label
 from fkp_studio.look.widgets.fact_table import FactTable, signed
 from training.assist.offsets.calibrate_to_labels import Fit, fit_run, from_json, undo_fit, use_fit
 from training.progress import Cancelled, Progress
+from training.storage.project.identity import Place, address_of
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 from training.storage.runs.model.prediction_stamp import NotPredictedError
@@ -86,7 +86,7 @@ class AdjustDialog(QDialog):
             self.summary.setText("Choose a run in the list of runs first.")
             return
         self._task(read_state, run, len(store.schema), done=self._on_state)
-        self._task(read_fit, store.path, run, done=self._on_fit, cancellable=True)
+        self._task(read_fit, store.project.address, run, done=self._on_fit, cancellable=True)
 
     def _on_state(self, used: Adjustment | None) -> None:
         self._used = used
@@ -148,7 +148,7 @@ def read_state(run: Run, keypoints: int) -> Adjustment | None:
     return read_adjustment(run, keypoints=keypoints)
 
 
-def read_fit(project: Path, run: Run, *, cancelled: Callable[[], bool], command: Sequence[str] = ADJUST) -> Fit | None:
+def read_fit(project: Place, run: Run, *, cancelled: Callable[[], bool], command: Sequence[str] = ADJUST) -> Fit | None:
     """Fit to stored predictions, or else in a process that predicts the labelled faces; None if cancelled.
 
     Raises UserError.
@@ -160,8 +160,10 @@ def read_fit(project: Path, run: Run, *, cancelled: Callable[[], bool], command:
     except Cancelled:
         return None
     except NotPredictedError:
-        words = [*command, str(project), "--run", run.name, "--try", "--json"]
+        address = address_of(project)
+        words = [*command, str(address.path), "--run", run.name, "--try", "--json"]
         out = run_command(words, cancelled=cancelled)
+        address.check()  # the command read whichever project was there
     return None if out is None else from_json(json.loads(out))
 
 

@@ -76,7 +76,9 @@ class KnownReader:
             return
         known = self.known
         if known is None:
-            self._start(lambda cancelled: read_known(store.path, self._run, cancelled=cancelled), self._on_known)
+            self._start(
+                lambda cancelled: read_known(store.project.address, self._run, cancelled=cancelled), self._on_known
+            )
         else:
             self._start(lambda **_hooks: facts_for(known, beyond), lambda facts: self._on_facts(facts, beyond))
 

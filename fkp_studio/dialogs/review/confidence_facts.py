@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from training.faces.measures.error_curve import ErrorCurve
 from training.faces.measures.reliability import Judged, Reliability, RiskCurve, reliability, risk_curve
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 from training.storage.runs.model.adjustment import read_adjustment
 from training.storage.runs.model.judged_predictions import judge_stored
@@ -38,7 +38,7 @@ class ConfidenceFacts:
     fitted: int  # as of Known
 
 
-def read_known(path: Path, run: str, *, cancelled: Callable[[], bool]) -> Known:
+def read_known(path: Place, run: str, *, cancelled: Callable[[], bool]) -> Known:
     """Read the stored predictions of the run."""
     with Project.open(path, read_only=True) as project:
         own = Run(project.runs_dir / run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from training.faces.labels.labels import Labels
 from training.faces.labels.splits import spread_rows
 from training.progress import Progress
 from training.storage.project.edits.shift import shifted, to_shift
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 from training.storage.runs.model.prediction_stamp import is_predicted, model_config
 from training.storage.runs.run import Run
@@ -23,7 +23,7 @@ LOOKED_AT = 2000  # evenly spread faces to choose the drawn ones from
 ROOM = 0.75  # of the inter-ocular distance, around the midpoint of the eyes
 
 
-def read_checks(path: Path, run: str, *, cancelled: Callable[[], bool]) -> list[Checked]:
+def read_checks(path: Place, run: str, *, cancelled: Callable[[], bool]) -> list[Checked]:
     """The check of each import; also by the predictions of `run` if they are complete and sufficient.
 
     Raises UserError, and Cancelled.
@@ -41,7 +41,7 @@ def _can_tell(project: Project, run: Run) -> bool:
         return False
 
 
-def draw_pairs(path: Path, checked: Checked, dx: float, *, faces: int, side: int) -> list[FaceCard]:
+def draw_pairs(path: Place, checked: Checked, dx: float, *, faces: int, side: int) -> list[FaceCard]:
     """The eyes of some faces, each twice: with the current labels, and with labels shifted by dx px to the right."""
     from fkp_studio.face.images import to_image
     from fkp_studio.face.thumbnail import draw_thumbnail

@@ -78,7 +78,7 @@ class OffsetsDialog(QDialog):
     def _read(self) -> None:
         store = self._session.store
         if store is not None:
-            self._task(read_checks, store.path, self._session.run, done=self._on_read, cancellable=True)
+            self._task(read_checks, store.project.address, self._session.run, done=self._on_read, cancellable=True)
 
     def _task(self, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False) -> None:
         self._tasks.append(run_task(fn, *args, done=done, failed=self._on_failed, owner=self, cancellable=cancellable))
@@ -120,7 +120,7 @@ class OffsetsDialog(QDialog):
         if store is not None:
 
             def draw() -> list[FaceCard]:
-                return draw_pairs(store.path, checked, dx, faces=FACES, side=self.faces.pixels)
+                return draw_pairs(store.project.address, checked, dx, faces=FACES, side=self.faces.pixels)
 
             self._task(draw, done=self._on_drawn)
 

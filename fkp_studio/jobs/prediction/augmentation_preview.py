@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from training.faces.images.reading import resize_points
+from training.storage.project.identity import Address, Place
 from training.storage.project.project import Project
 from training.storage.runs.settings.config import RunConfig
 
@@ -18,7 +18,7 @@ from training.storage.runs.settings.config import RunConfig
 class SheetRequest:
     """A request for these faces as augmented in training with these settings and seed."""
 
-    project: Path
+    project: Address
     ids: list[int]
     config: RunConfig
     seed: int
@@ -30,7 +30,7 @@ class SheetRequest:
         return {
             "id": number,
             "cmd": "augment",
-            "project": str(self.project),
+            "project": self.project.to_json(),
             "ids": self.ids,
             "config": self.config.to_json(),
             "seed": self.seed,
@@ -57,7 +57,7 @@ class Sheet:
         return cls(ids, images, points, mask)
 
 
-def plain_sheet(project: Path, ids: list[int], config: RunConfig) -> Sheet:
+def plain_sheet(project: Place, ids: list[int], config: RunConfig) -> Sheet:
     """These faces without augmentation, at the network's input size. Raises UserError if an image can't be read."""
     rows, side = np.array(ids, np.int64), config.network.input_size
     with Project.open(project, read_only=True) as opened:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QObject, Signal
 
 from fkp_studio.background.tasks import run_task
 from fkp_studio.document.changes import Changes
 from fkp_studio.document.session import Session
 from training.assist.filling.fill_of_run import make_fill, run_fill
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
 
@@ -36,7 +35,7 @@ class FillMaker(QObject):
             if made and store is self._session.store:
                 store.changed.emit(Changes(predictions=True, source=self))
 
-        run_task(_make, store.path, run, done=done, failed=self._on_failed, ended=self._on_ended, owner=self)
+        run_task(_make, store.project.address, run, done=done, failed=self._on_failed, ended=self._on_ended, owner=self)
 
     def _on_failed(self, error: Exception) -> None:
         self.message.emit(str(error))
@@ -47,7 +46,7 @@ class FillMaker(QObject):
             self.look()
 
 
-def _make(path: Path, run: str) -> bool:
+def _make(path: Place, run: str) -> bool:
     """Make the fill model unless it exists; whether it was made now."""
     with Project.open(path, read_only=True) as project:
         own = Run(project.runs_dir / run)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
+from training.storage.project.identity import Address
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import predicted_ids
 from training.storage.runs.model.prediction_stamp import model_stamp, stored_stamp
@@ -20,7 +19,7 @@ class Freshness:
         # run -> model stamp, bool by id: whether this window has predicted it by that model
         self._done: dict[Run, tuple[str, np.ndarray]] = {}
 
-    def needed(self, project: Path, run: Run, ids: np.ndarray | None) -> np.ndarray:
+    def needed(self, project: Address, run: Run, ids: np.ndarray | None) -> np.ndarray:
         """Those of `ids` (None: all samples not removed) without a prediction by the run's current model.
 
         Empty while the run has no model. Raises UserError if the project can't be read.
@@ -61,8 +60,8 @@ class Freshness:
         known, done = self._done.get(run, ("", np.zeros(0, bool)))
         return done if known == model else np.zeros(0, bool)
 
-    def _open(self, path: Path) -> Project:
-        if self._project is None or self._project.path != path.absolute():
+    def _open(self, path: Address) -> Project:
+        if self._project is None or self._project.address != path:
             self.close()
             self._project = Project.open(path, read_only=True)
         return self._project

@@ -89,7 +89,7 @@ class Predictions(QObject):
         if not info.has_model:
             self.message.emit(f"{run} has no model yet; predictions come after its first epoch.")
             return
-        self._all.emit(store.project.path, info.run, ids)
+        self._all.emit(store.project.address, info.run, ids)
 
     def cancel(self) -> None:
         """Cancel the prediction of all faces; finished ones are kept."""
@@ -99,7 +99,7 @@ class Predictions(QObject):
         """Request these faces as augmented in training; emits `sheet_drawn` or `sheet_failed`."""
         store = self._session.store
         if store is not None:
-            self._sheet.emit(SheetRequest(store.project.path, [int(i) for i in ids], config, seed))
+            self._sheet.emit(SheetRequest(store.project.address, [int(i) for i in ids], config, seed))
 
     def close(self) -> None:
         """End the worker and its thread, before the window closes."""
@@ -121,7 +121,7 @@ class Predictions(QObject):
     def _predict_face(self) -> None:
         info, store = self._book.info(self._session.run), self._session.store
         if info is not None and store is not None and self._session.sample_id >= 0:
-            self._face.emit(store.project.path, info.run, self._session.sample_id)
+            self._face.emit(store.project.address, info.run, self._session.sample_id)
 
     def _on_project_changed(self) -> None:
         self._cancel.emit()

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from fkp_studio.jobs.prediction.augmentation_preview import Sheet, SheetRequest
 from fkp_studio.jobs.prediction.freshness import Freshness
 from training.errors import UserError
 from training.processes.children import last_line
+from training.storage.project.identity import Address
 from training.storage.runs.model.prediction_stamp import model_stamp, note_predicted
 from training.storage.runs.run import Run
 
@@ -29,7 +29,7 @@ IDLE_MINUTES = 10  # then the process, which holds torch and models, is ended
 class Request:
     """The faces still wanted of one run. ids: int64, not answered yet; the first `asked` of them are requested."""
 
-    project: Path
+    project: Address
     run: Run
     ids: np.ndarray
     total: int
@@ -45,7 +45,7 @@ class Request:
         return {
             "id": number,
             "cmd": "predict",
-            "project": str(self.project),
+            "project": self.project.to_json(),
             "run": str(self.run),
             "ids": self.ids[: self.asked].tolist(),
         }
@@ -85,7 +85,7 @@ class PredictionWorker(QObject):
     # ---- requests
 
     @Slot(object, object, int)
-    def predict_face(self, project: Path, run: Run, sample_id: int) -> None:
+    def predict_face(self, project: Address, run: Run, sample_id: int) -> None:
         """Predict one face now unless its prediction is current; of several pending requests only the last counts."""
         ids = self._needed(project, run, np.array([sample_id], np.int64))
         if ids is None or not len(ids):
@@ -98,7 +98,7 @@ class PredictionWorker(QObject):
             self._next_face = request
 
     @Slot(object, object, object)
-    def predict_all(self, project: Path, run: Run, wanted: np.ndarray | None) -> None:
+    def predict_all(self, project: Address, run: Run, wanted: np.ndarray | None) -> None:
         """Predict these faces, or all without a prediction by the run's current model. Cancels the previous request."""
         self.cancel()
         ids = wanted if wanted is not None else self._needed(project, run, None)
@@ -319,7 +319,7 @@ class PredictionWorker(QObject):
         for request in owed[-1:]:
             self.failed.emit(request.run.name, _sentence(said))
 
-    def _needed(self, project: Path, run: Run, ids: np.ndarray | None) -> np.ndarray | None:
+    def _needed(self, project: Address, run: Run, ids: np.ndarray | None) -> np.ndarray | None:
         try:
             return self._fresh.needed(project, run, ids)
         except UserError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -65,11 +66,15 @@ def icon(name: str, *, colour: str | None = None) -> QIcon:
 
 
 def icon_path(name: str, *, colour: str) -> Path:
-    """A file with the icon in `colour`, for style sheets, which accept only paths. It is kept in the cache folder."""
+    """A file with the icon in `colour`, for style sheets, which accept only paths. It is kept in the cache folder.
+
+    If that cannot be written the file is missing, and style sheets draw nothing in its place.
+    """
     folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.CacheLocation)) / "icons"
     path = folder / f"{name}-{QColor(colour).name()[1:]}.svg"
     text = svg(name, colour=colour)
-    if not path.exists() or path.read_text("utf-8") != text:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    with suppress(OSError):
+        if not path.exists() or path.read_text("utf-8") != text:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
     return path

@@ -21,6 +21,7 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 QLabel[role="heading"] { color: $dim; font-weight: 600; letter-spacing: 1px; font-size: 11px; }
 QLabel[role="dim"] { color: $dim; }
 QLabel[role="danger"] { color: $danger; }
+QLabel[role="strong"] { font-weight: 600; }
 QLabel[role="title"] { font-size: 20px; font-weight: 600; }
 
 QPushButton { background: $raised; border: 1px solid $edge; border-radius: 4px; padding: 4px 12px; min-height: 18px; }
@@ -116,6 +117,7 @@ QPushButton[role="card"] {
 QPushButton[role="card"][small="true"] { min-height: 74px; }
 QPushButton[role="card"]:hover { border-color: $edge; background: $raised; }
 QPushButton[role="card"]:focus { border-color: $link; }
+QFrame#lost { background: $raised; border: none; border-left: 4px solid $danger; border-bottom: 1px solid $line; }
 QFrame#overlay { background: $panel; border: 1px solid $edge; border-radius: 0; }
 QLineEdit[role="large"] { font-size: 15px; padding: 6px 8px; }
 QToolButton[role="search"] { border: 1px solid $line; padding: 3px 10px; color: $dim; }

@@ -8,6 +8,7 @@ import logging.handlers
 import sys
 import threading
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -16,6 +17,7 @@ from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, q
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
 
 from training.errors import UserError
+from training.files.private import make_private
 
 log = logging.getLogger("fkp_studio")
 
@@ -28,8 +30,24 @@ _LEVELS = {
 }
 
 
-def start_log(folder: Path) -> IO[str]:
-    """Log to log.txt (1 MB, three backups) and, if the process dies, to crash.txt. Returns the open crash file."""
+def start_log(folder: Path) -> AbstractContextManager[object]:
+    """Log to log.txt (1 MB, three backups) and, if the process dies, to crash.txt, in a folder that only the user reads.
+
+    Returns the open crash file. If the folder cannot be written, no log is kept, and a line on stderr says so.
+    """
+    qInstallMessageHandler(_on_qt_message)
+    try:
+        make_private(folder)
+        return _start_files(folder)
+    except OSError as error:
+        sentence = f"No log is kept: {folder} cannot be written ({error.strerror})."
+        log.warning("%s", sentence)
+        if sys.stderr is not None:
+            print(sentence, file=sys.stderr)
+        return nullcontext()
+
+
+def _start_files(folder: Path) -> IO[str]:
     handler = logging.handlers.RotatingFileHandler(
         folder / "log.txt", maxBytes=1_000_000, backupCount=3, encoding="utf-8"
     )
@@ -38,7 +56,6 @@ def start_log(folder: Path) -> IO[str]:
     logging.getLogger().setLevel(logging.INFO)
     crash = (folder / "crash.txt").open("a", encoding="utf-8")
     faulthandler.enable(crash)
-    qInstallMessageHandler(_on_qt_message)
     return crash
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from training.errors import UserError
 from training.faces.images.crops import square_crop
 from training.faces.images.reading import read_image
 from training.storage.project.edits.crop_again import crop_again, photo_of
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 from training.storage.runs.model.starters import room_for
 
@@ -49,7 +49,7 @@ class ShownPhoto:
     room: float  # margin around the drawn box
 
 
-def read_photo(project: Path, sample_id: int) -> ShownPhoto:
+def read_photo(project: Place, sample_id: int) -> ShownPhoto:
     """Read the photo of a sample. Raises UserError. For a background thread."""
     with Project.open(project, read_only=True) as opened:
         photo, room = photo_of(opened, sample_id), room_for(opened.schema)
@@ -99,7 +99,7 @@ class BoxPage(QWidget):
         self.photo.show_photo(None)
         if store is not None:
             self._reading = run_task(
-                read_photo, store.path, self._sample, done=self._on_read, failed=self._on_failed, owner=self
+                read_photo, store.project.address, self._sample, done=self._on_read, failed=self._on_failed, owner=self
             )
 
     def end(self) -> None:

@@ -58,7 +58,7 @@ class LoadedFace(QObject):
 
     def _on_project_changed(self) -> None:
         store = self._session.store
-        self._images.set_project(store.project.path if store is not None else None)
+        self._images.set_project(store.project.address if store is not None else None)
         self._on_face_changed()
 
     def _on_face_changed(self) -> None:

@@ -147,7 +147,7 @@ class Arranger(QObject):
         elif self.query.needs_run and self._run and columns is None:
             return  # the store is reading it and emits `changed` when done
         elif self.query.sort is Sort.NAME and self._ranks is None:
-            self._start("ranks", read_ranks, self._store.path, done=self._on_ranks)
+            self._start("ranks", read_ranks, self._store.project.address, done=self._on_ranks)
         else:
             self._cancel("arrange")
             query, facts = self.query, self._facts()
@@ -179,7 +179,7 @@ class Arranger(QObject):
     def _read_lacking(self) -> None:
         if self._store is not None and "lacking" not in self._tasks and len(self._store):
             self._meanwhile = set()
-            self._start("lacking", read_lacking, self._store.path, done=self._on_lacking, cancellable=True)
+            self._start("lacking", read_lacking, self._store.project.address, done=self._on_lacking, cancellable=True)
 
     def _start(
         self, name: str, fn: Callable[..., Any], *args: Any, done: Callable[[Any], None], cancellable: bool = False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
 from fkp_studio.document.lacking import Lacking
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 
 CHUNK = 1024  # samples read at once: few enough to let the interface thread run in between
@@ -17,7 +17,7 @@ KEY_BYTES = 96  # of a name, for sorting
 Cancelled = Callable[[], bool]
 
 
-def read_lacking(path: Path, *, cancelled: Cancelled) -> Lacking:
+def read_lacking(path: Place, *, cancelled: Cancelled) -> Lacking:
     """The unset points of every face. Returns early, incomplete, once cancelled."""
     with Project.open(path, read_only=True) as project:
         found = Lacking.empty(len(project), project.schema)
@@ -26,7 +26,7 @@ def read_lacking(path: Path, *, cancelled: Cancelled) -> Lacking:
         return found
 
 
-def read_ranks(path: Path) -> np.ndarray:
+def read_ranks(path: Place) -> np.ndarray:
     """int64 [N]: each face's position in the natural order of names, where 'face 2' comes before 'face 10'."""
     with Project.open(path, read_only=True) as project:
         names = project.names()

@@ -146,7 +146,7 @@ class GalleryPanel(QWidget):
             store.changed.connect(self._on_changed)
             self._delegate.keypoints = len(store.schema)
         self._only_title, self._former = "", Query()
-        self.thumbnails.set_project(store.path if store else None)
+        self.thumbnails.set_project(store.project.address if store else None)
         self.arranger.set_store(store)
         self.arranger.set_run(self._session.run)
         self.bar.set_schema(store.schema if store else None)

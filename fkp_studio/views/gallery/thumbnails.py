@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from PySide6.QtGui import QImage, QPixmap
 
 from fkp_studio.face.images import to_image
 from training.errors import UserError
+from training.storage.project.identity import Place
 
 if TYPE_CHECKING:
     from training.faces.labels.labels import Labels
@@ -70,7 +70,7 @@ class Thumbnails(QObject):
     def __len__(self) -> int:
         return len(self._kept)
 
-    def set_project(self, path: Path | None) -> None:
+    def set_project(self, path: Place | None) -> None:
         """Drop everything and draw from this project from now on."""
         self.close()
         self._clear()
@@ -218,7 +218,7 @@ class _Artist(QThread):
 
     drawn = Signal(object)  # _Batch
 
-    def __init__(self, path: Path, wanted: _Wanted, parent: QObject) -> None:
+    def __init__(self, path: Place, wanted: _Wanted, parent: QObject) -> None:
         super().__init__(parent)
         self._path, self._wanted = path, wanted
 

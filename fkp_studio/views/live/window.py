@@ -242,7 +242,8 @@ class LiveWindow(QDialog):
             return
         path, _ = QFileDialog.getSaveFileName(self, "Record points to", "points.csv", "Tables (*.csv)")
         if path:
-            self._feed.ask("record", path=path)
+            store = self._session.store
+            self._feed.ask("record", path=path, project="" if store is None else str(store.path))
 
     def _on_opened(self, about: dict[str, Any]) -> None:
         self.view.edges = [(int(a), int(b)) for a, b in about["edges"]]

@@ -267,7 +267,9 @@ class PlotBase(QWidget):
         else:
             draw = plot_export.svg if kind == "SVG" else plot_export.png
             data = draw(self.item, background=theme.colours().panel)
-        plot_export.save(path, data, tell=self.jobs.message.emit, owner=self)
+        store = self.session.store
+        project = None if store is None else store.path
+        plot_export.save(path, data, tell=self.jobs.message.emit, owner=self, project=project)
 
 
 def recipe_title(name: str, *, among: Sequence[str]) -> str:

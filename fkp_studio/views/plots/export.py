@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from PySide6.QtSvg import QSvgGenerator
 
 from fkp_studio.background.tasks import run_task
 from training.files.replacing import replacing
+from training.storage.destination import Result, check_destination
+from training.storage.project.project import Project
 
 PNG_SCALE = 2  # for papers and slides
 
@@ -61,10 +64,19 @@ def _paint(painter: QPainter, *, item: pg.PlotItem, background: str) -> None:
     item.scene().render(painter, target, item.sceneBoundingRect())
 
 
-def save(path: Path, data: bytes, *, tell: Callable[[str], object], owner: QObject) -> None:
-    """Write the file atomically in the background, then pass the result to `tell`, unless the owner is gone."""
+def save(
+    path: Path, data: bytes, *, tell: Callable[[str], object], owner: QObject, project: Path | None = None
+) -> None:
+    """Write the file atomically in the background, then pass the result to `tell`, unless the owner is gone.
+
+    project: the open one, whose sources are not overwritten.
+    """
 
     def write() -> None:
+        result = Result.TABLE if path.suffix.lower() == ".csv" else Result.IMAGE
+        with ExitStack() as stack:
+            opened = stack.enter_context(Project.open(project, read_only=True)) if project is not None else None
+            check_destination(path, result, project=opened)
         with replacing(path) as file:
             file.write(data)
 

@@ -83,7 +83,7 @@ class KeypointPlot(PlotBase):
         self.jobs.message.emit(f"Looking for the faces with the worst {self._titles()[keypoint]}…")
         if self._looking is not None:
             self._looking.cancel()
-        path = self.session.store.path
+        path = self.session.store.project.address
         self._looking = run_task(
             worst_faces,
             path,

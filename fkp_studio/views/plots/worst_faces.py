@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from training.faces.measures.metrics import point_errors
+from training.storage.project.identity import Place
 from training.storage.project.project import Project
 from training.storage.project.tables.packed_columns import SPLITS
 from training.storage.project.tables.predictions import predicted_ids
@@ -16,7 +16,7 @@ MOST = 100
 _PART = 2048
 
 
-def worst_faces(path: Path, run: str, keypoint: int, *, cancelled: Callable[[], bool]) -> np.ndarray:
+def worst_faces(path: Place, run: str, keypoint: int, *, cancelled: Callable[[], bool]) -> np.ndarray:
     """At most MOST ids, worst first: of val, or of all splits if val has no label with a prediction.
 
     Faces are ranked by the distance of prediction and label as a fraction of the image's larger side.

@@ -120,7 +120,12 @@ class AugmentationDialog(QDialog):
         store = self._session.store
         if store is not None and self._ids and not self.is_augmented:
             run_task(
-                plain_sheet, store.project.path, self._ids, self._result, done=self._show_plain, failed=self._no_plain
+                plain_sheet,
+                store.project.address,
+                self._ids,
+                self._result,
+                done=self._show_plain,
+                failed=self._no_plain,
             )
 
     def _show_plain(self, sheet: Sheet) -> None:

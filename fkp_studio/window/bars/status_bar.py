@@ -71,6 +71,7 @@ class StatusBar(QStatusBar):
         store.saved.connect(self._on_saved)
         store.failed.connect(self.show_hint)
         store.busy_changed.connect(self._on_busy)
+        store.whereabouts.changed.connect(self._on_place_changed)
         store.progress.connect(self._on_progress)
         store.undo_stack.indexChanged.connect(lambda _index: self._tell(""))
         self._tell("everything is saved")
@@ -104,7 +105,19 @@ class StatusBar(QStatusBar):
         if text == "nothing to change":
             self.show_hint("Nothing to change: no missing point has a confident enough prediction.")
         else:
-            self._tell(f"saved {time.strftime('%H:%M:%S')}")
+            self._tell(self._saved())
+
+    def _saved(self) -> str:
+        """What became of the last edit: it is on the disk, unless the project's files are gone."""
+        lost = self._session.store.whereabouts.look() if self._session.store is not None else None
+        if lost is None or lost.is_kept:
+            return f"saved {time.strftime('%H:%M:%S')}"
+        return "not on the disk: only in this window"
+
+    def _on_place_changed(self) -> None:
+        store = self._session.store
+        if store is not None and store.whereabouts.lost is not None:
+            self._tell(self._saved())
 
     def _tell(self, head: str) -> None:
         store = self._session.store

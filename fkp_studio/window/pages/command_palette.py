@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
@@ -16,6 +15,7 @@ from fkp_studio.background.tasks import run_task
 from fkp_studio.document.session import Session
 from fkp_studio.look.style import assets
 from fkp_studio.window.bars.menus import Menus
+from training.storage.project.identity import Place
 
 SHOWN = 12  # entries per kind at most
 PAUSE_MS = 80  # from the last key to the search for faces
@@ -42,7 +42,7 @@ def matches(words: str, text: str) -> bool:
     return all(any(part.startswith(word) for part in parts) for word in words.lower().split())
 
 
-def find_faces(path: Path, text: str) -> list[tuple[int, str]]:
+def find_faces(path: Place, text: str) -> list[tuple[int, str]]:
     """(id, name) of samples whose name contains the text or whose number it is. For a background thread."""
     from training.storage.project.project import Project
     from training.storage.project.tables.samples import find_samples
@@ -131,7 +131,9 @@ class SearchDialog(QDialog):
     def _look_for_faces(self) -> None:
         text, store = self.field.text().strip(), self._session.store
         if text and store is not None:
-            run_task(find_faces, store.project.path, text, done=lambda found: self._add_faces(text, found), owner=self)
+            run_task(
+                find_faces, store.project.address, text, done=lambda found: self._add_faces(text, found), owner=self
+            )
 
     def _add_faces(self, text: str, found: list[tuple[int, str]]) -> None:
         if text == self.field.text().strip():

@@ -264,7 +264,7 @@ def test_an_undo_that_another_program_forestalled(store: ProjectStore, qtbot: Qt
         before = other.labels([2])
         after = before.copy()
         after.points[0, 0] = 7
-        change_labels(other, [2], before, after, text="elsewhere")
+        change_labels(other, [2], lambda _: after, text="elsewhere")
     with qtbot.waitSignal(store.failed), qtbot.waitSignal(store.changed):
         store.undo_stack.undo()
     assert store.labels([1]).points[0, 0].tolist() == [1, 1]

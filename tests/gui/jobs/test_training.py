@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -17,7 +18,7 @@ from fkp_studio.jobs.jobs import Jobs
 from fkp_studio.jobs.run_book import RunBook
 from fkp_studio.jobs.training_child import describe_end
 from tests.helpers.fakes import training as fake_training
-from training.storage.runs.events import EpochDone, RunFinished
+from training.storage.runs.events import EpochDone, RunFinished, RunStarted
 from training.storage.runs.folder import is_running, read_events
 from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
@@ -42,8 +43,7 @@ def make_jobs(session: Session) -> Iterator[Make]:
 
     yield make
     for jobs in made:
-        for name in jobs.queue.training():
-            jobs.queue.stop(name)
+        jobs.stop_all()
         jobs.close()
 
 
@@ -213,6 +213,54 @@ def test_what_waited_when_the_window_closed_trains_when_it_is_opened_again(
     jobs = make_jobs("good")
     qtbot.waitUntil(lambda: ended(jobs, run.name))
     assert jobs.status(run.name) == "done"
+
+
+def test_a_run_that_waited_trains_after_the_running_one_when_the_project_is_opened_again(
+    make_jobs: Make, qtbot: QtBot, session: Session
+) -> None:
+    first = make_jobs("slow")
+    first.train([config(), config("cnn")])
+    qtbot.waitUntil(lambda: bool(first.book.history("0001-ml-resnet").epochs) and first.queue.waiting() == ["0002-cnn"])
+    first.close()
+    again = make_jobs("good")
+    qtbot.waitUntil(lambda: len(again.book.history("0001-ml-resnet").epochs) >= 2)
+    assert again.queue.training() == ["0001-ml-resnet"] and again.queue.waiting() == ["0002-cnn"]
+    again.queue.stop("0001-ml-resnet")
+    qtbot.waitUntil(lambda: ended(again, "0002-cnn"))
+    runs = [Run(again.book.folder / name) for name in ("0001-ml-resnet", "0002-cnn")]
+    assert [sum(isinstance(event, RunStarted) for event in read_events(run)[0]) for run in runs] == [1, 1]
+    assert runs[0].events.stat().st_mtime < runs[1].events.stat().st_ctime
+
+
+def test_two_windows_share_one_queue(make_jobs: Make, qtbot: QtBot) -> None:
+    first, second = make_jobs("good"), make_jobs("good")
+    first.train([config(), config("cnn")])
+    second.train([config("ml-cnn"), config("cnn-6")])
+    qtbot.waitUntil(lambda: len(first.book.names()) == len(second.book.names()) == 4)
+    runs = [info.run for info in first.book.infos()]
+    qtbot.waitUntil(lambda: all(ended(jobs, run.name) for run in runs for jobs in (first, second)))
+    assert [sum(isinstance(event, RunStarted) for event in read_events(run)[0]) for run in runs] == [1, 1, 1, 1]
+    times = [[json.loads(line)["time"] for line in run.events.read_text().splitlines()] for run in runs]
+    spans = sorted((min(of_run), max(of_run)) for of_run in times)
+    assert all(earlier[1] < later[0] for earlier, later in pairwise(spans))  # one at a time
+
+
+def test_a_waiting_run_that_was_stopped_does_not_come_back(make_jobs: Make, qtbot: QtBot, session: Session) -> None:
+    run = create_run(session.store.project, config())
+    first = make_jobs("slow")
+    first.train([config("cnn-6")])
+    qtbot.waitUntil(lambda: bool(first.book.history("0002-cnn-6").epochs))
+    first.queue.add(run)
+    first.queue.stop(run.name)
+    assert first.queue.waiting() == []
+    first.close()
+    about = json.loads(run.config.read_text())
+    run.config.write_text(json.dumps({**about, "created": about["created"] - 3600}))
+    again = make_jobs("good")
+    qtbot.waitUntil(lambda: again.book.info(run.name) is not None and "0002-cnn-6" in again.queue.training())
+    assert again.queue.waiting() == [] and again.status(run.name) == "waiting"
+    again.resume(run.name)  # until the user asks for it
+    assert again.queue.waiting() == [run.name]
 
 
 def test_stop_all_leaves_nothing_that_starts_again(make_jobs: Make, qtbot: QtBot) -> None:

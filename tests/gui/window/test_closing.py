@@ -48,6 +48,8 @@ def answer(word: str) -> None:
     box = QApplication.activeModalWidget()
     if isinstance(box, QMessageBox):
         assert "0001-ml-resnet is still training. 1 more is queued" in box.text()
+        assert "and then 0002-cnn-6 will train" in box.informativeText()
+        assert "If you stop, the queued run is discarded." in box.informativeText()
         next(b for b in box.buttons() if b.text().replace("&", "").startswith(word)).click()
     else:
         QTimer.singleShot(10, lambda: answer(word))

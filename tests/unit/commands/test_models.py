@@ -214,12 +214,89 @@ def test_predict_with_nothing_to_read(trained: Path, tmp_path: Path, capsys: pyt
     assert fkp("predict", tmp_path / "empty", "--model", model, "--out", out) == 2
     assert "No images found in" in capsys.readouterr().err
     assert not out.exists()
+    out.write_text("my,precious,data\n")
+    assert fkp("predict", tmp_path / "bad.png", "--model", model, "--out", out) == 2
+    assert f"so {out} was not written" in capsys.readouterr().err
+    assert out.read_text() == "my,precious,data\n"
+    assert not list(tmp_path.glob(".*"))
     assert fkp("predict", trained, "--model", model, "--out", tmp_path / "nowhere" / "out.csv") == 2
     assert "the folder does not exist" in capsys.readouterr().err
     assert fkp("predict", trained, "--model", model, "--out", tmp_path) == 2
-    assert "is a folder; --out takes a file name" in capsys.readouterr().err
+    assert "this is a folder; give the name of a file" in capsys.readouterr().err
     assert fkp("predict", trained, "--model", "gone.safetensors", "--out", out) == 2
     assert "There is no model file gone.safetensors" in capsys.readouterr().err
+
+
+def test_predict_of_a_project_without_samples(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Project.create(tmp_path / "empty.fkp", KAGGLE_15).close()
+    out = tmp_path / "out.csv"
+    model = trained / "runs" / "0001-cnn-6"
+    assert fkp("predict", tmp_path / "empty.fkp", "--model", model, "--out", out) == 2
+    assert "There are no samples to predict" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_predict_and_export_overwrite_earlier_results_only(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, model = tmp_path / "photos" / "a.png", tmp_path / "copy.safetensors"
+    image.parent.mkdir()
+    cv2.imwrite(str(image), faces(1)[0][0])
+    shutil.copy(project / "runs" / "0001-cnn-6" / MODEL, model)
+    (tmp_path / "table.txt").write_text("no image")
+    (tmp_path / "link.csv").symlink_to(project / "project.db")
+    before = {path: path.read_bytes() for path in (image, model, project / "project.db")}
+    refused = {
+        ("predict", image.parent, "--model", model, "--out", image): "this is an image",
+        ("predict", image.parent, "--model", model, "--out", model): "an input of the same command",
+        ("predict", image, tmp_path / "table.txt", "--model", model, "--out", tmp_path / "table.txt"): "an input",
+        ("predict", image, "--model", model, "--out", project / "project.db"): "inside the project",
+        ("predict", project, "--model", 1, "--out", project / "pixels" / "x.csv"): "inside the project",
+        ("predict", image, "--model", model, "--out", tmp_path / "link.csv"): "inside the project",
+        ("export", project, project / "project.db", "--format", "csv"): "inside the project",
+        ("export", project, tmp_path / "link.csv", "--format", "kaggle", "--run", 1): "inside the project",
+        ("export", project, image.parent, "--format", "pts"): "it is not empty",
+        ("export", model, model, "--format", "model"): "an input of the same command",
+        ("export", project, project / "m.onnx", "--format", "onnx", "--run", 1): "inside the project",
+    }
+    for words, sentence in refused.items():
+        assert fkp(*words) == 2
+        assert sentence in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+    for _ in range(2):
+        assert fkp("predict", image.parent, "--model", model, "--out", tmp_path / "photos" / "out.csv") == 0
+        assert fkp("export", model, tmp_path / "small.safetensors", "--format", "model") == 0
+
+
+def test_a_model_that_cannot_be_written_leaves_nothing(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "m.safetensors"
+    out.write_text("old")
+    monkeypatch.setattr(os, "fsync", full)
+    assert fkp("export", project / "runs" / "0001-cnn-6", out, "--format", "model") == 2
+    assert f"{out}: the disk is full" in capsys.readouterr().err
+    assert out.read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir() if "safetensors" in path.name} == {"m.safetensors"}
+
+
+def test_predictions_for_spreadsheets(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "=1+1.png"), faces(1)[0][0])
+    model, out = trained / "runs" / "0001-cnn-6", tmp_path / "out.csv"
+    for more, name in ((), "=1+1.png"), (("--escape-formulas",), "'=1+1.png"):
+        assert fkp("predict", folder, "--model", model, "--out", out, *more) == 0
+        assert read_csv(out)[0]["image"] == name
+    assert float(read_csv(out)[0]["nose_tip_x"]) > 0
+    assert fkp("export", trained, tmp_path / "k.csv", "--format", "kaggle", "--escape-formulas") == 2
+    assert fkp("export", model, tmp_path / "m.safetensors", "--format", "model", "--escape-formulas") == 2
+    assert capsys.readouterr().err.count("--escape-formulas requires --format csv") == 2
 
 
 def test_predict_a_project(trained: Path, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_a_search_its_table_and_how_to_train_the_best(project_path: Path, capsys
         (("--recipe", "magic"), "There is no recipe 'magic'"),
         (("--recipe", "cnn-6", "--trials", "0"), "The number of trials must be between 1 and"),
         (("--recipe", "cnn-6", "--name", "../x"), "may contain letters, digits"),
+        (("--name", "../x"), "There is no search '../x' to continue"),
         (("--recipe", "cnn-6", "--space", "dropout=2..3"), "The setting dropout must be between 0 and 0.95"),
         (("--recipe", "cnn-6", "--jobs", "0"), "--jobs must be at least 1"),
         (("--recipe", "cnn-6", "--storage", "what://x"), "The storage what://x cannot be opened"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -264,6 +266,63 @@ def test_the_speed_of_networks_is_measured_and_written(project_path: Path) -> No
     assert all((s.one_by_one > 0).all() and (s.batched > 0).all() for s in found)
     page = write_report(speed_report(few, found, 68, project="p"), project_path / "out")
     assert "3,806,152" in page.read_text()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_earlier_one(
+    project_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.experiments.report.network_speed import measure_networks, speed_report
+    from training.experiments.report.write import write_report
+
+    experiment = find_experiment("table-7-speed")
+    few = replace(experiment, arms=(experiment.arm("mlp"),), claims=())
+    found = measure_networks(few, 15, report=lambda _done: None, rounds=1, seconds=0.0)
+    report = speed_report(few, found, 15, project="p")
+    write_report(report, tmp_path / "out")
+    for path in (tmp_path / "out").iterdir():
+        path.write_text("earlier")
+    before = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert len(before) == 6
+    monkeypatch.setattr("training.experiments.report.write.page", lambda *_: "\ud800")  # cannot be encoded
+    with pytest.raises(UnicodeEncodeError):
+        write_report(report, tmp_path / "out")
+    monkeypatch.undo()
+    real = os.fsync
+    for last in range(6):
+        calls = iter(range(100))
+
+        def full(file: int, calls: Iterator[int] = calls, last: int = last) -> None:
+            if next(calls) == last:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(file)
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(UserError, match=r"/(report|table|speed)\.\w+: the disk is full"):
+            write_report(report, tmp_path / "out")
+        assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_report_goes_into_its_own_folder_only(project_path: Path, tmp_path: Path) -> None:
+    experiment = find_experiment("table-7-speed")
+    stop = threading.Event()
+    stop.set()
+
+    def asked(folder: Path) -> bool:
+        options = replace(OPTIONS, folder=folder)
+        return conduct(experiment, project_path, options, tell=[].append, stop=stop)
+
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "table.csv").write_text("my table")
+    with pytest.raises(UserError, match=r"table\.csv: the report could overwrite this file"):
+        asked(tmp_path / "mine")
+    for inside in (project_path, project_path / "runs", project_path / "new"):
+        with pytest.raises(UserError, match="inside the project"):
+            asked(inside)
+    assert not (project_path / "new").exists()
+    for name in ("report.html", "table.json"):
+        (tmp_path / "mine" / name).write_text("an earlier report")
+    for folder in (tmp_path / "mine", tmp_path / "new", project_path / FOLDER / "table-7-speed"):
+        assert not asked(folder)
 
 
 def test_the_demo_knows_its_poses(tmp_path: Path) -> None:

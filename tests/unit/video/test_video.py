@@ -23,7 +23,7 @@ from training.storage.project.new_project import new_project
 from training.storage.project.project import Project
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
-from training.video.kept_frames import save_frame
+from training.video.kept_frames import is_saved, save_frame
 from training.video.live import Live
 from training.video.points_csv import video_table
 from training.video.screen_image import screen_image
@@ -245,6 +245,66 @@ def test_a_frame_in_a_project_has_images_groups_and_predictions(tmp_path: Path) 
         assert len(project) == 1
 
 
+def test_frames_that_a_killed_process_left_can_be_saved(tmp_path: Path) -> None:
+    with new_project(tmp_path / "p.fkp", KAGGLE_15):
+        pass
+    face = Face(1, np.array([30.0, 40, 41, 41]), (50, 60) + 20 * OVAL, np.full(K, 0.5, np.float32))
+    frame = Frame(5, 0.2, disc(50, 60))
+    place = tmp_path / "p.fkp" / "frames" / "v-000005.png"
+
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_: object, **__: object) -> None:
+        raise KilledError
+
+    with Project.open(tmp_path / "p.fkp") as project:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+            patch.setattr(Project, "add_samples", killed)
+            patch.setattr(Path, "unlink", killed)
+            save_frame(project, frame, [face], video="v.avi")
+        assert place.exists() and not is_saved(project, frame, video="v.avi")
+        save_frame(project, frame, [face], video="v.avi")
+        assert is_saved(project, frame, video="v.avi") and len(project) == 1
+        place.with_name("v-000006.png").write_bytes(b"somebody's")
+        with pytest.raises(UserError, match=r"v-000006\.png: another image has this name"):
+            save_frame(project, Frame(6, 0.3, disc(50, 60)), [face], video="v.avi")
+        assert place.with_name("v-000006.png").read_bytes() == b"somebody's"
+
+
+def test_frames_go_through_no_link_and_no_name_of_a_video(tmp_path: Path) -> None:
+    with new_project(tmp_path / "p.fkp", KAGGLE_15):
+        pass
+    face = Face(1, np.array([30.0, 40, 41, 41]), (50, 60) + 20 * OVAL, np.full(K, 0.5, np.float32))
+    with Project.open(tmp_path / "p.fkp") as project:
+        for number, video in enumerate(("../../x.avi", "..", "/etc/y", "C:\\z", "é" * 5000, "")):
+            save_frame(project, Frame(number, 0.2, disc(50, 60)), [face], video=video)
+        assert len(list((tmp_path / "p.fkp" / "frames").iterdir())) == 6
+        shutil.rmtree(tmp_path / "p.fkp" / "frames")
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "p.fkp" / "frames").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(UserError, match="a link leads from here out of the folder"):
+            save_frame(project, Frame(9, 0.2, disc(50, 60)), [face], video="v.avi")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_recording_replaces_earlier_recordings_only(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("old")
+    Project.create(tmp_path / "p.fkp", KAGGLE_15).close()
+    out = io.BytesIO()
+    with Video(video) as opened:
+        shown = live_of(opened, out)
+        for path in (video, tmp_path / "p.fkp" / "project.db", tmp_path / "p.fkp" / "new.csv"):
+            shown.take({"cmd": "record", "path": str(path), "project": str(tmp_path / "p.fkp")})
+        shown.take({"cmd": "record", "path": str(tmp_path / "r.csv"), "project": ""})
+        shown.take({"cmd": "stop"})
+    told = told_by(out)
+    assert [message["event"] for message in told] == ["problem"] * 3 + ["recording", "lost"]
+    assert "input of the same command" in told[0]["text"] and "inside the project" in told[1]["text"]
+    assert "No face was in the recorded frames" in told[4]["text"] and "is lost" not in told[4]["text"]
+    assert (tmp_path / "r.csv").read_text() == "old"
+
+
 def test_the_live_worker_sends_frames_records_and_ends(video: Path, tmp_path: Path) -> None:
     out = io.BytesIO()
     with Video(video) as opened:
@@ -295,7 +355,7 @@ def test_going_elsewhere_in_a_file(video: Path, tmp_path: Path) -> None:
         ("sought", None),
         ("recording", None),
         ("sought", None),
-        ("recorded", None),
+        ("lost", None),
     ]
     played = [number for event, number in told[6:] if event == "frame"]
     assert played[0] > 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from training.assist.filling.covariance import fit_covariance
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.faces.measures.error_curve import USUAL_POWER
-from training.files.arrays import read_array
+from training.files.arrays import read_archive
 from training.files.replacing import replacing
 from training.storage.project.tables.predictions import Predictions
 
@@ -78,18 +77,12 @@ class FillModel:
     def load(cls, path: Path) -> FillModel:
         """Load a file written by `save`. Raises UserError if it is missing or damaged."""
         try:
-            with zipfile.ZipFile(path) as archive:
-                found = cls(read_array(archive, "covariance"), int(read_array(archive, "faces")))
-            _check(found.covariance)
-        except (
-            OSError,
-            KeyError,
-            ValueError,
-            TypeError,
-            NotImplementedError,
-            RuntimeError,
-            zipfile.BadZipFile,
-        ) as error:
+            values = read_archive(path, ("covariance", "faces"))
+            _check(values["covariance"])
+            if values["faces"].shape or values["faces"].dtype.kind not in "iu":
+                raise ValueError("it was fitted on no number of faces")
+            found = cls(values["covariance"], int(values["faces"]))
+        except (OSError, ValueError) as error:
             what = "is damaged" if path.is_file() else "is missing"
             raise UserError(f"The fill model {path} {what} ({error}); plain predictions are used.") from error
         return found

@@ -165,16 +165,23 @@ def _intercepts(squares: np.ndarray, sums: np.ndarray, weights: np.ndarray) -> n
     return np.asarray(np.linalg.solve(a, b[..., None])[..., 0, 0])
 
 
-def learned_offsets(model: Path) -> np.ndarray | None:
+def learned_offsets(model: Path, *, keypoints: int) -> np.ndarray | None:
     """[K, 2], input px: the offsets label - position that a model with label offsets learned; None for other models.
 
-    Raises UserError where the file cannot be read.
+    Raises UserError where the file cannot be read, or the offsets are not of these keypoints or not finite.
     """
     try:
         with safetensors.safe_open(model, framework="numpy") as stored:
             names = [n for n in stored.keys() if n.split(".")[-2:] == ["offsets", "common"]]  # noqa: SIM118
-            return np.asarray(stored.get_tensor(names[0]), np.float64) if names else None
-    except (safetensors.SafetensorError, OSError) as error:
+            if not names:
+                return None
+            if tuple(stored.get_slice(names[0]).get_shape()) != (keypoints, 2):
+                raise ValueError(f"its offsets are not of {keypoints} keypoints")
+            found = np.asarray(stored.get_tensor(names[0]), np.float64)
+        if not np.isfinite(found).all():
+            raise ValueError("its offsets are not finite")
+        return found
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
         raise UserError(f"The model file {model} cannot be read ({error}); train again.") from error
 
 

@@ -123,7 +123,7 @@ def _with_run(project: Project, run: Run, made: Checked) -> Checked:
     if np.isfinite(points).any(axis=(1, 2)).sum() < 2 * FEWEST:
         ids = spread_rows(_kept(project, made.ids), LOOKED_AT)
         points = _imported(project, ids)
-    learnt = learned_offsets(run.model)
+    learnt = learned_offsets(run.model, keypoints=len(project.schema))
     pred = raw_predictions(project, run, ids)
     widths = read_sizes(project.database, ids)[:, 0]
     if learnt is not None:  # the positions without the label offset that the model learned

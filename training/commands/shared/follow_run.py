@@ -70,12 +70,12 @@ def _folder(run: Run, ending: Event) -> str:
 def _failed(run: Run, ending: RunFailed) -> int:
     message = ending.message if ending.message.endswith((".", "!", "?")) else f"{ending.message}."
     sentence = f"The run {run} failed: {message} {ending.hint}".strip()
-    if "internal error" not in ending.hint:
+    if not ending.is_fault:
         raise UserError(sentence)
     from training.commands.shared.fault_log import append_fault
 
-    path = append_fault(f"{sentence}\n{ending.traceback}")
-    note(f"{sentence} Details: {path}")
+    where = append_fault(f"{sentence}\n{ending.traceback}")
+    note(f"{sentence} {where}")
     return FAULT
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from training.files.json_values import strict
 
 Report = Callable[[float, str], None]
+ESCAPE_HELP = "put ' before cells that a spreadsheet would run as formulas"  # of --escape-formulas
 
 
 def say(text: str = "") -> None:

@@ -54,22 +54,22 @@ def predict_images(
 
 def project_batches(
     project: Project, ids: np.ndarray, unreadable: list[str]
-) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-    """(ids, images) of samples whose image can be read; errors of the others go into `unreadable`."""
+) -> Iterator[tuple[np.ndarray, list[np.ndarray], np.ndarray]]:
+    """(ids, images, crops) of samples whose image can be read; errors of the others go into `unreadable`."""
     index = project.index()
     pixels = int(index.widths.max(initial=1)) * int(index.heights.max(initial=1))
     size = BATCH if pixels < LARGE else 16
     for first in range(0, len(ids), size):
-        kept, images = [], []
-        for sample in ids[first : first + size].tolist():
+        kept, images, crops = [], [], project.faces(ids[first : first + size]).crops
+        for n, sample in enumerate(ids[first : first + size].tolist()):
             try:
                 images.append(project.image(sample))
             except UserError as error:
                 unreadable.append(str(error))
             else:
-                kept.append(sample)
+                kept.append(n)
         if kept:
-            yield np.array(kept, np.int64), images
+            yield ids[first : first + size][kept], images, crops[kept]
 
 
 def predict_into(project: Project, run: Run, ids: np.ndarray, *, device: str = "auto") -> list[str]:
@@ -80,9 +80,9 @@ def predict_into(project: Project, run: Run, ids: np.ndarray, *, device: str = "
     unreadable: list[str] = []
     done = 0
     with progress_bar("predict") as report:
-        for part, images in project_batches(project, ids, unreadable):
+        for part, images, crops in project_batches(project, ids, unreadable):
             found = predict_images(predictor, images, predictor.schemes_of(project.path, part))
-            project.write_predictions(run.name, part, *found)
+            project.write_predictions(run.name, part, *found, crops=crops)
             done += len(part)
             report(done / len(ids), "")
     note_predicted(run, stamp)

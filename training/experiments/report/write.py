@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -17,24 +19,33 @@ from training.files.sentences import writing
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Write all files, each atomically; returns the HTML page. Raises UserError if the folder is not writable."""
+    """Write all files and put them in place once all are complete; returns the HTML page.
+
+    Raises UserError, and leaves an earlier report as it was, if the folder is not writable.
+    """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    drawn = {figure.name: as_files(figure.figure) for figure in report.figures}
-    for name, (svg, png) in drawn.items():
-        _put(folder / f"{name}.svg", svg.encode())
-        _put(folder / f"{name}.png", png)
-    _put(folder / CSV, _csv(report.table).encode())
-    _put(folder / MARKDOWN, markdown(report).encode())
-    values = {**report.values, "sentences": report.sentences, "facts": dict(report.facts)}
-    _put(folder / JSON, json.dumps(strict(values), indent=1, ensure_ascii=False, allow_nan=False).encode())
-    _put(folder / PAGE, page(report, {name: svg for name, (svg, _) in drawn.items()}).encode())
+    with ExitStack() as files:
+        for name, content in _contents(report).items():
+            file = files.enter_context(replacing(folder / name))
+            file.write(content)
+            file.flush()
+            with writing(folder / name):
+                os.fsync(file.fileno())  # a full disk shows before the first file is in place
     return folder / PAGE
 
 
-def _put(path: Path, content: bytes) -> None:
-    with replacing(path) as file:
-        file.write(content)
+def _contents(report: Report) -> dict[str, bytes]:
+    drawn = {figure.name: as_files(figure.figure) for figure in report.figures}
+    values = {**report.values, "sentences": report.sentences, "facts": dict(report.facts)}
+    return {
+        **{f"{name}.svg": svg.encode() for name, (svg, _) in drawn.items()},
+        **{f"{name}.png": png for name, (_, png) in drawn.items()},
+        CSV: _csv(report.table).encode(),
+        MARKDOWN: markdown(report).encode(),
+        JSON: json.dumps(strict(values), indent=1, ensure_ascii=False, allow_nan=False).encode(),
+        PAGE: page(report, {name: svg for name, (svg, _) in drawn.items()}).encode(),
+    }
 
 
 def _csv(table: Table) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.files.regular import read_bytes
+from training.files.replacing import replacing
 from training.files.sentences import reading
 
 POSES = "poses.csv"
@@ -26,7 +27,8 @@ def write_poses(project: Path, names: Sequence[str], poses: np.ndarray) -> None:
     import pandas as pd
 
     table = pd.DataFrame(poses, index=pd.Index(names, name=_COLUMNS[0]), columns=list(_COLUMNS[1:]))
-    table.to_csv(project / POSES, float_format="%.3f", lineterminator="\r\n")
+    with replacing(project / POSES) as file:
+        table.to_csv(file, float_format="%.3f", lineterminator="\r\n")
 
 
 def read_yaw(project: Path, names: Sequence[str]) -> np.ndarray | None:

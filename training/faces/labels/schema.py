@@ -6,13 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from training.errors import UserError
 
 Indices = tuple[int, ...]
+Value = TypeVar("Value")
+MOST_KEYPOINTS = 100_000
+_FAR = 1e6  # of a template's coordinates, which are in the unit square or near it
 
 
 @dataclass(frozen=True)
@@ -62,22 +65,50 @@ class KeypointSchema:
     def from_json(cls, values: dict[str, Any]) -> KeypointSchema:
         """Raises UserError where the values are not a schema's."""
         try:
+            count = len(values["keypoints"])
+            if count > MOST_KEYPOINTS:
+                raise ValueError(f"it has more than {MOST_KEYPOINTS:,} keypoints")
+            template = tuple(_pair(_number(x), _number(y)) for x, y in values["template"])
+            if len(template) not in (0, count):
+                raise ValueError("its template is not a point for each keypoint")
             return cls(
-                name=str(values["name"]),
-                keypoints=tuple(str(n) for n in values["keypoints"]),
-                flip=tuple(int(i) for i in values["flip"]),
-                edges=tuple((int(a), int(b)) for a, b in values["edges"]),
-                template=tuple((float(x), float(y)) for x, y in values["template"]),
-                interocular=_groups(values["interocular"]),
-                interpupil=_groups(values["interpupil"]),
+                name=_text(values["name"]),
+                keypoints=tuple(map(_text, values["keypoints"])),
+                flip=_indices(values["flip"], count),
+                edges=tuple(_pair(*_indices(edge, count)) for edge in values["edges"]),
+                template=template,
+                interocular=_groups(values["interocular"], count),
+                interpupil=_groups(values["interpupil"], count),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"This is not a keypoint schema ({error}).") from error
 
 
-def _groups(pair: Any) -> tuple[Indices, Indices]:
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError(f"{str(value)[:40]} is not a name")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not abs(value) < _FAR:
+        raise ValueError(f"{str(value)[:40]} is not a coordinate of a template")
+    return float(value)
+
+
+def _pair(first: Value, second: Value) -> tuple[Value, Value]:
+    return first, second
+
+
+def _indices(values: Any, count: int) -> Indices:
+    if type(values) not in (list, tuple) or any(type(i) is not int or not 0 <= i < count for i in values):
+        raise ValueError(f"{str(values)[:40]} are not numbers of keypoints")
+    return tuple(values)
+
+
+def _groups(pair: Any, count: int) -> tuple[Indices, Indices]:
     left, right = pair
-    return tuple(int(i) for i in left), tuple(int(i) for i in right)
+    return _indices(left, count), _indices(right, count)
 
 
 def flip_pairs(names: Sequence[str]) -> Indices:

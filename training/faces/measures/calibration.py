@@ -17,7 +17,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
-from training.faces.measures.error_curve import CLOSE, LIMITS, ErrorCurve, usual_curve
+from training.faces.measures.error_curve import CLOSE, LIMITS, ErrorCurve, finite_numbers, usual_curve
 from training.faces.measures.hazard_fit import fit_hazards
 
 Views = Literal[
@@ -79,15 +79,17 @@ class Calibration:
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
         """Raises UserError where the values are not a calibration."""
         try:
-            slopes = tuple(float(v) for v in values["slopes"])
+            slopes = finite_numbers(values["slopes"])
             curve = ErrorCurve.from_json(values["curve"]) if "curve" in values else None
             if len(slopes) != (2 if curve is None else 3):
                 raise ValueError(f"{len(slopes)} slopes")
             views = values.get("views", "moved")
-            if views not in get_args(Views):
-                raise ValueError(f"views {views!r}")
-            intercepts = tuple(float(v) for v in values["intercepts"])
-            return cls(slopes, intercepts, int(values["fitted_on"]), curve, cast(Views, views))
+            if type(views) is not str or views not in get_args(Views):
+                raise ValueError(f"views {str(views)[:40]!r}")
+            intercepts, fitted_on = finite_numbers(values["intercepts"]), values["fitted_on"]
+            if type(fitted_on) is not int or fitted_on < 0:
+                raise ValueError("fitted on no number of points")
+            return cls(slopes, intercepts, fitted_on, curve, cast(Views, views))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"The model file's confidence calibration cannot be read ({error}).") from error
 

@@ -30,6 +30,7 @@ LIMITS = (
     0.30,
 )  # fractions of the inter-ocular distance at which h is measured
 USUAL_POWER = 1.8  # k of the networks measured in docs/confidence.md
+_HUGE = 1e100
 _SMALLEST = 2.0**-25  # 1 - c: single precision has no confidence closer to one
 
 
@@ -66,9 +67,16 @@ class ErrorCurve:
         try:
             if not isinstance(values, dict) or tuple(values["limits"]) != LIMITS:
                 raise ValueError("other limits")
-            return cls(tuple(float(v) for v in values["log_hazards"]))
+            return cls(finite_numbers(values["log_hazards"]))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"The model file's error curve cannot be read ({error}).") from error
+
+
+def finite_numbers(values: object) -> tuple[float, ...]:
+    """The numbers of a list out of a file. Raises ValueError for anything else."""
+    if not isinstance(values, list) or any(type(v) not in (int, float) or not abs(v) < _HUGE for v in values):
+        raise ValueError(f"{str(values)[:40]} are not numbers")
+    return tuple(map(float, values))
 
 
 def usual_curve() -> ErrorCurve:

@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import signal
-import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from training.errors import UserError
+from training.files.sentences import writing
+from training.learning.fit.event_log import EventLog, cut_events, keep_lines
 from training.learning.fit.parallel.connection import joined
 from training.learning.fit.parallel.launch import processes
 from training.learning.fit.parallel.ranks import Ranks
+from training.learning.fit.saved_state import position
 from training.learning.fit.training_loop import SAVE_SECONDS, fit, make_trainer, take_part
-from training.learning.inference.checkpoint import load_resume
 from training.learning.inference.device import keep_memory
 from training.processes.locks import Lock
-from training.storage.runs.events import (
-    CheckpointSaved,
-    EpochDone,
-    Event,
-    Progress,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    Trouble,
-    from_line,
-    to_line,
-)
-from training.storage.runs.folder import has_begun, load_config, read_events
+from training.storage.runs.events import INTERNAL, Event, RunFailed, RunFinished, RunStarted
+from training.storage.runs.folder import can_resume, has_begun, load_config, read_events
 from training.storage.runs.inputs.data import RunData
 from training.storage.runs.listing import read_run
-from training.storage.runs.metrics_csv import MetricsFile
 from training.storage.runs.run import Run
 
 _LOCK_SECONDS = 2.0
@@ -62,23 +49,24 @@ def train_run(
     with _locked(run):
         if resume:
             check_resumable(run)
-            cut_events(run)
+            with writing(run.stop):
+                run.stop.unlink(missing_ok=True)
         elif has_begun(run):
             raise UserError(f"The run {run.name} was already started: resume it, or train again.")
-        stop = run.stop
-        if resume:
-            stop.unlink(missing_ok=True)
+        stop, saved = run.stop, resume and run.resume.is_file()
         count = processes(load_config(run)) if share and not should_stop() else 1
         with joined(count) as ranks:
-            ranks.from_first(json.dumps([str(run.path.absolute()), resume]))
+            ranks.from_first(json.dumps([str(run.path.absolute()), saved]))
             events = fit(
                 run,
-                resume=resume,
+                resume=saved,
                 should_stop=lambda: should_stop() or stop.exists() or ranks.stop_asked,
                 data=data,
                 save_seconds=save_seconds,
                 ranks=ranks,
             )
+            if resume:
+                events = _going_on(run, events) if saved else _starting_over(run, events)
             return _drive(run, events, on_event)
 
 
@@ -102,14 +90,40 @@ def _ask_to_stop(ranks: Ranks) -> None:
 
 def _drive(run: Run, events: Iterator[Event], on_event: Callable[[Event], None]) -> Event:
     last: Event = RunFailed("Nothing was trained.", "")
-    with run.events.open("ab") as file:
-        writer = _Writer(run, file)
-        for event in _safely(writer.written(events)):
+    log = EventLog(run)
+    try:
+        for event in _safely(_logged(log, events)):
             if isinstance(event, RunFailed):
-                writer.last_word(event)
+                log.last_word(event)
             on_event(event)
             last = event
+    finally:
+        log.close()
     return last
+
+
+def _logged(log: EventLog, events: Iterator[Event]) -> Iterator[Event]:
+    """The events, each after it was written; RunFailed is left to the last word."""
+    for event in events:
+        if not isinstance(event, RunFailed):
+            log.write(event)
+        yield event
+
+
+def _going_on(run: Run, events: Iterator[Event]) -> Iterator[Event]:
+    """The events of a run that is resumed. Old ones that come again are cut once the saved state is known to fit."""
+    first = next(events)
+    cut_events(run, *position(run))
+    yield first
+    yield from events
+
+
+def _starting_over(run: Run, events: Iterator[Event]) -> Iterator[Event]:
+    """The events of a run that was interrupted before its first save: it begins again, with the same outcome."""
+    first = next(events)
+    keep_lines(run.events, lambda _: False)
+    yield first
+    yield from events
 
 
 def check_resumable(run: Run) -> None:
@@ -120,66 +134,8 @@ def check_resumable(run: Run) -> None:
         raise UserError(
             f"The run {run.name} has used its budget; there is nothing to resume. Train again with a larger one."
         )
-    if not run.resume.is_file():
-        raise UserError(f"The run {run.name} ended before its first save; train again.")
-
-
-def cut_events(run: Run) -> None:
-    """Cut events.jsonl back to the saved state, so that no epoch comes twice and no line is torn."""
-    state = load_resume(run.resume)
-    try:
-        epoch, batch = int(state["epoch"]), int(state["batch"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"The saved state of {run.name} lacks its position ({error}); train again.") from error
-    path = run.events
-    path.touch()  # it may be lost; the saved state is enough to resume
-    keep = 0
-    with path.open("rb") as file:
-        for line in file:
-            if not line.endswith(b"\n") or not _is_before(line, epoch, batch):
-                break
-            keep += len(line)
-    os.truncate(path, keep)
-
-
-def _is_before(line: bytes, epoch: int, batch: int) -> bool:
-    """Whether an event belongs to the first `epoch` epochs or the first `batch` batches of the next."""
-    try:
-        event = from_line(line.decode("utf-8"))
-    except ValueError:
-        return False
-    if isinstance(event, (EpochDone, CheckpointSaved)):
-        return event.epoch <= epoch
-    if isinstance(event, Progress):
-        return (event.epoch, event.batch) <= (epoch + 1, batch)
-    return isinstance(event, (RunStarted, Trouble, RunFinished, RunFailed))
-
-
-class _Writer:
-    """Appends events, one whole line at a time; all but progress are flushed to the disk."""
-
-    def __init__(self, run: Run, file: BinaryIO) -> None:
-        past, _ = read_events(run, progress=False)
-        self.file, self.metrics = file, MetricsFile(run, past)
-
-    def written(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The events, each after it was written; RunFailed is left to `last_word`."""
-        for event in events:
-            if not isinstance(event, RunFailed):
-                self._write(event)
-            yield event
-
-    def last_word(self, event: RunFailed) -> None:
-        """Write why the run failed; on a full disk it may not fit, but listeners get it all the same."""
-        with suppress(OSError):
-            self._write(event)
-
-    def _write(self, event: Event) -> None:
-        self.file.write(to_line(event, time=time.time()).encode() + b"\n")
-        self.file.flush()
-        if not isinstance(event, Progress):
-            os.fsync(self.file.fileno())
-            self.metrics.write(event)
+    if not can_resume(run):
+        raise UserError(f"The saved state of the run {run.name} was removed ({run.resume}); train again.")
 
 
 def _safely(events: Iterator[Event]) -> Iterator[Event]:
@@ -196,17 +152,18 @@ def _safely(events: Iterator[Event]) -> Iterator[Event]:
     except Exception as error:
         yield RunFailed(
             f"{type(error).__name__}: {error}",
-            "This is an internal error; the log has the details.",
+            INTERNAL,
             traceback.format_exc(),
         )
 
 
 def _disk(error: OSError) -> tuple[str, str]:
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
-        return "The disk is full.", "The last saved model is intact. Free some space, then resume the run."
+        return "The disk is full.", "What was saved is intact. Free some space, then resume the run."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{error.filename or 'The run folder'} cannot be written.", "Check its permissions, then resume the run."
-    return f"A file could not be read or written: {error}.", "Check the disk, then resume the run."
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}The disk reports an error ({error.strerror or error}).", "Check the disk, then resume the run."
 
 
 def _hint(error: BaseException) -> str:
@@ -218,7 +175,7 @@ def _hint(error: BaseException) -> str:
         or "not enough memory" in text
     ):
         return "There was not enough memory: use a smaller batch size or input size, or close other programs."
-    return "This is an internal error; the log has the details."
+    return INTERNAL
 
 
 @contextmanager

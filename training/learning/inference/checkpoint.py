@@ -6,8 +6,8 @@ import errno
 import json
 import math
 import os
-import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,25 @@ import training
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import Calibration
-from training.files.replacing import default_mode, replace
+from training.files.json_values import parse_json
+from training.files.replacing import default_mode, replace, replacing
 from training.files.sentences import reading
+from training.learning.inference.device import DTYPES
+from training.learning.inference.finite import is_finite
 from training.learning.models.registry import make_model, recipe_parameters
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 FORMAT = 1
+_LARGEST = 1e300  # of a measure
+_MOST_SCHEMES = 100_000
 _KEY = "fkp-studio"
 _NORMALISATION = {  # described for other programs; keyed by the setting pixels
     "picture": "each image: mean 0, standard deviation 1",
     "unit": "intensity 0..255, divided by 256",
     "imagenet": "intensity 0..1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)",
 }
-_FULL = 1 << 20  # bytes free: with less, a failed write is put down to a full disk
+_MORE = 1 << 20  # bytes: with less room than that, a failed write is put down to a full disk
 
 
 @dataclass(frozen=True)
@@ -72,23 +77,45 @@ class ModelInfo:
     def from_text(cls, text: str) -> ModelInfo:
         """Raises UserError for an invalid header or one from a newer version."""
         try:
-            values: dict[str, Any] = json.loads(text)
-            if values["format"] != FORMAT:
+            values: dict[str, Any] = parse_json(text)
+            if type(values["format"]) is not int or values["format"] != FORMAT:
                 raise UserError(
-                    f"The model file has format {values['format']}, but this version reads {FORMAT}; update FKP Studio."
+                    f"The model file has format {str(values['format'])[:20]}, but this version reads {FORMAT}; update FKP "
+                    "Studio."
                 )
-            calibration = values["calibration"]
+            schema = KeypointSchema.from_json(values["schema"])
             return cls(
                 config=RunConfig.from_json(values["config"]),
-                schema=KeypointSchema.from_json(values["schema"]),
-                precision=str(values["precision"]),
-                metrics={str(k): float(v) for k, v in values["metrics"].items() if v is not None},
-                calibration=Calibration.from_json(calibration) if calibration else None,
-                schemes=tuple(map(str, values.get("schemes", ()))),
-                versions={str(k): str(v) for k, v in values["versions"].items()},
+                schema=schema,
+                precision=_precision(values["precision"]),
+                metrics={k: float(v) for k, v in values["metrics"].items() if v is not None and abs(v) < _LARGEST},
+                calibration=_calibration(values["calibration"], keypoints=len(schema)),
+                schemes=_schemes(values.get("schemes", [])),
+                versions={k: str(v)[:80] for k, v in values["versions"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"The model file's header cannot be read ({error}).") from error
+
+
+def _precision(value: Any) -> str:
+    if type(value) is not str or value not in DTYPES:
+        raise ValueError(f"there is no number format {str(value)[:40]!r}")
+    return value
+
+
+def _calibration(values: Any, *, keypoints: int) -> Calibration | None:
+    if values is None:
+        return None
+    found = Calibration.from_json(values)
+    if len(found.intercepts) != keypoints:
+        raise ValueError(f"its calibration is not of {keypoints} keypoints")
+    return found
+
+
+def _schemes(values: Any) -> tuple[str, ...]:
+    if type(values) is not list or len(values) > _MOST_SCHEMES or any(type(v) is not str for v in values):
+        raise ValueError("its marking schemes are not a list of names")
+    return tuple(values)
 
 
 def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None:
@@ -105,7 +132,7 @@ def save_model(path: Path, state: Mapping[str, Tensor], info: ModelInfo) -> None
 def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
     """The model of a run folder, a starter or a model file, on the CPU, ready to predict.
 
-    Raises UserError where it is missing or damaged.
+    Raises UserError where it is missing or damaged, or holds weights that are not finite.
     """
     file = run.model
     if not file.is_file():
@@ -114,16 +141,34 @@ def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
         file.open("rb").close()  # safetensors reports a missing permission as a missing file
     try:
         with safetensors.safe_open(file, framework="pt") as stored:
-            text = (stored.metadata() or {}).get(_KEY)
-            if text is None:
-                raise UserError(f"{file} is not an FKP Studio model: its header lacks {_KEY!r}.")
-            info = ModelInfo.from_text(text)
+            info = _header(stored, file)
             shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
             model = _matching_model(info, shapes, file)
             model.load_state_dict({name: stored.get_tensor(name) for name in shapes})
     except (safetensors.SafetensorError, OSError, RuntimeError) as error:
         raise UserError(f"The model file {file} is damaged ({error}); copy it again, or train again.") from error
+    _check_finite(model.state_dict(), file)
     return model.eval(), info
+
+
+def _header(stored: Any, file: Path) -> ModelInfo:
+    text = (stored.metadata() or {}).get(_KEY)
+    if text is None:
+        raise UserError(f"{file} is not an FKP Studio model: its header lacks {_KEY!r}.")
+    try:
+        return ModelInfo.from_text(text)
+    except UserError as error:
+        raise UserError(f"{file}: {error} Copy the file again, or train again.") from error
+
+
+def _check_finite(state: Mapping[str, Tensor], file: Path) -> None:
+    """Raises UserError. A network with such weights predicts nothing, or nonsense."""
+    broken = next((name for name, value in state.items() if not is_finite(value)), "")
+    if broken:
+        raise UserError(
+            f"The model file {file} holds weights that are not finite ({broken}): its training diverged, or the file is "
+            "damaged. Train again with a smaller learning rate, or use another model."
+        )
 
 
 def _matching_model(info: ModelInfo, shapes: dict[str, tuple[int, ...]], file: Path) -> nn.Module:
@@ -164,19 +209,34 @@ def load_resume(path: Path) -> dict[str, Any]:
 
 
 def _write_error(beside: Path, path: Path, error: Exception) -> OSError:
-    """The likely system error behind one that a writer hides; removes the partial file."""
-    full = shutil.disk_usage(path.parent).free < _FULL
-    beside.unlink(missing_ok=True)
-    if full:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    return OSError(f"{path} cannot be written: {error}")
+    """The system's error behind one that a writer hides, found by writing on; removes the partial file."""
+    found = OSError(errno.EIO, str(error).splitlines()[0] if str(error) else os.strerror(errno.EIO), str(path))
+    try:
+        with beside.open("ab") as file:
+            file.write(bytes(_MORE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as cause:
+        found = OSError(cause.errno, cause.strerror, str(path))
+    _remove(beside)
+    return found
+
+
+def _remove(beside: Path) -> None:
+    with suppress(OSError):  # the error that matters is on its way
+        beside.unlink()
 
 
 def _put(beside: Path, path: Path) -> None:
-    with beside.open("r+b") as file:  # Windows brings only files to the disk that could be written
-        os.fsync(file.fileno())
-    beside.chmod(default_mode())  # safetensors makes it readable by the owner only
-    replace(beside, path)
+    """Raises OSError, which names `path`; nothing remains beside it."""
+    try:
+        with beside.open("r+b") as file:  # Windows brings only files to the disk that could be written
+            os.fsync(file.fileno())
+        beside.chmod(default_mode())  # safetensors makes it readable by the owner only
+        replace(beside, path)
+    except OSError as error:
+        _remove(beside)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_compact(model: Run, out: Path) -> int:
@@ -186,11 +246,14 @@ def write_compact(model: Run, out: Path) -> int:
     Half the size: `load_model` makes the weights 32-bit again, and 11 significant bits are far more than the accuracy
     of a point requires.
 
-    Raises UserError where there is no model.
+    Raises UserError where there is no model or the file cannot be written.
     """
     network, info = load_model(model)
-    save_model(out, {name: _halved(value) for name, value in network.state_dict().items()}, info)
-    return out.stat().st_size
+    tensors = {name: _halved(value).detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    data = safetensors.torch.save(tensors, metadata={_KEY: info.to_text()})
+    with replacing(out) as file:
+        file.write(data)
+    return len(data)
 
 
 def _halved(value: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from training.errors import UserError
+from training.files.sentences import writing
 
 CALIBRATION = 100  # images that the ranges are taken from
 _BATCH = 10
@@ -30,7 +31,7 @@ def int8(graph: bytes, images: np.ndarray) -> bytes:
         raise UserError("This network has no convolutions: 8-bit numbers would gain nothing. Export it without --int8.")
     logger = logging.getLogger()
     level = logger.level
-    with tempfile.TemporaryDirectory() as scratch:
+    with writing(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as scratch:
         source, out = Path(scratch) / "float.onnx", Path(scratch) / "int8.onnx"
         source.write_bytes(graph)
         logger.setLevel(logging.ERROR)  # it recommends a pre-processing that these graphs do not need

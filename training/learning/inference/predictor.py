@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.errors import UserError
 from training.faces.images.reading import resize_images, resize_points
 from training.faces.labels.schema import KeypointSchema
 from training.faces.measures.calibration import default_calibration, face_sizes
@@ -23,6 +24,7 @@ from training.storage.runs.model.adjustment import Adjustment, read_adjustment
 from training.storage.runs.run import Run
 
 _BATCH = 64
+_PIXELS = _BATCH * 256 * 256  # of a batch, at most: what a header says of its input must not take all memory
 
 
 class Predictor:
@@ -31,7 +33,7 @@ class Predictor:
     def __init__(
         self, model: nn.Module, info: ModelInfo, device: torch.device, *, adjustment: Adjustment | None = None
     ) -> None:
-        self.info, self.device = info, device
+        self.info, self.device, self.name = info, device, ""
         self.scheme = 0  # the marking scheme to use where a sample's own is unknown
         self._run: Run | None = None  # whose samples' schemes are known
         self._known: tuple[np.ndarray, np.ndarray] | None = None  # ids and their schemes
@@ -59,6 +61,7 @@ class Predictor:
         model, info = load_model(run)
         adjustment = read_adjustment(run, keypoints=len(info.schema)) if adjusted else None
         predictor = cls(model, info, choose_device(device), adjustment=adjustment)
+        predictor.name = run.name
         if info.schemes and run.kind == "training":
             predictor._run, predictor._known = Run(run.path.absolute()), load_schemes(run, len(info.schemes))
         return predictor
@@ -82,7 +85,7 @@ class Predictor:
     def predict(self, images: np.ndarray, schemes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [B, H, W] or [B, H, W, 3] -> points float32 [B, K, 2], px of the images, and confidences [B, K].
 
-        schemes: int64 [B], from `schemes_of`; None: `speak`'s for all. A confidence is the probability that a point's
+        All are finite; raises UserError where the network's are not. schemes: int64 [B], from `schemes_of`; None: `speak`'s for all. A confidence is the probability that a point's
         error is at most 10 % of the inter-ocular distance; `calibration.errors` extends it to any other threshold.
         """
         found = [self._predict_batch(x, scheme) for x, scheme in self._inputs(images, schemes)]
@@ -90,8 +93,11 @@ class Predictor:
             none = np.zeros((0, len(self.info.schema)), np.float32)
             return np.zeros((*none.shape, 2), np.float32), none
         points, spread = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        self._check_finite(points, spread)
         sizes = face_sizes(points, self.schema, width=self.info.config.network.input_size)
-        return self._to_images(points, images), self.calibration.probability(spread, sizes)
+        confidences = self.calibration.probability(spread, sizes)
+        self._check_finite(confidences)
+        return self._to_images(points, images), confidences
 
     def predict_points(self, images: np.ndarray, schemes: np.ndarray | None = None) -> np.ndarray:
         """As `predict`, but the points only, for half the work."""
@@ -100,13 +106,14 @@ class Predictor:
 
     def _inputs(self, images: np.ndarray, schemes: np.ndarray | None) -> Iterator[tuple[Tensor, int | Tensor]]:
         config = self.info.config
-        for start in range(0, len(images), _BATCH):
-            part = images[start : start + _BATCH]
+        batch = max(1, min(_BATCH, _PIXELS // config.network.input_size**2))
+        for start in range(0, len(images), batch):
+            part = images[start : start + batch]
             if part.shape[1:3] != (config.network.input_size, config.network.input_size):
                 part = resize_images(part, config.network.input_size)
             x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
             scheme = (
-                self.scheme if schemes is None else torch.from_numpy(schemes[start : start + _BATCH]).to(self.device)
+                self.scheme if schemes is None else torch.from_numpy(schemes[start : start + batch]).to(self.device)
             )
             yield prepare(x, channels=config.network.channels, pixels=config.network.pixels), scheme
 
@@ -142,7 +149,18 @@ class Predictor:
     def _to_images(self, points: np.ndarray, images: np.ndarray) -> np.ndarray:
         height, width = images.shape[1:3]
         side = self.info.config.network.input_size
-        return resize_points(points + self.offset, (side, side), (width, height)).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = resize_points(points + self.offset, (side, side), (width, height)).astype(np.float32)
+        self._check_finite(found)
+        return found
+
+    def _check_finite(self, *answers: np.ndarray) -> None:
+        """Raises UserError: what a network whose numbers overflow says is of no use, and must not be stored."""
+        if not all(np.isfinite(values).all() for values in answers):
+            raise UserError(
+                f"The model{self.name and f' {self.name}'} predicts positions that are not finite: its numbers overflow. "
+                "Train again with a smaller learning rate, or use another model."
+            )
 
     def _faster_precision(self, example: Tensor) -> str:
         """A model trained in half precision may run on a machine where that is slow."""

@@ -1,8 +1,8 @@
 """The prediction worker: JSON lines on stdin are answered with JSON lines on stdout.
 
-{"id": n, "cmd": "predict", "project": path, "run": run, "ids": [...]} is answered by one or more {"id": n, "ids":
+{"id": n, "cmd": "predict", "project": address, "run": run, "ids": [...]} is answered by one or more {"id": n, "ids":
 [...], "points": [[[x, y], ...], ...], "confidences": [[...], ...], "model": its stamp, "done": bool}, or one {"id": n,
-"error": sentence}. {"id": n, "cmd": "augment", "project": path, "ids": [...], "config": {...}, "seed": s} is answered
+"error": sentence}. {"id": n, "cmd": "augment", "project": address, "ids": [...], "config": {...}, "seed": s} is answered
 by one {"id": n, "size": [N, S, S, C], "pictures": base64, "points": [...], "mask": [...]}, see `Sheet.draw`; it is
 handled before all others. {"cmd": "cancel", "id": n} ends a request without a further answer, {"cmd": "quit"} or the
 end of stdin ends the worker. A request with a single id is handled before the rest of a long one.
@@ -26,9 +26,11 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.images.reading import resize_points
+from training.files.json_values import parse_json
 from training.learning.augment.preview import Sheet
 from training.learning.inference.device import keep_memory, set_threads
 from training.learning.inference.predictor import Predictor
+from training.storage.project.identity import Address
 from training.storage.project.project import Project
 from training.storage.runs.inputs.data import load_images
 from training.storage.runs.model.prediction_stamp import model_stamp
@@ -38,12 +40,13 @@ from training.storage.runs.settings.config import RunConfig
 CHUNK = 256  # samples per reply, at most
 _SLICE_SECONDS = 0.05  # length of the pieces of a long request, so that a short one need not wait
 _MODELS = 3  # kept loaded
+_LARGEST = 2**63 - 1  # of an id
 
 
-@dataclass
+@dataclass(eq=False)
 class _Request:
     number: int
-    project: Path
+    project: Address
     run: Run
     ids: list[int]
     at: int = 0
@@ -56,10 +59,10 @@ class _Request:
         return sum(len(p) for p in self.points)
 
 
-@dataclass
+@dataclass(eq=False)
 class _SheetRequest:
     number: int
-    project: Path
+    project: Address
     ids: list[int]
     config: dict[str, Any]
     seed: int
@@ -72,23 +75,24 @@ class Worker:
         self.out = out
         self.waiting: deque[_Request | _SheetRequest] = deque()
         self.sheet = Sheet()
-        self.projects: dict[Path, Project] = {}
+        self.projects: dict[Address, Project] = {}
         self.models: dict[tuple[Run, str], Predictor] = {}
         self.piece = 16
 
     def take(self, message: dict[str, Any]) -> None:
-        """Queue or drop a request; one with a single id goes to the front."""
-        if message["cmd"] == "cancel":
-            self.waiting = deque(r for r in self.waiting if r.number != int(message["id"]))
+        """Queue or drop a request; one with a single id goes to the front. Raises ValueError, KeyError or TypeError."""
+        command, number = message["cmd"], _whole(message["id"])
+        if command == "cancel":
+            self.waiting = deque(r for r in self.waiting if r.number != number)
             return
-        if message["cmd"] not in ("predict", "augment"):
-            raise ValueError(f"unknown command {message['cmd']!r}")
-        ids = [int(i) for i in message["ids"]]
-        if message["cmd"] == "augment":
-            config, seed = dict(message["config"]), int(message["seed"])
-            self.waiting.appendleft(_SheetRequest(int(message["id"]), Path(message["project"]), ids, config, seed))
+        if command not in ("predict", "augment"):
+            raise ValueError(f"unknown command {command!r}")
+        ids = [_whole(i) for i in message["ids"]]
+        if command == "augment":
+            config, seed = dict(message["config"]), _whole(message["seed"])
+            self.waiting.appendleft(_SheetRequest(number, Address.from_json(message["project"]), ids, config, seed))
             return
-        request = _Request(int(message["id"]), Path(message["project"]), Run(Path(message["run"])), ids)
+        request = _Request(number, Address.from_json(message["project"]), Run(Path(message["run"])), ids)
         if len(ids) == 1:
             self.waiting.appendleft(request)
         else:
@@ -111,12 +115,20 @@ class Worker:
     def _draw(self, request: _SheetRequest) -> None:
         config = RunConfig.from_json(request.config)
         drawn = self.sheet.draw(self._project(request.project), request.ids, config, seed=request.seed)
-        self.waiting.remove(request)
         self._say({"id": request.number, **drawn})
+        self._forget(request)
 
     def _drop(self, request: _Request | _SheetRequest, sentence: str) -> None:
-        self.waiting.remove(request)
-        self._say({"id": request.number, "error": sentence})
+        self._forget(request)
+        self.refuse(request.number, sentence)
+
+    def _forget(self, request: _Request | _SheetRequest) -> None:
+        """Does nothing if it is forgotten already."""
+        self.waiting = deque(other for other in self.waiting if other is not request)
+
+    def refuse(self, number: int, sentence: str) -> None:
+        """Answer a request with an error."""
+        self._say({"id": number, "error": sentence})
 
     def _piece(self, request: _Request) -> None:
         ids = np.array(request.ids[request.at : request.at + self.piece], np.int64)
@@ -133,10 +145,10 @@ class Worker:
             if len(ids) == self.piece:
                 self.piece = int(np.clip(self.piece * _SLICE_SECONDS / (time.perf_counter() - start), 4, CHUNK))
         done = request.at >= len(request.ids)
-        if done:
-            self.waiting.remove(request)
         if done or request.gathered + self.piece > CHUNK:
             self._reply(request, done=done)
+        if done:
+            self._forget(request)
 
     def _reply(self, request: _Request, *, done: bool) -> None:
         count = request.gathered
@@ -181,11 +193,11 @@ class Worker:
             self.models[key] = Predictor.load(run)
         return key[1], self.models[key]
 
-    def _project(self, path: Path) -> Project:
-        if path not in self.projects:
+    def _project(self, address: Address) -> Project:
+        if address not in self.projects:
             self.close()
-            self.projects[path] = Project.open(path, read_only=True)
-        return self.projects[path]
+            self.projects[address] = Project.open(address, read_only=True)
+        return self.projects[address]
 
     def close(self) -> None:
         for project in self.projects.values():
@@ -214,20 +226,32 @@ def serve(source: TextIO, out: TextIO) -> None:
 
 
 def _read(source: TextIO, lines: queue.SimpleQueue[str]) -> None:
-    for line in source:
-        lines.put(line)
-    lines.put("")
+    try:
+        for line in source:
+            lines.put(line)
+    finally:
+        lines.put("")
 
 
 def _accept(line: str, worker: Worker) -> bool:
-    """Handle a line; False ends the worker."""
+    """Handle a line; False ends the worker. What is no request is answered with an error if it says whose it is."""
     if not line:
         return False
+    number: Any = None
     try:
-        message = json.loads(line)
+        message = parse_json(line)
+        number = message.get("id") if isinstance(message, dict) else None
         if message["cmd"] == "quit":
             return False
         worker.take(message)
     except (ValueError, KeyError, TypeError) as error:
-        sys.stderr.write(f"not a request ({error}): {line[:200]}\n")
+        sys.stderr.write(f"not a request ({error}): {line[:200]!r}\n")
+        if type(number) is int and abs(number) <= _LARGEST:
+            worker.refuse(number, f"The worker does not understand this request ({error}).")
     return True
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or abs(value) > _LARGEST:
+        raise ValueError(f"{str(value)[:40]} is not a whole number")
+    return value

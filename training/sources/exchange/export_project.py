@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from training.errors import UserError
@@ -14,8 +15,9 @@ from training.progress import IsCancelled, Progress, Report
 from training.sources.exchange.values import Values
 from training.sources.exchange.write_csv import write_csv
 from training.sources.exchange.write_kaggle import write_kaggle
-from training.sources.exchange.write_pts import write_pts
+from training.sources.exchange.write_pts import check_folder, write_pts
 from training.sources.exchange.write_submission import write_submission
+from training.storage.destination import Result, check_destination
 from training.storage.project.project import Project
 
 EXPORT_FORMATS = ("kaggle", "submission", "csv", "pts")
@@ -39,6 +41,7 @@ def export_project(
     lookup: Path | None = None,
     run: str | None = None,
     states: bool = False,
+    escape_formulas: bool = False,
     progress: Report | None = None,
     cancelled: IsCancelled | None = None,
 ) -> ExportReport:
@@ -46,18 +49,40 @@ def export_project(
 
     kaggle: training.csv; untouched label cells are preserved byte for byte. submission: RowId,Location for `lookup`
     (Kaggle's IdLookupTable.csv). csv: image, group, split, coordinates; with `states` also one column per keypoint.
-    pts: 300-W files with their images. run: predictions of this run instead of labels.
-    Raises UserError for what the user can fix, and Cancelled; `out` is then unchanged.
+    pts: 300-W files with their images. run: predictions of this run instead of labels. escape_formulas: of a csv, so that
+    a spreadsheet runs none of its cells.
+    Raises UserError for what the user can fix, also where `out` is no earlier result, and Cancelled; `out` is then
+    unchanged.
     """
     out = Path(out)
-    values = Values(project, run)
+    write = _writer(format, lookup=lookup, states=states, escape_formulas=escape_formulas)
+    check_export(project, out, format=format, lookup=lookup)
     tell = Progress(progress, cancelled)
     tell(0.0, f"Writing {out.name}")
-    count, notes = _writer(format, lookup=lookup, states=states)(values, out, tell)
+    with project.database.one_state():
+        count, notes = write(Values(project, run), out, tell)
     return ExportReport(out, count, tuple(notes))
 
 
-def _writer(kind: str, *, lookup: Path | None, states: bool) -> _Writer:
+def check_export(
+    project: Project,
+    out: Path,
+    *,
+    format: str,  # noqa: A002 - the word of the command line
+    lookup: Path | None = None,
+) -> None:
+    """Raise UserError where `out` holds anything but an earlier export: other data, or a folder that is not empty."""
+    result = Result.FOLDER if format == "pts" else Result.TABLE
+    check_destination(out, result, inputs=() if lookup is None else (lookup,), project=project)
+    if format == "pts":
+        check_folder(out)
+
+
+def _writer(kind: str, *, lookup: Path | None, states: bool, escape_formulas: bool) -> _Writer:
+    if kind != "csv" and escape_formulas:
+        raise UserError(
+            "Formulas can be escaped in csv files only: the other formats are byte for byte what programs read."
+        )
     if kind == "submission":
         if lookup is None:
             raise UserError(
@@ -66,7 +91,7 @@ def _writer(kind: str, *, lookup: Path | None, states: bool) -> _Writer:
             )
         return lambda values, out, tell: write_submission(values, out, tell, lookup=lookup)
     if kind == "csv":
-        return lambda values, out, tell: write_csv(values, out, tell, states=states)
+        return partial(write_csv, states=states, escape_formulas=escape_formulas)
     if kind in EXPORT_FORMATS:
         return write_kaggle if kind == "kaggle" else write_pts
     raise UserError(f"There is no export format {kind!r}; choose one of {', '.join(EXPORT_FORMATS)}.")

@@ -27,6 +27,7 @@ from training.sources.formats.detect_format import FORMATS, IMAGES, detect_forma
 from training.sources.formats.problems import Findings, Problem
 from training.sources.formats.reader import CHUNK, Chunk, Reader
 from training.sources.formats.tables.columns import ColumnMapping
+from training.storage.destination import Result, check_destination
 from training.storage.project.edits.remove import join_photo
 from training.storage.project.new_project import new_project
 from training.storage.project.new_samples import Importing
@@ -226,10 +227,10 @@ def _finder(faces: str, kind: str, crop: CropOptions | None, schema: KeypointSch
 def _fill(
     project: Project, reader: Reader, cropper: Cropper, finder: FaceFinder | None, *, tell: Progress, seed: int
 ) -> Assigned:
-    known, groups = KnownImages(project), _known_groups(project)
     seen: list[Any] = []
     looks: list[np.ndarray] = []
     with writing(project.path), project.importing(reader.source.name) as importing:
+        known, groups = KnownImages(project), _known_groups(project)  # inside, so that no other import adds to them
         size = PHOTOS if finder else CHUNK
         with closing(reader.chunks(project.schema, progress=tell.part(0.0, _READ), size=size)) as chunks:
             faces = map(finder, map(known.drop_files, chunks)) if finder else chunks
@@ -322,5 +323,6 @@ def _target(path: Path, found: KeypointSchema | None, default: KeypointSchema) -
                 )
             yield project
         return
+    check_destination(path, Result.FOLDER)
     with new_project(path, found or default) as project:
         yield project

@@ -1,24 +1,24 @@
-"""What all writers share: the values, their text, and safe file names."""
+"""What all writers share: the values and their text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.labels import Labels
-from training.files.names import safe_name
 from training.sources.formats.pts.text import ORIGIN, pts_number
 from training.storage.project.project import Project
 from training.storage.project.tables.predictions import prediction_runs
 from training.storage.project.tables.samples import source_cells
 
 CHUNK = 256
+_CELL = re.compile(r'[^,"\r\n\0]*|"[^,"\r\n\0]*"')
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,16 @@ class _Row(NamedTuple):
 
     def _holds(self, pair: list[float], texts: list[str]) -> bool:
         """Whether a point is still what its cells say; half a point counts as none, as when it was read."""
+        if not all(map(self._fits_in, texts)):
+            return False
         values = [_number(text) for text in texts]
         if any(map(math.isnan, values)):
             return math.isnan(pair[0])
         return [value - self.origin - corner for value, corner in zip(values, self.corner, strict=True)] == pair
+
+    def _fits_in(self, text: str) -> bool:
+        """Whether a cell stays one cell in a file: a project of strangers may hold anything."""
+        return bool(_CELL.fullmatch(text)) and text.isascii() and (self.origin == 0 or len(text.split()) == 1)
 
 
 def _number(text: str) -> float:
@@ -116,20 +122,3 @@ def in_chunks(ids: np.ndarray, size: int = CHUNK) -> Iterator[np.ndarray]:
     """Slices of the ids."""
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
-
-
-def safe_names(names: Sequence[str]) -> list[str]:
-    """Relative paths below a folder, all different: no way up, no absolute path, no name that a system forbids."""
-    used: set[str] = set()
-    safe: list[str] = []
-    for name in names:
-        parts = [safe_name(part) for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-        parts = [part for part in parts if part]
-        path = PurePosixPath(*(parts or ["picture"]))
-        candidate, number = path, 2
-        while str(candidate.with_suffix("")).lower() in used:
-            candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-            number += 1
-        used.add(str(candidate.with_suffix("")).lower())
-        safe.append(str(candidate))
-    return safe

@@ -8,6 +8,7 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.samples import Split
+from training.files.csv_text import csv_row
 from training.files.replacing import replacing
 from training.progress import Progress
 from training.sources.exchange.values import Values, in_chunks
@@ -23,7 +24,7 @@ def write_kaggle(values: Values, out: Path, progress: Progress) -> tuple[int, li
     ids, notes = _chosen(values)
     _check_square(values, ids)
     with replacing(out) as file:
-        file.write(",".join([*project.schema.columns, "Image"]).encode() + b"\n")
+        file.write(csv_row([*project.schema.columns, "Image"]).encode() + b"\n")
         done = 0
         for some in in_chunks(ids):
             progress(done / len(ids), f"Writing {out.name}, row {done + 1:,}")

@@ -17,6 +17,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 from training.storage.project.tables.boxes import Cut, write_cut
 from training.storage.project.tables.label_table import read_labels, write_labels
 from training.storage.project.tables.labels_codec import pack, row_type, unpack
@@ -108,17 +109,26 @@ def _prune(database: Database) -> None:
         database.sql.execute("DELETE FROM steps WHERE id < ?", (oldest,))
 
 
+@guarded
 def read_steps(database: Database) -> list[Step]:
     """All steps, oldest first."""
     rows = database.all("SELECT id, text, time, undone, samples FROM steps ORDER BY id")
     return [Step(i, text, when, bool(undone), samples) for i, text, when, undone, samples in rows]
 
 
+@guarded
 def oldest_step(database: Database) -> int:
     """The id of the oldest step; 0 if the journal is empty."""
     return int((database.one("SELECT min(id) FROM steps") or (0,))[0] or 0)
 
 
+@guarded
+def is_newest(database: Database, step: int) -> bool:
+    """Whether the step is the last one written and is not undone."""
+    return database.one("SELECT id, undone FROM steps ORDER BY id DESC LIMIT 1") == (step, 0)
+
+
+@guarded
 def journal_state(database: Database) -> State:
     """(number of samples, newest step, number of undone steps); changes with every edit, also by other programs."""
     newest, undone = database.one("SELECT max(id), sum(undone) FROM steps") or (0, 0)
@@ -149,6 +159,7 @@ def read_split_parts(database: Database, step: int) -> Iterator[tuple[np.ndarray
         yield np.frombuffer(raw, "<i8", count).astype(np.int64), splits[:count], splits[count:]
 
 
+@guarded
 def read_step_cut(database: Database, step: int) -> tuple[Cut, Cut] | None:
     """A step's crop before and after; None if it changed none. Raises UserError if the journal is damaged."""
     row = database.one("SELECT data FROM step_parts WHERE step = ? AND part = ?", (step, CUT))
@@ -180,6 +191,7 @@ def _unpack_part(
     return np.frombuffer(raw, "<i8", count).astype(np.int64), unpack(rows[:count]), unpack(rows[count:])
 
 
+@guarded
 def move_step(database: Database, step: int, keypoints: int, *, undo: bool) -> np.ndarray:
     """Undo or redo a step, within the caller's transaction; returns the ids of the changed samples.
 
@@ -205,13 +217,13 @@ def move_step(database: Database, step: int, keypoints: int, *, undo: bool) -> n
     return np.concatenate(touched) if touched else np.zeros(0, np.int64)
 
 
+@guarded
 def amend_step(database: Database, step: int, ids: np.ndarray, after: Labels) -> None:
     """Replace the final labels of the newest step, within the caller's transaction; `ids` are those of the step.
 
     Raises UserError if it is not the newest step, or is undone.
     """
-    row = database.one("SELECT id, undone FROM steps ORDER BY id DESC LIMIT 1")
-    parts = list(read_parts(database, step, after.states.shape[1])) if row == (step, 0) else []
+    parts = list(read_parts(database, step, after.states.shape[1])) if is_newest(database, step) else []
     if len(parts) != 1 or not np.array_equal(parts[0][0], ids):
         raise UserError("The labels were changed elsewhere in the meantime. Nothing was changed; try again.")
     data = _pack_part(ids, pack(parts[0][1]), pack(after))

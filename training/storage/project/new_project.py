@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from training.errors import UserError
 from training.faces.labels.head_poses import POSES
 from training.faces.labels.schema import KeypointSchema
 from training.files.replacing import replace
-from training.files.sentences import writing
+from training.files.sentences import naming, writing
 from training.processes.locks import Lock, is_held
 from training.storage.project.database import DATABASE
 from training.storage.project.pixels import PIXELS
@@ -37,15 +36,11 @@ def new_project(path: Path, schema: KeypointSchema) -> Iterator[Project]:
     sweep(path.parent)
     part = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.importing"
     try:
-        with Project.create(part, schema, name=path.stem) as project, _held(part):
-            yield project
-        with writing(path):
-            replace(part, path)
-    except UserError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise UserError(
-            str(error).replace(str(part), str(path))
-        ) from error  # name the final folder, not the temporary one
+        with naming(path, hidden=part):
+            with Project.create(part, schema, name=path.stem) as project, _held(part):
+                yield project
+            with writing(path):
+                replace(part, path)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -77,5 +72,6 @@ def _held(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
-        lock.path.unlink(missing_ok=True)
+        with suppress(OSError):  # of a disk that fails: what went wrong before is what matters
+            lock.release()
+            lock.path.unlink(missing_ok=True)

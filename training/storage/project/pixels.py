@@ -17,6 +17,7 @@ from training.faces.images.reading import read_image, read_reduced
 from training.files.arrays import map_array
 from training.files.sentences import RefusedFileError, reading
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 
 PIXELS = "pixels"
 _KEPT_BYTES = 64 << 20  # larger images are decoded again for each of their faces
@@ -77,6 +78,7 @@ class PixelWriter:
         self.path.unlink(missing_ok=True)
 
 
+@guarded
 def open_pixels(database: Database, number: int) -> np.ndarray:
     """The memory-mapped images of pixel file `number`, uint8 [N, H, W(, 3)].
 

@@ -18,8 +18,13 @@ from training.faces.images.reading import MAX_SIDE, as_channels, resize_images
 from training.faces.labels.labels import Labels
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KeypointSchema
+from training.files.json_values import parse_json
 from training.files.replacing import replace
+from training.files.sentences import naming
+from training.storage.project.damage import first_fault
 from training.storage.project.database import BUSY_MS, Database
+from training.storage.project.guard import guard
+from training.storage.project.identity import Address, Place, address_of, identity
 from training.storage.project.new_samples import Importing, write_groups
 from training.storage.project.pixels import ImageFiles, disk_sentences, open_pixels
 from training.storage.project.tables import label_table, predictions
@@ -49,13 +54,15 @@ class Project:
     def __init__(self, path: Path, database: Database) -> None:
         """Use `Project.open` or `Project.create`."""
         self.path, self.database = path, database
+        database.examine = first_fault
+        self.address = Address(path)  # of `open`: with the identity of the database
         self._pixels: dict[int, np.ndarray] = {}
         self._files = ImageFiles()
         meta = dict(database.all("SELECT key, value FROM meta"))
         try:
             self.name = str(meta["name"])
-            self.schema = KeypointSchema.from_json(json.loads(meta["schema"]))
-        except (KeyError, ValueError) as error:
+            self.schema = KeypointSchema.from_json(parse_json(meta["schema"]))
+        except (KeyError, TypeError, ValueError, UserError) as error:
             raise UserError(f"The project {path} is damaged: its keypoints cannot be read ({error}).") from error
 
     @classmethod
@@ -69,7 +76,7 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside.mkdir()
         try:
-            with disk_sentences(path.parent):
+            with naming(path, hidden=beside), disk_sentences(path.parent):
                 _fill_folder(beside, schema, name=name or path.stem)
                 replace(beside, path)
         except BaseException:
@@ -78,15 +85,21 @@ class Project:
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> Project:
-        """Open the project folder `path`. busy_ms: how long a write waits for another program's lock.
+    def open(cls, place: Place, *, read_only: bool = False, busy_ms: int = BUSY_MS) -> Project:
+        """Open a project folder. busy_ms: how long a write waits for another program's lock.
 
-        Raises UserError if it is no project, damaged, write-protected, or from a newer version.
+        Raises UserError if it is no project, damaged, write-protected, from a newer version, or, where an address says
+        which project it has to be, another one.
         """
-        path = Path(path).absolute()
-        database = Database(path, read_only=read_only, busy_ms=busy_ms)
+        asked = address_of(place)
+        asked.check()  # before it is opened: the database of another project is not upgraded
+        address = Address(asked.path, identity(asked.path))
+        database = Database(asked.path, read_only=read_only, busy_ms=busy_ms)
         try:
-            return cls(path, database)
+            address.check()
+            opened = cls(asked.path, database)
+            opened.address = address
+            return opened
         except BaseException:
             database.close()
             raise
@@ -167,7 +180,8 @@ class Project:
             )
         if file not in self._pixels:
             self._pixels[file] = open_pixels(self.database, file)
-        return as_channels(np.array(self._pixels[file][row]), channels)
+        with guard(self.database):
+            return as_channels(np.array(self._pixels[file][row]), channels)
 
     def images(self, ids: Sequence[int] | np.ndarray, *, size: int, channels: int = 1) -> np.ndarray:
         """Images stretched to a square, uint8 [B, size, size(, 3)]. Raises UserError if one cannot be read."""
@@ -203,11 +217,22 @@ class Project:
             label_table.write_labels(self.database, as_ids(ids), labels)
 
     def write_predictions(
-        self, run: str, ids: Sequence[int] | np.ndarray, points: np.ndarray, confidences: np.ndarray
+        self,
+        run: str,
+        ids: Sequence[int] | np.ndarray,
+        points: np.ndarray,
+        confidences: np.ndarray,
+        *,
+        crops: np.ndarray | None = None,
     ) -> None:
-        """Store predictions of a run: points [B, K, 2] in image px, confidences [B, K]."""
+        """Store predictions of a run: points [B, K, 2] in image px, confidences [B, K].
+
+        crops: `faces(ids).crops` when the images were read; predictions of faces cropped again since are dropped.
+        """
+        numbers = as_ids(ids)
         with self.database.transaction():
-            predictions.write_predictions(self.database, run, as_ids(ids), points, confidences)
+            same = slice(None) if crops is None else (self.faces(numbers).crops == crops).all(axis=1)
+            predictions.write_predictions(self.database, run, numbers[same], points[same], confidences[same])
 
     def set_splits(self, ids: Sequence[int] | np.ndarray, splits: np.ndarray) -> None:
         """Set splits, uint8 [B]: 0 train, 1 val, 2 test, 3 removed."""

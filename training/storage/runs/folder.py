@@ -8,20 +8,28 @@ stop (its presence asks the trainer to stop).
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import uuid
 from typing import Any
 
 from training.errors import UserError
+from training.files.json_values import read_json
 from training.processes.locks import is_held
 from training.processes.tail import new_lines, parsed
-from training.storage.runs.events import Event, from_line
+from training.storage.runs.events import EpochDone, Event, from_line
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 
 FOLDER_NAME = re.compile(r"(\d{4,})-(.+)")
+_ABOUT: dict[str, tuple[type, ...]] = {
+    "config": (dict,),
+    "schema": (dict,),
+    "label_hash": (str,),
+    "created": (int, float),
+    "search": (str,),
+}
+_YEAR_10000 = 253_402_300_800  # seconds since the epoch
 _GONE = ".gone-"  # a run's folder that is being removed
 _PROGRESS = b'{"event":"Progress"'
 
@@ -34,10 +42,16 @@ def load_config(run: Run) -> RunConfig:
 def read_about(run: Run) -> dict[str, Any]:
     """What config.json says: config, schema, label_hash, created and search. Raises UserError."""
     try:
-        about = json.loads(run.config.read_text(encoding="utf-8"))
+        about = read_json(run.config)
         known = {key: about[key] for key in ("config", "schema", "label_hash", "created")}
-        return {**known, "search": str(about.get("search", ""))}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        known["search"] = about.get("search", "")
+        for key, kinds in _ABOUT.items():
+            if type(known[key]) not in kinds:
+                raise ValueError(f"{key} is not what it should be")
+        if not abs(known["created"]) < _YEAR_10000:
+            raise ValueError("created is no time")
+        return known
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = "damaged" if run.config.is_file() else "missing"
         raise UserError(f"The run {run} cannot be read: its {run.config.name} is {what}. Train again.") from error
 
@@ -48,17 +62,33 @@ def has_begun(run: Run) -> bool:
     return run.resume.exists() or (events.is_file() and events.stat().st_size > 0)
 
 
+def can_resume(run: Run) -> bool:
+    """Whether a run that has not used its budget can still reach the end that it would have had.
+
+    From its saved state; from its start where there is neither one nor a result, since it was ended before it saved.
+    """
+    if run.resume.is_file():
+        return True
+    events, _ = read_events(run, progress=False)
+    return not run.model.is_file() and not any(isinstance(event, EpochDone) for event in events)
+
+
 def read_events(run: Run, *, after: int = 0, progress: bool = True) -> tuple[list[Event], int]:
     """The events after a byte offset, and the offset to continue from. An unfinished last line is left for later.
 
     After resuming, the file can be shorter than `after` (it is cut to the last checkpoint); it is then read from the
     start. progress=False skips Progress events, which are most lines of a long run.
     """
+    found: list[Event] = []
     try:
-        lines, offset = new_lines(run.events, after)
+        while True:
+            lines, offset = new_lines(run.events, after)
+            found += parsed((line for line in lines if progress or not line.startswith(_PROGRESS)), from_line)
+            if offset == after or not lines:
+                return found, offset
+            after = offset
     except FileNotFoundError:
         return [], 0
-    return parsed((line for line in lines if progress or not line.startswith(_PROGRESS)), from_line), offset
 
 
 def is_running(run: Run) -> bool:

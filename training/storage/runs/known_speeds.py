@@ -12,6 +12,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from training.errors import UserError
+from training.files.json_values import read_json
 from training.files.replacing import replacing
 
 REFERENCE_MACHINE = "two cores of an Intel Xeon with bf16 matrix units"
@@ -53,12 +54,12 @@ def remember(speeds: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _read() -> dict[str, dict[str, Any]]:
     try:
-        values = json.loads(_path().read_text(encoding="utf-8"))
+        values = read_json(_path())
         return {
             name: {key: float(speed[key]) for key in KEYS} | {k: speed[k] for k in ("precision", "threads")}
             for name, speed in values.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return {}
 
 

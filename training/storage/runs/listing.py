@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import UserError
+from training.files.sentences import reading
 from training.storage.runs.events import EpochDone, Event, RunFailed, RunFinished, RunStarted
 from training.storage.runs.folder import FOLDER_NAME, has_begun, is_running, load_config, read_about, read_events
 from training.storage.runs.run import Run
@@ -89,8 +90,9 @@ def read_run(run: Run) -> RunInfo:
     """Raises UserError where the folder is not a run."""
     about = read_about(run)
     config = RunConfig.from_json(about["config"])
-    running = is_running(run)
-    events, _ = read_events(run, progress=False)
+    with reading(run.path):
+        running = is_running(run)
+        events, _ = read_events(run, progress=False)
     epochs = [e for e in events if isinstance(e, EpochDone)]
     ends = [e for e in events if isinstance(e, (RunStarted, RunFinished, RunFailed))]
     end = ends[-1] if ends else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.errors import UserError
+from training.files.names import safe_name
 from training.storage.runs.folder import FOLDER_NAME
 from training.storage.runs.inputs.snapshot import _ARRAYS, _OPTIONAL, Snapshot, snapshot_project, with_schemes
 from training.storage.runs.run import Run
@@ -72,7 +73,7 @@ def write_inputs(run: Run, config: RunConfig, snapshot: Snapshot, *, search: str
 def _take_number(beside: Path, runs_dir: Path, recipe: str) -> Run:
     """Rename to the next number never used by a run, since points accepted from a discarded run keep its number.
 
-    A number is claimed by creating its file in `.numbers`, which only one process can do.
+    The recipe's name may come from a stranger's settings. A number is claimed by creating its file in `.numbers`, which only one process can do.
     """
     taken = runs_dir / NUMBERS
     taken.mkdir(exist_ok=True)
@@ -82,7 +83,7 @@ def _take_number(beside: Path, runs_dir: Path, recipe: str) -> Run:
             (taken / str(number)).touch(exist_ok=False)
         except FileExistsError:  # another process was faster
             continue
-        run = Run(runs_dir / f"{number:04d}-{recipe}")
+        run = Run(runs_dir / f"{number:04d}-{safe_name(recipe[:100]) or 'run'}")
         beside.rename(run.path)
         return run
 

@@ -169,7 +169,7 @@ class ContactSheet(QWidget):
         if self._store is not None:
             self._store.changed.connect(self._on_store_changed)
         if self._own_images:
-            self._images.set_project(self._store.project.path if self._store is not None else None)
+            self._images.set_project(self._store.project.address if self._store is not None else None)
         self._refresh_later()
 
     def _on_store_changed(self, changes: Changes) -> None:

@@ -56,7 +56,7 @@ def test_a_model_is_written_by_a_process_whose_sentence_is_shown(
     fake = (sys.executable, "-c", "import sys; print(*sys.argv[3:])")
     monkeypatch.setattr(export_dialog, "export_model", partial(export_model, command=fake))
     dialog.int8.setChecked(True)
-    assert finish(qtbot, dialog) == "--format onnx --run 0001-cnn-6 --int8"
+    assert finish(qtbot, dialog) == "--format onnx --run=0001-cnn-6 --int8"
     with pytest.raises(UserError, match="no such model"):
         export_model(
             Path("m"),
@@ -113,3 +113,37 @@ def test_a_file_that_is_there_is_named_before_it_is_replaced(qtbot: QtBot, sessi
     assert dialog.go.isEnabled()
     dialog.out.edit.setText("")
     assert not dialog.go.isEnabled()
+
+
+def test_what_must_not_be_overwritten_is_said_at_once(qtbot: QtBot, session: Session, tmp_path: Path) -> None:
+    assert session.store is not None
+    database = session.store.path / "project.db"
+    (tmp_path / "photo.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a").write_text("mine")
+    for kind, out, sentence in (
+        ("csv", database, "inside the project"),
+        ("kaggle", tmp_path / "photo.csv", "this is an image"),
+        ("csv", tmp_path, "this is a folder"),
+        ("pts", tmp_path / "full", "it is not empty"),
+        ("pts", session.store.path / "runs", "inside the project"),
+    ):
+        dialog = opened(qtbot, session, kind)
+        dialog.out.edit.setText(str(out))
+        assert sentence in dialog.problem.text()
+        assert not dialog.go.isEnabled()
+        dialog.out.edit.setText(str(tmp_path / "free"))
+        assert dialog.go.isEnabled() and not dialog.problem.text()
+
+
+def test_tables_can_be_written_for_spreadsheets(qtbot: QtBot, session: Session) -> None:
+    assert session.store is not None
+    session.store.project.set_groups([1], ["=1+1"])
+    for kind in ("kaggle", "pts", "submission", "onnx"):
+        assert not opened(qtbot, session, kind).escape.isVisible()
+    for escape, cell in ((False, ",=1+1,"), (True, ",'=1+1,")):
+        dialog = opened(qtbot, session, "csv")
+        assert dialog.escape.isVisible() and not dialog.escape.isChecked()
+        dialog.escape.setChecked(escape)
+        finish(qtbot, dialog)
+        assert cell in dialog.out.path().read_text()

@@ -236,6 +236,11 @@ def test_export(jobs: Jobs, session: Session, qtbot: QtBot, tmp_path: Path, kind
         assert len({len(row) for row in rows}) == 1
     with qtbot.waitSignal(jobs.message, check_params_cb=lambda text: "the folder does not exist" in text):
         plot.export(tmp_path / "no" / "plot.svg", kind=kind)
+    store = session.store
+    assert store is not None
+    with qtbot.waitSignal(jobs.message, check_params_cb=lambda text: "inside the project" in text):
+        plot.export(store.path / "project.db", kind=kind)
+    assert store.project.path.is_dir() and (store.path / "project.db").read_bytes().startswith(b"SQLite")
 
 
 def test_empty_plots_say_what_comes(empty_session: Session, qtbot: QtBot) -> None:

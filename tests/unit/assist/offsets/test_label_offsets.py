@@ -21,6 +21,7 @@ from training.assist.offsets.label_offsets import (
 )
 from training.assist.offsets.symmetry import frontal_rows
 from training.cli import main
+from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin
 from training.faces.labels.samples import SampleBatch
 from training.storage.project.edits.shift import shift_labels
@@ -154,11 +155,19 @@ def test_partners_that_lie_apart_are_no_offset() -> None:
 def test_what_a_model_has_learnt_is_read_without_torch(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     save_file({"network.weight": np.zeros(3, np.float32), "offsets.common": np.full((5, 2), 1.5, np.float32)}, file)
-    learnt = learned_offsets(file)
+    learnt = learned_offsets(file, keypoints=5)
     assert learnt is not None
     assert learnt.tolist() == [[1.5, 1.5]] * 5
     save_file({"network.weight": np.zeros(3, np.float32)}, file)
-    assert learned_offsets(file) is None
+    assert learned_offsets(file, keypoints=5) is None
+
+
+@pytest.mark.parametrize("strange", [np.full((5, 2), np.nan), np.zeros((4, 2)), np.zeros(10), np.full((5, 2), np.inf)])
+def test_offsets_that_are_none_are_refused(tmp_path: Path, strange: np.ndarray) -> None:
+    file = tmp_path / "model.safetensors"
+    save_file({"offsets.common": strange.astype(np.float32)}, file)
+    with pytest.raises(UserError, match="its offsets are not"):
+        learned_offsets(file, keypoints=5)
 
 
 def make_project(folder: Path, dx: float) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from training.learning.fit.training_loop import fit
 from training.learning.inference.checkpoint import load_resume, save_resume
 from training.learning.inference.predictor import Predictor
 from training.storage.runs.events import CheckpointSaved, EpochDone, Event, RunFailed, RunFinished, RunStarted, Trouble
-from training.storage.runs.folder import read_events, request_stop
+from training.storage.runs.folder import can_resume, read_events, request_stop
 from training.storage.runs.listing import read_run
 from training.storage.runs.new_run import create_run
 from training.storage.runs.run import Run
@@ -256,27 +257,30 @@ def test_mixed_precision_trains_too(tmp_path: Path) -> None:
 
 def test_what_was_not_saved_or_is_damaged_cannot_be_resumed(tmp_path: Path) -> None:
     run = new_run(tmp_path)
-    with pytest.raises(UserError, match="before its first save"):
-        train(run, resume=True)
     events = train(run, should_stop=stop_after(2))
     assert any(isinstance(e, CheckpointSaved) for e in events)
     size = run.resume.stat().st_size
     os.truncate(run.resume, size // 2)
-    with pytest.raises(UserError, match="damaged"):
+    failed = train(run, resume=True)[-1]
+    assert isinstance(failed, RunFailed) and "damaged" in failed.message
+    run.resume.unlink()
+    with pytest.raises(UserError, match="was removed"):
         train(run, resume=True)
 
 
-def test_a_saved_state_that_lacks_something_is_told(tmp_path: Path) -> None:
+def test_a_state_that_does_not_fit_leaves_the_events_as_they_are(tmp_path: Path) -> None:
+    """They would otherwise be cut back to a position that nobody vouches for."""
     run = new_run(tmp_path)
-    train(run, should_stop=stop_after(2))
-    whole = load_resume(run.resume)
-    for lost in ("best_rmse", "model"):
-        save_resume(run.resume, {name: value for name, value in whole.items() if name != lost})
-        failed = train(run, resume=True)[-1]
-        assert isinstance(failed, RunFailed) and f"does not fit its settings ('{lost}')" in failed.message
-    save_resume(run.resume, {"batch": 1})
-    with pytest.raises(UserError, match="lacks its position"):
-        train(run, resume=True)
+    train(run, should_stop=stop_after(5))
+    told = run.events.read_bytes()
+    state = load_resume(run.resume)
+    save_resume(run.resume, {**state, "epoch": 0, "batch": -1})
+    failed = train(run, resume=True)[-1]
+    assert isinstance(failed, RunFailed)
+    assert read_run(run).status == "failed"
+    assert run.events.read_bytes().startswith(told)
+    save_resume(run.resume, state)
+    assert isinstance(train(run, resume=True)[-1], RunFinished)
 
 
 def test_lost_events_do_not_keep_a_run_from_going_on(tmp_path: Path) -> None:
@@ -295,3 +299,51 @@ def test_images_that_cannot_be_read_are_told_once(tmp_path: Path) -> None:
     events = list(fit(run, data=replace(data, left_out=("a.png is gone.", "b.png is gone."))))
     told = [e.sentence for e in events if isinstance(e, Trouble)]
     assert told == ["2 images were skipped because they cannot be read; the first: a.png is gone."]
+
+
+def test_a_run_that_is_killed_before_its_first_save_ends_with_the_undisturbed_weights(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.helpers.killed_trainings", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {place: (told["ended"], told["same"]) for place, told in found.items()} == dict.fromkeys(
+        ("locked", "images read", "said that it starts", "saving", "saved"), (signal.SIGKILL, True)
+    )
+    begun = ("said that it starts", "saving", "saved")
+    assert {place: told["status"] for place, told in found.items() if told["status"] != "queued"} == dict.fromkeys(
+        begun, "interrupted"
+    )
+    assert found["saved"]["starts"] == 2  # it goes on; the others begin again, and their events with them
+    assert {told["starts"] for place, told in found.items() if place != "saved"} == {1}
+
+
+def test_a_run_whose_saved_state_was_removed_is_not_trained_over(tmp_path: Path) -> None:
+    """Its model and its curve would be lost."""
+    run = new_run(tmp_path)
+    train(run, should_stop=stop_after(5))
+    run.resume.unlink()
+    model, told = run.model.read_bytes(), run.events.read_bytes()
+    for lost in (None, run.model):
+        if lost is not None:
+            lost.unlink()
+        with pytest.raises(UserError, match="was removed"):
+            train(run, resume=True)
+    assert not can_resume(run)
+    assert run.events.read_bytes() == told
+    run.model.write_bytes(model)
+    run.events.unlink()
+    with pytest.raises(UserError, match="was removed"):
+        train(run, resume=True)
+
+
+def test_a_network_that_finds_no_room_is_refused_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(tmp_path, model="mlp", input_size="1024", channels="3")
+    monkeypatch.setattr(trainer, "free_memory", lambda: 1 << 30)
+    monkeypatch.setattr(trainer, "make_model", lambda *_, **__: pytest.fail("it was made"))
+    failed = train(run)[-1]
+    assert isinstance(failed, RunFailed)
+    assert "network mlp with inputs of 1024 px needs" in failed.message
+    assert "1.0 GB are free: use a smaller input size" in failed.message
+    assert not failed.is_fault

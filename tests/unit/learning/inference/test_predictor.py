@@ -21,6 +21,7 @@ from training.faces.labels.labels import Origin, PointState
 from training.faces.labels.schema import KAGGLE_15
 from training.faces.measures.calibration import CLOSE, Calibration, default_calibration, fit_calibration
 from training.learning.evaluation.evaluate import evaluate_run
+from training.learning.fit.resuming.saved_values import SavedValues
 from training.learning.fit.troubles.watch import TroubleWatch
 from training.learning.inference.checkpoint import ModelInfo, load_model, load_resume, save_model, save_resume
 from training.learning.inference.predictor import Predictor
@@ -67,7 +68,7 @@ def test_damaged_and_foreign_model_files_are_told(model_file: Path, tmp_path: Pa
     safetensors.torch.save_file({"a": torch.zeros(1)}, model_file)
     with pytest.raises(UserError, match="not an FKP Studio model"):
         load_model(Run(model_file))
-    save_model(model_file, model.state_dict(), replace(info, schema=KAGGLE_15))
+    save_model(model_file, model.state_dict(), replace(info, schema=KAGGLE_15, calibration=None))
     with pytest.raises(UserError, match="does not fit its header"):
         load_model(Run(model_file))
     huge = info.config.changed(input_size=1024)  # would take gigabytes
@@ -157,7 +158,7 @@ def test_the_doctor_names_the_same_points_whatever_the_image() -> None:
     found = watch.check(epoch(6, rmse=4.9), done=0.5)
     assert found[0].kind == "constant"
     again = TroubleWatch(5.0)
-    again.from_json(watch.to_json())
+    again.from_json(SavedValues(watch.to_json()))
     assert "constant" not in [t.kind for t in again.check(epoch(7, rmse=4.9), done=0.5)]
     alive = TroubleWatch(5.0)
     alive.look_at_predictions(target + 1, target, mask)

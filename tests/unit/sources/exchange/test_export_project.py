@@ -28,9 +28,9 @@ from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin, PointState
 from training.faces.labels.samples import SampleBatch
 from training.faces.labels.schema import KAGGLE_15, schema_from_names
+from training.files.safe_names import safe_names
 from training.sources.exchange.export_project import export_project
 from training.sources.exchange.import_source import Cancelled, import_source
-from training.sources.exchange.values import safe_names
 from training.storage.project.project import Project
 
 coordinate = st.floats(-50, 150, allow_nan=False)

@@ -62,7 +62,7 @@ def test_a_folder_again_adds_what_is_new_and_leaves_labels(two: tuple[Path, Path
     first, second, path = two
     labels = Labels.from_points(np.arange(30.0).reshape(1, 15, 2) / 2)
     with Project.open(path) as project:
-        change_labels(project, [3], project.labels([3]), labels, text="place")
+        change_labels(project, [3], lambda _: labels, text="place")
         imports = len(read_imports(project.database))
     for folder in (first, second):
         report = import_source(folder, path)

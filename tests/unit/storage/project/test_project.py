@@ -121,7 +121,7 @@ def test_a_project_of_the_first_format_is_upgraded_when_it_is_opened(first_forma
     for _ in range(2):
         with Project.open(first_format) as project:
             assert not project.faces().crops.any() and project.labels([1]).mask.all()
-            assert project.database.one("PRAGMA user_version") == (2,)
+            assert project.database.one("PRAGMA user_version") == (3,)
     with Project.open(first_format) as project:
         added = replace(batch(2, first=100), subsets=("helen", ""), boxes=np.array([[1, 2, 3, 4], [np.nan] * 4]))
         ids = project.add_samples(added)

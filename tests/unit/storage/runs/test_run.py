@@ -17,7 +17,7 @@ from training.storage.runs.events import EpochDone, Event, Progress, RunFailed, 
 from training.storage.runs.folder import discard_run, load_config, read_events
 from training.storage.runs.inputs.snapshot import load_snapshot
 from training.storage.runs.listing import damaged_runs, list_runs, read_run
-from training.storage.runs.new_run import NUMBERS
+from training.storage.runs.new_run import NUMBERS, write_run
 from training.storage.runs.run import Run
 
 STARTED = RunStarted("cnn-6", 10, 4, 9, 2, "cpu", "float32", 1, 4, None, 0, 7.0)
@@ -57,6 +57,18 @@ def test_runs_are_numbered_on_and_listed_by_number(run: Run, tmp_path: Path) -> 
     (run.path.parent / "0009-broken").mkdir()
     assert [r.number for r in list_runs(run.path.parent)] == [2, 4]
     assert list_runs(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("recipe", ["../../../out", "/out", "a\\b", "..", "", "x" * 500, "con", "a\0b"])
+def test_a_run_stays_in_its_folder_whatever_its_recipe_is_called(run: Run, tmp_path: Path, recipe: str) -> None:
+    for number in range(2, 9):  # a stranger's project can hold the folders that such a name needs
+        (run.path.parent / f"{number:04d}-").mkdir()
+        (run.path.parent / f"{number:04d}-..").mkdir()
+    config = tiny_config().changed(recipe=recipe)
+    made = write_run(run.path.parent, config, load_snapshot(run))
+    assert made.path.resolve().parent == run.path.parent.resolve()
+    assert made.config.is_file()
+    assert not (tmp_path / "out").exists() and not Path("/out").exists()
 
 
 def test_discarding_leaves_nothing_not_even_what_was_left_by_one_that_was_killed(run: Run) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from training.errors import UserError
 from training.files.sentences import reading
+from training.learning.inference.finite import is_finite
 from training.storage.runs.settings.config import RunConfig
 
 _LARGEST = 1 << 30  # bytes; ResNet-50 with its 1,000 classes has a tenth of it
@@ -49,7 +50,7 @@ def load_state_dict(network: nn.Module, path: Path) -> None:
             "(quantised, sparse or without values). Save the weights of the network in float32."
         )
     state = {k: _as_channels(v, wanted.get(k)) for k, v in found.items() if _is_plain(v)}
-    broken = [k for k, v in state.items() if not torch.isfinite(v).all()]
+    broken = [k for k, v in state.items() if not is_finite(v)]
     if broken:
         raise UserError(
             f"The pretrained weights {path} cannot be used: {_some(broken)} hold values that are not finite."

@@ -84,10 +84,10 @@ def _connect(here: Place, store: Store, timeout: timedelta) -> None:
 
 @contextmanager
 def _interface(here: Place) -> Iterator[None]:
-    """On one machine, talk over its loopback interface alone, whatever its host name means. On several, say where."""
+    """On one machine, talk over its loopback interface alone, whatever its host name means. Say where, with torchrun."""
+    if not here.meeting and here.local == 0:
+        _say_where(here)
     if not here.one_machine:
-        if here.local == 0:
-            _say_where()
         yield
         return
     before = {name: os.environ.get(name) for name in _INTERFACES}
@@ -102,11 +102,12 @@ def _interface(here: Place) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _say_where() -> None:
-    listens = os.environ.get("GLOO_SOCKET_IFNAME") or _own_address()
+def _say_where(here: Place) -> None:
+    listens = _loopback() if here.one_machine else os.environ.get("GLOO_SOCKET_IFNAME") or _own_address()
     print(
-        f"This machine's processes meet the others at {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} and "
-        f"listen on {listens}. Whoever reaches these ports can take part: use a trusted network.",
+        f"This machine's processes meet at {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}, which torchrun opens "
+        f"on all interfaces, and listen on {listens}. Whoever reaches these ports can run code as you: use a trusted "
+        "network.",
         file=sys.stderr,
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.learning.fit.resuming.saved_values import SavedValues
 from training.storage.runs.inputs.data import RunData
 
 _FROM = 0.35  # of the budget: before that the model is not accurate enough
@@ -78,11 +79,12 @@ class SelfTraining:
         values = {"points": self.points[self.unset], "weight": self.weight[self.unset]}
         return {"round": self.round, "next": self.next, **values}
 
-    def from_json(self, values: dict[str, Any]) -> None:
-        """Restore saved values. Raises KeyError, RuntimeError or TypeError where they do not fit."""
-        self.round, self.next = int(values["round"]), int(values["next"])
-        self.points[self.unset] = values["points"].to(self.points.device)
-        self.weight[self.unset] = values["weight"].to(self.weight.device)
+    def from_json(self, saved: SavedValues) -> None:
+        """Restore saved values. Raises ValueError where they do not fit."""
+        self.round = saved.whole("round", most=_ROUNDS)
+        self.next = saved.whole("next", most=len(self.rows) - 1)
+        self.points[self.unset] = saved.tensor("points", self.points[self.unset])
+        self.weight[self.unset] = saved.tensor("weight", self.weight[self.unset])
 
     @staticmethod
     def _rounds(done: float) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.learning.fit.resuming.saved_values import SavedValues, is_plain
 from training.learning.models.light import LightPoints
 from training.learning.models.staged.base import Lesson, Source, StagedNet
 from training.storage.runs.inputs.data import RunData
@@ -111,16 +112,38 @@ class Stages:
             "mistakes": self.mistakes,
         }
 
-    def from_json(self, values: dict[str, Any]) -> None:
-        """Restore saved values. Raises KeyError, TypeError or ValueError where they are incomplete."""
-        number, mistakes = int(values["number"]), values["mistakes"]
-        if not 1 <= number <= self.count or (number > 1) != (len(mistakes) > 0):
-            raise ValueError(f"stage {number} of {self.count}")
-        self._began = float(values["began"])
-        self.first_step, self.first_epoch = int(values["first_step"]), int(values["first_epoch"])
-        self.held = values["held"].numpy()
-        if self.staged is not None:
-            self._enter(self.staged, number, mistakes.to(self.staged.stage.device))
+    def from_json(self, saved: SavedValues, *, step: int, epoch: int) -> None:
+        """Restore saved values of a run that has done these steps and whole epochs. Raises ValueError."""
+        if self.staged is None:
+            raise ValueError("this model has one stage")
+        number = saved.whole("number", least=1, most=self.count)
+        self._began = saved.number("began", least=0, most=1)
+        self.first_step = saved.whole("first_step", most=step)
+        self.first_epoch = saved.whole("first_epoch", most=epoch)
+        self.held = self._saved_held(saved)
+        self._enter(self.staged, number, self._saved_mistakes(self.staged, saved, number))
+
+    def _saved_held(self, saved: SavedValues) -> np.ndarray:
+        found, train = saved.plain("held"), self._data.train
+        if not is_plain(found) or found.dtype != torch.int64 or found.ndim != 1 or not 0 < len(found) <= len(train):
+            raise ValueError("stages/held is no list of faces")
+        held: np.ndarray = found.numpy().copy()
+        if not np.isin(held, train).all() or len(np.unique(held)) < len(held):
+            raise ValueError("stages/held are other faces than those of this run")
+        return held
+
+    def _saved_mistakes(self, staged: StagedNet, saved: SavedValues, number: int) -> Tensor:
+        """None in stage 1; in stage 2 as many as there are, each of the kind that the model's `mistakes` gives."""
+        found, none = saved.plain("mistakes"), torch.empty(0)
+        if number == 1:
+            return saved.tensor("mistakes", none)
+        keypoints = self._data.points.shape[1]
+        points = torch.zeros((1, keypoints, 2), device=staged.stage.device)
+        one = staged.mistakes(points, points, torch.ones((1, keypoints), device=points.device))[:1]
+        count = len(found) if is_plain(found) and found.ndim else 0
+        if not 1 <= count <= max(len(self.held), 1):
+            raise ValueError("stages/mistakes are not as many as the faces that this run holds out")
+        return saved.tensor("mistakes", one.expand(count, *one.shape[1:]).clone())
 
 
 def held_out(data: RunData, seed: int) -> np.ndarray:

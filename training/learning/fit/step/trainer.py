@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.errors import UserError
 from training.faces.measures import metrics
 from training.learning.augment.batch import augment, prepare
 from training.learning.fit.initial_weights.pretrained import load_pretrained
@@ -31,10 +32,11 @@ from training.learning.inference.device import (
 )
 from training.learning.models.learned_offsets import unlabelled
 from training.learning.models.light import each_head
-from training.learning.models.registry import make_model
+from training.learning.models.registry import make_model, recipe_parameters
 from training.learning.models.staged.base import Lesson, StagedNet
 from training.storage.runs.inputs.balance import row_weights
 from training.storage.runs.inputs.data import RunData
+from training.storage.runs.inputs.memory import free_memory
 from training.storage.runs.settings.config import RunConfig
 
 _EVALUATION_BATCH = 128
@@ -52,6 +54,7 @@ class Trainer:
         self.ranks = ranks or Ranks()
         self.device = choose_device(config.machine.device)
         check_device(self.ranks, self.device)
+        _check_memory(config, data, self.device)
         torch.manual_seed(config.seed)
         mean = torch.from_numpy(data.mean_shape())
         self.model = to_channels_last(
@@ -280,6 +283,19 @@ class Trainer:
 
     def _input(self, rows: Tensor) -> Tensor:
         return prepare(self.images[rows], channels=self.config.network.channels, pixels=self.config.network.pixels)
+
+
+def _check_memory(config: RunConfig, data: RunData, device: torch.device) -> None:
+    """Raises UserError where the network, its average and, on a processor, its gradients and the optimiser's memory
+    would not find room: the settings of a run may be a stranger's."""
+    copies = 5 if device.type == "cpu" else 2
+    size = 4 * copies * recipe_parameters(config, len(data.schema), schemes=len(data.scheme_names) or 1)
+    if size > (free := free_memory()):
+        raise UserError(
+            f"The network {config.network.model} with inputs of {config.network.input_size} px needs "
+            f"{size / (1 << 30):,.1f} GB of memory, and {free / (1 << 30):,.1f} GB are free: use a smaller input size or "
+            "width, or close other programs."
+        )
 
 
 def _seed(seed: int, epoch: int, batch: int) -> int:

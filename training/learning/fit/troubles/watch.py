@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from training.learning.fit.resuming.saved_values import SavedValues
 from training.learning.fit.troubles.steps import HIGH, LOW, Pulse
 from training.learning.fit.troubles.units import Units
 from training.storage.runs.events import EpochDone, Trouble
@@ -189,11 +190,12 @@ class TroubleWatch:
             "epochs_since": self.epochs_since,
         }
 
-    def from_json(self, values: dict[str, Any]) -> None:
-        """Restore `to_json`'s values. Raises KeyError or TypeError where they are incomplete."""
-        self.said = [str(s) for s in values["said"]]
-        self.best_val, self.train_at_best = float(values["best_val"]), float(values["train_at_best"])
-        self.epochs_since = int(values["epochs_since"])
+    def from_json(self, saved: SavedValues) -> None:
+        """Restore `to_json`'s values. Raises ValueError where they do not fit."""
+        self.said = saved.texts("said")
+        self.best_val = saved.number("best_val", or_nan=True)
+        self.train_at_best = saved.number("train_at_best", or_nan=True)
+        self.epochs_since = saved.whole("epochs_since")
 
 
 def not_a_number(epoch: int, *, best_epoch: int) -> Trouble:

@@ -10,7 +10,9 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.samples import SampleBatch
+from training.files.json_values import parse_json
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 from training.storage.project.tables.packed_columns import read_rows, write_columns
 from training.storage.project.tables.predictions import drop_predictions
 
@@ -57,12 +59,13 @@ class Cut:
     @classmethod
     def from_text(cls, text: str) -> Cut:
         """The Cut of `to_text`'s JSON. Raises ValueError or TypeError for any other text."""
-        i, crop, box, width, height, flags = json.loads(text)
+        i, crop, box, width, height, flags = parse_json(text)
         x, y, side = map(int, crop)
         corner = None if box is None else (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
         return cls(int(i), (x, y, side), corner, int(width), int(height), tuple(map(str, flags)))
 
 
+@guarded
 def read_cut(database: Database, sample_id: int) -> Cut:
     """The current Cut of a sample. Raises UserError for an unknown id."""
     found = database.one("SELECT flags FROM samples WHERE id = ?", (int(sample_id),))
@@ -72,10 +75,11 @@ def read_cut(database: Database, sample_id: int) -> Cut:
     x, y, side = faces.crops[0].tolist()
     box = faces.boxes[0]
     given = (float(box[0]), float(box[1]), float(box[2]), float(box[3])) if np.isfinite(box).all() else None
-    flags = tuple(json.loads(found[0])) if found[0] else ()
+    flags = tuple(parse_json(found[0])) if found[0] else ()
     return Cut(int(sample_id), (x, y, side), given, int(small["widths"]), int(small["heights"]), flags)
 
 
+@guarded
 def write_cut(database: Database, cut: Cut) -> None:
     """Set a sample's Cut and drop its predictions, within the caller's transaction."""
     sql = database.sql
@@ -106,12 +110,14 @@ def write_faces(database: Database, ids: np.ndarray, batch: SampleBatch) -> None
     database.sql.executemany(f"INSERT INTO faces ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
+@guarded
 def read_crop(database: Database, sample_id: int) -> tuple[int, int, int] | None:
     """The crop of one sample; None if it shows the whole file."""
     row = database.one("SELECT crop_x, crop_y, crop_side FROM faces WHERE id = ?", (int(sample_id),))
     return (row[0], row[1], row[2]) if row and row[2] else None
 
 
+@guarded
 def read_faces(database: Database, ids: Sequence[int] | np.ndarray) -> Faces:
     """Crops, boxes and subsets of the samples `ids`, in that order."""
     wanted = np.asarray(ids, np.int64).reshape(-1).tolist()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
+from training.files.json_values import parse_json
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,20 @@ class Import:
     problems: tuple[str, ...]
 
 
+@guarded
 def read_imports(database: Database) -> list[Import]:
     """All imports, oldest first."""
     rows = database.all("SELECT source, time, count, problems FROM imports ORDER BY id")
-    return [Import(source, when, count, tuple(json.loads(problems))) for source, when, count, problems in rows]
+    return [Import(source, when, count, tuple(parse_json(problems))) for source, when, count, problems in rows]
 
 
+@guarded
 def import_numbers(database: Database) -> np.ndarray:
     """The import of each sample, int64 [N]; the first import is 1."""
     return database.column("SELECT import FROM samples ORDER BY id")
 
 
+@guarded
 def import_folders(database: Database) -> dict[int, list[str]]:
     """The absolute folders of each import's image files, by its number; imports without files are left out."""
     folders: dict[int, list[str]] = {}

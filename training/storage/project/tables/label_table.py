@@ -11,6 +11,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Labels, PointState
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 from training.storage.project.tables.labels_codec import decode, encode
 from training.storage.project.tables.packed_columns import kept_ids, missing_counts, review_counts, write_columns
 
@@ -22,6 +23,7 @@ def as_ids(ids: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.asarray(ids, np.int64).reshape(-1)
 
 
+@guarded
 def read_labels(database: Database, ids: np.ndarray, keypoints: int) -> Labels:
     """The labels of the samples `ids`, in their order (an id may come twice). Raises UserError for an unknown id."""
     if len(ids) == 1:
@@ -32,6 +34,7 @@ def read_labels(database: Database, ids: np.ndarray, keypoints: int) -> Labels:
     return decode(blobs_by_id(database, "labels", "id", ids), keypoints)
 
 
+@guarded
 def blobs_by_id(database: Database, table: str, key: str, ids: np.ndarray) -> list[bytes]:
     """The column `data` of the rows `ids` of a table, in that order. Raises UserError for an unknown id."""
     found: dict[int, bytes] = {}
@@ -48,6 +51,7 @@ def blobs_by_id(database: Database, table: str, key: str, ids: np.ndarray) -> li
         raise UserError(f"There is no sample number {error} in {database.folder}.") from None
 
 
+@guarded
 def write_labels(database: Database, ids: np.ndarray, labels: Labels) -> None:
     """Replace the labels of `ids`, and the columns counted from them, within the caller's transaction."""
     rows = zip(encode(labels), ids.tolist(), strict=True)
@@ -65,6 +69,7 @@ def blocks(database: Database, ids: np.ndarray | None) -> Iterator[np.ndarray]:
         yield every[first : first + BLOCK]
 
 
+@guarded
 def label_hash(database: Database, keypoints: int, *, more: str = "") -> str:
     """Hash of all points and states, independent of their provenance. more: hashed as well."""
     digest = hashlib.sha256(more.encode())
@@ -79,6 +84,7 @@ def hash_bytes(labels: Labels) -> bytes:
     return points.tobytes() + labels.states.astype("u1").tobytes()
 
 
+@guarded
 def label_table(database: Database, keypoints: int) -> np.ndarray:
     """The number of samples per keypoint and state: int64 [K, 4], columns by PointState (Table 1 of the papers)."""
     counts = np.zeros((keypoints, len(PointState)), np.int64)

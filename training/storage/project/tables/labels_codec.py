@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from training.errors import UserError
-from training.faces.labels.labels import Labels
+from training.faces.labels.labels import Labels, Origin, PointState
 
 
 @lru_cache(maxsize=32)
@@ -58,7 +58,7 @@ def encode(labels: Labels) -> list[bytes]:
 
 
 def decode(rows: Sequence[bytes], keypoints: int) -> Labels:
-    """The labels of `encode`'s rows. Raises UserError for a row of any other length."""
+    """The labels of `encode`'s rows. Raises UserError for a row of any other length or with other values."""
     labels = Labels.empty(len(rows), keypoints)
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     done = 0
@@ -76,4 +76,12 @@ def decode(rows: Sequence[bytes], keypoints: int) -> Labels:
         raise UserError(
             f"The project is damaged: {len(rows) - done} of the labels read do not have {keypoints} keypoints."
         )
+    _check(labels)
     return labels
+
+
+def _check(labels: Labels) -> None:
+    if labels.states.max(initial=0) > PointState.ABSENT or labels.origins.max(initial=0) > Origin.INTERPOLATED:
+        raise UserError("The project is damaged: some of the labels read are in a state that does not exist.")
+    if not np.isfinite(labels.points[labels.mask]).all():
+        raise UserError("The project is damaged: some of the points read have no coordinates.")

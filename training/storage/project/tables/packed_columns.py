@@ -14,8 +14,11 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Labels, Origin
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 
 CHUNK = 1024
+_MANY = 10_000_000  # samples, whose columns are no burden if they do not exist
+_PER_PAGE = 400  # samples in a page of the database, at most
 SPLITS = ("train", "val", "test")
 REMOVED = 3  # stored instead of a split for removed samples, see training.storage.project.edits.remove
 _FIRST = "first_splits"  # key in meta: digest of the splits before the first move
@@ -66,12 +69,17 @@ def review_counts(labels: Labels) -> np.ndarray:
     return (labels.origins == Origin.MODEL).sum(axis=1).astype(np.uint16)
 
 
+@guarded
 def sample_count(database: Database) -> int:
     """The number of samples, including removed ones."""
     row = database.one("SELECT max(id) FROM samples")
-    return int(row[0] or 0) if row else 0
+    count = int(row[0] or 0) if row else 0
+    if count > _MANY and count > _PER_PAGE * int((database.one("PRAGMA page_count") or (0,))[0]):
+        raise UserError(f"The project {database.folder} is damaged: it has fewer samples than it says.")
+    return count
 
 
+@guarded
 def read_index(database: Database) -> SampleIndex:
     """All columns. About 20 ms for a million samples."""
     count = sample_count(database)
@@ -82,6 +90,7 @@ def read_index(database: Database) -> SampleIndex:
     )
 
 
+@guarded
 def read_rows(database: Database, first: int, end: int) -> np.ndarray:
     """The packed rows [end - first] of the samples first <= row < end (row is id - 1)."""
     low, high = first // CHUNK, -(-end // CHUNK)
@@ -89,14 +98,19 @@ def read_rows(database: Database, first: int, end: int) -> np.ndarray:
     raw = b"".join(blob for (blob,) in blobs)
     if len(raw) != (high - low) * CHUNK * ROW.itemsize:
         raise UserError(f"The project {database.folder} is damaged: its table of samples has gaps.")
-    return np.frombuffer(raw, ROW)[first - low * CHUNK : end - low * CHUNK]
+    rows = np.frombuffer(raw, ROW)[first - low * CHUNK : end - low * CHUNK]
+    if rows["splits"].max(initial=0) > REMOVED:
+        raise UserError(f"The project {database.folder} is damaged: a sample is in a split that does not exist.")
+    return rows
 
 
+@guarded
 def read_splits(database: Database, ids: np.ndarray) -> np.ndarray:
     """The splits of the samples `ids`, uint8 [B]; reads only their chunks."""
     return np.ascontiguousarray(_rows_of(database, ids)["splits"])
 
 
+@guarded
 def read_sizes(database: Database, ids: np.ndarray) -> np.ndarray:
     """Width and height of the samples `ids`, float64 [B, 2], px; reads only their chunks."""
     rows = _rows_of(database, ids)
@@ -116,11 +130,13 @@ def split_word(split: int) -> str:
     return (*SPLITS, "removed")[min(split, REMOVED)]
 
 
+@guarded
 def kept_ids(database: Database) -> np.ndarray:
     """int64, ascending: the ids of all samples that have not been removed."""
     return np.flatnonzero(read_rows(database, 0, sample_count(database))["splits"] != REMOVED) + 1
 
 
+@guarded
 def write_columns(database: Database, ids: np.ndarray, **columns: Any) -> None:
     """Set some columns of the samples `ids`, within the caller's transaction; new chunks are filled with zeros."""
     rows = np.asarray(ids, np.int64) - 1
@@ -134,12 +150,14 @@ def write_columns(database: Database, ids: np.ndarray, **columns: Any) -> None:
         database.sql.execute("INSERT OR REPLACE INTO columns VALUES (?, ?)", (chunk, data.tobytes()))
 
 
+@guarded
 def note_first_splits(database: Database) -> None:
     """Record the splits before the first move, within the caller's transaction; later calls do nothing."""
     if database.one("SELECT value FROM meta WHERE key = ?", (_FIRST,)) is None:
         database.sql.execute("INSERT INTO meta VALUES (?, ?)", (_FIRST, _digest(database)))
 
 
+@guarded
 def moved_splits(database: Database) -> str:
     """A digest of the splits if they differ from the original ones, else ""."""
     first = database.one("SELECT value FROM meta WHERE key = ?", (_FIRST,))

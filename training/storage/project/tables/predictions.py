@@ -10,6 +10,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Labels
 from training.storage.project.database import Database
+from training.storage.project.guard import guarded
 from training.storage.project.tables.label_table import BLOCK, blocks, read_labels
 
 SHIFT = 40  # key = run << SHIFT | sample id
@@ -34,17 +35,20 @@ class Predictions:
         return np.isfinite(self.points).all(axis=-1)
 
 
+@guarded
 def run_key(database: Database, run: str) -> int | None:
     """The number of `run` in the table of predictions; None if it has none."""
     row = database.one("SELECT id FROM prediction_runs WHERE name = ?", (run,))
     return None if row is None else int(row[0])
 
 
+@guarded
 def prediction_runs(database: Database) -> list[str]:
     """Names of the runs that have predictions, oldest first."""
     return [name for (name,) in database.all("SELECT name FROM prediction_runs ORDER BY id")]
 
 
+@guarded
 def write_predictions(
     database: Database, run: str, ids: np.ndarray, points: np.ndarray, confidences: np.ndarray
 ) -> None:
@@ -62,6 +66,7 @@ def write_predictions(
     database.sql.executemany("INSERT OR REPLACE INTO predictions VALUES (?, ?)", rows)
 
 
+@guarded
 def read_predictions(database: Database, run: str, ids: np.ndarray, keypoints: int) -> Predictions:
     """A run's predictions for `ids`, in that order; NaN where it has none."""
     values = np.full((len(ids), 3 * keypoints), np.nan, np.float32)
@@ -91,6 +96,7 @@ def _rows(database: Database, base: int, ids: np.ndarray) -> dict[int, bytes]:
     return found
 
 
+@guarded
 def predicted_ids(database: Database, run: str) -> np.ndarray:
     """Ids of the samples for which `run` has predictions, int64, ascending."""
     key = run_key(database, run)
@@ -117,6 +123,7 @@ def drop_predictions(database: Database, sample_id: int) -> None:
     )
 
 
+@guarded
 def run_columns(
     database: Database, run: str, keypoints: int, ids: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:

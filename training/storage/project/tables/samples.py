@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,7 +13,9 @@ import numpy as np
 
 from training.errors import UserError
 from training.faces.labels.samples import FLAG_NO_FACE
+from training.files.json_values import parse_json
 from training.storage.project.database import Database
+from training.storage.project.guard import guard, guarded
 from training.storage.project.pixels import find_image
 from training.storage.project.tables.label_table import as_ids
 from training.storage.project.tables.packed_columns import read_rows, split_word
@@ -52,6 +54,7 @@ class FileOfSample(NamedTuple):
     faceless: bool
 
 
+@guarded
 def read_row(database: Database, sample_id: int, columns: str) -> tuple:
     """Some columns of one sample. Raises UserError for an unknown id."""
     row = database.one(f"SELECT {columns} FROM samples WHERE id = ?", (int(sample_id),))
@@ -60,6 +63,7 @@ def read_row(database: Database, sample_id: int, columns: str) -> tuple:
     return row
 
 
+@guarded
 def read_sample(database: Database, sample_id: int) -> Sample:
     """One sample. Raises UserError for an unknown id."""
     columns = "name, source, folder, file, grouping, flags"
@@ -67,32 +71,46 @@ def read_sample(database: Database, sample_id: int) -> Sample:
     small = read_rows(database, sample_id - 1, sample_id)[0]
     return Sample(
         id=sample_id,
-        name=name,
-        source=source,
+        name=_text(name),
+        source=_text(source),
         path=None if folder is None else file_path(database, folder, file),
-        group=group,
+        group=_text(group),
         split=split_word(int(small["splits"])),
         width=int(small["widths"]),
         height=int(small["heights"]),
-        flags=tuple(json.loads(flags)) if flags else (),
+        flags=tuple(map(str, parse_json(flags))) if flags else (),
     )
 
 
+@guarded
 def file_path(database: Database, folder: int, file: str) -> Path:
     """Where an image file is now; folder: its number."""
     near, absolute = database.one("SELECT near, absolute FROM folders WHERE id = ?", (folder,)) or ("", "")
     return find_image(database.folder, near, absolute=absolute, file=file)
 
 
+@guarded
 def read_texts(
     database: Database, column: Literal["name", "grouping", "source"], ids: Sequence[int] | np.ndarray | None = None
 ) -> list[str]:
     """A text of each of the samples `ids`, or of all in import order."""
     if ids is None:
-        return [text for (text,) in database.all(f"SELECT {column} FROM samples ORDER BY id")]
-    return [read_row(database, int(i), column)[0] for i in as_ids(ids)]
+        return _texts(text for (text,) in database.all(f"SELECT {column} FROM samples ORDER BY id"))
+    return _texts(read_row(database, int(i), column)[0] for i in as_ids(ids))
 
 
+def _texts(values: Iterable[object]) -> list[str]:
+    """Raises TypeError where one is no text, which STRICT tables prevent but damage does not."""
+    return list(map(_text, values))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+@guarded
 def source_cells(database: Database, ids: Sequence[int] | np.ndarray) -> list[tuple[str, ...] | None]:
     """The 2K label cells of each sample as in its source file; None if it had none."""
     query = "SELECT id, cells FROM source_cells WHERE id IN (SELECT value FROM json_each(?))"
@@ -101,6 +119,7 @@ def source_cells(database: Database, ids: Sequence[int] | np.ndarray) -> list[tu
     return [tuple(cells[i].split(SEPARATOR)) if i in cells else None for i in wanted]
 
 
+@guarded
 def find_samples(database: Database, text: str, *, most: int) -> list[tuple[int, str]]:
     """(id, name) of at most so many samples whose name contains the text, led by the one whose number it is."""
     number = int(text) if text.isdecimal() and len(text) < 18 else -1
@@ -112,6 +131,7 @@ def find_samples(database: Database, text: str, *, most: int) -> list[tuple[int,
     return [(int(i), str(name)) for i, name in rows]
 
 
+@guarded
 def faceless_ids(database: Database) -> np.ndarray:
     """int64: the photos in which no face was detected."""
     query = "SELECT id FROM samples WHERE flags <> '' AND instr(flags, ?)"
@@ -129,6 +149,7 @@ def files_of_samples(database: Database) -> Iterator[FileOfSample]:
         "SELECT s.id, s.name, s.folder, s.file, s.flags, f.crop_x, f.crop_y, f.crop_side FROM samples s "
         "LEFT JOIN faces f ON f.id = s.id"
     )
-    for number, name, folder, file, flags, x, y, side in rows:
-        crop = (x, y, side) if side else None
-        yield FileOfSample(number, name, folders.get(folder, ()), file, crop, FLAG_NO_FACE in flags)
+    with guard(database):
+        for number, name, folder, file, flags, x, y, side in rows:
+            crop = (x, y, side) if side else None
+            yield FileOfSample(number, name, folders.get(folder, ()), file, crop, FLAG_NO_FACE in flags)

@@ -11,6 +11,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.images.reading import resize_points
 from training.faces.measures.pose_balance import Balance, Pose, balance, pose_components
+from training.files.json_values import read_json
 from training.files.replacing import replacing
 from training.storage.runs.run import Run
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 BALANCE = "balance.json"
 _PART = 4096
+_MOST = 1 << 28  # bytes: some for each of ten million faces
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def write_balance(run: Run, found: RunBalance) -> None:
 def read_balance(run: Run) -> RunBalance | None:
     """The run's balance; None where it has none. Raises UserError where the file is damaged."""
     try:
-        values: Any = json.loads(run.balance.read_text(encoding="utf-8"))
+        values: Any = read_json(run.balance, limit=_MOST)
         edges = np.array(values["edges"], np.float64)
         bins, copies, ids = (np.array(values[name], np.int64) for name in ("bins", "copies", "ids"))
         if edges.ndim != 1 or len(edges) < 2 or not bins.shape == copies.shape == ids.shape == (len(ids),):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 from training.errors import UserError
 from training.faces.labels.labels import Origin
 from training.faces.labels.schema import KeypointSchema
-from training.files.arrays import read_array
+from training.files.arrays import read_archive
 from training.storage.runs.folder import read_about
 from training.storage.runs.inputs.marking_schemes import project_schemes
 from training.storage.runs.run import Run
@@ -25,6 +24,18 @@ _ARRAYS = ("ids", "points", "states", "splits", "sizes")  # of labels.npz, as in
 
 
 _OPTIONAL = ("origins", "schemes", "scheme_names")  # too, but not in every run
+
+
+_KINDS = {  # of dtypes
+    "ids": "i",
+    "points": "f",
+    "states": "u",
+    "splits": "u",
+    "sizes": "i",
+    "origins": "u",
+    "schemes": "i",
+    "scheme_names": "U",
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +62,9 @@ class Snapshot:
 
 def snapshot_project(project: Project) -> Snapshot:
     """The current labels of all samples of a project."""
-    index = project.index()
-    labels = project.labels(index.ids)
+    with project.database.one_state():
+        index = project.index()
+        labels, label_hash = project.labels(index.ids), project.label_hash()
     sizes = np.stack([index.widths, index.heights], axis=1).astype(np.int32)
     return Snapshot(
         index.ids,
@@ -61,7 +73,7 @@ def snapshot_project(project: Project) -> Snapshot:
         index.splits,
         sizes,
         project.schema,
-        project.label_hash(),
+        label_hash,
         labels.origins,
     )
 
@@ -80,15 +92,39 @@ def load_snapshot(run: Run) -> Snapshot:
     """The run's labels. Raises UserError where the file is missing or damaged."""
     about = read_about(run)
     try:
-        with zipfile.ZipFile(run.snapshot) as archive:
-            there = [name for name in _OPTIONAL if f"{name}.npy" in archive.namelist()]
-            values = {name: read_array(archive, name) for name in (*_ARRAYS, *there)}
-    except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
+        schema = KeypointSchema.from_json(about["schema"])
+        values = read_archive(run.snapshot, _ARRAYS, optional=_OPTIONAL)
+        _check(values, keypoints=len(schema))
+    except (OSError, ValueError) as error:
         what = "damaged" if run.snapshot.is_file() else "missing"
         raise UserError(
             f"The labels of the run {run.name} cannot be read: {run.snapshot.name} is {what}; train again."
         ) from error
-    return Snapshot(**values, schema=KeypointSchema.from_json(about["schema"]), label_hash=str(about["label_hash"]))
+    return Snapshot(**values, schema=schema, label_hash=about["label_hash"])
+
+
+def _check(values: dict[str, np.ndarray], *, keypoints: int) -> None:
+    """Raises ValueError where the arrays are not of one set of samples."""
+    count = len(values["ids"]) if values["ids"].ndim else 0
+    shapes = {
+        "ids": (count,),
+        "points": (count, keypoints, 2),
+        "states": (count, keypoints),
+        "splits": (count,),
+        "sizes": (count, 2),
+        "origins": (count, keypoints),
+        "schemes": (count,),
+        "scheme_names": (values.get("scheme_names", np.empty(0)).size,),
+    }
+    for name, array in values.items():
+        if array.shape != shapes[name] or array.dtype.kind not in _KINDS[name]:
+            raise ValueError(f"{name} is not what it should be")
+    if values["sizes"].min(initial=1) < 1 or not (np.diff(values["ids"].astype(np.int64)) > 0).all():
+        raise ValueError("sizes or ids are not what they should be")
+    if ("schemes" in values) != ("scheme_names" in values):
+        raise ValueError("only one of schemes and scheme_names is there")
+    if "schemes" in values and not np.isin(values["schemes"], np.arange(shapes["scheme_names"][0])).all():
+        raise ValueError("there is no such scheme")
 
 
 def load_schemes(run: Run, count: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -96,9 +132,10 @@ def load_schemes(run: Run, count: int) -> tuple[np.ndarray, np.ndarray] | None:
     none.
     """
     try:
-        with zipfile.ZipFile(run.snapshot) as archive:
-            ids, schemes = read_array(archive, "ids"), read_array(archive, "schemes")
-    except (OSError, KeyError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
+        values = read_archive(run.snapshot, ("ids", "schemes"))
+    except (OSError, ValueError):
         return None  # the model then uses its default scheme
-    whole = ids.shape == schemes.shape == (len(ids),) and len(ids) > 0
+    ids, schemes = values["ids"], values["schemes"]
+    whole = ids.ndim == 1 and ids.shape == schemes.shape and len(ids) > 0
+    whole = whole and ids.dtype.kind == schemes.dtype.kind == "i"
     return (ids, schemes) if whole and schemes.min() >= 0 and schemes.max() < count else None

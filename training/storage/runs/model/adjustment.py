@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.errors import UserError
+from training.files.json_values import read_json
 from training.files.replacing import replacing
 from training.files.sentences import writing
 from training.storage.runs.run import Run
@@ -52,16 +53,16 @@ def read_adjustment(run: Run, *, keypoints: int) -> Adjustment | None:
     """The adjustment in use, if any. Raises UserError for a damaged file or one for other keypoints."""
     path = run.adjustment
     try:
-        if path.stat().st_size > _MOST:
-            raise ValueError("it is too large")
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path, limit=_MOST)
         offset = np.array(values["offset"], np.float64)
         if values["format"] != FORMAT or offset.shape != (keypoints, 2) or not np.isfinite(offset).all():
             raise ValueError(f"it is not an offset for each of {keypoints} keypoints")
-        return Adjustment(offset, int(values["faces"]), _number(values["before"]), _number(values["after"]))
+        if type(values["faces"]) is not int or values["faces"] < 0:
+            raise ValueError("it was fitted on no number of faces")
+        return Adjustment(offset, values["faces"], _number(values["before"]), _number(values["after"]))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path} cannot be read ({error}). Remove it, or calibrate again with `fkp adjust`.") from error
 
 
@@ -91,4 +92,5 @@ def remove_adjustment(run: Run) -> bool:
 
 
 def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    """Raises TypeError or OverflowError for what is no number."""
+    return math.nan if value is None else float(abs(value))

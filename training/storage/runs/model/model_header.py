@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import safetensors
 
 from training.errors import UserError
 from training.faces.measures.calibration import Calibration
 from training.faces.measures.error_curve import ErrorCurve, usual_curve
+from training.files.json_values import parse_json
 from training.storage.runs.run import Run
 
 HEADER = "fkp-studio"  # key of the model file's metadata
@@ -19,7 +18,7 @@ def run_curve(run: Run) -> ErrorCurve:
     has none."""
     try:
         with safetensors.safe_open(run.model, framework="numpy") as stored:
-            values = json.loads((stored.metadata() or {})[HEADER])["calibration"]
+            values = parse_json((stored.metadata() or {})[HEADER])["calibration"]
         return Calibration.from_json(values).errors if values else usual_curve()
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, UserError):
         return usual_curve()

@@ -7,7 +7,6 @@ are read.
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +18,7 @@ import safetensors
 from training.errors import UserError
 from training.faces.images.face_detector import ROOM
 from training.faces.labels.schema import IBUG_68, KeypointSchema
+from training.files.json_values import parse_json
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.run import Run, starter_name, starters_folder
 from training.storage.runs.settings.config import RunConfig
@@ -105,7 +105,7 @@ def _read(path: Path) -> Starter:
 def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
     try:
         with safetensors.safe_open(path, framework="numpy") as stored:
-            values = json.loads((stored.metadata() or {})[_HEADER])
+            values = parse_json((stored.metadata() or {})[_HEADER])
             schema, config = KeypointSchema.from_json(values["schema"]), RunConfig.from_json(values["config"])
             room = _room(stored.get_tensor(_MEAN_SHAPE), schema, config)
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
@@ -115,9 +115,11 @@ def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
 
 
 def _room(mean_shape: np.ndarray, schema: KeypointSchema, config: RunConfig) -> float:
-    """The room from the expected points [K, 2], input px. Only the 68 points span the whole face."""
-    if schema.keypoints != IBUG_68.keypoints:
+    """The room from the expected points [K, 2], input px. Only the 68 points span the whole face. Raises ValueError."""
+    shape = mean_shape.astype(np.float64)
+    if shape.shape != (len(schema), 2) or not np.isfinite(shape).all():
+        raise ValueError("its mean shape is not a point for each keypoint")
+    size = np.ptp(shape, axis=0).max()
+    if schema.keypoints != IBUG_68.keypoints or size <= 0:
         return ROOM
-    return float(
-        np.clip((config.network.input_size / np.ptp(mean_shape.astype(np.float64), axis=0).max() - 1) / 2, 0.0, 1.0)
-    )
+    return float(np.clip((config.network.input_size / size - 1) / 2, 0.0, 1.0))

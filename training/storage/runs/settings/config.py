@@ -61,6 +61,8 @@ class RunConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RunConfig:
         """The config from `to_json`'s values; missing settings keep their defaults. Raises UserError."""
+        if not isinstance(values, Mapping):
+            raise UserError("The settings are not a table of names and values.")
         for name in values:
             _of_known(name)
         return cls.of(**{name: typed(name, value, str(SETTINGS[name].type)) for name, value in values.items()})
@@ -88,7 +90,7 @@ SETTINGS: dict[str, Field[Any]] = {found.name: found for _, found in _flat()}  #
 def _of_known(name: str) -> str | None:
     """The section of a setting, None for RunConfig's own. Raises UserError where there is no such setting."""
     if name not in _SECTION_OF:
-        raise UserError(f"There is no setting {name!r}; the settings are {', '.join(SETTINGS)}.")
+        raise UserError(f"There is no setting {str(name)[:80]!r}; the settings are {', '.join(SETTINGS)}.")
     return _SECTION_OF[name]
 
 

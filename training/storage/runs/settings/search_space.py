@@ -19,6 +19,7 @@ NEVER = (
     "threads",
     "processes",
 )  # fixed within a search
+_LARGEST = 1e300
 _FORM = "LOW..HIGH, LOW..HIGH:log, VALUE,VALUE,... or off"
 
 
@@ -172,8 +173,18 @@ def space_to_json(space: Space) -> dict[str, Any]:
 
 
 def space_from_json(values: Mapping[str, Any]) -> dict[str, Dimension]:
-    """The space of `space_to_json`'s values. Raises KeyError or TypeError for anything else."""
-    return {
-        name: Choices(tuple(v["choices"])) if "choices" in v else Range(v["low"], v["high"], bool(v["log"]))
-        for name, v in values.items()
-    }
+    """The space of `space_to_json`'s values. Raises ValueError for anything else."""
+    if not isinstance(values, Mapping):
+        raise ValueError("the space is not a table")
+    return {name: _dimension(v) for name, v in values.items()}
+
+
+def _dimension(value: Any) -> Dimension:
+    if isinstance(value, Mapping) and isinstance(value.get("choices"), list):
+        return Choices(tuple(value["choices"]))
+    if not isinstance(value, Mapping) or type(value.get("log")) is not bool:
+        raise ValueError("neither a range nor values")
+    for name in ("low", "high"):
+        if type(value.get(name)) not in (int, float) or not abs(value[name]) < _LARGEST:
+            raise ValueError("the ends of a range are no numbers")
+    return Range(value["low"], value["high"], value["log"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from training.errors import UserError
 
+_LARGEST = 2**63 - 1
 PAGES = ("Training", "Model", "Loss", "Augmentation")  # pages of the form
 
 
@@ -34,8 +35,8 @@ def typed(name: str, value: Any, kind: str) -> Any:  # kind: the annotation as t
     wanted: tuple[type, ...] = (
         (int, float) if "float" in kind else (int,) if "int" in kind else (bool,) if kind == "bool" else (str,)
     )
-    if type(value) not in wanted:
-        raise UserError(f"The setting {name} cannot be {value!r}.")
+    if type(value) not in wanted or (type(value) is int and abs(value) > _LARGEST):
+        raise UserError(f"The setting {name} cannot be {str(value)[:80]!r}.")
     return float(value) if "float" in kind else value
 
 
@@ -47,10 +48,13 @@ def _read(name: str, text: str, kind: str) -> Any:
             raise UserError(f"The setting {name} must be yes or no, not {text!r}.")
         return text.lower() in ("true", "yes", "1", "on")
     try:
-        return int(text) if kind.startswith("int") else float(text)
-    except ValueError:
+        value = int(text) if kind.startswith("int") else float(text)
+        if abs(value) > _LARGEST and math.isfinite(value):
+            raise ValueError("no limit is as large")
+    except (ValueError, OverflowError):
         what = "a whole number" if kind.startswith("int") else "a number"
-        raise UserError(f"The setting {name} needs {what}, not {text!r}.") from None
+        raise UserError(f"The setting {name} needs {what}, not {text[:80]!r}.") from None
+    return value
 
 
 def check(settings: Any) -> None:

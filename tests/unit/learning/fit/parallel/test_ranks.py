@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
@@ -141,27 +143,57 @@ def test_nobody_outside_reaches_the_processes_of_one_machine(project_path: Path)
     with subprocess.Popen(
         [sys.executable, "-m", "training", "train", str(run)], stderr=subprocess.PIPE, text=True
     ) as leader:
-        until(lambda: leader.poll() is not None or epochs(run) > 0)
-        members = [leader.pid, *children(leader.pid)]
-        addresses = [address for number in members for address in listening(number)]
-        assert len(members) == 2
-        assert len(addresses) >= 2  # gloo's, one each
-        assert all(address.is_loopback for address in addresses), addresses
+        opened: set[tuple[IPv4Address | IPv6Address, int]] = set()
+
+        def trains() -> bool:  # whatever is open in between, while they find each other
+            for number in family(leader.pid):
+                opened.update(open_ports(number))
+            return leader.poll() is not None or epochs(run) > 0
+
+        until(trains)
+        members = family(leader.pid)
+        here = [open_ports(number) for number in members]
+        assert [len(ports) >= 1 for ports in here] == [True, True]  # gloo's, one each
+        opened.update(*here)
+        assert {at for at in opened if not at[0].is_loopback} == set()
+        for outer in outer_addresses():
+            assert [port for _, port in opened if answers(outer, port)] == []
         os.kill(members[1], signal.SIGKILL)
         said = leader.communicate()[1]
-    assert leader.returncode == 1
+    assert leader.returncode == 2
     assert "Process 1 of the training was ended by signal 9, probably out of memory" in said
     assert "resume the run" in said
 
 
-def listening(number: int) -> list[IPv4Address | IPv6Address]:
-    """The addresses a process listens on."""
-    sockets = {str(f.readlink()) for f in Path(f"/proc/{number}/fd").iterdir() if f.is_symlink()}
-    found: list[IPv4Address | IPv6Address] = []
-    for name in ("tcp", "tcp6"):
+def open_ports(number: int) -> list[tuple[IPv4Address | IPv6Address, int]]:
+    """The addresses and ports that a process listens on, or takes datagrams at; none if it has ended."""
+    sockets = set()
+    with suppress(OSError):
+        for file in Path(f"/proc/{number}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                sockets.add(str(file.readlink()))
+    found: list[tuple[IPv4Address | IPv6Address, int]] = []
+    for name in ("tcp", "tcp6", "udp", "udp6"):
         lines = [line.split() for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-        found += [address_of(v[1].split(":")[0]) for v in lines if v[3] == "0A" and f"socket:[{v[9]}]" in sockets]
+        for values in lines:
+            if f"socket:[{values[9]}]" in sockets and (values[3] == "0A" or name.startswith("udp")):
+                address, _, port = values[1].partition(":")
+                found.append((address_of(address), int(port, 16)))
     return found
+
+
+def outer_addresses() -> list[str]:
+    """An address by which others reach this machine, if it has one; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))
+        return [probe.getsockname()[0]]
+    return []
+
+
+def answers(address: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((address, port), timeout=2):
+        return True
+    return False
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address:
@@ -173,8 +205,32 @@ def address_of(text: str) -> IPv4Address | IPv6Address:
     return IPv4Address(words) if len(words) == 4 else IPv6Address(words)
 
 
-def children(number: int) -> list[int]:
-    return [int(n) for f in Path(f"/proc/{number}/task").glob("*/children") for n in f.read_text().split()]
+def family(number: int) -> list[int]:
+    """A process and all that descend from it."""
+    found = [number]
+    for file in Path(f"/proc/{number}/task").glob("*/children"):
+        with suppress(OSError):  # it has ended
+            found += [member for child in file.read_text().split() for member in family(int(child))]
+    return found
+
+
+def test_with_torchrun_it_is_said_who_can_reach_the_processes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "host-1")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "eth7")
+    for place, listens in ((Place(2, 4, 0, 2), "eth7"), (Place(0, 2, 0, 2), connection._loopback())):
+        with connection._interface(place):
+            pass
+        said = capsys.readouterr().err
+        assert "meet at host-1:29500, which torchrun opens on all interfaces" in said
+        assert f"listen on {listens}. Whoever reaches these ports can run code as you: use a trusted network" in said
+    for silent in (Place(3, 4, 1, 2), Place(0, 2, 0, 2, "file")):
+        with connection._interface(silent):
+            assert silent.meeting == "" or os.environ["GLOO_SOCKET_IFNAME"] == connection._loopback()
+        assert capsys.readouterr().err == ""
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "eth7"
 
 
 def test_a_process_that_never_comes_or_cannot_start_is_reported(

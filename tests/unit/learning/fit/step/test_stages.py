@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.narrow_networks import make_narrow
 from tests.helpers.training_data import make_data, make_run, tiny_config
 from training.faces.labels.splits import numbered
 from training.learning.fit.step.stages import held_out
@@ -18,9 +19,6 @@ from training.learning.fit.step.trainer import Trainer
 from training.learning.fit.train_run import train_run
 from training.learning.inference.checkpoint import load_model, load_resume
 from training.learning.inference.predictor import Predictor
-from training.learning.models import plain_cnn
-from training.learning.models.plain_cnn import CNN6, CNN7
-from training.learning.models.staged import cascade, patches
 from training.learning.models.staged.base import StagedNet
 from training.storage.runs.events import EpochDone, Event, Progress, RunFinished, Trouble, from_line, to_line
 from training.storage.runs.folder import read_events
@@ -34,12 +32,7 @@ NAMES = ("cascade", "cnn-6-7")
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fast networks of the same depth."""
-    monkeypatch.setattr(CNN6, "widths", (4, 8, 8, 8, 8))
-    monkeypatch.setattr(CNN7, "widths", (4, 8, 8, 8, 8, 8))
-    monkeypatch.setattr(cascade.Level1, "widths", (4, 8, 8, 8))
-    monkeypatch.setattr(cascade, "PATCH", 16)
-    monkeypatch.setattr(patches, "_WIDTHS", (4, 8, 8))
-    monkeypatch.setattr(plain_cnn, "_HIDDEN", 32)
+    make_narrow(monkeypatch)
 
 
 def config(name: str, **settings: str) -> RunConfig:

@@ -55,7 +55,7 @@ def test_undo_redo_undo_between_edits_of_labels(project: Project) -> None:
     first = move_to_split(project, [1, 2], 2).step
     after = splits(project)
     labels = project.labels([1])
-    second = change_labels(project, [1], labels, moved(labels), text="move a point").step
+    second = change_labels(project, [1], lambda _: moved(labels), text="move a point").step
     assert first is not None
     with pytest.raises(UserError, match="changed elsewhere"):
         undo(project, first)

@@ -86,7 +86,7 @@ def test_the_label_hash_tells_content(project_path: Path) -> None:
     with Project.open(project_path) as project:
         first = project.label_hash()
         before = project.labels([3])
-        step = change_labels(project, [3], before, moved(before), text="move").step
+        step = change_labels(project, [3], moved, text="move").step
         assert project.label_hash() != first
         undo(project, step)
         assert project.label_hash() == first
@@ -110,9 +110,9 @@ def test_steps_undo_and_redo_over_a_reopening(project_path: Path) -> None:
     with Project.open(project_path) as project:
         ids = project.ids()
         start = project.labels(ids)
-        first = change_labels(project, ids, start, moved(start), text="one").step
+        first = change_labels(project, ids, moved, text="one").step
         middle = project.labels(ids)
-        second = change_labels(project, ids[:2], middle[:2], moved(middle[:2], by=5), text="two").step
+        second = change_labels(project, ids[:2], lambda _: moved(middle[:2], by=5), text="two").step
         end = project.labels(ids)
         assert undo(project, second).tolist() == [1, 2]
     with Project.open(project_path) as project:
@@ -130,9 +130,8 @@ def test_steps_undo_and_redo_over_a_reopening(project_path: Path) -> None:
 
 def test_steps_only_move_in_order(project_path: Path) -> None:
     with Project.open(project_path) as project:
-        before = project.labels([1])
-        first = change_labels(project, [1], before, moved(before), text="one").step
-        second = change_labels(project, [2], project.labels([2]), moved(project.labels([2])), text="two").step
+        first = change_labels(project, [1], moved, text="one").step
+        second = change_labels(project, [2], moved, text="two").step
         for wrong in (
             lambda: undo(project, first),
             lambda: redo(project, second),
@@ -149,9 +148,9 @@ def test_steps_only_move_in_order(project_path: Path) -> None:
 def test_a_new_step_drops_what_was_undone(project_path: Path) -> None:
     with Project.open(project_path) as project:
         before = project.labels([1])
-        step = change_labels(project, [1], before, moved(before), text="one").step
+        step = change_labels(project, [1], moved, text="one").step
         undo(project, step)
-        change_labels(project, [1], before, moved(before, by=2), text="other")
+        change_labels(project, [1], lambda _: moved(before, by=2), text="other")
         assert [s.text for s in read_steps(project.database)] == ["other"]
         assert project.database.all("SELECT count(*) FROM step_parts") == [(1,)]
 
@@ -159,7 +158,7 @@ def test_a_new_step_drops_what_was_undone(project_path: Path) -> None:
 def test_undo_leaves_what_others_changed(project_path: Path) -> None:
     with Project.open(project_path) as project:
         before = project.labels([1])
-        step = change_labels(project, [1], before, moved(before), text="one").step
+        step = change_labels(project, [1], moved, text="one").step
         elsewhere = project.labels([1])
         elsewhere.points[0, 9] = 77
         project.write_labels([1], elsewhere)
@@ -173,19 +172,17 @@ def test_the_journal_is_bounded(project_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(journal, "MAX_STEPS", 30)
     with Project.open(project_path) as project:
         for n in range(40):
-            before = project.labels([1])
-            change_labels(project, [1], before, moved(before), text=str(n))
+            change_labels(project, [1], moved, text=str(n))
         assert [s.text for s in read_steps(project.database)] == [str(n) for n in range(10, 40)]
         monkeypatch.setattr(journal, "MAX_BYTES", 1)
-        change_labels(project, [1], before, moved(before), text="last")
+        change_labels(project, [1], moved, text="last")
         assert len(read_steps(project.database)) == journal.ALWAYS_KEPT
         assert project.database.all("SELECT count(DISTINCT step) FROM step_parts") == [(journal.ALWAYS_KEPT,)]
 
 
 def test_a_damaged_journal_is_told(project_path: Path) -> None:
     with Project.open(project_path) as project:
-        before = project.labels([1])
-        step = change_labels(project, [1], before, moved(before), text="one").step
+        step = change_labels(project, [1], moved, text="one").step
         for data in (b"nonsense", b""):
             project.database.sql.execute("UPDATE step_parts SET data = ?", (data,))
             with pytest.raises(UserError, match=r"journal of edits .* is damaged"):
@@ -202,7 +199,7 @@ for n in range(20):
     before = project.labels([1 + n])
     after = before.copy()
     after.points[0, 0] = 1000 + n
-    change_labels(project, [1 + n], before, after, text="edit")
+    change_labels(project, [1 + n], lambda _: after, text="edit")
     print(n, flush=True)
 with project.database.transaction():
     before = project.labels([24])

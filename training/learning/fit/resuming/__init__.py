@@ -1,0 +1,1 @@
+"""What a saved state must be before anything of it is used."""
