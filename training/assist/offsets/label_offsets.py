@@ -17,6 +17,7 @@ import safetensors
 from training.assist.offsets.symmetry import DRAWS, FEWEST, Image, mirror_axis
 from training.errors import UserError
 from training.faces.labels.schema import KeypointSchema
+from training.files.tensors import open_tensors
 from training.storage.runs.events import Trouble
 
 WORTH_TELLING = 0.01  # of the inter-ocular distance: 0.3 px of a face of 96 px
@@ -171,7 +172,7 @@ def learned_offsets(model: Path, *, keypoints: int) -> np.ndarray | None:
     Raises UserError where the file cannot be read, or the offsets are not of these keypoints or not finite.
     """
     try:
-        with safetensors.safe_open(model, framework="numpy") as stored:
+        with open_tensors(model, framework="numpy") as stored:
             names = [n for n in stored.keys() if n.split(".")[-2:] == ["offsets", "common"]]  # noqa: SIM118
             if not names:
                 return None

@@ -24,6 +24,7 @@ from training.faces.measures.calibration import Calibration
 from training.files.json_values import parse_json
 from training.files.replacing import default_mode, replace, replacing
 from training.files.sentences import reading
+from training.files.tensors import open_tensors
 from training.learning.inference.device import DTYPES
 from training.learning.inference.finite import is_finite
 from training.learning.models.registry import make_model, recipe_parameters
@@ -140,7 +141,7 @@ def load_model(run: Run) -> tuple[nn.Module, ModelInfo]:
     with reading(file):
         file.open("rb").close()  # safetensors reports a missing permission as a missing file
     try:
-        with safetensors.safe_open(file, framework="pt") as stored:
+        with open_tensors(file, framework="pt") as stored:
             info = _header(stored, file)
             shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
             model = _matching_model(info, shapes, file)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from training.errors import UserError
 from training.files.sentences import reading
+from training.files.tensors import open_tensors
 from training.learning.inference.finite import is_finite
 from training.storage.runs.settings.config import RunConfig
 
@@ -82,7 +83,7 @@ def _unpacked(path: Path) -> int:
 
 def _read_safetensors(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     try:
-        with safetensors.safe_open(path, framework="pt") as stored:
+        with open_tensors(path, framework="pt") as stored:
             shapes = {k: tuple(stored.get_slice(k).get_shape()) for k in stored.keys()}  # noqa: SIM118  - not a dict
             _compare(path, wanted, {k: s for k, s in shapes.items() if not k.startswith(_HEADS)})
             return {k: stored.get_tensor(k) for k in shapes if not k.startswith(_HEADS)}

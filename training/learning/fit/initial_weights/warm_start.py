@@ -79,7 +79,8 @@ def copy_weights(
     None, with nothing copied, where less than half of the network's values fit.
     """
     axes = keypoint_axes(config, len(ours))
-    pairs = [(k, theirs.index(name)) for k, name in enumerate(ours) if name in theirs]
+    place = {name: k for k, name in enumerate(theirs)}
+    pairs = [(k, place[name]) for k, name in enumerate(ours) if name in place]
     state = {name: value for name, value in model.state_dict().items() if not name.startswith(_OFFSETS)}
     alike = {n for n, v in state.items() if n not in axes and n in source and source[n].shape == v.shape}
     network = [value.numel() for name, value in state.items() if name not in axes]

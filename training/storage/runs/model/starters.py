@@ -19,6 +19,7 @@ from training.errors import UserError
 from training.faces.images.face_detector import ROOM
 from training.faces.labels.schema import IBUG_68, KeypointSchema
 from training.files.json_values import parse_json
+from training.files.tensors import open_tensors
 from training.storage.runs.listing import RunInfo
 from training.storage.runs.run import Run, starter_name, starters_folder
 from training.storage.runs.settings.config import RunConfig
@@ -104,7 +105,7 @@ def _read(path: Path) -> Starter:
 @lru_cache(maxsize=16)  # asked for every face that is cropped
 def _as_it_was(path: Path, _written: int, _size: int) -> Starter:
     try:
-        with safetensors.safe_open(path, framework="numpy") as stored:
+        with open_tensors(path, framework="numpy") as stored:
             values = parse_json((stored.metadata() or {})[_HEADER])
             schema, config = KeypointSchema.from_json(values["schema"]), RunConfig.from_json(values["config"])
             room = _room(stored.get_tensor(_MEAN_SHAPE), schema, config)
