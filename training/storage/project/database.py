@@ -15,6 +15,7 @@ import numpy as np
 from training.errors import UserError
 from training.files.flushing import flush
 from training.files.regular import open_regular
+from training.files.sentences import writing
 from training.progress import Progress
 from training.storage.project.table_definitions import (
     APPLICATION,
@@ -65,6 +66,7 @@ class Database:
             raise UserError(f"SQLite {sqlite3.sqlite_version} is too old: projects need 3.37. Use a newer Python.")
         self.folder = folder
         self.read_only = read_only
+        self._committed = False  # something, since the last flush
         self.progress = progress or Progress()
         self.examine: Callable[[Database], str] = lambda _: ""
         if not (folder / DATABASE).is_file():
@@ -91,17 +93,13 @@ class Database:
                 create_tables(sql)
 
     def close(self) -> None:
-        """Close the connection; what it wrote then survives a power cut. A second call does nothing."""
-        with suppress(sqlite3.ProgrammingError):  # it is closed
-            if self.sql.total_changes:
-                self._flush()
+        """Close the connection. A second call does nothing."""
+        if self._committed:
+            try:
+                self.flush()
+            except OSError as error:
+                log.warning("%s was not brought to the disk: %s", self.folder, error)
         self.sql.close()
-
-    def _flush(self) -> None:
-        try:
-            self.flush()
-        except OSError as error:
-            log.warning("%s was not brought to the disk: %s", self.folder, error)
 
     def flush(self) -> None:
         """Wait until all that was committed is on the disk itself. Raises OSError. May be called in any thread.
@@ -109,8 +107,15 @@ class Database:
         A transaction is in the write-ahead log when it ends, so a killed program loses nothing; to wait for the disk in
         each would cost an edit 5 to 30 ms.
         """
+        self._committed = False
         with suppress(FileNotFoundError):  # SQLite removes the log when the database itself is on the disk
             flush(self.folder / f"{DATABASE}-wal")
+
+    def flush_written(self) -> None:
+        """Flush if anything was committed since the last time. Raises UserError."""
+        if self._committed:
+            with writing(self.folder):
+                self.flush()
 
     def set_busy(self, busy_ms: int) -> None:
         """Set how long a write waits for another program's lock, in ms."""
@@ -165,6 +170,7 @@ class Database:
             raise UserError(f"The project {self.folder} is open read-only.")
         with self.sentences(), _written(self.sql):
             yield self.sql
+        self._committed = True
 
     @contextmanager
     def one_state(self) -> Iterator[None]:

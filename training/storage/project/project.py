@@ -112,7 +112,12 @@ class Project:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        """Close; raises UserError if what was written cannot be brought to the disk, unless another error is on its way."""
+        try:
+            if kind is None:
+                self.database.flush_written()
+        finally:
+            self.close()
 
     @property
     def runs_dir(self) -> Path:

@@ -15,6 +15,7 @@ from typing import Any
 
 from training.errors import UserError
 from training.files.json_values import read_json
+from training.files.sentences import RefusedFileError
 from training.processes.locks import is_held
 from training.processes.tail import new_lines, parsed
 from training.storage.runs.events import EpochDone, Event, from_line
@@ -77,7 +78,7 @@ def read_events(run: Run, *, after: int = 0, progress: bool = True) -> tuple[lis
     """The events after a byte offset, and the offset to continue from. An unfinished last line is left for later.
 
     After resuming, the file can be shorter than `after` (it is cut to the last checkpoint); it is then read from the
-    start. progress=False skips Progress events, which are most lines of a long run.
+    start. progress=False skips Progress events, which are most lines of a long run. What is no file has no events.
     """
     found: list[Event] = []
     try:
@@ -87,7 +88,7 @@ def read_events(run: Run, *, after: int = 0, progress: bool = True) -> tuple[lis
             if offset == after or not lines:
                 return found, offset
             after = offset
-    except FileNotFoundError:
+    except (FileNotFoundError, RefusedFileError):
         return [], 0
 
 
