@@ -48,7 +48,7 @@ HARNESSES: tuple[Harness, ...] = (
     Harness("fuzz-settings", "fuzz.settings", "starts of the window", 60, 2),
     Harness("places", "places.run", "places of each command and fault", 25, 1, shim=True),
     Harness("places-training", "places.training", "places of each fault", 25, 1, shim=True),
-    Harness("interleavings", "interleavings", "points at which two writers change over", 100_000, 60),
+    Harness("interleavings", "interleavings", "points at which two writers change over", 12_000, 60),
     Harness("strangers", "strangers.run", "spoiled states of a training", 120, 2),
     Harness("signals", "signals", "signals to each command", 15, 1),
     Harness("ports", "ports", "trainings of one and of two processes", 2, 1),
