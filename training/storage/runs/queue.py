@@ -21,6 +21,7 @@ from training.files.json_values import read_json
 from training.files.replacing import replacing
 from training.files.sentences import writing
 from training.processes.locks import Lock, is_held
+from training.storage.project.identity import identity
 from training.storage.runs.folder import FOLDER_NAME, has_begun, is_running
 from training.storage.runs.run import Run
 
@@ -56,7 +57,8 @@ class _State:
 
 
 class RunQueue:
-    """The queue of one project. Each call reads the file again. A file that cannot be read is an empty queue."""
+    """The queue of one project. Each call reads the file again. A file that cannot be read, or came with a copy of the
+    project, is an empty queue."""
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
@@ -141,6 +143,11 @@ class RunQueue:
     def _run(self, entry: Entry) -> Run:
         return Run(self.runs_dir / entry.run)
 
+    def _project(self) -> int:
+        """What tells this project from its copies: opening a stranger's copy must not start the trainings in it."""
+        found = identity(self.runs_dir.parent)
+        return 0 if found is None else found.inode
+
     @contextmanager
     def _changing(self) -> Iterator[_State]:
         """The state, which is written after the block if it was changed. Raises UserError."""
@@ -154,11 +161,13 @@ class RunQueue:
             yield state
             if _values(state) != before:
                 with replacing(self.runs_dir / FILE) as file:
-                    file.write(json.dumps(_values(state), indent=1).encode())
+                    file.write(json.dumps({"project": self._project(), **_values(state)}, indent=1).encode())
 
     def _read(self) -> _State:
         try:
             values = read_json(self.runs_dir / FILE)
+            if values["project"] != self._project():
+                return _State()
             active = values["active"]
             return _State(None if active is None else _entry(active), [_entry(value) for value in values["waiting"]])
         except (OSError, ValueError, KeyError, TypeError):

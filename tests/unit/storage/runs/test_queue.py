@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,6 +151,16 @@ def test_a_damaged_or_strange_file_is_an_empty_queue(queue: RunQueue, runs: list
     assert queue.waiting() == [] and queue.active() == "" and queue.claim() is None
     queue.add([runs[2].name])
     assert queue.waiting() == [runs[2].name]
+
+
+def test_a_copy_of_the_project_starts_none_of_its_trainings(queue: RunQueue, runs: list[Run], tmp_path: Path) -> None:
+    queue.add([runs[0].name])
+    copy = Path(shutil.copytree(queue.runs_dir.parent, tmp_path / "from-a-stranger.fkp"))
+    assert RunQueue(copy / "runs").waiting() == []
+    assert RunQueue(copy / "runs").claim() is None
+    moved = queue.runs_dir.parent.rename(tmp_path / "moved.fkp")
+    assert RunQueue(moved / "runs").waiting() == [runs[0].name]
+    moved.rename(queue.runs_dir.parent)
 
 
 def test_a_project_that_cannot_be_written_is_told(tmp_path: Path) -> None:
