@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -144,22 +143,28 @@ def test_a_run_to_resume_waits_though_it_has_begun(queue: RunQueue, runs: list[R
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", '{"active": null}', "{" * 100_000, json.dumps({"active": None, "waiting": [{"run": "../0001-x"}]})],
+    [
+        "",
+        "[]",
+        '{"active": null}',
+        "{" * 100_000,
+        '{"project": PROJECT, "active": null, "waiting": [{"run": "../0001-x"}]}',
+    ],
 )
 def test_a_damaged_or_strange_file_is_an_empty_queue(queue: RunQueue, runs: list[Run], text: str) -> None:
-    (queue.runs_dir / FILE).write_text(text)
+    project = str((queue.runs_dir.parent / "project.db").stat().st_ino)
+    (queue.runs_dir / FILE).write_text(text.replace("PROJECT", project))
     assert queue.waiting() == [] and queue.active() == "" and queue.claim() is None
     queue.add([runs[2].name])
     assert queue.waiting() == [runs[2].name]
 
 
 def test_a_copy_of_the_project_starts_none_of_its_trainings(queue: RunQueue, runs: list[Run], tmp_path: Path) -> None:
-    queue.add([runs[0].name])
     copy = Path(shutil.copytree(queue.runs_dir.parent, tmp_path / "from-a-stranger.fkp"))
     assert RunQueue(copy / "runs").waiting() == []
     assert RunQueue(copy / "runs").claim() is None
     moved = queue.runs_dir.parent.rename(tmp_path / "moved.fkp")
-    assert RunQueue(moved / "runs").waiting() == [runs[0].name]
+    assert RunQueue(moved / "runs").waiting() == [run.name for run in runs]
     moved.rename(queue.runs_dir.parent)
 
 
