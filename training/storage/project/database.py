@@ -229,6 +229,8 @@ def _sentences(folder: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise UserError(_sentence(error, folder)) from error
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what it stumbled over
+        raise UserError(f"{folder / DATABASE} is damaged (a text in it cannot be read). {RESTORE}") from error
 
 
 def _connect(folder: Path, *, read_only: bool, busy_ms: int) -> sqlite3.Connection:

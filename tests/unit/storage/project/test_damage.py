@@ -125,6 +125,15 @@ def test_an_odd_value_is_told_or_read(tmp_path: Path, old: Path, table: str, col
         all_of_it(path, read_only=False)
 
 
+def test_a_definition_that_is_no_text_is_told(project_path: Path) -> None:
+    Project.open(project_path).close()
+    data = (project_path / "project.db").read_bytes()
+    assert data.count(b"TABLE samples") == 1
+    (project_path / "project.db").write_bytes(data.replace(b"TABLE samples", b"TABL\xff samples"))
+    with pytest.raises(UserError, match="is damaged"):
+        Project.open(project_path)
+
+
 def test_a_whole_project_has_no_fault(old: Path, tmp_path: Path) -> None:
     shutil.copytree(old, tmp_path / "p" / "old.fkp")
     assert all_of_it(tmp_path / "p" / "old.fkp", read_only=True) == []
