@@ -98,7 +98,7 @@ class Database:
             try:
                 self.flush()
             except OSError as error:
-                log.warning("%s was not brought to the disk: %s", self.folder, error)
+                log.info("%s was not brought to the disk: %s", self.folder, error)  # `flush_written` tells the user
         self.sql.close()
 
     def flush(self) -> None:

@@ -266,5 +266,6 @@ def _fill_folder(folder: Path, schema: KeypointSchema, *, name: str) -> None:
         with database.transaction() as sql:
             sql.execute("INSERT INTO meta VALUES ('name', ?)", (name,))
             sql.execute("INSERT INTO meta VALUES ('schema', ?)", (json.dumps(schema.to_json()),))
+        database.flush_written()
     finally:
         database.close()

@@ -43,8 +43,9 @@ class Whereabouts:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._folder = -1  # the folder itself, under whatever name
-        with suppress(OSError, AttributeError):  # no folder can be opened on Windows
-            self._folder = os.open(address.path, os.O_RDONLY | os.O_DIRECTORY)
+        if sys.platform != "win32":  # where no folder can be opened
+            with suppress(OSError):
+                self._folder = os.open(address.path, os.O_RDONLY | os.O_DIRECTORY)
 
     def look(self) -> Lost | None:
         """None if the project is in its place. Two system calls at most, usually one."""
