@@ -84,12 +84,17 @@ def _look(folder: Path, expected: str, *, at: int, fault: str) -> list[str]:
     fate = train(folder, at=at, fault=fault)
     wrong = words_wrong(fate, fault)
     said = json.loads(fate.words) if fate.kind == "ok" else {}
-    if fault in ERRORS and "failed" in said and (not said["hint"] or "internal error" in said["hint"]):
+    if fault in ERRORS and "failed" in said and not _advises(f"{said['failed']} {said['hint']}"):
         wrong.append(f"no advice: {said['failed']} {said['hint']}")
     run = the_run(folder)
     if len(list_runs(run.path.parent)) != 1:
         wrong.append(f"the run is not listed: {damaged_runs(run.path.parent)}")
     return [*wrong, *_damage(run), *_resumed(folder, expected)]
+
+
+def _advises(words: str) -> bool:
+    """Whether more than one sentence says what went wrong and what to do, and none that the program is at fault."""
+    return words.strip().count(". ") > 0 and "internal error" not in words
 
 
 def _damage(run: Run) -> list[str]:

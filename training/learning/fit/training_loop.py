@@ -127,7 +127,7 @@ class _Loop:
     def train(self) -> Iterator[Event]:
         if self.trainer.step_count == 0:
             yield self._save()  # from now on the run can be resumed; and a folder that can't be written shows at once
-        while self._done() < 1 and not self.stopped:
+        while (self._done() < 1 or self._is_epoch_trained()) and not self.stopped:
             yield from self._batches()
             if self.stopped:
                 break
@@ -145,6 +145,10 @@ class _Loop:
         )
         by_minutes = trainer.elapsed / (60 * config.budget.minutes) if config.budget.minutes else 0.0
         return min(1.0, max(by_epochs, by_minutes))
+
+    def _is_epoch_trained(self) -> bool:
+        """Whether an epoch has all its steps, but not its end: the run was interrupted between the two."""
+        return 0 < self.trainer.batches <= self.trainer.batch
 
     def _batches(self) -> Iterator[Event]:
         """The batches left of the epoch under way, unless the budget ends or a stop is asked for."""

@@ -76,7 +76,7 @@ def test_a_run_learns_and_leaves_what_it_promises(tmp_path: Path) -> None:
         train(run)
 
 
-@pytest.mark.parametrize("batches", [1, 6, 8])
+@pytest.mark.parametrize("batches", [1, 6, 8, 12])
 def test_stop_and_resume_is_the_uninterrupted_run(tmp_path: Path, batches: int) -> None:
     whole = new_run(tmp_path / "whole")
     train(whole)
