@@ -93,8 +93,8 @@ def _look(folder: Path, expected: str, *, at: int, fault: str) -> list[str]:
 
 
 def _advises(words: str) -> bool:
-    """Whether more than one sentence says what went wrong and what to do, and none that the program is at fault."""
-    return words.strip().count(". ") > 0 and "internal error" not in words
+    """Whether the words go on after saying what went wrong, and do not call it a fault of the program."""
+    return any(mark in words.strip() for mark in (". ", "; ")) and "internal error" not in words
 
 
 def _damage(run: Run) -> list[str]:
