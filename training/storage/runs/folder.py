@@ -78,7 +78,8 @@ def read_events(run: Run, *, after: int = 0, progress: bool = True) -> tuple[lis
     """The events after a byte offset, and the offset to continue from. An unfinished last line is left for later.
 
     After resuming, the file can be shorter than `after` (it is cut to the last checkpoint); it is then read from the
-    start. progress=False skips Progress events, which are most lines of a long run. What is no file has no events.
+    start. progress=False skips Progress events, which are most lines of a long run.
+    Raises UserError for what is no file, OSError where the disk fails.
     """
     found: list[Event] = []
     try:
@@ -88,8 +89,10 @@ def read_events(run: Run, *, after: int = 0, progress: bool = True) -> tuple[lis
             if offset == after or not lines:
                 return found, offset
             after = offset
-    except (FileNotFoundError, RefusedFileError):
+    except FileNotFoundError:
         return [], 0
+    except RefusedFileError as error:
+        raise UserError(f"{run.events}: {error.strerror}.") from error
 
 
 def is_running(run: Run) -> bool:
