@@ -158,7 +158,7 @@ class Jobs(QObject):
         self._closed = True
         self.experiments.leave()
         self.searching.leave()
-        self.queue.leave()
+        self.queue.close()
         self.predictions.close()
 
     # ---- inside

@@ -49,7 +49,7 @@ class TrainingQueue(QObject):
         self._own: set[str] = set()  # runs in `_threads` whose process is our child
         self._stopping: set[str] = set()
         self._started: set[str] = set()  # runs whose trainer has emitted RunStarted
-        self._requeued = False
+        self._requeued = self._closed = False
         self._timer = QTimer(self, interval=LOOK_MS)
         self._timer.timeout.connect(self.look)
         book.listed.connect(self._look_round)
@@ -102,6 +102,11 @@ class TrainingQueue(QObject):
         self._requeued = False
         self.changed.emit()
 
+    def close(self) -> None:
+        """`leave`, for good: a list of runs that is still being read starts none."""
+        self._closed = True
+        self.leave()
+
     # ---- state
 
     def waiting(self) -> list[str]:
@@ -132,7 +137,7 @@ class TrainingQueue(QObject):
 
     def _queue(self) -> RunQueue | None:
         folder = self._book.folder
-        return RunQueue(folder) if folder is not None and folder.is_dir() else None
+        return RunQueue(folder) if folder is not None and folder.is_dir() and not self._closed else None
 
     def _change(self, act: Callable[[RunQueue], None]) -> None:
         queue = self._queue()

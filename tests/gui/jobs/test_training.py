@@ -21,6 +21,7 @@ from tests.helpers.fakes import training as fake_training
 from training.storage.runs.events import EpochDone, RunFinished, RunStarted
 from training.storage.runs.folder import is_running, read_events
 from training.storage.runs.new_run import create_run
+from training.storage.runs.queue import RunQueue
 from training.storage.runs.run import Run
 from training.storage.runs.settings.config import RunConfig
 from training.storage.runs.settings.recipes import recipe_config
@@ -230,6 +231,18 @@ def test_a_run_that_waited_trains_after_the_running_one_when_the_project_is_open
     runs = [Run(again.book.folder / name) for name in ("0001-ml-resnet", "0002-cnn")]
     assert [sum(isinstance(event, RunStarted) for event in read_events(run)[0]) for run in runs] == [1, 1]
     assert runs[0].events.stat().st_mtime < runs[1].events.stat().st_ctime
+
+
+def test_a_closed_window_starts_nothing_whatever_it_still_reads(make_jobs: Make, qtbot: QtBot) -> None:
+    jobs = make_jobs("good")
+    qtbot.waitUntil(lambda: jobs.book.infos() is not None)
+    jobs.close()
+    RunQueue(jobs.book.folder).add([create_run(jobs.session.store.project, config()).name])
+    with qtbot.waitSignal(jobs.book.listed):
+        jobs.book.refresh()
+    jobs.queue.look()
+    assert jobs.queue.training() == [] and jobs.queue.waiting() == []
+    assert RunQueue(jobs.book.folder).claim() is not None  # nobody has taken it
 
 
 def test_two_windows_share_one_queue(make_jobs: Make, qtbot: QtBot) -> None:
