@@ -39,17 +39,17 @@ class Harness:
 
 # the longest first, so that two at a time end together
 HARNESSES: tuple[Harness, ...] = (
-    Harness("soak", "soak.run", "seconds in the window", 1800, 8),
-    Harness("kills", "kills.run", "kills", 1000, 6),
+    Harness("soak", "soak.run", "seconds in the window", 1800, 5),
+    Harness("kills", "kills.run", "kills", 1000, 4),
     Harness("fuzz-tables", "fuzz.run", "files of each kind", 335, 2, part="tables"),
     Harness("fuzz-images", "fuzz.run", "files of each kind", 335, 2, part="images"),
-    Harness("fuzz-projects", "fuzz.run", "files of each kind", 335, 3, part="projects"),
+    Harness("fuzz-projects", "fuzz.run", "files of each kind", 335, 1, part="projects"),
     Harness("fuzz-runs", "fuzz.run", "files of each kind", 335, 2, part="runs"),
-    Harness("fuzz-settings", "fuzz.settings", "starts of the window", 60, 2),
+    Harness("fuzz-settings", "fuzz.settings", "starts of the window", 60, 1),
     Harness("places", "places.run", "places of each command and fault", 25, 1, shim=True),
     Harness("places-training", "places.training", "places of each fault", 25, 1, shim=True),
-    Harness("interleavings", "interleavings", "points at which two writers change over", 12_000, 60),
-    Harness("strangers", "strangers.run", "spoiled states of a training", 120, 2),
+    Harness("interleavings", "interleavings", "points at which two writers change over", 12_000, 30),
+    Harness("strangers", "strangers.run", "spoiled states of a training", 120, 1),
     Harness("signals", "signals", "signals to each command", 15, 1),
     Harness("ports", "ports", "trainings of one and of two processes", 2, 1),
 )
