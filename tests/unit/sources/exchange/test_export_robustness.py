@@ -283,16 +283,22 @@ def state(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("kind", ["csv", "kaggle", "pts", "csv into a folder that is there"])
-def test_an_export_that_is_cut_off_anywhere_can_be_repeated(tmp_path: Path, kind: str) -> None:
-    import_source(training_csv(tmp_path, 3), tmp_path / "p.fkp")
+def before_export(folder: Path, kind: str) -> tuple[str, Path]:
+    """The format, and a folder as it is before the export of the project p.fkp beside it: with an earlier result."""
+    import_source(training_csv(folder, 3), folder / "p.fkp")
     kind, *more = kind.split(" ", 1)
-    base = tmp_path / "base"
+    base = folder / "base"
     base.mkdir()
     if more:
         write_image(base / "out_images" / "other.png", textures(1)[0])
     if kind != "pts":
         (base / "out").write_text("old")
+    return kind, base
+
+
+@pytest.mark.parametrize("kind", ["csv", "kaggle", "pts", "csv into a folder that is there"])
+def test_an_export_that_is_cut_off_anywhere_can_be_repeated(tmp_path: Path, kind: str) -> None:
+    kind, base = before_export(tmp_path, kind)
     begun = state(base)
     shutil.copytree(base, tmp_path / "whole")
     with fails_at(0, CutError(), for_good=False) as counted:
@@ -314,14 +320,7 @@ def test_an_export_that_is_cut_off_anywhere_can_be_repeated(tmp_path: Path, kind
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EACCES])
 @pytest.mark.parametrize("kind", ["csv", "kaggle", "pts", "csv into a folder that is there"])
 def test_a_fault_at_any_step_is_one_sentence_and_leaves_nothing(tmp_path: Path, kind: str, number: int) -> None:
-    import_source(training_csv(tmp_path, 3), tmp_path / "p.fkp")
-    kind, *more = kind.split(" ", 1)
-    base = tmp_path / "base"
-    base.mkdir()
-    if more:
-        write_image(base / "out_images" / "other.png", textures(1)[0])
-    if kind != "pts":
-        (base / "out").write_text("old")
+    kind, base = before_export(tmp_path, kind)
     shutil.copytree(base, tmp_path / "whole")
     with fails_at(0, CutError(), for_good=False) as counted:
         export(tmp_path / "p.fkp", tmp_path / "whole" / "out", kind)
